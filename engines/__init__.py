@@ -1,0 +1,6 @@
+"""The networks, their weights, and every form in which they run: `engines.load()` gives one that is ready."""
+
+from engines.engine import Engine, Frame, Mask, Matte
+from engines.errors import InputError
+
+__all__ = ["Engine", "Frame", "InputError", "Mask", "Matte"]

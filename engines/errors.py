@@ -1,0 +1,22 @@
+"""What goes wrong through no fault of the program, and how each command says so."""
+
+import sys
+from collections.abc import Callable
+
+import typer
+
+
+class InputError(Exception):
+    """Bad input from the user. The message is one line: it names the file or option, and the remedy."""
+
+
+def run(app: typer.Typer | Callable[[], None]) -> None:
+    """Runs a command; an InputError becomes one line on standard error and exit code 2, Ctrl-C exit code 130."""
+    try:
+        app()
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        sys.exit(130)

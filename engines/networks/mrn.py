@@ -1,0 +1,45 @@
+"""Matting refinement network (section 3.3): the full-resolution image and the unified mask to foreground and alpha."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from engines.networks.blocks import Convolution, Residual, upsample_to
+
+
+class MRN(nn.Module):
+    """Encoder and decoder between 1/2 and 1/16, on a pixel-unshuffled image; the mask joins where the image has come down 4x.
+
+    forward: image (N,3,H,W) RGB in [0, 1], mask (N,1,h,w) in [0, 1] of the same field of view at any lower resolution
+    -> (N,4,H,W) in [0, 1]: foreground RGB, alpha. H and W are multiples of 16.
+    """
+
+    def __init__(self, widths: tuple[int, int, int, int] = (16, 24, 48, 96)) -> None:
+        super().__init__()
+        w2, w4, w8, w16 = widths
+        self.stem = Convolution(3 * 4, w2)
+        self.down4 = Convolution(w2, w4 - 1, stride=2)  # the mask is the last of the w4 channels
+        self.fuse = Residual(w4)
+        self.down8 = nn.Sequential(Convolution(w4, w8, stride=2), Residual(w8))
+        self.down16 = nn.Sequential(Convolution(w8, w16, stride=2), Residual(w16), Residual(w16))
+        self.to8 = Convolution(w16, w8, kernel=1, activation=None)
+        self.up8 = Residual(w8)
+        self.to4 = Convolution(w8, w4, kernel=1, activation=None)
+        self.up4 = Residual(w4)
+        self.to2 = Convolution(w4, w2, kernel=1, activation=None)
+        self.up2 = Convolution(w2, w2)
+        self.head = nn.Conv2d(w2, 4 * 4, 3, padding=1)
+
+    def forward(self, image: Tensor, mask: Tensor) -> Tensor:
+        f2 = self.stem(F.pixel_unshuffle(image, 2))
+        f4 = self.down4(f2)
+        f4 = self.fuse(torch.cat([f4, upsample_to(mask, f4)], dim=1))
+        f8 = self.down8(f4)
+        f16 = self.down16(f8)
+        f8 = self.up8(F.relu(f8 + upsample_to(self.to8(f16), f8)))
+        f4 = self.up4(F.relu(f4 + upsample_to(self.to4(f8), f4)))
+        f2 = self.up2(F.relu(f2 + upsample_to(self.to2(f4), f2)))
+        output = F.pixel_shuffle(self.head(f2), 2)
+        # The foreground is the image but where the background shines through: the network gives the difference.
+        foreground = (image + output[:, :3]).clamp(0, 1)
+        return torch.cat([foreground, torch.sigmoid(output[:, 3:])], dim=1)

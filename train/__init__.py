@@ -1,0 +1,1 @@
+"""Data, losses, the three training stages, metrics and evaluation."""
