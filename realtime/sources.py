@@ -1,0 +1,285 @@
+"""Where frames come from: video files, at their own presentation times, the right way up, in RGB."""
+
+import itertools
+import os
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+import av
+import cv2
+import numpy as np
+from av.container import InputContainer
+from av.video.frame import VideoFrame
+from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, VideoReformatter
+from av.video.stream import VideoStream
+
+from engines.engine import Frame
+from engines.errors import InputError
+from realtime.packet import Packet
+
+MIN_SIZE = 32  # px, of height and of width: the least that the networks take
+MICROSECOND = Fraction(1, 1_000_000)  # the unit of a container's own times
+TRANSPORT = ("mpegts", "mpeg")  # formats whose clock starts anywhere
+WIDE_GAMUT = (ColorPrimaries.BT2020, ColorPrimaries.SMPTE431, ColorPrimaries.SMPTE432)
+HIGH_RANGE = (ColorTrc.SMPTE2084, ColorTrc.ARIB_STD_B67)
+UNKNOWN_MATRIX = (2, 3)  # AVCOL_SPC_UNSPECIFIED, AVCOL_SPC_RESERVED
+JUMP = Fraction(1)  # s: a step back longer than this is a new count of times, not a disorder of frames
+
+
+class VideoSource:
+    """The frames of a video file, in order of presentation. Iterating again starts again.
+
+    Packet times count from the start of the stream's own clock, or, in transport streams, whose clock starts anywhere, from the
+    start of the file. Frames are turned and mirrored as the file says; should their size change midway, they are scaled to the
+    first one's. Damaged parts are left out and counted in `damaged`.
+
+    Attributes:
+        path: the file.
+        height, width: of the frames, in pixels, after turning.
+        frames: how many there are, as far as the file tells; an estimate, or None.
+        rate: average frames per second, or None.
+        duration: of the video stream in seconds, or None.
+        time_base: the unit of frame times in the file, in seconds.
+        origin: what was taken off the file's own times to give packet times, in seconds.
+        pixel_aspect: width of a pixel over its height, after turning.
+        audio: names of the codecs of its audio streams.
+        metadata: of the file: title, date, ...
+        damaged: parts that could not be decoded so far.
+
+    Args:
+        path: of a video file of any format that FFmpeg reads.
+        threads: of the decoder; by default all cores, four at most.
+
+    Raises:
+        InputError: for what is no video file, has no frame, or is smaller than 32 px. While iterating: where reading fails.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, threads: int | None = None) -> None:
+        self.path = Path(path)
+        self.damaged = 0
+        self._threads = threads or min(4, os.cpu_count() or 1)
+        self._start()
+        try:
+            self._describe()
+        except BaseException:
+            self.close()
+            raise
+
+    def _start(self) -> None:
+        self._container = open_container(self.path)
+        try:
+            self._stream = video_stream(self._container, self.path)
+            self._stream.thread_type = "AUTO"
+            self._stream.codec_context.thread_count = self._threads
+            self._clock = Clock(self._container, self._stream)
+            frames = self._decode()
+            first = next(frames, None)
+            if first is None:
+                raise InputError(f"{self.path}: no frame in it can be decoded; is the file complete?")
+        except BaseException:
+            self._container.close()
+            raise
+        self._first: VideoFrame | None = first  # until iteration takes it
+        self._frames: Iterator[VideoFrame] = itertools.chain([first], frames)
+
+    def _describe(self) -> None:
+        container, stream, first = self._container, self._stream, self._first
+        assert first is not None
+        self._coded_size = first.width, first.height
+        self._converter = VideoReformatter()
+        turned = Orientation.of(first).transpose
+        self.width, self.height = (first.height, first.width) if turned else (first.width, first.height)
+        if min(self.width, self.height) < MIN_SIZE:
+            size = f"{self.width}x{self.height}"
+            raise InputError(f"{self.path}: {size} is too small; at least {MIN_SIZE} pixels each way are needed")
+        self.rate = stream.average_rate or stream.guessed_rate or None
+        self.time_base = stream.time_base or Fraction(1, 90_000)
+        self.origin = self._clock.origin
+        if stream.duration is not None:
+            self.duration: Fraction | None = stream.duration * self.time_base
+        else:
+            self.duration = None if container.duration is None else container.duration * MICROSECOND
+        self.frames = stream.frames or (round(self.duration * self.rate) if self.duration and self.rate else None)
+        aspect = stream.sample_aspect_ratio or Fraction(1)
+        self.pixel_aspect = 1 / aspect if turned else aspect
+        self.audio = tuple(audio.codec_context.name if audio.codec_context else "unknown" for audio in container.streams.audio)
+        self.metadata = dict(container.metadata)
+
+    def __iter__(self) -> Iterator[Packet]:
+        if self._first is None:
+            self.close()
+            self._start()
+        self._first = None
+        for index, frame in enumerate(self._frames):
+            duration = frame.duration * self.time_base if frame.duration else None
+            yield Packet(self._picture(frame), self._clock.time(frame, duration or self._step()), index, duration)
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._first = None
+        self._container.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        self.close()
+
+    def _step(self) -> Fraction:
+        return 1 / self.rate if self.rate else Fraction(1, 25)
+
+    def _decode(self) -> Iterator[VideoFrame]:
+        try:
+            for packet in self._demux():
+                try:
+                    frames = self._stream.decode(packet)
+                except av.InvalidDataError:
+                    self.damaged += 1
+                else:
+                    yield from frames
+        except av.FFmpegError as error:
+            raise InputError(f"{self.path}: reading failed ({error.strerror}); check the file and its disk") from error
+
+    def _demux(self) -> "Iterator[av.Packet[VideoStream] | None]":
+        try:
+            yield from self._container.demux(self._stream)
+        except av.InvalidDataError:
+            self.damaged += 1
+            yield None  # the decoder still holds frames
+
+    def _picture(self, frame: VideoFrame) -> Frame:
+        try:
+            rgb = to_rgb(frame, self._coded_size, self._converter)
+        except av.FFmpegError as error:
+            raise InputError(
+                f"{self.path}: its colours ({frame.format.name}) cannot be read; convert it to H.264 first"
+            ) from error
+        return Orientation.of(frame).apply(rgb)
+
+
+class Clock:
+    """Turns the times of decoded frames into presentation times that always rise, also where the file gives none."""
+
+    def __init__(self, container: InputContainer, stream: VideoStream) -> None:
+        self._unit = stream.time_base or Fraction(1, 90_000)
+        # AVI tells only when a frame is decoded. Frames leave the decoder in order, each late by the same lag.
+        self._decode_times = container.format.name == "avi"
+        self.origin = Fraction(0)
+        if container.format.name in TRANSPORT:
+            self.origin = (container.start_time or 0) * MICROSECOND
+        self._shift = -self.origin
+        self._lag: int | None = None
+        self._last: Fraction | None = None
+
+    def time(self, frame: VideoFrame, step: Fraction) -> Fraction:
+        """Seconds of a frame's presentation; `step` is how long after the one before it stands if the file does not tell."""
+        ticks = self._ticks(frame)
+        last = self._last
+        if ticks is None:
+            time = Fraction(0) if last is None else last + step
+        else:
+            time = ticks * self._unit + self._shift
+            if last is not None and time <= last:
+                if last - time > JUMP:
+                    self._shift += last + step - time
+                    time = last + step
+                else:
+                    time = last + self._unit
+        self._last = time
+        return time
+
+    def _ticks(self, frame: VideoFrame) -> int | None:
+        if not self._decode_times:
+            return frame.pts if frame.pts is not None else frame.dts
+        if frame.dts is None:
+            return None
+        if self._lag is None:
+            self._lag = frame.dts
+        return frame.dts - self._lag
+
+
+def open_container(path: Path) -> InputContainer:
+    """Opens a media file for reading. Raises InputError for what is no readable media file."""
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder; name one video file in it")
+    if not path.exists():
+        raise InputError(f"{path}: no such file; check the name")
+    if not path.is_file():
+        raise InputError(f"{path}: is a device or a pipe; name a video file")
+    try:
+        # An absolute path, so that FFmpeg takes no part of a name for a protocol.
+        return av.open(str(path.absolute()), metadata_errors="replace")
+    except PermissionError as error:
+        raise InputError(f"{path}: may not be read; check its permissions") from error
+    except (av.FFmpegError, OSError) as error:
+        raise InputError(f"{path}: is no video that can be read ({error.strerror}); name a video file") from error
+
+
+def video_stream(container: InputContainer, path: Path) -> VideoStream:
+    """The video stream that a player would show: not a cover picture, not text. Raises InputError where there is none."""
+    name = container.format.name
+    if name == "image2" or name.endswith("_pipe"):
+        raise InputError(f"{path}: is a picture, not a video; use shm-image for it")
+    streams = [] if name == "tty" else [stream for stream in container.streams.video if stream.codec_context is not None]
+    films = [stream for stream in streams if not stream.disposition & av.stream.Disposition.attached_pic]
+    if not films:
+        raise InputError(f"{path}: has no video that can be decoded; name a file with a video stream")
+    return max(films, key=lambda stream: bool(stream.disposition & av.stream.Disposition.default))
+
+
+def to_rgb(frame: VideoFrame, size: tuple[int, int], converter: VideoReformatter) -> Frame:
+    """RGB uint8 (H, W, 3) of a decoded frame, scaled to `size` (W, H), by the colour matrix and range it was coded with.
+
+    Wide gamuts and high dynamic range, as phones film, are brought to the colours of BT.709.
+    """
+    matrix = None
+    if frame.colorspace in UNKNOWN_MATRIX and not frame.format.is_rgb:
+        # What players do: television before high definition was BT.601, and everything since is BT.709.
+        matrix = Colorspace.ITU709 if frame.width >= 1280 or frame.height > 576 else Colorspace.ITU601
+    if frame.color_primaries in WIDE_GAMUT or frame.color_trc in HIGH_RANGE:
+        gamut, transfer = ColorPrimaries.BT709, ColorTrc.BT709
+    else:
+        gamut = transfer = None
+    rgb = converter.reformat(
+        frame,
+        *size,
+        format="rgb24",
+        src_colorspace=matrix,
+        dst_color_range=ColorRange.JPEG,
+        dst_color_primaries=gamut,
+        dst_color_trc=transfer,
+        threads=1,
+    )
+    return np.asarray(rgb.to_ndarray(), np.uint8)
+
+
+class Orientation(NamedTuple):
+    """How a decoded picture is turned upright: by the display matrix of its frame, to the nearest quarter turn."""
+
+    transpose: bool = False
+    flip_x: bool = False
+    flip_y: bool = False
+
+    @classmethod
+    def of(cls, frame: VideoFrame) -> Self:
+        """What the file says of this frame."""
+        side_data: Any = frame.side_data  # PyAV's own type of it is wrong
+        matrix = next((data for data in side_data if data.type.name == "DISPLAYMATRIX"), None)
+        if matrix is None:
+            return cls()
+        a, b, _, c, d = np.frombuffer(bytes(matrix), np.int32)[:5].tolist()
+        if abs(b) > abs(a):  # x' = ax + cy, y' = bx + dy
+            return cls(True, c < 0, b < 0)
+        return cls(False, a < 0, d < 0)
+
+    def apply(self, picture: Frame) -> Frame:
+        """The picture (H, W, 3), or (W, H, 3), upright."""
+        if self.transpose:
+            picture = np.asarray(cv2.transpose(picture), np.uint8)
+        if self.flip_x or self.flip_y:
+            code = -1 if self.flip_x and self.flip_y else int(self.flip_x)
+            picture = np.asarray(cv2.flip(picture, code), np.uint8)
+        return picture
