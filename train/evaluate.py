@@ -1,0 +1,181 @@
+"""`shm-eval`: scores the shipped weights, and peers beside them, on sets with true alphas or masks."""
+
+import json
+import math
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from engines import InputError
+from engines.errors import run
+from train.peers import Peer
+from train.pictures import side_by_side, write_picture
+from train.scores import Candidate, OwnCandidate, PeerCandidate, Score, TestSet, open_set, read_item, score_set
+
+HEADINGS = {
+    "sad": "SAD",
+    "mse": "MSE",
+    "gradient": "Grad",
+    "connectivity": "Conn",
+    "band": "Edges",
+    "iou": "IoU",
+}
+HIGHER_IS_BETTER = {"iou"}
+NOTE = (
+    "Errors are means over all pixels of a picture, then over pictures. SAD: mean absolute difference, also called MAD. Grad, "
+    "Conn: gradient and connectivity error. Edges: SAD where the true alpha is unknown, dilated by a 25-pixel ellipse. IoU: at "
+    "0.5. ms: median time of a frame, from uint8 to alpha and foreground (a peer: alpha only), the first of each size left "
+    "out; `bench latency` measures speed with more care."
+)
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command()
+def evaluate(
+    sets: Annotated[list[Path], typer.Argument(metavar="SET...", help="Folders with images/ and alphas/ or masks/.")],
+    backend: Annotated[str, typer.Option(help="Engine: auto, openvino, torch, ...; none scores peers only.")] = "auto",
+    threads: Annotated[int | None, typer.Option(min=1, help="Processor threads; all by default.")] = None,
+    precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16; peers: fp32 unless this says bf16.")] = "auto",
+    adapters: Annotated[
+        Path | None, typer.Option(help="Folder of peers' adapters: modules with load() -> f(rgb) -> alpha.")
+    ] = None,
+    peer: Annotated[list[str] | None, typer.Option(help="An adapter to score as well; may be given again.")] = None,
+    peer_python: Annotated[Path | None, typer.Option(help="Interpreter that has what the adapters need.")] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write all figures, picture by picture, to this file.")
+    ] = None,
+    pictures: Annotated[Path | None, typer.Option(help="Write pictures side by side into this folder.")] = None,
+    worst: Annotated[int, typer.Option(min=0, help="With --pictures: the first model's worst of each set, by MSE.")] = 8,
+    picture: Annotated[
+        list[str] | None, typer.Option(help="With --pictures: this one too, by its stem; may be repeated.")
+    ] = None,
+) -> None:
+    """SAD, MSE, gradient and connectivity error as the paper has them, error at edges, and IoU, for each set."""
+    test_sets = [open_set(folder) for folder in sets]
+    if len({test_set.name for test_set in test_sets}) < len(test_sets):
+        raise InputError("two sets have the same name; score them one at a time")
+    _check_outputs(json_file, pictures, picture or [], test_sets)
+    with ExitStack() as stack:
+        candidates = list(_candidates(stack, backend, threads, precision, adapters, peer or [], peer_python))
+        results = []
+        for test_set in test_sets:
+            with _progress(test_set.name, len(test_set.items) * len(candidates)) as advance:
+                scores = score_set(test_set, candidates, advance)
+            Console().print(score_table(test_set, candidates, scores))
+            results.append(_as_json(test_set, candidates, scores))
+            if pictures is not None:
+                chosen = dict.fromkeys(scores[0].worst(worst) + (picture or []))
+                _write_pictures(pictures, test_set, candidates, list(chosen))
+    Console().print(NOTE, style="dim")
+    if json_file is not None:
+        json_file.write_text(json.dumps({"sets": results}, indent=1, allow_nan=False) + "\n")
+
+
+def score_table(test_set: TestSet, candidates: list[Candidate], scores: list[Score]) -> Table:
+    """The scores of one set, a row a model, the best of each column in bold."""
+    title = f"{test_set.name}: {len(test_set.items)} pictures with true {test_set.truths}, errors x1e-3"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("model", no_wrap=True)
+    means = {metric: [score.mean(metric) for score in scores] for metric in test_set.metrics}
+    for heading in [HEADINGS[metric] for metric in means] + ["ms"]:
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row, (candidate, score) in enumerate(zip(candidates, scores, strict=True)):
+        cells = [_cell(metric, column, row) for metric, column in means.items()]
+        table.add_row(f"{candidate.name} {candidate.precision}", *cells, f"{score.median_milliseconds():.1f}")
+    return table
+
+
+def _cell(metric: str, column: list[float], row: int) -> str:
+    text = f"{column[row]:.4f}" if metric in HIGHER_IS_BETTER else f"{1e3 * column[row]:.2f}"
+    best = max(column) if metric in HIGHER_IS_BETTER else min(column)
+    return f"[bold]{text}[/bold]" if column[row] == best and len(column) > 1 else text
+
+
+def _candidates(
+    stack: ExitStack,
+    backend: str,
+    threads: int | None,
+    precision: str,
+    adapters: Path | None,
+    peers: list[str],
+    python: Path | None,
+) -> Iterator[Candidate]:
+    if peers and adapters is None:
+        raise InputError("--peer needs --adapters: the folder where the peers' adapters lie")
+    if backend == "none" and not peers:
+        raise InputError("--backend none leaves nothing to score; name a peer with --adapters and --peer")
+    if backend != "none":
+        from engines import load
+
+        yield stack.enter_context(closing(OwnCandidate(load(backend, threads=threads, precision=precision))))
+    for name in peers:
+        assert adapters is not None
+        peer = Peer(adapters, name, threads=threads, precision="bf16" if precision == "bf16" else "fp32", python=python)
+        yield stack.enter_context(closing(PeerCandidate(peer)))
+
+
+def _check_outputs(json_file: Path | None, pictures: Path | None, chosen: list[str], test_sets: list[TestSet]) -> None:
+    """Says what is wrong with the outputs before the work is done, not after."""
+    if json_file is not None and (json_file.is_dir() or not json_file.absolute().parent.is_dir()):
+        raise InputError(f"--json {json_file}: is a folder, or its folder does not exist")
+    if pictures is not None:
+        try:
+            pictures.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"--pictures {pictures}: cannot make this folder: {error.strerror}") from error
+    elif chosen:
+        raise InputError("--picture needs --pictures: the folder to write it into")
+    stems = {item.stem for test_set in test_sets for item in test_set.items}
+    for stem in chosen:
+        if stem not in stems:
+            raise InputError(f"--picture {stem}: no set has a picture of this name")
+
+
+@contextmanager
+def _progress(name: str, total: int) -> Iterator[Any]:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(name, total=total)
+        yield lambda: progress.advance(task)
+
+
+def _as_json(test_set: TestSet, candidates: list[Candidate], scores: list[Score]) -> dict[str, Any]:
+    models = []
+    for candidate, score in zip(candidates, scores, strict=True):
+        mean = {metric: score.mean(metric) for metric in test_set.metrics}
+        models.append(
+            {
+                "model": candidate.name,
+                "precision": candidate.precision,
+                "mean": _no_nan(mean),
+                "median_ms": score.median_milliseconds(),
+                "pictures": {stem: _no_nan(figures) for stem, figures in score.pictures.items()},
+            }
+        )
+    return {"set": test_set.name, "truths": test_set.truths, "models": models}
+
+
+def _no_nan(figures: dict[str, float]) -> dict[str, float | None]:
+    return {metric: None if math.isnan(value) else value for metric, value in figures.items()}
+
+
+def _write_pictures(folder: Path, test_set: TestSet, candidates: list[Candidate], stems: list[str]) -> None:
+    items = {item.stem: item for item in test_set.items}
+    for place, stem in enumerate(stems, 1):
+        if stem in items:
+            frame, truth = read_item(items[stem])
+            picture = side_by_side(frame, truth, {candidate.name: candidate(frame) for candidate in candidates})
+            write_picture(folder / f"{test_set.name}-{place:02d}-{stem}.jpg", picture)
+
+
+def main() -> None:
+    """The command `shm-eval`."""
+    run(app)

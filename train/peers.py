@@ -1,0 +1,110 @@
+"""Other people's matting models, to measure ours against. Each runs in a process of its own; nothing of it is imported here."""
+
+import math
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from engines import Frame, InputError, Mask
+from train.peer_worker import ANSWER, REQUEST
+
+WORKER = Path(__file__).with_name("peer_worker.py")
+
+
+class Peer:
+    """One peer model, ready in its own process: `peer(frame)` gives its alpha, and `peer.last_ms` says how long it took.
+
+    `folder` holds adapters: modules with `load() -> f`, f(uint8 RGB (H, W, 3)) -> alpha (H, W); `name` is one of them. An
+    adapter may read the environment variables PEERS_THREADS and PEERS_PREC ("f32" or "bf16"). `python` is the interpreter that
+    has what it needs. Raises InputError where there is no such adapter, or where it or its process fails, then or later.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        name: str,
+        *,
+        threads: int | None = None,
+        precision: str = "fp32",
+        python: Path | None = None,
+    ) -> None:
+        if not (folder / f"{name}.py").is_file():
+            found = sorted(p.stem for p in folder.glob("[!_]*.py")) if folder.is_dir() else []
+            raise InputError(f"--peer {name}: {folder} has no {name}.py; it has {', '.join(found) or 'no adapters'}")
+        self.name = name
+        self.precision = precision
+        self.last_ms = math.nan
+        settings = {"PEERS_THREADS": str(threads or os.cpu_count() or 1), "PEERS_PREC": precision.replace("fp", "f")}
+        command = [str(python or sys.executable), str(WORKER), str(folder.resolve()), name]
+        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the peer
+        try:
+            self._process = subprocess.Popen(
+                command,
+                env=os.environ | settings,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._complaints,
+            )
+        except OSError as error:
+            self._complaints.close()
+            raise InputError(f"peer {name}: cannot run {command[0]}: {error.strerror}") from error
+        try:
+            self._receive()
+        except BaseException:
+            self.close()
+            raise
+
+    def __call__(self, frame: Frame) -> Mask:
+        """The alpha of a frame, float32 (H, W), clipped to [0, 1]."""
+        assert self._process.stdin is not None
+        height, width = frame.shape[:2]
+        try:
+            self._process.stdin.write(REQUEST.pack(height, width) + np.ascontiguousarray(frame).tobytes())
+            self._process.stdin.flush()
+        except BrokenPipeError as error:
+            raise InputError(self._end()) from error
+        payload, self.last_ms = self._receive()
+        if len(payload) != 4 * height * width:
+            raise InputError(f"peer {self.name}: its alpha is not of the frame's size, {width}x{height}")
+        alpha = np.frombuffer(payload, "<f4").reshape(height, width)
+        if not np.isfinite(alpha).all():
+            raise InputError(f"peer {self.name}: its alpha holds values that are not numbers")
+        return alpha.clip(0, 1).astype(np.float32)
+
+    def close(self) -> None:
+        """Ends its process."""
+        self._process.kill()
+        self._process.communicate()
+        self._complaints.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def _receive(self) -> tuple[bytes, float]:
+        assert self._process.stdout is not None
+        head = self._process.stdout.read(ANSWER.size)
+        if len(head) < ANSWER.size:
+            raise InputError(self._end())
+        status, milliseconds, length = ANSWER.unpack(head)
+        payload = self._process.stdout.read(length)
+        if len(payload) < length:
+            raise InputError(self._end())
+        if status == b"E":
+            raise InputError(f"peer {self.name}: {' '.join(payload.decode(errors='replace').split())}")
+        return payload, milliseconds
+
+    def _end(self) -> str:
+        code = self._process.wait()
+        self._complaints.seek(0)
+        lines = self._complaints.read().decode(errors="replace").split("\n")
+        last = next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
+        return f"peer {self.name}: its process ended (code {code}): {last}"

@@ -1,0 +1,57 @@
+"""Pictures side by side: what a model was given, what its networks made of it, and how it should have been."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from engines import Frame, InputError, Mask
+from train.scores import Prediction
+
+HEIGHT = 480  # pixels, of each picture
+CAPTION = 26  # pixels, of the line above it
+GREEN = (0, 177, 64)
+
+
+def side_by_side(frame: Frame, truth: Mask, predictions: dict[str, Prediction]) -> Frame:
+    """One wide RGB picture: the frame, then for each model its coarse and unified mask where it has them, its alpha and itself
+    on green, and the true alpha last.
+    """
+    panels = [_panel("frame", frame)]
+    for name, prediction in predictions.items():
+        for step in ("coarse", "unified", "alpha"):
+            matte = getattr(prediction, step)
+            if matte is not None:
+                panels.append(_panel(f"{name}: {step}", _grey(matte), frame.shape[:2]))
+        panels.append(_panel(f"{name}: on green", _on_green(frame, prediction)))
+    panels.append(_panel("true alpha", _grey(truth)))
+    return np.hstack(panels)
+
+
+def write_picture(path: Path, picture: Frame) -> None:
+    """Writes an RGB picture in the format that the path's suffix names. Raises InputError where that fails."""
+    _, data = cv2.imencode(path.suffix, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+    try:
+        path.write_bytes(data.tobytes())
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def _panel(caption: str, picture: Frame, size: tuple[int, int] | None = None) -> Frame:
+    height, width = size or picture.shape[:2]
+    shape = (max(1, round(width * HEIGHT / height)), HEIGHT)
+    shrinks = shape[0] < picture.shape[1]
+    panel = cv2.resize(picture, shape, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    panel = cv2.copyMakeBorder(panel, CAPTION, 0, 2, 2, cv2.BORDER_CONSTANT, value=(255, 255, 255))
+    cv2.putText(panel, caption, (6, CAPTION - 8), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (0, 0, 0), 1, cv2.LINE_AA)
+    return np.asarray(panel, dtype=np.uint8)
+
+
+def _grey(matte: Mask) -> Frame:
+    return np.asarray(np.repeat(np.round(255 * matte)[..., None], 3, axis=2), dtype=np.uint8)
+
+
+def _on_green(frame: Frame, prediction: Prediction) -> Frame:
+    foreground = frame if prediction.foreground is None else prediction.foreground
+    alpha = prediction.alpha[..., None]
+    return np.asarray(np.round(alpha * foreground + (1 - alpha) * np.array(GREEN, np.float32)), dtype=np.uint8)
