@@ -1,0 +1,85 @@
+"""`shm-train`: trains MPN, QUN and MRN, one after the other."""
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+from torch import nn
+
+import engines.errors
+from engines import InputError
+from engines.networks import MPN, QUN
+from train.library import open_library
+from train.recipe import Recipe, load_recipe
+from train.stages import NAMES, Course, mpn_course, mrn_course, qun_course
+from train.trainer import Trainer, load_checkpoint
+
+app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
+
+
+class Which(StrEnum):
+    """What to train."""
+
+    mpn = "mpn"
+    qun = "qun"
+    mrn = "mrn"
+    all = "all"
+
+
+def frozen(kind: type[nn.Module], path: Path) -> nn.Module:
+    """A network with the averaged weights of a finished stage, for use by the stages after it. Raises InputError."""
+    network = kind()
+    network.load_state_dict(load_checkpoint(path)["average"])
+    return network.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+
+
+def course(name: str, recipe: Recipe, out: Path) -> Course:
+    """The course of one stage, on what the stages before it left in `out`. Raises InputError if that is missing."""
+    if name == "mpn":
+        return mpn_course(recipe)
+    if name == "qun":
+        return qun_course(recipe, frozen(MPN, out / "mpn.pt"))
+    return mrn_course(recipe, frozen(MPN, out / "mpn.pt"), frozen(QUN, out / "qun.pt"))
+
+
+@app.command(
+    epilog="Examples:\n\n"
+    "`shm-train all --data data --out runs/first` trains the three networks, one after the other.\n\n"
+    "`shm-train mrn --data data --out runs/first` goes on with the third, where it was left.\n\n"
+    "`tensorboard --logdir runs/first/logs` shows the curves."
+)
+def train(
+    which: Annotated[Which, typer.Argument(help="The network to train, or all in the paper's order.")],
+    data: Annotated[Path, typer.Option(help="Folder with fine/, coarse/ and backgrounds/ (or train/ with these in it).")],
+    out: Annotated[Path, typer.Option(help="Folder for checkpoints and logs; a run that was stopped goes on from there.")],
+    recipe: Annotated[str, typer.Option(help="A recipe that ships, or a TOML file.")] = "first",
+    threads: Annotated[int, typer.Option(help="Threads for the networks; 0: all cores.", min=0)] = 0,
+    workers: Annotated[int, typer.Option(help="Processes that prepare samples.", min=0)] = 1,
+) -> None:
+    """Trains the three networks of the paper; each stage can be stopped (Ctrl-C) and goes on later."""
+    if not data.is_dir():
+        raise InputError(f"--data {data}: no such folder")
+    if out.exists() and not out.is_dir():
+        raise InputError(f"--out {out}: is a file; give a folder")
+    if threads:
+        torch.set_num_threads(threads)
+    settings = load_recipe(recipe)
+    torch.manual_seed(settings.seed)
+    library = open_library(data, settings.validation, settings.seed)
+    for name in NAMES if which is Which.all else (which.value,):
+        if not Trainer(course(name, settings, out), library, settings, out, workers).run():
+            print(f"stopped; the same command goes on from {out / name}.pt", file=sys.stderr)
+            raise typer.Exit(130)
+    print(f"done: {out}", file=sys.stderr)
+
+
+def main() -> None:
+    """Runs the command."""
+    engines.errors.run(app)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,145 @@
+"""The training data as it lies on disk.
+
+    DATA/fine/SET/*.webp|png                 cut-outs: RGBA, straight colours
+    DATA/fine/SET/{images,alphas}/STEM.*     photos with an 8-bit alpha matte
+    DATA/coarse/SET/{images,masks}/STEM.*    photos with a mask: 255 = person
+    DATA/backgrounds/SET/*                   pictures with nobody in them
+
+DATA may also be the folder above, if that has the three in `train/`. A set is a folder; any number of each kind will do.
+"""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from engines import InputError
+
+SUFFIXES = {".webp", ".png", ".jpg", ".jpeg"}
+Picture = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One annotated picture of people. `alpha` is None for a cut-out, which carries its own."""
+
+    image: Path
+    alpha: Path | None
+    set: str
+    fine: bool
+
+    @property
+    def cutout(self) -> bool:
+        """Whether it has no background of its own."""
+        return self.alpha is None
+
+
+@dataclass(frozen=True)
+class Library:
+    """What there is to train on, and what was kept out to watch the training."""
+
+    subjects: tuple[Subject, ...]
+    validation: tuple[Subject, ...]
+    backgrounds: tuple[Path, ...]
+
+
+def _pictures(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES)
+
+
+def _set_subjects(folder: Path, fine: bool) -> list[Subject]:
+    truths = folder / ("alphas" if fine else "masks")
+    if truths.is_dir():
+        by_stem = {p.stem: p for p in _pictures(truths)}
+        pairs = [(p, by_stem.get(p.stem)) for p in _pictures(folder / "images")]
+        return [Subject(image, truth, folder.name, fine) for image, truth in pairs if truth is not None]
+    return [Subject(p, None, folder.name, fine) for p in _pictures(folder)] if fine else []
+
+
+def open_library(data: Path, validation: float = 0.0, seed: int = 1) -> Library:
+    """Reads which pictures there are; the share `validation` of each set is kept out, the same ones for the same seed.
+
+    Raises InputError if there are no subjects or no backgrounds.
+    """
+    root = data / "train" if (data / "train").is_dir() else data
+    subjects: list[Subject] = []
+    for kind in ("fine", "coarse"):
+        for folder in sorted(root.glob(f"{kind}/*/")):
+            subjects += _set_subjects(folder, fine=kind == "fine")
+    backgrounds = [p for folder in sorted(root.glob("backgrounds/*/")) for p in _pictures(folder)]
+    if not subjects or not backgrounds:
+        missing = "people in fine/ or coarse/" if not subjects else "pictures in backgrounds/"
+        raise InputError(f"--data {data}: found no {missing}; the layout is described in train/library.py and the README")
+    kept_out = {s for s in subjects if random.Random(f"{seed}:{s.set}:{s.image.stem}").random() < validation}
+    chosen = tuple(s for s in subjects if s not in kept_out)
+    return Library(chosen, tuple(s for s in subjects if s in kept_out), tuple(backgrounds))
+
+
+def by_set(subjects: Sequence[Subject]) -> dict[str, list[Subject]]:
+    """The subjects of each set."""
+    groups: dict[str, list[Subject]] = {}
+    for subject in subjects:
+        groups.setdefault(subject.set, []).append(subject)
+    return groups
+
+
+def choose(groups: dict[str, list[Subject]], weights: dict[str, float], dice: random.Random) -> Subject:
+    """Draws a set by its weight (1 where not named), then a subject of it."""
+    names = list(groups)
+    name = dice.choices(names, [weights.get(n, 1.0) for n in names])[0]
+    return dice.choice(groups[name])
+
+
+def _shrink(picture: Picture, long_side: int) -> Picture:
+    scale = long_side / max(picture.shape[:2])
+    if scale >= 1:
+        return picture
+    size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _read(path: Path, flags: int) -> Picture:
+    picture = cv2.imread(str(path), flags)
+    if picture is None:
+        raise InputError(f"{path}: cannot be read as a picture; remove it or replace it")
+    return np.asarray(picture, np.uint8)
+
+
+def _bleed(rgb: Picture, alpha: Picture) -> Picture:
+    """Colours carried outwards from where alpha is high to where it is near 0, so that enlarging mixes no black into edges."""
+    h, w = alpha.shape
+    small = (max(1, w // 8), max(1, h // 8))
+    weighted = cv2.multiply(rgb, cv2.cvtColor(alpha, cv2.COLOR_GRAY2RGB), scale=1 / 255)
+    spread = cv2.resize(cv2.resize(weighted, small, interpolation=cv2.INTER_AREA), (w, h)).astype(np.float32)
+    amount = cv2.resize(cv2.resize(alpha, small, interpolation=cv2.INTER_AREA), (w, h)).astype(np.float32) / 255
+    near = (alpha < 8) & (amount > 0.01)
+    result = rgb.copy()
+    result[near] = (spread[near] / amount[near, None]).clip(0, 255).astype(np.uint8)
+    return result
+
+
+@lru_cache(maxsize=12000)  # a few GB at the long sides used; decoding again and again would cost more than the training
+def read_subject(subject: Subject, long_side: int) -> Picture:
+    """RGB and alpha, straight, uint8 (h, w, 4), no longer than `long_side`."""
+    if subject.alpha is None:
+        bgra = _read(subject.image, cv2.IMREAD_UNCHANGED)
+        if bgra.ndim != 3 or bgra.shape[2] != 4:
+            raise InputError(f"{subject.image}: a cut-out needs an alpha channel")
+        rgba = np.asarray(cv2.cvtColor(bgra, cv2.COLOR_BGRA2RGBA), np.uint8)
+        return _shrink(np.dstack([_bleed(np.ascontiguousarray(rgba[..., :3]), rgba[..., 3]), rgba[..., 3]]), long_side)
+    image = _read(subject.image, cv2.IMREAD_COLOR)
+    truth = _read(subject.alpha, cv2.IMREAD_GRAYSCALE)
+    if truth.shape != image.shape[:2]:
+        truth = np.asarray(cv2.resize(truth, (image.shape[1], image.shape[0]), interpolation=cv2.INTER_LINEAR), np.uint8)
+    return _shrink(np.dstack([image[..., ::-1], truth]), long_side)
+
+
+@lru_cache(maxsize=2048)
+def read_background(path: Path, long_side: int) -> Picture:
+    """RGB (h, w, 3) uint8, no longer than `long_side`."""
+    return np.ascontiguousarray(_shrink(_read(path, cv2.IMREAD_COLOR), long_side)[..., ::-1])

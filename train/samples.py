@@ -1,0 +1,149 @@
+"""What each stage draws from scenes, as tensors, for a DataLoader."""
+
+import random
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import IterableDataset, default_collate, get_worker_info
+
+from train.camera import expose, grain
+from train.library import Library, Picture, Subject, by_set
+from train.recipe import Recipe
+from train.scenes import Scene, draw_scene, render
+
+Sample = dict[str, Tensor]
+
+
+def to_image(picture: Picture) -> Tensor:
+    """uint8 (h, w, 3) -> uint8 tensor (3, h, w): four times less to hand from process to process than floats."""
+    return torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)))
+
+
+def to_mask(mask: Picture) -> Tensor:
+    """uint8 (h, w) -> uint8 tensor (1, h, w)."""
+    return torch.from_numpy(np.ascontiguousarray(mask[None]))
+
+
+def low_resolution_size(recipe: Recipe, aspect: float) -> tuple[int, int]:
+    """Height and width at MPN and QUN for a frame of that width by height: landscape frames lie on their side."""
+    h, w = recipe.low_resolution
+    return (w, h) if aspect > 1 else (h, w)
+
+
+def halve(picture: Picture) -> Picture:
+    """Half the size, each pixel the mean of four."""
+    return np.asarray(cv2.resize(picture, (picture.shape[1] // 2, picture.shape[0] // 2), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def low_resolution_view(scene: Scene, recipe: Recipe, dice: random.Random) -> tuple[Picture, Picture]:
+    """The whole scene as MPN sees it, through a camera: picture and alpha."""
+    h, w = low_resolution_size(recipe, scene.aspect)
+    view = render(scene, (2 * h, 2 * w))
+    return halve(grain(expose(view.picture, dice), dice)), halve(view.alpha)
+
+
+def degrade(mask: Picture, dice: random.Random) -> Picture:
+    """A coarse mask out of a fine one (section 3.4): random filters of size 3 or 5, binarisation, dilation, erosion."""
+    generator = np.random.default_rng(dice.getrandbits(32))
+    for step in dice.sample(("filter", "binarise", "morph", "morph"), dice.randint(1, 4)):
+        size = dice.choice((3, 5))
+        if step == "filter":
+            kernel = generator.random((size, size), np.float32)
+            mask = np.asarray(cv2.filter2D(mask, -1, kernel / kernel.sum()), np.uint8)
+        elif step == "binarise":
+            mask = np.asarray((mask > dice.randint(40, 215)) * 255, np.uint8)
+        else:
+            shape = cv2.getStructuringElement(dice.choice((cv2.MORPH_RECT, cv2.MORPH_ELLIPSE)), (size, size))
+            mask = np.asarray(dice.choice((cv2.dilate, cv2.erode))(mask, shape), np.uint8)
+    return mask
+
+
+class Samples(IterableDataset[Sample]):
+    """An endless stream of batches, each of frames that lie the same way. The same seed and worker give the same stream."""
+
+    fine_only = False
+
+    def __init__(self, library: Library, recipe: Recipe, batch: int, seed: int = 0, subjects: tuple[Subject, ...] | None = None) -> None:
+        super().__init__()
+        self.library, self.recipe, self.batch, self.seed = library, recipe, batch, seed
+        chosen = library.subjects if subjects is None else subjects
+        self.groups = by_set([s for s in chosen if s.fine or not self.fine_only])
+        self.weights = recipe.fine_sets if self.fine_only else recipe.sets
+
+    def __iter__(self) -> Iterator[Sample]:
+        cv2.setNumThreads(1)  # the networks want the cores
+        worker = get_worker_info()
+        dice = random.Random(f"{self.recipe.seed}:{self.seed}:{worker.id if worker else 0}")
+        waiting: dict[torch.Size, list[Sample]] = {}
+        while True:
+            sample = self.draw(dice)
+            group = waiting.setdefault(sample["image"].shape, [])
+            group.append(sample)
+            if len(group) == self.batch:
+                yield default_collate(group)
+                group.clear()
+
+    def scene(self, dice: random.Random) -> Scene:
+        """One scene from this stage's subjects."""
+        return draw_scene(self.library.backgrounds, self.groups, self.weights, self.recipe, dice)
+
+    def draw(self, dice: random.Random) -> Sample:
+        """One sample."""
+        raise NotImplementedError
+
+
+class MPNSamples(Samples):
+    """image (3,h,w), mask (1,h,w)."""
+
+    def draw(self, dice: random.Random) -> Sample:
+        """A whole frame at low resolution."""
+        picture, alpha = low_resolution_view(self.scene(dice), self.recipe, dice)
+        return {"image": to_image(picture), "mask": to_mask(alpha)}
+
+
+class QUNSamples(Samples):
+    """image (3,h,w), mask and coarse_mask (1,h,w): the same frame's mask at two qualities."""
+
+    fine_only = True
+
+    def draw(self, dice: random.Random) -> Sample:
+        """A whole frame at low resolution and a degraded pair."""
+        picture, alpha = low_resolution_view(self.scene(dice), self.recipe, dice)
+        return {"image": to_image(picture), "mask": to_mask(alpha), "coarse_mask": to_mask(degrade(alpha, dice))}
+
+
+class MRNSamples(Samples):
+    """image (3,h,w): the whole frame; crop and foreground (3,H,W), alpha (1,H,W); window (4,): where the crop lies in the frame."""
+
+    fine_only = True
+
+    def draw(self, dice: random.Random) -> Sample:
+        """A crop at full resolution, four times out of five with the edge of a person in it."""
+        scene = self.scene(dice)
+        low = low_resolution_size(self.recipe, scene.aspect)
+        look = dice.getrandbits(32)
+        whole = render(scene, (2 * low[0], 2 * low[1]))
+        image = halve(grain(expose(whole.picture, random.Random(look)), dice))
+        height, width = self.recipe.mrn.crop
+        long_side = dice.uniform(480, 1280)
+        frame_w, frame_h = (long_side, long_side / scene.aspect) if scene.aspect > 1 else (long_side * scene.aspect, long_side)
+        frame_h, frame_w = max(frame_h, height), max(frame_w, width)
+        across, down = width / frame_w, height / frame_h
+        x, y = dice.random() * (1 - across), dice.random() * (1 - down)
+        edges = np.argwhere((whole.alpha > 25) & (whole.alpha < 230))
+        if len(edges) and dice.random() < 0.8:
+            cy, cx = edges[dice.randrange(len(edges))] / whole.alpha.shape
+            x = min(max(cx - across * dice.uniform(0.2, 0.8), 0), 1 - across)
+            y = min(max(cy - down * dice.uniform(0.2, 0.8), 0), 1 - down)
+        window = (x, y, x + across, y + down)
+        view = render(scene, (height, width), window)
+        return {
+            "image": to_image(image),
+            "crop": to_image(grain(expose(view.picture, random.Random(look)), dice)),
+            "foreground": to_image(expose(view.foreground, random.Random(look))),
+            "alpha": to_mask(view.alpha),
+            "window": torch.tensor(window, dtype=torch.float32),
+        }
