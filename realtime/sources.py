@@ -113,9 +113,16 @@ class VideoSource:
             self.close()
             self._start()
         self._first = None
-        for index, frame in enumerate(self._frames):
-            duration = frame.duration * self.time_base if frame.duration else None
-            yield Packet(self._picture(frame), self._clock.time(frame, duration or self._step()), index, duration)
+        held: tuple[VideoFrame, Fraction] | None = None  # back until the next one tells how long it is shown
+        index = 0
+        for frame in self._frames:
+            time = self._clock.time(frame, self._told_duration(frame) or (1 / self.rate if self.rate else Fraction(1, 25)))
+            if held is not None:
+                yield Packet(self._picture(held[0]), held[1], index, time - held[1])
+                index += 1
+            held = frame, time
+        if held is not None:
+            yield Packet(self._picture(held[0]), held[1], index, self._last_duration(*held))
 
     def close(self) -> None:
         """Closes the file."""
@@ -128,8 +135,15 @@ class VideoSource:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         self.close()
 
-    def _step(self) -> Fraction:
-        return 1 / self.rate if self.rate else Fraction(1, 25)
+    def _told_duration(self, frame: VideoFrame) -> Fraction | None:
+        return frame.duration * self.time_base if frame.duration else None
+
+    def _last_duration(self, frame: VideoFrame, time: Fraction) -> Fraction | None:
+        # MP4 tells how far apart frames are decoded, not shown; but it knows where the stream ends.
+        known = [self._told_duration(frame)]
+        if self._stream.duration is not None and self._stream.start_time is not None:
+            known.append((self._stream.start_time + self._stream.duration) * self.time_base - self.origin - time)
+        return min((duration for duration in known if duration is not None and duration > 0), default=None)
 
     def _decode(self) -> Iterator[VideoFrame]:
         try:
@@ -203,13 +217,13 @@ class Clock:
 
 def open_container(path: Path) -> InputContainer:
     """Opens a media file for reading. Raises InputError for what is no readable media file."""
-    if path.is_dir():
-        raise InputError(f"{path}: is a folder; name one video file in it")
-    if not path.exists():
-        raise InputError(f"{path}: no such file; check the name")
-    if not path.is_file():
-        raise InputError(f"{path}: is a device or a pipe; name a video file")
     try:
+        if path.is_dir():
+            raise InputError(f"{path}: is a folder; name one video file in it")
+        if not path.exists():
+            raise InputError(f"{path}: no such file; check the name")
+        if not path.is_file():
+            raise InputError(f"{path}: is a device or a pipe; name a video file")
         # An absolute path, so that FFmpeg takes no part of a name for a protocol.
         return av.open(str(path.absolute()), metadata_errors="replace")
     except PermissionError as error:
@@ -239,18 +253,15 @@ def to_rgb(frame: VideoFrame, size: tuple[int, int], converter: VideoReformatter
     if frame.colorspace in UNKNOWN_MATRIX and not frame.format.is_rgb:
         # What players do: television before high definition was BT.601, and everything since is BT.709.
         matrix = Colorspace.ITU709 if frame.width >= 1280 or frame.height > 576 else Colorspace.ITU601
-    if frame.color_primaries in WIDE_GAMUT or frame.color_trc in HIGH_RANGE:
-        gamut, transfer = ColorPrimaries.BT709, ColorTrc.BT709
-    else:
-        gamut = transfer = None
+    wide = frame.color_primaries in WIDE_GAMUT or frame.color_trc in HIGH_RANGE
     rgb = converter.reformat(
         frame,
         *size,
         format="rgb24",
         src_colorspace=matrix,
         dst_color_range=ColorRange.JPEG,
-        dst_color_primaries=gamut,
-        dst_color_trc=transfer,
+        dst_color_primaries=ColorPrimaries.BT709 if wide else None,
+        dst_color_trc=ColorTrc.BT709 if wide else None,
         threads=1,
     )
     return np.asarray(rgb.to_ndarray(), np.uint8)
