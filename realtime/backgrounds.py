@@ -10,11 +10,12 @@ from collections.abc import Generator
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import Literal, Self, TypeVar
 
 import cv2
 import numpy as np
 import webcolors
+from numpy.typing import NDArray
 
 from engines.engine import Frame
 from engines.errors import InputError
@@ -23,9 +24,10 @@ from realtime.photos import read_photo
 from realtime.sources import VideoSource
 
 Fit = Literal["cover", "contain", "stretch"]
+Pixel = TypeVar("Pixel", np.uint8, np.float32)
 
 LONGEST_STEP = Fraction(5)  # seconds between two packets; over a longer gap, or a step back, a video goes on where it was
-BLUR_SIZE = 192  # pixels of the longer side that the blur works on
+BLUR_SIZE = 256  # pixels of the longer side that the blur works on, at most
 BLUR_SIGMA = 0.022  # standard deviation of the blur, as a part of the longer side
 
 
@@ -62,7 +64,7 @@ def open_background(spec: str, *, fit: Fit = "cover") -> Background:
         return Still(_colour(spec), fit="stretch")
     path = Path(spec).expanduser()
     if path.is_dir():
-        raise InputError(f"--bg {spec} is a folder: name one picture or video in it")
+        raise InputError(f"--bg {spec}: is a folder; name one picture or video in it")
     if not path.is_file():
         raise InputError(_unknown(spec, path))
     if path.suffix.lower() != ".gif" and cv2.haveImageReader(str(path)):
@@ -157,17 +159,24 @@ class Blur(Background):
         if packet.matte is None:
             raise ValueError("the blur needs the packet's matte")
         height, width = packet.frame.shape[:2]
-        scale = min(1.0, BLUR_SIZE / max(height, width))
-        size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        small = cv2.resize(packet.frame, size, interpolation=cv2.INTER_AREA).astype(np.float32)
-        person = cv2.dilate(cv2.resize(packet.matte.alpha, size, interpolation=cv2.INTER_AREA), np.ones((3, 3), np.uint8))
+        small = _small(packet.frame).astype(np.float32)
+        person = cv2.dilate(_small(packet.matte.alpha), np.ones((3, 3), np.uint8))
         # A small pixel on the edge is a mix of both: little person is enough to leave it out. Where there is person only,
         # far from any background, the tiny rest of the weight keeps the quotient defined; nothing shows there.
         weight = np.clip(1 - 4 * person, 1e-5, 1)[..., None]
-        sigma = BLUR_SIGMA * max(size)
+        sigma = BLUR_SIGMA * max(small.shape)
         weighted = cv2.GaussianBlur(np.concatenate([small * weight, weight], axis=2), (0, 0), sigma)
         blurred = np.clip(np.rint(weighted[..., :3] / weighted[..., 3:]), 0, 255).astype(np.uint8)
         return _resized(blurred, height, width)
+
+
+def _small(picture: NDArray[Pixel]) -> NDArray[Pixel]:
+    """A picture halved until it is of the blur's size. An odd last row or column is dropped: halves of even sizes are fast."""
+    while max(picture.shape) > BLUR_SIZE and min(picture.shape[:2]) > 1:
+        height, width = picture.shape[0] // 2, picture.shape[1] // 2
+        even = picture[: 2 * height, : 2 * width]
+        picture = np.asarray(cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA), picture.dtype)
+    return picture
 
 
 def _resized(picture: Frame, height: int, width: int) -> Frame:
@@ -185,9 +194,9 @@ def _colour(spec: str) -> Frame:
 def _unknown(spec: str, path: Path) -> str:
     """What to say of a background that is neither a file nor a colour."""
     if spec.startswith("#"):
-        return f"--bg {spec} is no colour: write # and six digits from 0 to f, such as #00b140"
+        return f"--bg {spec}: is no colour; write # and six digits from 0 to f, such as #00b140"
     if path.suffix or len(path.parts) > 1:
-        return f"--bg {spec} does not exist: check the name"
+        return f"--bg {spec}: no such file; check the name"
     near = difflib.get_close_matches(spec.lower(), [*webcolors.names(), "blur"], n=1)
     remedy = f"did you mean {near[0]}?" if near else "give a picture, a video, a colour such as green or #00b140, or blur"
-    return f"--bg {spec} is neither a file nor a colour: {remedy}"
+    return f"--bg {spec}: is neither a file nor a colour; {remedy}"

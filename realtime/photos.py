@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import secrets
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +17,9 @@ from engines.errors import InputError
 
 ORIENTATION = 0x0112  # the EXIF tag
 QUALITY = 95  # of JPEG and WebP, of 100
+READABLE = {".avif", ".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
+WRITABLE = READABLE - {".avif"}
+HOLD_ALPHA = {".png", ".tif", ".tiff", ".webp"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,20 +43,20 @@ def read_photo(path: Path) -> Photo:
     EXIF orientation is applied. Raises InputError where the file is missing, a folder, no picture or broken.
     """
     if path.is_dir():
-        raise InputError(f"{path} is a folder: name one picture in it")
+        raise InputError(f"{path}: is a folder; name one picture in it")
     if not path.exists():
-        raise InputError(f"{path} does not exist: check the name")
+        raise InputError(f"{path}: no such file; check the name")
     try:
         data = np.fromfile(path, np.uint8)
     except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}): check its permissions") from error
+        raise InputError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
     try:
         with _quiet():
             pixels, kinds, blocks = cv2.imdecodeWithMetadata(data, flags=cv2.IMREAD_UNCHANGED)
     except cv2.error:
         pixels = None
     if pixels is None:
-        raise InputError(f"{path} is broken or no picture that can be read: give a JPEG, PNG, WebP, AVIF, TIFF or BMP file")
+        raise InputError(f"{path}: is broken or no picture that can be read; name a JPEG, PNG, WebP, AVIF, TIFF or BMP file")
     exif = dict(zip(np.ravel(kinds).tolist(), blocks, strict=True)).get(cv2.IMAGE_METADATA_EXIF)
     upright = _turn(_eight_bits(np.asarray(pixels)), _orientation(b"" if exif is None else np.asarray(exif).tobytes()))
     return _photo(np.ascontiguousarray(upright))
@@ -64,13 +68,12 @@ def write_photo(path: Path, frame: Frame, alpha: Mask | None = None) -> None:
     The form follows the suffix. Written beside and moved into place: `path` is whole or as it was.
     Raises InputError where the suffix is unknown, the form holds no alpha, or the folder cannot be written.
     """
+    check_suffix(path, alpha=alpha is not None)
     pixels: NDArray[np.uint8] = frame
     if alpha is not None:
-        check_suffix(path, alpha=True)
         pixels = np.dstack([cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), cv2.convertScaleAbs(alpha, alpha=255)])
     elif frame.ndim == 3:
         pixels = np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), np.uint8)
-    check_suffix(path, alpha=False)
     suffix = path.suffix.lower()
     options: tuple[int, ...] = ()
     if suffix in {".jpg", ".jpeg"}:
@@ -81,26 +84,39 @@ def write_photo(path: Path, frame: Frame, alpha: Mask | None = None) -> None:
         with _quiet():
             coded = cv2.imencode(suffix, pixels, options)[1]
     except cv2.error as error:
-        raise InputError(f"{path}: this picture does not fit the {suffix} form: write .png instead") from error
+        raise InputError(f"{path}: {suffix} cannot hold this picture; write .png instead") from error
     write_beside(path, np.asarray(coded).tobytes())
 
 
 def check_suffix(path: Path, *, alpha: bool) -> None:
     """Raises InputError where pictures of this suffix cannot be written, or cannot hold the alpha that is asked for."""
-    suffixes = {".png", ".webp", ".tiff", ".tif"} if alpha else {".png", ".webp", ".tiff", ".tif", ".jpg", ".jpeg", ".bmp"}
-    if path.suffix.lower() not in suffixes:
-        what = "hold no alpha" if alpha and path.suffix.lower() in {".jpg", ".jpeg", ".bmp"} else "cannot be written"
-        raise InputError(f"{path}: {path.suffix or 'files without a suffix'} {what}: end the name in .png")
+    suffix = path.suffix.lower()
+    if suffix not in WRITABLE:
+        raise InputError(f"{path}: unknown kind of picture '{path.suffix}'; end its name in {', '.join(sorted(WRITABLE))}")
+    if alpha and suffix not in HOLD_ALPHA:
+        raise InputError(f"{path}: {suffix} holds no alpha; end its name in .png, or give a background with --bg")
+
+
+def check_target(path: Path, *, overwrite: bool) -> None:
+    """Raises InputError where a file cannot be made in this place, or one stands there already and is to stay."""
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder; name a file in it")
+    if not path.parent.is_dir():
+        raise InputError(f"{path}: there is no folder {path.parent}; make it first")
+    if path.exists() and not overwrite:
+        raise InputError(f"{path}: exists already; use --overwrite to replace it")
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise InputError(f"{path}: the folder {path.parent} may not be written; choose another")
 
 
 def write_beside(path: Path, data: bytes) -> None:
     """Writes a file so that `path` is never half-written. Raises InputError where its folder cannot be written."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    beside = path.with_name(f".{secrets.token_hex(6)}.part")
     try:
         beside.write_bytes(data)
         beside.replace(path)
     except OSError as error:
-        raise InputError(f"{path} cannot be written ({error.strerror}): choose another place") from error
+        raise InputError(f"{path}: cannot be written ({error.strerror}); choose another place") from error
     finally:
         with contextlib.suppress(OSError):
             beside.unlink(missing_ok=True)

@@ -158,7 +158,7 @@ def test_bad_specs_say_what_to_do(tmp_path: Path) -> None:
         "gren": "green",
         "#12345": "six digits",
         "bluur": "blur",
-        str(tmp_path / "missing.jpg"): "does not exist",
+        str(tmp_path / "missing.jpg"): "no such file",
         str(tmp_path): "folder",
         **{str(tmp_path / name): name for name in ("text.jpg", "text.txt", "empty.png", "half.jpg")},
     }

@@ -1,0 +1,163 @@
+"""`shm-image`: cuts the people out of a photo, or out of every photo in a folder."""
+
+import time
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+import engines
+from engines import Engine, InputError
+from engines.errors import run
+from realtime.backgrounds import Background, Fit, open_background
+from realtime.composite import composite
+from realtime.packet import Packet
+from realtime.photos import READABLE, Photo, check_suffix, check_target, read_photo, write_photo
+
+MIN_SIZE = 32  # px, of height and of width: the least that the networks take
+
+app = typer.Typer(add_completion=False, rich_markup_mode="rich")
+console = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+@app.command()
+def image(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="A photo, or a folder of photos.")],
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="The picture to write; a folder where IN is one.")],
+    bg: Annotated[str | None, typer.Option(help="Put this behind: a picture, a video, a colour, or blur.")] = None,
+    fit: Annotated[Fit, typer.Option(help="How a picture behind is brought to the photo's size.")] = "cover",
+    alpha_only: Annotated[bool, typer.Option("--alpha-only", help="Write the alpha matte itself, in grey.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")] = False,
+    backend: Annotated[str, typer.Option(help="What runs the networks: auto, openvino, torch, ...")] = "auto",
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; all cores unless told.")] = None,
+    precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.")] = "auto",
+) -> None:
+    """Cut the people out of a photo: colours without the old background, and alpha.
+
+    Without --bg, OUT is a PNG (or WebP, TIFF) with straight alpha. With --bg, it is the finished picture.
+
+    [bold]Examples[/bold]
+
+    - shm-image portrait.jpg portrait.png
+
+    - shm-image portrait.jpg out.jpg --bg beach.jpg
+
+    - shm-image portrait.jpg out.jpg --bg blur
+
+    - shm-image photos/ cut-outs/
+    """
+    if alpha_only and bg is not None:
+        raise InputError("--alpha-only and --bg exclude each other; leave one of them out")
+    folder = source.is_dir()
+    jobs = folder_jobs(source, target, ".png" if bg is None else ".jpg") if folder else [(source, target)]
+    with ExitStack() as stack:
+        # All that can be wrong with the input is told before the engine is made ready, and before anything is written.
+        first = None if folder else open_photo(source)
+        background = None if bg is None else stack.enter_context(open_background(bg, fit=fit))
+        if folder:
+            make_folder(target)
+        for photo, picture in jobs:
+            check_suffix(picture, alpha=bg is None and not alpha_only)
+            if picture.exists() and picture.samefile(photo):
+                raise InputError(f"{picture}: is the photo itself; name another file to write")
+            check_target(picture, overwrite=overwrite)
+        engine = stack.enter_context(closing(engines.load(backend, threads=threads, precision=precision)))
+        editor = Editor(engine, background, alpha_only)
+        if first is None:
+            edit_folder(editor, jobs)
+        else:
+            console.print(editor.edit(first, target), markup=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Editor:
+    """Does with photos what the command was asked for."""
+
+    engine: Engine
+    background: Background | None
+    alpha_only: bool
+
+    def edit(self, photo: Photo, target: Path) -> str:
+        """Writes the picture of one photo; says what was done, in one line. Raises InputError where it cannot be written."""
+        start = time.perf_counter()
+        packet = Packet(photo.flat(), Fraction(0), 0)
+        matte = packet.matte = self.engine(packet.frame)
+        if photo.alpha is not None:  # what was clear before stays clear
+            matte = packet.matte = replace(matte, alpha=np.minimum(matte.alpha, photo.alpha))
+        seconds = time.perf_counter() - start
+        if self.alpha_only:
+            write_photo(target, np.rint(matte.alpha * 255).astype(np.uint8))
+        elif self.background is None:
+            write_photo(target, matte.foreground, matte.alpha)
+        else:
+            write_photo(target, composite(packet, self.background.frame(packet)))
+        height, width = matte.alpha.shape
+        engine = self.engine
+        return f"{target}: {width}x{height}, matte in {seconds:.2f} s ({engine.name} {engine.precision}, {engine.device})"
+
+
+def open_photo(path: Path) -> Photo:
+    """Reads a photo that is large enough. Raises InputError for one that is not, or cannot be read."""
+    photo = read_photo(path)
+    height, width = photo.frame.shape[:2]
+    if min(height, width) < MIN_SIZE:
+        raise InputError(f"{path}: {width}x{height} is too small; at least {MIN_SIZE} px each way are needed")
+    return photo
+
+
+def folder_jobs(source: Path, target: Path, suffix: str) -> list[tuple[Path, Path]]:
+    """The photos of a folder, each with the picture to write: of the same stem, in the folder `target`.
+
+    Raises InputError where there are no photos, two would become one, or `target` is a file or the same folder.
+    """
+    photos = sorted(path for path in source.iterdir() if path.suffix.lower() in READABLE and not path.name.startswith("."))
+    if not photos:
+        raise InputError(f"{source}: has no photo in it; name a folder of {', '.join(sorted(READABLE))} files")
+    if target.exists() and (not target.is_dir() or target.samefile(source)):
+        raise InputError(f"{target}: is a file or the folder of the photos; name another folder to write to")
+    jobs: dict[Path, Path] = {}
+    for photo in photos:
+        picture = target / f"{photo.stem}{suffix}"
+        if picture in jobs:
+            raise InputError(f"{photo}: would become {picture}, and so would {jobs[picture].name}; rename one of them")
+        jobs[picture] = photo
+    return [(photo, picture) for picture, photo in jobs.items()]
+
+
+def make_folder(path: Path) -> None:
+    """Makes a folder where there is none. Raises InputError where it cannot be made."""
+    try:
+        path.mkdir(exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be made ({error.strerror}); make that folder first") from error
+
+
+def edit_folder(editor: Editor, jobs: list[tuple[Path, Path]]) -> None:
+    """Does one photo after the other. A bad one is reported and the rest goes on; at the end InputError says how many."""
+    bad = 0
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console) as progress:
+        for source, target in progress.track(jobs, description="photos"):
+            try:
+                editor.edit(open_photo(source), target)
+            except InputError as error:
+                bad += 1
+                console.print(f"error: {error}", markup=False)
+    if bad:
+        raise InputError(f"{bad} of {len(jobs)} photos could not be done; see the lines above")
+    console.print(f"{len(jobs)} pictures written", markup=False)
+
+
+def main() -> None:
+    """The command `shm-image`."""
+    run(app)
+
+
+if __name__ == "__main__":
+    main()
