@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,7 +15,7 @@ from rich.table import Table
 
 from engines import InputError
 from engines.errors import run
-from train.peers import Peer
+from train.peers import open_peers
 from train.pictures import side_by_side, write_picture
 from train.scores import Candidate, OwnCandidate, PeerCandidate, Score, TestSet, open_set, read_item, score_set
 
@@ -49,25 +49,20 @@ def evaluate(
     ] = None,
     peer: Annotated[list[str] | None, typer.Option(help="An adapter to score as well; may be given again.")] = None,
     peer_python: Annotated[Path | None, typer.Option(help="Interpreter that has what the adapters need.")] = None,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", help="Write all figures, picture by picture, to this file.")
-    ] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write every picture's figures to this file.")] = None,
     pictures: Annotated[Path | None, typer.Option(help="Write pictures side by side into this folder.")] = None,
     worst: Annotated[int, typer.Option(min=0, help="With --pictures: the first model's worst of each set, by MSE.")] = 8,
-    picture: Annotated[
-        list[str] | None, typer.Option(help="With --pictures: this one too, by its stem; may be repeated.")
-    ] = None,
+    picture: Annotated[list[str] | None, typer.Option(help="With --pictures: this one too, by stem; may be repeated.")] = None,
 ) -> None:
     """SAD, MSE, gradient and connectivity error as the paper has them, error at edges, and IoU, for each set."""
     test_sets = [open_set(folder) for folder in sets]
     if len({test_set.name for test_set in test_sets}) < len(test_sets):
         raise InputError("two sets have the same name; score them one at a time")
     _check_outputs(json_file, pictures, picture or [], test_sets)
-    with ExitStack() as stack:
-        candidates = list(_candidates(stack, backend, threads, precision, adapters, peer or [], peer_python))
+    with _candidates(backend, threads, precision, adapters, peer or [], peer_python) as candidates:
         results = []
         for test_set in test_sets:
-            with _progress(test_set.name, len(test_set.items) * len(candidates)) as advance:
+            with progress_bar(test_set.name, len(test_set.items) * len(candidates)) as advance:
                 scores = score_set(test_set, candidates, advance)
             Console().print(score_table(test_set, candidates, scores))
             results.append(_as_json(test_set, candidates, scores))
@@ -76,7 +71,7 @@ def evaluate(
                 _write_pictures(pictures, test_set, candidates, list(chosen))
     Console().print(NOTE, style="dim")
     if json_file is not None:
-        json_file.write_text(json.dumps({"sets": results}, indent=1, allow_nan=False) + "\n")
+        write_report(json_file, {"sets": results})
 
 
 def score_table(test_set: TestSet, candidates: list[Candidate], scores: list[Score]) -> Table:
@@ -93,39 +88,60 @@ def score_table(test_set: TestSet, candidates: list[Candidate], scores: list[Sco
     return table
 
 
+@contextmanager
+def progress_bar(name: str, total: int) -> Iterator[Callable[[], None]]:
+    """A bar with the time left, on standard error; what it gives is called once a step."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(name, total=total)
+        yield lambda: progress.advance(task)
+
+
+def check_report(path: Path | None) -> None:
+    """Raises InputError where a report cannot be written to a path, before the work is done for it."""
+    if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
+        raise InputError(f"--json {path}: is a folder, or its folder does not exist")
+
+
+def write_report(path: Path, report: dict[str, Any]) -> None:
+    """Writes figures as JSON. Raises InputError where that fails."""
+    try:
+        path.write_text(json.dumps(report, indent=1, allow_nan=False) + "\n")
+    except OSError as error:
+        raise InputError(f"--json {path}: cannot be written: {error.strerror}") from error
+
+
 def _cell(metric: str, column: list[float], row: int) -> str:
     text = f"{column[row]:.4f}" if metric in HIGHER_IS_BETTER else f"{1e3 * column[row]:.2f}"
     best = max(column) if metric in HIGHER_IS_BETTER else min(column)
     return f"[bold]{text}[/bold]" if column[row] == best and len(column) > 1 else text
 
 
+@contextmanager
 def _candidates(
-    stack: ExitStack,
     backend: str,
     threads: int | None,
     precision: str,
     adapters: Path | None,
     peers: list[str],
     python: Path | None,
-) -> Iterator[Candidate]:
-    if peers and adapters is None:
-        raise InputError("--peer needs --adapters: the folder where the peers' adapters lie")
+) -> Iterator[list[Candidate]]:
     if backend == "none" and not peers:
         raise InputError("--backend none leaves nothing to score; name a peer with --adapters and --peer")
-    if backend != "none":
-        from engines import load
+    with ExitStack() as stack:
+        opened = stack.enter_context(open_peers(adapters, peers, threads=threads, precision=precision, python=python))
+        candidates: list[Candidate] = [PeerCandidate(peer) for peer in opened]
+        if backend != "none":
+            from engines import load
 
-        yield stack.enter_context(closing(OwnCandidate(load(backend, threads=threads, precision=precision))))
-    for name in peers:
-        assert adapters is not None
-        peer = Peer(adapters, name, threads=threads, precision="bf16" if precision == "bf16" else "fp32", python=python)
-        yield stack.enter_context(closing(PeerCandidate(peer)))
+            engine = stack.enter_context(closing(load(backend, threads=threads, precision=precision)))
+            candidates.insert(0, OwnCandidate(engine))
+        yield candidates
 
 
 def _check_outputs(json_file: Path | None, pictures: Path | None, chosen: list[str], test_sets: list[TestSet]) -> None:
     """Says what is wrong with the outputs before the work is done, not after."""
-    if json_file is not None and (json_file.is_dir() or not json_file.absolute().parent.is_dir()):
-        raise InputError(f"--json {json_file}: is a folder, or its folder does not exist")
+    check_report(json_file)
     if pictures is not None:
         try:
             pictures.mkdir(parents=True, exist_ok=True)
@@ -137,14 +153,6 @@ def _check_outputs(json_file: Path | None, pictures: Path | None, chosen: list[s
     for stem in chosen:
         if stem not in stems:
             raise InputError(f"--picture {stem}: no set has a picture of this name")
-
-
-@contextmanager
-def _progress(name: str, total: int) -> Iterator[Any]:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(name, total=total)
-        yield lambda: progress.advance(task)
 
 
 def _as_json(test_set: TestSet, candidates: list[Candidate], scores: list[Score]) -> dict[str, Any]:

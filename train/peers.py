@@ -5,6 +5,8 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -21,8 +23,10 @@ class Peer:
     """One peer model, ready in its own process: `peer(frame)` gives its alpha, and `peer.last_ms` says how long it took.
 
     `folder` holds adapters: modules with `load() -> f`, f(uint8 RGB (H, W, 3)) -> alpha (H, W); `name` is one of them. An
-    adapter may read the environment variables PEERS_THREADS and PEERS_PREC ("f32" or "bf16"). `python` is the interpreter that
-    has what it needs. Raises InputError where there is no such adapter, or where it or its process fails, then or later.
+    adapter may read the environment variables PEERS_THREADS and PEERS_PREC ("f32" or "bf16"), so `precision` is what it was
+    asked for, not what the processor then does. `python` is the interpreter that has what it needs.
+
+    Raises InputError where there is no such adapter, or where it or its process fails, then or later.
     """
 
     def __init__(
@@ -34,9 +38,7 @@ class Peer:
         precision: str = "fp32",
         python: Path | None = None,
     ) -> None:
-        if not (folder / f"{name}.py").is_file():
-            found = sorted(p.stem for p in folder.glob("[!_]*.py")) if folder.is_dir() else []
-            raise InputError(f"--peer {name}: {folder} has no {name}.py; it has {', '.join(found) or 'no adapters'}")
+        check_peers(folder, [name])
         self.name = name
         self.precision = precision
         self.last_ms = math.nan
@@ -108,3 +110,33 @@ class Peer:
         lines = self._complaints.read().decode(errors="replace").split("\n")
         last = next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
         return f"peer {self.name}: its process ended (code {code}): {last}"
+
+
+def check_peers(adapters: Path | None, names: Sequence[str]) -> None:
+    """Raises InputError unless each name is that of an adapter, a module in the folder of adapters."""
+    if names and adapters is None:
+        raise InputError("--peer needs --adapters: the folder where the peers' adapters lie")
+    for name in names:
+        if adapters is not None and not (adapters / f"{name}.py").is_file():
+            found = sorted(p.stem for p in adapters.glob("[!_]*.py")) if adapters.is_dir() else []
+            raise InputError(f"--peer {name}: {adapters} has no {name}.py; it has {', '.join(found) or 'no adapters'}")
+
+
+@contextmanager
+def open_peers(
+    adapters: Path | None,
+    names: Sequence[str],
+    *,
+    threads: int | None = None,
+    precision: str = "fp32",
+    python: Path | None = None,
+) -> Iterator[list[Peer]]:
+    """The peers that a command's options name, ended afterwards; they run in bf16 where `precision` says so, else in fp32."""
+    check_peers(adapters, names)
+    level = "bf16" if precision == "bf16" else "fp32"
+    with ExitStack() as stack:
+        yield [
+            stack.enter_context(Peer(adapters, name, threads=threads, precision=level, python=python))
+            for name in names
+            if adapters is not None
+        ]

@@ -98,10 +98,6 @@ class Candidate(Protocol):
         """The prediction for a frame, uint8 RGB (H, W, 3)."""
         ...
 
-    def close(self) -> None:
-        """Gives back what the model holds."""
-        ...
-
 
 class OwnCandidate:
     """One of our engines."""
@@ -109,7 +105,6 @@ class OwnCandidate:
     def __init__(self, engine: Engine) -> None:
         self.name = f"ours, {engine.name}"
         self.precision = engine.precision
-        self.close = engine.close
         self._engine = engine
 
     def __call__(self, frame: Frame) -> Prediction:
@@ -126,7 +121,6 @@ class PeerCandidate:
     def __init__(self, peer: Peer) -> None:
         self.name = peer.name
         self.precision = peer.precision
-        self.close = peer.close
         self._peer = peer
 
     def __call__(self, frame: Frame) -> Prediction:
