@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 import av
 import cv2
@@ -31,7 +31,7 @@ CONTAINER_TAGS = ("major_brand", "minor_version", "compatible_brands", "encoder"
 LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}  # what so many channels are where a file does not tell
 MAX_TIMESCALE = 1_000_000  # ticks a second; some players fail at more
 OPTIONS = {"mp4": {"movflags": "+faststart"}, "mov": {"movflags": "+faststart"}, "matroska": {"avoid_negative_ts": "disabled"}}
-PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")
+Preset = Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"]
 
 
 class VideoSink:
@@ -72,7 +72,7 @@ class VideoSink:
         time_base: Fraction = Fraction(1, 90_000),
         pixel_aspect: Fraction = Fraction(1),
         crf: int = 18,
-        preset: str = "veryfast",
+        preset: Preset = "veryfast",
         sound: "Sound | None" = None,
         metadata: Mapping[str, str] | None = None,
         overwrite: bool = False,
@@ -94,7 +94,9 @@ class VideoSink:
             self.abort()
             raise
 
-    def _open(self, rate: Fraction | None, pixel_aspect: Fraction, crf: int, preset: str, metadata: Mapping[str, str]) -> None:
+    def _open(
+        self, rate: Fraction | None, pixel_aspect: Fraction, crf: int, preset: Preset, metadata: Mapping[str, str]
+    ) -> None:
         name = FORMATS[self.path.suffix.lower()]
         container = av.open(str(self._part), "w", format=name, options=OPTIONS[name])
         self._container = container
