@@ -4,7 +4,6 @@ import contextlib
 import os
 import secrets
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from engines.engine import Frame, Mask
 from engines.errors import InputError
+from realtime.quiet import quiet_opencv
 
 ORIENTATION = 0x0112  # the EXIF tag
 QUALITY = 95  # of JPEG and WebP, of 100
@@ -51,7 +51,7 @@ def read_photo(path: Path) -> Photo:
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
     try:
-        with _quiet():
+        with quiet_opencv():
             pixels, kinds, blocks = cv2.imdecodeWithMetadata(data, flags=cv2.IMREAD_UNCHANGED)
     except cv2.error:
         pixels = None
@@ -81,7 +81,7 @@ def write_photo(path: Path, frame: Frame, alpha: Mask | None = None) -> None:
     elif suffix == ".webp":  # lossless (above 100) with alpha: lossy WebP smears the colours under a soft edge
         options = (cv2.IMWRITE_WEBP_QUALITY, QUALITY if alpha is None else 101)
     try:
-        with _quiet():
+        with quiet_opencv():
             coded = cv2.imencode(suffix, pixels, options)[1]
     except cv2.error as error:
         raise InputError(f"{path}: {suffix} cannot hold this picture; write .png instead") from error
@@ -163,14 +163,3 @@ def _turn(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
     if orientation in {3, 4, 7, 8}:
         pixels = pixels[::-1]
     return pixels
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keeps OpenCV from writing its own lines about a broken file next to ours."""
-    level = cv2.utils.logging.getLogLevel()
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-    try:
-        yield
-    finally:
-        cv2.utils.logging.setLogLevel(level)

@@ -1,0 +1,95 @@
+"""The window that a live picture is shown in, with lines of text over it, and its keys."""
+
+import os
+import socket
+import sys
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+import cv2
+
+from engines.engine import Frame
+from engines.errors import InputError
+from realtime.quiet import quiet_opencv
+
+ESCAPE = 27  # the key's code
+LINE = 24  # px from one line of text to the next
+
+
+class Window:
+    """A window that shows one picture after the other. For the main thread only.
+
+        with Window("shm-live", width=1280, height=720) as window:
+            window.show(picture, ["30 frames/s"])
+            if window.key() == "q" or window.closed: ...
+
+    Raises InputError where there is no display.
+    """
+
+    def __init__(self, title: str, *, width: int, height: int) -> None:
+        check_display()
+        self._title = title
+        try:
+            with quiet_opencv():
+                cv2.namedWindow(title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
+        except cv2.error as error:
+            remedy = "pip uninstall opencv-python-headless, and pip install --force-reinstall opencv-python"
+            raise InputError(f"this OpenCV shows no windows; {remedy}") from error
+        cv2.resizeWindow(title, width, height)
+
+    def show(self, picture: Frame, lines: Sequence[str] = ()) -> None:
+        """Shows a picture, uint8 RGB (H, W, 3), with lines of text in its upper left corner. The picture stays as it is."""
+        shown = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
+        if lines:
+            widest = max(cv2.getTextSize(line, cv2.FONT_HERSHEY_SIMPLEX, 0.5, 1)[0][0] for line in lines)
+            plate = shown[: LINE * len(lines) + 12, : widest + 24]
+            plate[:] = plate // 3
+            for row, line in enumerate(lines, 1):
+                where = (12, LINE * row)
+                cv2.putText(shown, line, where, cv2.FONT_HERSHEY_SIMPLEX, 0.5, (255, 255, 255), 1, cv2.LINE_AA)
+        cv2.imshow(self._title, shown)
+
+    def key(self) -> str | None:
+        """The key that was pressed since the last call, "escape" for Esc, or None. Lets the window live: call it often."""
+        code = cv2.waitKey(1)
+        if code < 0:
+            return None
+        return "escape" if code & 0xFF == ESCAPE else chr(code & 0xFF).lower()
+
+    @property
+    def closed(self) -> bool:
+        """Whether the user has closed the window."""
+        return cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) < 1
+
+    def close(self) -> None:
+        """Takes the window away."""
+        if not self.closed:
+            cv2.destroyWindow(self._title)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        self.close()
+
+
+def check_display() -> None:
+    """Raises InputError where no window can be shown: OpenCV's toolkit would end the program without a word of use."""
+    if not sys.platform.startswith("linux"):
+        return
+    display = os.environ.get("DISPLAY", "")
+    if not display:
+        raise InputError("no display to show a window on (DISPLAY is not set); run it in a desktop session, or under xvfb-run")
+    host, _, rest = display.rpartition(":")
+    number = rest.split(".")[0]
+    try:
+        if host in {"", "unix"}:
+            path = f"/tmp/.X11-unix/X{number}"
+            with socket.socket(socket.AF_UNIX) as x_server:
+                if x_server.connect_ex("\0" + path):  # of Linux's own name space first, as Xlib does
+                    x_server.connect(path)
+        else:
+            socket.create_connection((host, 6000 + int(number)), timeout=5).close()
+    except (OSError, ValueError) as error:
+        raise InputError(f"the display {display} does not answer; check DISPLAY, or run it in a desktop session") from error

@@ -1,0 +1,252 @@
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Self
+from unittest.mock import patch
+
+import cv2
+import numpy as np
+import pytest
+
+from engines.errors import InputError
+from realtime.backgrounds import open_background
+from realtime.live import Show, main, parse_size, spelled_out
+from realtime.packet import Packet
+from realtime.webcam import PacedClip, cameras, check_camera
+from tests.realtime.plain_engine import PlainEngine
+from tests.realtime.test_backgrounds import write_video
+
+TOOLS = ("Xvfb", "xdotool", "import")
+needs_x = pytest.mark.skipif(
+    any(shutil.which(tool) is None for tool in TOOLS),
+    reason="needs Xvfb, xdotool and ImageMagick: apt install xvfb xdotool imagemagick",
+)
+
+
+class SilentWindow:
+    """A window that nobody sees: it keeps what it is shown, and gives the keys it is told to press."""
+
+    def __init__(self, *keys: str | None) -> None:
+        self.pictures: list[np.ndarray] = []
+        self.lines: list[list[str]] = []
+        self.closed = False
+        self._keys = iter(keys)
+
+    def show(self, picture: np.ndarray, lines: list[str]) -> None:
+        self.pictures.append(picture)
+        self.lines.append(lines)
+
+    def key(self) -> str | None:
+        return next(self._keys, None)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.closed = True
+
+
+def shm_live(*arguments: str) -> int:
+    """Runs the command and gives its exit code."""
+    with patch("sys.argv", ["shm-live", *arguments]), pytest.raises(SystemExit) as exit_:
+        main()
+    return int(exit_.value.code or 0)
+
+
+def play(clip: Path, window: SilentWindow, engine: PlainEngine, **options: Any) -> Show:
+    with PacedClip(clip, **options) as source, open_background("#0000ff") as background:
+        show = Show(source, engine, background)
+        show.run(window)  # type: ignore[arg-type]
+        return show
+
+
+def test_a_clip_is_played_at_its_own_pace(tmp_path: Path) -> None:
+    clip = write_video(tmp_path / "a.mkv", [0, 255] * 5, rate=20)
+    start = time.monotonic()
+    with PacedClip(clip) as source:
+        packets = list(source)
+    assert 0.4 < time.monotonic() - start < 2
+    assert [packet.time for packet in packets] == [Fraction(i, 20) for i in range(10)]
+
+
+def test_a_looped_clip_goes_on(tmp_path: Path) -> None:
+    clip = write_video(tmp_path / "a.mkv", [0, 100, 200], rate=50)
+    with PacedClip(clip, loop=True, size=(40, 60)) as source:
+        packets = [packet for packet, _ in zip(source, range(8), strict=False)]
+    assert [round(packet.frame.mean(), -1) for packet in packets] == [0, 100, 200, 0, 100, 200, 0, 100]
+    assert packets[0].frame.shape == (60, 40, 3)
+    assert all(packet.time == Fraction(i, 50) for i, packet in enumerate(packets))
+
+
+def test_dark_is_kept_and_light_replaced(tmp_path: Path) -> None:
+    window, engine = SilentWindow(), PlainEngine()
+    play(write_video(tmp_path / "a.mkv", [0, 255, 0, 255], rate=10), window, engine)
+    assert len(window.pictures) == engine.calls == 4
+    assert window.pictures[0].max() <= 3
+    assert np.abs(window.pictures[1].astype(int) - (0, 0, 255)).max() <= 3
+
+
+def test_a_slow_engine_drops_frames_and_the_delay_does_not_grow(tmp_path: Path) -> None:
+    clip = write_video(tmp_path / "a.mkv", list(range(0, 200, 5)), rate=40)
+    window = SilentWindow()
+    show = play(clip, window, PlainEngine(seconds=0.08))
+    assert 4 <= len(window.pictures) < 20  # of 40, in a second
+    assert show.meter.delay_ms < 500
+
+
+def test_keys(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    clip = write_video(tmp_path / "a.mkv", [0] * 50, rate=50)
+    window = SilentWindow(None, "s", "h", None, "m", "s", "h", "escape")
+    show = play(clip, window, PlainEngine())
+    assert len(window.pictures) == 8
+    assert [len(lines) for lines in window.lines] == [0, 0, 3, 7, 7, 7, 4, 0]
+    assert show.mirror
+    assert re.match(r"8 frames in .* s: .* frames/s and .* ms of delay at the end, \d+ dropped", capsys.readouterr().err)
+
+
+def test_a_mirrored_frame_is_matted_as_shown() -> None:
+    frame = np.zeros((40, 50, 3), np.uint8)
+    frame[:, :10] = 255
+    packet = Packet(frame, Fraction(0), 0)
+    show = Show(None, PlainEngine(), None, mirror=True)  # type: ignore[arg-type]
+    show.matte(packet)
+    assert packet.matte is not None
+    assert (packet.frame[:, 40:] == 255).all()
+    assert (packet.matte.alpha[:, 40:] == 0).all()
+    assert (packet.matte.alpha[:, :40] == 1).all()
+
+
+def test_an_error_in_a_stage_ends_it_once(tmp_path: Path) -> None:
+    clip = write_video(tmp_path / "a.mkv", [0] * 20, rate=50)
+    with (
+        patch.object(PlainEngine, "__call__", side_effect=InputError("out of memory")),
+        pytest.raises(InputError, match="memory"),
+    ):
+        play(clip, SilentWindow(), PlainEngine())
+
+
+def test_sizes_and_the_option_without_a_value() -> None:
+    assert parse_size("1280x720") == (1280, 720)
+    for text in ("1280", "axb", "20x20", "x", "1280x"):
+        with pytest.raises(InputError, match="--size"):
+            parse_size(text)
+    assert spelled_out([]) == []
+    assert spelled_out(["--webcam"]) == ["--webcam", "0"]
+    assert spelled_out(["--webcam", "--bg", "red"]) == ["--webcam", "0", "--bg", "red"]
+    assert spelled_out(["--webcam", "/dev/video2", "--loop"]) == ["--webcam", "/dev/video2", "--loop"]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="device paths are Linux's")
+def test_a_missing_camera_says_which_there_are(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such camera") as caught:
+        check_camera(97)
+    assert all(name in str(caught.value) for name in cameras()) or "plug one in" in str(caught.value)
+    (tmp_path / "a.mp4").touch()
+    with pytest.raises(InputError, match="--input"):
+        check_camera(str(tmp_path / "a.mp4"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        ([], "--webcam"),
+        (["--webcam", "--input", "a.mkv"], "one source"),
+        (["--webcam", "--loop"], "--loop"),
+        (["--webcam", "97"], "no such camera"),
+        (["--input", "missing.mp4"], "missing.mp4"),
+        (["--input", "text.mp4"], "text.mp4"),
+        (["--input", "a.mkv", "--size", "big"], "--size"),
+        (["--input", "a.mkv", "--bg", "missing.jpg"], "missing.jpg"),
+    ],
+)
+def test_bad_input_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str], word: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_video(tmp_path / "a.mkv", [0, 255])
+    (tmp_path / "text.mp4").write_text("no video " * 100)
+    with patch("realtime.live.check_display"):
+        assert shm_live(*arguments) == 2
+    told = capsys.readouterr().err
+    assert word in told
+    assert told.count("\n") == 1
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="DISPLAY is Linux's")
+@pytest.mark.parametrize("display", ["", ":8742", "nonsense", "localhost:x"])
+def test_without_a_display_it_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], display: str
+) -> None:
+    monkeypatch.setenv("DISPLAY", display)
+    assert shm_live("--input", str(write_video(tmp_path / "a.mkv", [0, 255]))) == 2
+    told = capsys.readouterr().err
+    assert "display" in told
+    assert told.count("\n") == 1
+
+
+@pytest.fixture
+def x_display(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    with subprocess.Popen(
+        ["Xvfb", "-displayfd", "1", "-screen", "0", "800x600x24", "-nolisten", "tcp"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as server:
+        assert server.stdout is not None
+        display = f":{server.stdout.readline().strip()}"
+        monkeypatch.setenv("DISPLAY", display)
+        yield display
+        server.terminate()
+
+
+def screenshot(path: Path) -> np.ndarray:
+    """The whole screen, RGB."""
+    subprocess.run(["import", "-window", "root", str(path)], check=True, timeout=20)
+    return np.asarray(cv2.imread(str(path), cv2.IMREAD_COLOR_RGB))
+
+
+def wait_until(holds: Any, seconds: float = 20) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.1)
+
+
+@needs_x
+def test_the_window_and_its_keys(tmp_path: Path, x_display: str) -> None:
+    """A white clip on a blue background: the screen is blue; s puts the statistics over it, and takes them away; q quits."""
+    clip = write_video(tmp_path / "a.mkv", [255] * 10, rate=20, size=(480, 360))
+    program = (
+        "from tests.realtime.plain_engine import plain_engine\nfrom realtime.live import main\nwith plain_engine(): main()"
+    )
+    arguments = ["--input", str(clip), "--loop", "--bg", "#0000ff"]
+    shot = tmp_path / "shot.png"
+
+    def blue() -> float:
+        return float((screenshot(shot) == (0, 0, 255)).all(axis=2).sum()) / (480 * 360)
+
+    def press(key: str) -> None:
+        subprocess.run(["xdotool", "key", key], check=True)
+
+    with subprocess.Popen([sys.executable, "-c", program, *arguments], stderr=subprocess.PIPE, text=True) as process:
+        try:
+            subprocess.run(["xdotool", "search", "--sync", "--onlyvisible", "--name", "^shm-live"], check=True, timeout=30)
+            wait_until(lambda: blue() > 0.98)
+            window = subprocess.check_output(["xdotool", "search", "--name", "^shm-live"], text=True).split()[-1]
+            subprocess.run(["xdotool", "windowfocus", window], check=True)
+            press("s")
+            wait_until(lambda: blue() < 0.95)
+            press("s")
+            wait_until(lambda: blue() > 0.98)
+            press("q")
+            _, told = process.communicate(timeout=20)
+        finally:
+            process.kill()
+    assert process.returncode == 0
+    assert "frames/s" in told
+    assert "Traceback" not in told
