@@ -33,7 +33,7 @@ def image(
     bg: Annotated[str | None, typer.Option(help="Put this behind: a picture, a video, a colour, or blur.")] = None,
     fit: Annotated[Fit, typer.Option(help="How a picture behind is brought to the photo's size.")] = "cover",
     alpha_only: Annotated[bool, typer.Option("--alpha-only", help="Write the alpha matte itself, in grey.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", "-y", help="Replace files that exist.")] = False,
     backend: Annotated[str, typer.Option(help="What runs the networks: auto, openvino, torch, ...")] = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; all cores unless told.")] = None,
     precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.")] = "auto",
@@ -44,13 +44,13 @@ def image(
 
     [bold]Examples[/bold]
 
-    - shm-image portrait.jpg portrait.png
+      shm-image portrait.jpg portrait.png
 
-    - shm-image portrait.jpg out.jpg --bg beach.jpg
+      shm-image portrait.jpg out.jpg --bg beach.jpg
 
-    - shm-image portrait.jpg out.jpg --bg blur
+      shm-image portrait.jpg out.jpg --bg blur
 
-    - shm-image photos/ cut-outs/
+      shm-image photos/ cut-outs/
     """
     if alpha_only and bg is not None:
         raise InputError("--alpha-only and --bg exclude each other; leave one of them out")
@@ -64,8 +64,8 @@ def image(
             make_folder(target)
         for photo, picture in jobs:
             check_suffix(picture, alpha=bg is None and not alpha_only)
-            if picture.exists() and picture.samefile(photo):
-                raise InputError(f"{picture}: is the photo itself; name another file to write")
+            if picture.exists() and any(own.exists() and picture.samefile(own) for own in (photo, Path(bg or photo))):
+                raise InputError(f"{picture}: is a picture that is read, too; name another file to write")
             check_target(picture, overwrite=overwrite)
         engine = stack.enter_context(closing(engines.load(backend, threads=threads, precision=precision)))
         editor = Editor(engine, background, alpha_only)
@@ -151,7 +151,8 @@ def edit_folder(editor: Editor, jobs: list[tuple[Path, Path]]) -> None:
                 console.print(f"error: {error}", markup=False)
     if bad:
         raise InputError(f"{bad} of {len(jobs)} photos could not be done; see the lines above")
-    console.print(f"{len(jobs)} pictures written", markup=False)
+    engine = editor.engine
+    console.print(f"{len(jobs)} pictures written ({engine.name} {engine.precision}, {engine.device})", markup=False)
 
 
 def main() -> None:

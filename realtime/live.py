@@ -52,11 +52,11 @@ def live(
 
     [bold]Examples[/bold]
 
-    - shm-live --webcam
+      shm-live --webcam
 
-    - shm-live --webcam /dev/video2 --size 1280x720 --bg beach.jpg --mirror
+      shm-live --webcam /dev/video2 --size 1280x720 --bg beach.jpg --mirror
 
-    - shm-live --input talk.mp4 --loop --bg green
+      shm-live --input talk.mp4 --loop --bg green
     """
     if (webcam is None) == (clip is None):
         raise InputError("name one source: --webcam, or --input CLIP")
@@ -67,6 +67,7 @@ def live(
         source = stack.enter_context(open_source(webcam, clip, loop, parse_size(size)))
         background = stack.enter_context(open_background(bg, fit=fit))
         engine = stack.enter_context(closing(engines.load(backend, threads=threads, precision=precision)))
+        console.print(f"{engine.name} {engine.precision} on {engine.device}; in the window, h shows the keys", markup=False)
         show = Show(source, engine, background, mirror=mirror, statistics=statistics)
         title = f"shm-live: {source.name}"
         window = stack.enter_context(Window(title, width=source.width, height=source.height))

@@ -127,10 +127,11 @@ def test_a_folder_goes_on_after_a_bad_photo(tmp_path: Path, capsys: pytest.Captu
         (["empty.png", "out.png"], "broken"),
         (["small.png", "out.png"], "too small"),
         (["nothing", "out"], "no photo"),
-        (["a.png", "a.png"], "exists|itself"),
-        (["a.png", "a.png", "--overwrite"], "itself"),
-        (["a.png", "link.png", "--overwrite"], "itself"),
+        (["a.png", "a.png"], "too"),
+        (["a.png", "a.png", "--overwrite"], "too"),
+        (["a.png", "link.png", "--overwrite"], "too"),
         (["a.png", "there.png"], "--overwrite"),
+        (["a.png", "b.png", "--bg", "b.png", "--overwrite"], "too"),
         (["a.png", "out.jpg"], "no alpha"),
         (["a.png", "out.xyz"], "unknown kind"),
         (["a.png", "nothing"], "unknown kind|folder"),
@@ -150,6 +151,7 @@ def test_bad_input_is_one_line_and_loses_nothing(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     a_photo(tmp_path / "a.png")
+    a_photo(tmp_path / "b.png")
     (tmp_path / "link.png").symlink_to("a.png")
     (tmp_path / "there.png").write_text("precious")
     (tmp_path / "text.jpg").write_text("no picture")
