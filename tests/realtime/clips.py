@@ -17,9 +17,9 @@ BALL = (200, 40, 40)
 GROUND = (40, 60, 180)
 
 
-def picture(index: int, width: int = 96, height: int = 64) -> Frame:
+def picture(index: int, width: int = 96, height: int = 64, ground: tuple[int, int, int] = GROUND) -> Frame:
     """Frame number `index`: the ball's place tells which frame it is; the corner at the top left is white."""
-    frame = np.full((height, width, 3), GROUND, np.uint8)
+    frame = np.full((height, width, 3), ground, np.uint8)
     cv2.circle(frame, (width // 4 + 2 * index % (width // 2), height // 2), height // 4, BALL, -1)
     frame[:8, :8] = 255
     return frame
@@ -42,6 +42,7 @@ def make_clip(
     *,
     size: tuple[int, int] = (96, 64),
     rate: Fraction | int = 25,
+    ground: tuple[int, int, int] = GROUND,
     codec: str = "libx264",
     pix_fmt: str = "yuv420p",
     time_base: Fraction = Fraction(1, 12_800),
@@ -65,7 +66,7 @@ def make_clip(
             stream.set_display_rotation(rotation, hflip=hflip)
         tones = [container.add_stream(sound, rate=48_000) for _ in range(tracks)] if sound else []
         for index, time in enumerate(times):
-            frame: Any = av.VideoFrame.from_ndarray(picture(index, *size), "rgb24")
+            frame: Any = av.VideoFrame.from_ndarray(picture(index, *size, ground), "rgb24")
             frame = frame.reformat(
                 format=pix_fmt,
                 src_color_range=2,
