@@ -1,4 +1,5 @@
 import io
+import itertools
 import signal
 import subprocess
 import sys
@@ -15,6 +16,8 @@ from rich.console import Console
 import engines
 from engines.engine import Frame, Mask, Matte
 from realtime import video
+from realtime.sinks import VideoSink
+from realtime.sources import VideoSource
 from tests.realtime.clips import (
     BALL,
     even_times,
@@ -138,6 +141,26 @@ def test_no_audio_and_the_quality(tmp_path: Path, engine: BallEngine, monkeypatc
     assert (tmp_path / "a.mp4").stat().st_size < (tmp_path / "b.mp4").stat().st_size
     with pytest.raises(IndexError):
         sound_packets(tmp_path / "a.mp4")
+
+
+RELEASED = Path(engines.__file__).parent / "released" / "manifest.json"
+SAMPLE = Path(video.__file__).parent / "samples" / "sample.mp4"
+
+
+@pytest.mark.skipif(not RELEASED.exists(), reason="there are no released weights in this checkout")
+def test_the_person_of_the_sample_stays_and_her_room_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clip, out = tmp_path / "in.mp4", tmp_path / "out.mp4"
+    with VideoSource(SAMPLE) as source, VideoSink(clip, width=source.width, height=source.height) as sink:
+        for packet in itertools.islice(source, 8):
+            packet.picture = packet.frame
+            sink.write(packet)
+    assert shm_video(monkeypatch, clip, out, "--threads", 2) == 0
+    assert frame_times(out) == frame_times(clip)
+    for before, after in zip(frames(clip), frames(out), strict=True):
+        for y, x in ((400, 270), (300, 340), (140, 310)):  # jumper and face
+            assert np.abs(after[y, x].astype(int) - before[y, x]).max() <= 40
+        for y, x in ((60, 150), (100, 560), (250, 130)):  # walls and board
+            assert np.abs(after[y, x].astype(int) - GREEN).max() <= 40
 
 
 def bad_inputs() -> list[tuple[str, list[str], str]]:
