@@ -2,5 +2,6 @@
 
 from engines.engine import Engine, Frame, Mask, Matte
 from engines.errors import InputError
+from engines.loading import load
 
-__all__ = ["Engine", "Frame", "InputError", "Mask", "Matte"]
+__all__ = ["Engine", "Frame", "InputError", "Mask", "Matte", "load"]

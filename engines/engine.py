@@ -3,8 +3,11 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from engines.geometry import SMALLEST
 
 Frame = NDArray[np.uint8]
 Mask = NDArray[np.float32]
@@ -44,3 +47,22 @@ class Engine(Protocol):
     def close(self) -> None:
         """Gives back what the engine holds."""
         ...
+
+
+def check_frame(frame: Frame) -> None:
+    """Raises ValueError unless the frame is uint8 RGB (H, W, 3), C-contiguous, with H and W at least SMALLEST."""
+    if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
+        raise ValueError(f"a frame is uint8 (H, W, 3), not {frame.dtype} {frame.shape}")
+    if min(frame.shape[:2]) < SMALLEST:
+        raise ValueError(f"a frame is at least {SMALLEST} pixels wide and high, not {frame.shape[1]}x{frame.shape[0]}")
+    if not frame.flags.c_contiguous:
+        raise ValueError("a frame is C-contiguous; numpy.ascontiguousarray makes it so")
+
+
+def fit_mask(mask: Mask, size: tuple[int, int]) -> Mask:
+    """A mask of the user's own, float32 (h, w), brought to `size` (height, width). Raises ValueError for another form."""
+    if mask.dtype != np.float32 or mask.ndim != 2:
+        raise ValueError(f"a mask is float32 (h, w), not {mask.dtype} {mask.shape}")
+    smaller = mask.shape[0] > size[0]
+    resized = cv2.resize(mask, size[::-1], interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
+    return np.asarray(resized, np.float32)

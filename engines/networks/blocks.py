@@ -21,7 +21,7 @@ class Convolution(nn.Sequential):
             nn.BatchNorm2d(outputs),
         ]
         if activation is not None:
-            layers.append(activation(inplace=True))  # type: ignore[call-arg]
+            layers.append(activation(inplace=True))
         super().__init__(*layers)
 
 

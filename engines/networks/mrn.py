@@ -16,6 +16,7 @@ class MRN(nn.Module):
 
     def __init__(self, widths: tuple[int, int, int, int] = (16, 24, 48, 96)) -> None:
         super().__init__()
+        self.dimensions = {"widths": widths}  # travel with the weights
         w2, w4, w8, w16 = widths
         self.stem = Convolution(3 * 4, w2)
         self.down4 = Convolution(w2, w4 - 1, stride=2)  # the mask is the last of the w4 channels

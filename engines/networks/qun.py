@@ -16,6 +16,7 @@ class QUN(nn.Module):
 
     def __init__(self, widths: tuple[int, int, int] = (16, 32, 64)) -> None:
         super().__init__()
+        self.dimensions = {"widths": widths}  # travel with the weights
         w2, w4, w8 = widths
         self.down2 = Convolution(4 * 4, w2)
         self.down4 = nn.Sequential(Convolution(w2, w4, stride=2), Residual(w4))

@@ -1,0 +1,116 @@
+"""From trained networks to what ships: weights as safetensors, three ONNX graphs that point into them, and the manifest."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import onnx
+import torch
+from onnx import ModelProto, TensorProto, helper
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from engines.fold import fold
+from engines.geometry import MASK_STRIDE, STRIDE
+from engines.onnx_glue import mpn_glue, mrn_glue, qun_glue
+from engines.weights import MANIFEST, NETWORKS, SAFETENSORS, sha256
+
+OPSET = 18
+IR_VERSION = 10
+GLUE = {"mpn": mpn_glue, "qun": qun_glue, "mrn": mrn_glue}
+
+
+def core(name: str, network: nn.Module) -> ModelProto:
+    """A network alone as ONNX, its sizes free multiples of its stride. Initialisers bear the names of the parameters."""
+    stride = {"mpn": 32, "qun": 8, "mrn": STRIDE}[name]
+    rows, columns = torch.export.Dim("rows", min=2, max=1024), torch.export.Dim("columns", min=2, max=1024)
+    image = torch.rand(1, 3, 4 * stride, 6 * stride)
+    inputs: tuple[Tensor, ...] = (image,)
+    shapes: tuple[dict[int, Any], ...] = ({2: stride * rows, 3: stride * columns},)
+    if name == "qun":
+        inputs, shapes = (image, image[:, :1]), (shapes[0], shapes[0])
+    elif name == "mrn":
+        step = STRIDE // MASK_STRIDE
+        inputs, shapes = (image, image[:, :1, ::MASK_STRIDE, ::MASK_STRIDE]), (shapes[0], {2: step * rows, 3: step * columns})
+    program = torch.onnx.export(
+        network.eval(),
+        inputs,
+        dynamo=True,
+        opset_version=OPSET,
+        dynamic_shapes=shapes,
+        input_names=["image", "mask"][: len(inputs)],
+        output_names=["output"],
+        verbose=False,
+    )
+    if program is None:
+        raise RuntimeError(f"{name}: torch.onnx.export gave nothing")
+    return program.model_proto
+
+
+def with_glue(name: str, network: ModelProto) -> ModelProto:
+    """The graph that every backend compiles: the network with its glue before and after."""
+    glue = GLUE[name]()
+    nodes = [*glue.before, *network.graph.node, *glue.after]
+    graph = helper.make_graph(nodes, name, glue.inputs, glue.outputs, [*glue.constants, *network.graph.initializer])
+    model = helper.make_model(graph, opset_imports=network.opset_import, functions=network.functions, ir_version=IR_VERSION)
+    onnx.checker.check_model(model)
+    return model
+
+
+def _places(path: Path) -> dict[str, tuple[int, int]]:
+    """Offset and length in bytes of each tensor of a safetensors file."""
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(length))
+    return {
+        k: (8 + length + v["data_offsets"][0], v["data_offsets"][1] - v["data_offsets"][0])
+        for k, v in header.items()
+        if k != "__metadata__"
+    }
+
+
+def point_into(model: ModelProto, network: str, weights: Path) -> None:
+    """Replaces, in place, each initialiser that the weights hold by a reference to its float16 numbers there, and a cast."""
+    places = _places(weights)
+    casts = []
+    for initialiser in model.graph.initializer:
+        place = places.get(f"{network}.{initialiser.name}")
+        if place is None:
+            continue
+        name, shape = initialiser.name, list(initialiser.dims)
+        initialiser.Clear()
+        initialiser.name, initialiser.data_type = f"{name}.stored", TensorProto.FLOAT16
+        initialiser.dims.extend(shape)
+        initialiser.data_location = TensorProto.EXTERNAL
+        for key, value in (("location", weights.name), ("offset", place[0]), ("length", place[1])):
+            initialiser.external_data.add(key=key, value=str(value))
+        casts.append(helper.make_node("Cast", [initialiser.name], [name], name=f"{name}.cast", to=TensorProto.FLOAT))
+    nodes = [*casts, *model.graph.node]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+
+
+def export(networks: dict[str, nn.Module], folder: Path, about: dict[str, Any]) -> None:
+    """Writes the release: `networks` has mpn, qun and mrn with their trained weights; `about` goes into the manifest.
+
+    The networks are changed: batch normalisation is folded in, numbers are rounded to float16, as every backend will see them.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors: dict[str, Tensor] = {}
+    for name in NETWORKS:
+        network = fold(networks[name].float().to(memory_format=torch.contiguous_format))  # type: ignore[call-overload]
+        network.load_state_dict({k: v.half().float() for k, v in network.state_dict().items()})
+        tensors |= {f"{name}.{key}": value.half().contiguous() for key, value in network.state_dict().items()}
+    weights = folder / SAFETENSORS
+    save_file(tensors, weights, metadata={"dimensions": json.dumps(about["dimensions"])})
+    for name in NETWORKS:
+        model = with_glue(name, core(name, networks[name]))
+        for node in model.graph.node:  # where in the source each node came from: of no use to a backend
+            del node.metadata_props[:]
+            node.doc_string = ""
+        del model.graph.value_info[:]
+        point_into(model, name, weights)
+        (folder / f"{name}.onnx").write_bytes(model.SerializeToString())
+    files = [SAFETENSORS, *(f"{name}.onnx" for name in NETWORKS)]
+    manifest = {**about, "sha256": {name: sha256(folder / name) for name in files}}
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")

@@ -1,0 +1,18 @@
+"""Sizes that every backend agrees on."""
+
+LOW_RESOLUTION = (192, 160)  # height, width at MPN and QUN, for a frame that is not wider than high; else its twin, on its side
+OVERSAMPLING = 4  # the frame is resized to this many times the low resolution, then averaged: no aliasing at any frame size
+STRIDE = 16  # of MRN: frames are padded to a multiple of it inside, by their edge, and cropped on the way out
+MASK_STRIDE = 4  # the unified mask joins MRN where the image has come down so far (section 3.3)
+SMALLEST = 32  # pixels, height and width
+
+
+def low_resolution(height: int, width: int) -> tuple[int, int]:
+    """Height and width of the coarse mask of a frame."""
+    h, w = LOW_RESOLUTION
+    return (w, h) if width > height else (h, w)
+
+
+def padding(length: int) -> int:
+    """How many pixels take a length to the next multiple of STRIDE."""
+    return -length % STRIDE

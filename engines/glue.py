@@ -1,0 +1,42 @@
+"""The three networks with their glue, in PyTorch: uint8 frame in, alpha and foreground out. The graphs do the same in ONNX."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from engines.geometry import MASK_STRIDE, OVERSAMPLING, low_resolution, padding
+
+
+def planes(frame: Tensor) -> Tensor:
+    """uint8 (H,W,3) -> float (1,3,H,W) in [0, 255]."""
+    return frame.permute(2, 0, 1)[None].float()
+
+
+def shrink(frame: Tensor) -> Tensor:
+    """The low-resolution image (1,3,h,w) in [0, 1] of a uint8 frame (H,W,3)."""
+    h, w = low_resolution(frame.shape[0], frame.shape[1])
+    oversampled = F.interpolate(planes(frame), size=(OVERSAMPLING * h, OVERSAMPLING * w), mode="bilinear", align_corners=False)
+    return F.avg_pool2d(oversampled, OVERSAMPLING) / 255
+
+
+def predict(mpn: nn.Module, image: Tensor) -> Tensor:
+    """MPN: image (1,3,h,w) -> coarse foreground mask (h,w)."""
+    return mpn(image)[0, 0]  # type: ignore[no-any-return]
+
+
+def unify(qun: nn.Module, image: Tensor, mask: Tensor) -> Tensor:
+    """QUN: image (1,3,h,w), mask (h,w) -> unified mask (h,w)."""
+    return qun(image, mask[None, None])[0, 0]  # type: ignore[no-any-return]
+
+
+def refine(mrn: nn.Module, frame: Tensor, unified: Tensor) -> tuple[Tensor, Tensor]:
+    """MRN: uint8 frame (H,W,3), unified mask (h,w) -> alpha (H,W) in [0, 1], uint8 foreground (H,W,3)."""
+    height, width = frame.shape[:2]
+    quarter = (-(-height // MASK_STRIDE), -(-width // MASK_STRIDE))
+    mask = F.interpolate(unified[None, None], size=quarter, mode="bilinear", align_corners=False)
+    bottom, right = padding(height), padding(width)
+    mask = F.pad(mask, (0, right // MASK_STRIDE, 0, bottom // MASK_STRIDE), mode="replicate")
+    image = F.pad(planes(frame) / 255, (0, right, 0, bottom), mode="replicate")
+    output = mrn(image, mask)[0, :, :height, :width]
+    foreground = (output[:3] * 255 + 0.5).clamp(0, 255).to(torch.uint8)
+    return output[3], foreground.permute(1, 2, 0)
