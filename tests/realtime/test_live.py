@@ -65,15 +65,23 @@ def play(clip: Path, window: SilentWindow, engine: PlainEngine, **options: Any) 
         return show
 
 
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clip's clock is not put back, however busy the machine is."""
+    monkeypatch.setattr("realtime.webcam.LATEST", Fraction(60))
+
+
+@pytest.mark.usefixtures("patient")
 def test_a_clip_is_played_at_its_own_pace(tmp_path: Path) -> None:
     clip = write_video(tmp_path / "a.mkv", [0, 255] * 5, rate=20)
     start = time.monotonic()
     with PacedClip(clip) as source:
         packets = list(source)
-    assert 0.4 < time.monotonic() - start < 2
+    assert 0.4 < time.monotonic() - start < 5
     assert [packet.time for packet in packets] == [Fraction(i, 20) for i in range(10)]
 
 
+@pytest.mark.usefixtures("patient")
 def test_a_looped_clip_goes_on(tmp_path: Path) -> None:
     clip = write_video(tmp_path / "a.mkv", [0, 100, 200], rate=50)
     with PacedClip(clip, loop=True, size=(40, 60)) as source:
@@ -107,6 +115,17 @@ def test_keys(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert [len(lines) for lines in window.lines] == [0, 0, 3, 7, 7, 7, 4, 0]
     assert show.mirror
     assert re.match(r"8 frames in .* s: .* frames/s and .* ms of delay at the end, \d+ dropped", capsys.readouterr().err)
+
+
+def test_a_clip_that_is_decoded_too_slowly_is_slowed(tmp_path: Path) -> None:
+    clip = write_video(tmp_path / "a.mkv", [0] * 4, rate=20)
+    with PacedClip(clip) as source:
+        frames = iter(source)
+        next(frames)
+        time.sleep(0.6)
+        packets = list(frames)
+        assert packets[0].time > 0.5
+        assert source.delay(packets[-1]) < 0.4
 
 
 def test_a_mirrored_frame_is_matted_as_shown() -> None:
