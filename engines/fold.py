@@ -5,7 +5,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 
 def fold(network: nn.Module) -> nn.Module:
-    """Folds, in place, each batch normalisation into the convolution before it in its Sequential. The network is set to eval."""
+    """Folds, in place, each batch normalisation into the convolution before it in its Sequential; sets eval mode."""
     network.eval()
     for module in network.modules():
         if isinstance(module, nn.Sequential):

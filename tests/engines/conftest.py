@@ -1,0 +1,27 @@
+import numpy as np
+import pytest
+
+from engines import Frame
+from engines.openvino_engine import OpenVINOEngine
+from engines.torch_engine import TorchEngine
+
+
+@pytest.fixture(scope="session")
+def openvino_engine() -> OpenVINOEngine:
+    return OpenVINOEngine(precision="fp32")
+
+
+@pytest.fixture(scope="session")
+def torch_engine() -> TorchEngine:
+    return TorchEngine(precision="fp32", device="cpu")
+
+
+@pytest.fixture(scope="session")
+def portrait() -> Frame:
+    """The sample photo, RGB."""
+    import cv2
+
+    import realtime
+
+    path = next(iter(realtime.__path__)) + "/samples/portrait.jpg"
+    return np.ascontiguousarray(cv2.imread(path)[..., ::-1])

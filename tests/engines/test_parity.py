@@ -1,0 +1,82 @@
+"""PyTorch is the oracle: OpenVINO gives the same on real frames of several sizes, odd ones too."""
+
+import cv2
+import numpy as np
+import pytest
+
+from engines import Engine, Frame
+
+SIZES = [(800, 800), (480, 640), (360, 640), (601, 397), (397, 603), (33, 32), (32, 451)]
+
+
+@pytest.mark.parametrize(("height", "width"), SIZES)
+def test_backends_agree(openvino_engine: Engine, torch_engine: Engine, portrait: Frame, height: int, width: int) -> None:
+    frame = np.ascontiguousarray(cv2.resize(portrait, (width, height), interpolation=cv2.INTER_AREA))
+    ours, oracle = openvino_engine(frame), torch_engine(frame)
+    assert ours.alpha.shape == (height, width)
+    assert ours.foreground.shape == (height, width, 3)
+    assert ours.coarse.shape == ours.unified.shape == ((160, 192) if width > height else (192, 160))
+    for name in ("coarse", "unified", "alpha"):
+        np.testing.assert_allclose(getattr(ours, name), getattr(oracle, name), atol=2e-3)
+    assert np.abs(ours.foreground.astype(int) - oracle.foreground.astype(int)).max() <= 1
+
+
+def test_a_mask_of_ones_own_takes_the_place_of_mpn(openvino_engine: Engine, torch_engine: Engine, portrait: Frame) -> None:
+    mask = np.zeros((90, 75), np.float32)
+    mask[20:, 20:55] = 1
+    ours, oracle = openvino_engine(portrait, mask), torch_engine(portrait, mask)
+    np.testing.assert_allclose(ours.unified, oracle.unified, atol=2e-3)
+    np.testing.assert_allclose(ours.alpha, oracle.alpha, atol=2e-3)
+    assert np.abs(ours.coarse - openvino_engine(portrait).coarse).max() > 0.5
+
+
+def test_the_arrays_are_the_callers_own(openvino_engine: Engine, portrait: Frame) -> None:
+    first = openvino_engine(portrait)
+    alpha, foreground = first.alpha.copy(), first.foreground.copy()
+    openvino_engine(np.zeros_like(portrait))
+    np.testing.assert_array_equal(first.alpha, alpha)
+    np.testing.assert_array_equal(first.foreground, foreground)
+
+
+def test_the_matte_finds_the_person(openvino_engine: Engine, portrait: Frame) -> None:
+    alpha = openvino_engine(portrait).alpha
+    height, width = alpha.shape
+    assert alpha[height // 2, width // 2] > 0.95
+    assert 0.2 < alpha.mean() < 0.8
+
+
+def test_nobody_in_an_empty_frame(openvino_engine: Engine) -> None:
+    assert openvino_engine(np.full((240, 320, 3), 128, np.uint8)).alpha.mean() < 0.02
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        np.zeros((64, 64, 3), np.float32),
+        np.zeros((64, 64), np.uint8),
+        np.zeros((64, 64, 4), np.uint8),
+        np.zeros((31, 64, 3), np.uint8),
+        np.zeros((64, 64, 3), np.uint8)[:, ::-1],
+    ],
+)
+def test_frames_of_another_form_are_refused(openvino_engine: Engine, torch_engine: Engine, frame: np.ndarray) -> None:
+    for engine in (openvino_engine, torch_engine):
+        with pytest.raises(ValueError, match="a frame is"):
+            engine(frame)
+
+
+def test_masks_of_another_form_are_refused(openvino_engine: Engine, torch_engine: Engine, portrait: Frame) -> None:
+    for engine in (openvino_engine, torch_engine):
+        with pytest.raises(ValueError, match="a mask is"):
+            engine(portrait, np.zeros((5, 5), np.uint8))  # type: ignore[arg-type]
+
+
+def test_one_engine_serves_threads_of_two_sizes(openvino_engine: Engine, portrait: Frame) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    frames = [portrait[:200, :160].copy(), portrait[:160, :200].copy()] * 4
+    alone = [openvino_engine(frame).alpha for frame in frames[:2]]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda frame: openvino_engine(frame).alpha, frames))
+    for index, alpha in enumerate(together):
+        np.testing.assert_array_equal(alpha, alone[index % 2])
