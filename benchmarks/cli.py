@@ -26,7 +26,14 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_
 
 @app.callback()
 def bench() -> None:
-    """Measures the project on this machine."""
+    """Measures the project on this machine.
+
+    [bold]Examples[/bold]
+
+      bench latency
+
+      bench latency --help
+    """
 
 
 @app.command()
@@ -44,7 +51,14 @@ def latency(
     peer_python: Annotated[Path | None, typer.Option(help="Interpreter that has what the adapters need.")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write every run to this file.")] = None,
 ) -> None:
-    """Time of one frame, from uint8 to alpha and foreground, against the paper's 0.08 s at 800x800."""
+    """Time of one frame, from uint8 to alpha and foreground, against the paper's 0.08 s at 800x800.
+
+    [bold]Examples[/bold]
+
+      bench latency --size 800x800 --size 640x480 --runs 100
+
+      bench latency --adapters adapters --peer rvm --json latency.json
+    """
     sizes = [parse_size(text) for text in size or SIZES]
     check_report(json_file)
     check_peers(adapters, peer or [])

@@ -54,7 +54,14 @@ def evaluate(
     worst: Annotated[int, typer.Option(min=0, help="With --pictures: the first model's worst of each set, by MSE.")] = 8,
     picture: Annotated[list[str] | None, typer.Option(help="With --pictures: this one too, by stem; may be repeated.")] = None,
 ) -> None:
-    """SAD, MSE, gradient and connectivity error as the paper has them, error at edges, and IoU, for each set."""
+    """SAD, MSE, gradient and connectivity error as the paper has them, error at edges, and IoU, for each set.
+
+    [bold]Examples[/bold]
+
+      shm-eval eval/composites eval/portraits --json figures.json
+
+      shm-eval eval/composites --adapters adapters --peer rvm --pictures worst/
+    """
     test_sets = [open_set(folder) for folder in sets]
     if len({test_set.name for test_set in test_sets}) < len(test_sets):
         raise InputError("two sets have the same name; score them one at a time")
