@@ -1,0 +1,188 @@
+"""What README.md and CONTRIBUTING.md tell the reader to type: it is run here, or at least understood by the commands."""
+
+import importlib
+import itertools
+import re
+import shlex
+import shutil
+import sys
+import tomllib
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import typer
+
+import engines
+import realtime
+from realtime.live import spelled_out
+from realtime.sinks import VideoSink
+from realtime.sources import VideoSource
+from tests.realtime.plain_engine import plain_engine
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+SAMPLES = Path(realtime.__file__).parent / "samples"
+RELEASED = Path(engines.__file__).parent / "released" / "manifest.json"
+PAGES = {name: (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "CONTRIBUTING.md")}
+
+
+def blocks(page: str, kind: str) -> list[str]:
+    """The fenced blocks of one kind on a page."""
+    return re.findall(rf"^```{kind}\n(.*?)^```$", PAGES[page], re.MULTILINE | re.DOTALL)
+
+
+def commands(page: str) -> list[list[str]]:
+    """Each command of a page's console blocks as words; those joined by && are apart, and .venv/bin/ is taken off."""
+    lines = [line for block in blocks(page, "console") for line in block.splitlines()]
+    parts = [part for line in lines for part in line.split(" && ")]
+    return [shlex.split(part.removeprefix(".venv/bin/")) for part in parts]
+
+
+def understood(name: str, app: typer.Typer, words: list[str]) -> dict[str, Any]:
+    """What a command takes from its words, without running. Raises an error where an option or a value is not known."""
+    taken: dict[str, Any] = {}
+    command = typer.main.get_command(app)
+    subcommands: dict[str, Any] = getattr(command, "commands", {})
+    for each in (command, *subcommands.values()):
+        each.callback = taken.update
+    command.main(words, prog_name=name, standalone_mode=False)
+    return taken
+
+
+README_COMMANDS, ALL_COMMANDS = commands("README.md"), commands("README.md") + commands("CONTRIBUTING.md")
+
+
+def test_blocks_are_of_known_kinds() -> None:
+    for page, text in PAGES.items():
+        fences = re.findall(r"^```(.*)$", text, re.MULTILINE)
+        assert set(fences[::2]) <= {"console", "python", ""}, page
+        assert set(fences[1::2]) == {""}, page
+    assert len(blocks("README.md", "console")) >= 8
+
+
+def test_the_two_commands_that_set_everything_up_are_what_ci_runs() -> None:
+    pattern = r"^python3 -m venv .* && "
+    lines = [line for line in PAGES["README.md"].splitlines() if re.search(pattern, line)]
+    assert f"grep -E '{pattern}' README.md" in (ROOT / ".ci/run").read_text(encoding="utf-8")
+    assert len(lines) == 2
+    run, test = lines
+    assert " .venv/bin/shm-video realtime/samples/sample.mp4 out.mp4 --bg realtime/samples/background.jpg" in run
+    assert test.endswith(" && .venv/bin/pytest")
+
+
+@pytest.mark.parametrize("words", ALL_COMMANDS, ids=shlex.join)
+def test_each_command_is_one_that_exists(words: list[str]) -> None:
+    name, *rest = words
+    if name in PROJECT["scripts"]:
+        module = PROJECT["scripts"][name].split(":")[0]
+        rest = spelled_out(rest) if name == "shm-live" else rest
+        assert understood(name, importlib.import_module(module).app, rest)
+    elif name == "python":
+        assert rest[0] == "-m"
+        assert understood(rest[1], importlib.import_module(rest[1]).app, rest[2:])
+    elif name == "pip":
+        assert rest[0] == "install"
+        asked = re.findall(r"\.\[(\w+)\]", " ".join(rest))
+        assert set(asked) <= set(PROJECT["optional-dependencies"])
+        assert asked or rest[-1] == "." or rest[1] in PROJECT["optional-dependencies"]["torch"]
+    else:
+        assert words in (
+            ["python3", "-m", "venv", ".venv"],
+            ["tensorboard", "--logdir", "runs/mine/logs"],
+            ["pytest"],
+            ["ruff", "check", "."],
+            ["ruff", "format", "."],
+            ["mypy"],
+        )
+
+
+def test_a_wrong_option_would_be_noticed() -> None:
+    app = importlib.import_module("realtime.video").app
+    assert understood("shm-video", app, ["in.mp4", "out.mp4", "--crf", "20"])["crf"] == 20
+    for wrong, told in ((["--quality", "20"], "--quality"), (["--crf", "99"], "51"), (["--fit", "tile"], "cover")):
+        with pytest.raises(Exception, match=told):
+            understood("shm-video", app, ["in.mp4", "out.mp4", *wrong])
+
+
+def test_extras_are_named_as_they_are() -> None:
+    asked = set(re.findall(r"pip install (?:-e )?'\.\[(\w+)\]'", "".join(PAGES.values())))
+    assert {"torch", "train", "test", "dev"} <= asked <= set(PROJECT["optional-dependencies"])
+
+
+@pytest.fixture(scope="module")
+def short_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The first frames of the sample."""
+    path = tmp_path_factory.mktemp("readme") / "short.mp4"
+    with VideoSource(SAMPLES / "sample.mp4") as source, VideoSink(path, width=source.width, height=source.height) as sink:
+        for packet in itertools.islice(source, 5):
+            packet.picture = packet.frame
+            sink.write(packet)
+    return path
+
+
+@pytest.fixture
+def place(tmp_path: Path, short_clip: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the files that the pages name, the clips cut short."""
+    samples = tmp_path / "realtime/samples"
+    shutil.copytree(SAMPLES, samples)
+    for clip in ("talk.mp4", "waves.mp4", "realtime/samples/sample.mp4"):
+        shutil.copy(short_clip, tmp_path / clip)
+    shutil.copy(samples / "portrait.jpg", tmp_path)
+    shutil.copy(samples / "background.jpg", tmp_path / "beach.jpg")
+    (tmp_path / "photos").mkdir()
+    for name in ("a.jpg", "b.jpg"):
+        shutil.copy(samples / "portrait.jpg", tmp_path / "photos" / name)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "words", [words for words in README_COMMANDS if words[0] in {"shm-video", "shm-image"}], ids=shlex.join
+)
+def test_commands_on_files_do_their_work(words: list[str], place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not (place / words[2]).exists()
+    main = importlib.import_module(PROJECT["scripts"][words[0]].split(":")[0]).main
+    monkeypatch.setattr(sys, "argv", words)
+    with plain_engine() as engine, pytest.raises(SystemExit) as end:
+        main()
+    assert not end.value.code
+    assert (
+        engine.calls == {"shm-video": 5, "shm-image": len(list(place.glob("photos/*"))) if "photos/" in words else 1}[words[0]]
+    )
+    assert (place / words[2]).exists()
+
+
+def test_the_python_example(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    [program] = blocks("README.md", "python")
+    with nullcontext() if RELEASED.exists() else plain_engine():
+        exec(compile(program, "README.md", "exec"), {"__name__": "example"})
+    assert "(800, 800) float32" in capsys.readouterr().out
+    made, before = (cv2.imread(str(place / name)) for name in ("new.jpg", "portrait.jpg"))
+    assert made is not None
+    assert before is not None
+    assert made.shape == before.shape
+    assert np.abs(made.astype(int) - before).mean() > 5
+
+
+def test_links_lead_somewhere() -> None:
+    for page, text in PAGES.items():
+        headings = {
+            re.sub(r"[^\w -]", "", line).strip().lower().replace(" ", "-") for line in text.splitlines() if line[:1] == "#"
+        }
+        for link in re.findall(r"\]\(([^)\s]+)\)", text):
+            if link.startswith("#"):
+                assert link[1:] in headings, f"{page}: {link}"
+            elif not link.startswith("https://") and (RELEASED.exists() or not link.startswith("docs/")):
+                assert (ROOT / link).exists(), f"{page}: {link}"
+
+
+@pytest.mark.skipif(not RELEASED.exists(), reason="there are no released weights in this checkout")
+def test_figures_are_there_once_there_are_weights() -> None:
+    kinds = re.findall(r"<!-- figures:(\w+) -->\n(.*?)<!-- /figures -->", PAGES["README.md"], re.DOTALL)
+    assert [kind for kind, _ in kinds] == ["quality", "latency", "limits"]
+    assert [kind for kind, text in kinds if "not in yet" in text] == []
+    assert (RELEASED.parent / "MODEL_CARD.md").exists()
