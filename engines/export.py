@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from engines.fold import fold
 from engines.geometry import MASK_STRIDE, STRIDE
+from engines.networks import MRN, Networks
 from engines.onnx_glue import mpn_glue, mrn_glue, qun_glue
 from engines.weights import MANIFEST, NETWORKS, SAFETENSORS, sha256
 
@@ -20,8 +21,21 @@ IR_VERSION = 10
 GLUE = {"mpn": mpn_glue, "qun": qun_glue, "mrn": mrn_glue}
 
 
+class Apart(nn.Module):
+    """MRN with its two outputs apart, its parameters under their own names."""
+
+    def __init__(self, mrn: MRN) -> None:
+        super().__init__()
+        self.mrn = mrn
+
+    def forward(self, image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """See `MRN.matte`."""
+        return self.mrn.matte(image, mask)
+
+
 def core(name: str, network: nn.Module) -> ModelProto:
     """A network alone as ONNX, its sizes free multiples of its stride. Initialisers bear the names of the parameters."""
+    outputs = ["output"]
     stride = {"mpn": 32, "qun": 8, "mrn": STRIDE}[name]
     rows, columns = torch.export.Dim("rows", min=2, max=1024), torch.export.Dim("columns", min=2, max=1024)
     image = torch.rand(1, 3, 4 * stride, 6 * stride)
@@ -29,9 +43,10 @@ def core(name: str, network: nn.Module) -> ModelProto:
     shapes: tuple[dict[int, Any], ...] = ({2: stride * rows, 3: stride * columns},)
     if name == "qun":
         inputs, shapes = (image, image[:, :1]), (shapes[0], shapes[0])
-    elif name == "mrn":
+    elif isinstance(network, MRN):
         step = STRIDE // MASK_STRIDE
         inputs, shapes = (image, image[:, :1, ::MASK_STRIDE, ::MASK_STRIDE]), (shapes[0], {2: step * rows, 3: step * columns})
+        network, outputs = Apart(network), ["padded_foreground", "padded_alpha"]
     program = torch.onnx.export(
         network.eval(),
         inputs,
@@ -39,7 +54,7 @@ def core(name: str, network: nn.Module) -> ModelProto:
         opset_version=OPSET,
         dynamic_shapes=shapes,
         input_names=["image", "mask"][: len(inputs)],
-        output_names=["output"],
+        output_names=outputs,
         verbose=False,
     )
     if program is None:
@@ -74,7 +89,7 @@ def point_into(model: ModelProto, network: str, weights: Path) -> None:
     places = _places(weights)
     casts = []
     for initialiser in model.graph.initializer:
-        place = places.get(f"{network}.{initialiser.name}")
+        place = places.get(f"{network}.{initialiser.name.removeprefix(f'{network}.')}")
         if place is None:
             continue
         name, shape = initialiser.name, list(initialiser.dims)
@@ -90,21 +105,21 @@ def point_into(model: ModelProto, network: str, weights: Path) -> None:
     model.graph.node.extend(nodes)
 
 
-def export(networks: dict[str, nn.Module], folder: Path, about: dict[str, Any]) -> None:
-    """Writes the release: `networks` has mpn, qun and mrn with their trained weights; `about` goes into the manifest.
+def export(networks: Networks, folder: Path, about: dict[str, Any]) -> None:
+    """Writes the release of three trained networks; `about`, with their dimensions, goes into the manifest.
 
     The networks are changed: batch normalisation is folded in, numbers are rounded to float16, as every backend will see them.
     """
     folder.mkdir(parents=True, exist_ok=True)
     tensors: dict[str, Tensor] = {}
-    for name in NETWORKS:
-        network = fold(networks[name].float().to(memory_format=torch.contiguous_format))  # type: ignore[call-overload]
+    for name, network in networks._asdict().items():
+        fold(network.float().to(memory_format=torch.contiguous_format))
         network.load_state_dict({k: v.half().float() for k, v in network.state_dict().items()})
         tensors |= {f"{name}.{key}": value.half().contiguous() for key, value in network.state_dict().items()}
     weights = folder / SAFETENSORS
     save_file(tensors, weights, metadata={"dimensions": json.dumps(about["dimensions"])})
-    for name in NETWORKS:
-        model = with_glue(name, core(name, networks[name]))
+    for name, network in networks._asdict().items():
+        model = with_glue(name, core(name, network))
         for node in model.graph.node:  # where in the source each node came from: of no use to a backend
             del node.metadata_props[:]
             node.doc_string = ""

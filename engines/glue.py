@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engines.geometry import MASK_STRIDE, OVERSAMPLING, low_resolution, padding
+from engines.networks import MRN
 
 
 def planes(frame: Tensor) -> Tensor:
@@ -14,9 +15,12 @@ def planes(frame: Tensor) -> Tensor:
 
 def shrink(frame: Tensor) -> Tensor:
     """The low-resolution image (1,3,h,w) in [0, 1] of a uint8 frame (H,W,3)."""
-    h, w = low_resolution(frame.shape[0], frame.shape[1])
-    oversampled = F.interpolate(planes(frame), size=(OVERSAMPLING * h, OVERSAMPLING * w), mode="bilinear", align_corners=False)
-    return F.avg_pool2d(oversampled, OVERSAMPLING) / 255
+    height, width = frame.shape[:2]
+    h, w = low_resolution(height, width)
+    image = planes(frame)
+    for size in ((height // 2, width // 2), (OVERSAMPLING * h, OVERSAMPLING * w), (h, w)):
+        image = F.interpolate(image, size=size, mode="bilinear", align_corners=False)
+    return image / 255
 
 
 def predict(mpn: nn.Module, image: Tensor) -> Tensor:
@@ -29,7 +33,7 @@ def unify(qun: nn.Module, image: Tensor, mask: Tensor) -> Tensor:
     return qun(image, mask[None, None])[0, 0]  # type: ignore[no-any-return]
 
 
-def refine(mrn: nn.Module, frame: Tensor, unified: Tensor) -> tuple[Tensor, Tensor]:
+def refine(mrn: MRN, frame: Tensor, unified: Tensor) -> tuple[Tensor, Tensor]:
     """MRN: uint8 frame (H,W,3), unified mask (h,w) -> alpha (H,W) in [0, 1], uint8 foreground (H,W,3)."""
     height, width = frame.shape[:2]
     quarter = (-(-height // MASK_STRIDE), -(-width // MASK_STRIDE))
@@ -37,6 +41,6 @@ def refine(mrn: nn.Module, frame: Tensor, unified: Tensor) -> tuple[Tensor, Tens
     bottom, right = padding(height), padding(width)
     mask = F.pad(mask, (0, right // MASK_STRIDE, 0, bottom // MASK_STRIDE), mode="replicate")
     image = F.pad(planes(frame) / 255, (0, right, 0, bottom), mode="replicate")
-    output = mrn(image, mask)[0, :, :height, :width]
-    foreground = (output[:3] * 255 + 0.5).clamp(0, 255).to(torch.uint8)
-    return output[3], foreground.permute(1, 2, 0)
+    colours, alpha = (output[0, :, :height, :width] for output in mrn.matte(image, mask))
+    foreground = (colours * 255 + 0.5).clamp(0, 255).to(torch.uint8)
+    return alpha[0], foreground.permute(1, 2, 0)

@@ -1,7 +1,7 @@
 """The glue of the three graphs as ONNX nodes: what stands between a uint8 frame and the networks, and after them.
 
 The same as `engines.glue` does in PyTorch. A name with a slash is inside; names without one are inputs and outputs of a graph,
-or of the network in it: image and mask in, output out.
+or of the network in it: image and mask in, output (MRN: padded_foreground and padded_alpha) out.
 """
 
 from collections.abc import Sequence
@@ -44,8 +44,13 @@ def _node(operator: str, inputs: Sequence[str], output: str | Sequence[str], **a
     )
 
 
-def _resize(planes: str, sizes: str, output: str) -> NodeProto:
-    return _node("Resize", [planes, "", "", sizes], output, mode="linear", coordinate_transformation_mode="half_pixel")
+def _resize(planes: str, size: str, output: str) -> list[NodeProto]:
+    """Planes (1,c,H,W) -> bilinearly to the height and width in `size`."""
+    sizes = f"{output}/sizes"
+    shape = _node("Shape", [planes], f"{output}/channels", start=0, end=2)
+    concatenate = _node("Concat", [f"{output}/channels", size], sizes, axis=0)
+    attributes = {"mode": "linear", "coordinate_transformation_mode": "half_pixel"}
+    return [shape, concatenate, _node("Resize", [planes, "", "", sizes], output, **attributes)]
 
 
 FRAME = _tensor("frame", TensorProto.UINT8, "H", "W", 3)
@@ -86,17 +91,21 @@ def mpn_glue() -> Glue:
         *_planes(),
         *_sides(),
         _node("Greater", ["glue/width", "glue/height"], "glue/is_landscape"),
-        _node("Where", ["glue/is_landscape", "glue/landscape", "glue/portrait"], "glue/size"),
-        _node("Concat", ["glue/one_three", "glue/size"], "glue/sizes", axis=0),
-        _resize("glue/planes", "glue/sizes", "glue/oversampled"),
-        _node("AveragePool", ["glue/oversampled"], "glue/levels", kernel_shape=[OVERSAMPLING] * 2, strides=[OVERSAMPLING] * 2),
+        _node("Where", ["glue/is_landscape", "glue/landscape", "glue/portrait"], "glue/low"),
+        _node("Mul", ["glue/low", "glue/oversampling"], "glue/oversampled"),
+        _node("Concat", ["glue/height", "glue/width"], "glue/size", axis=0),
+        _node("Div", ["glue/size", "glue/two"], "glue/half"),
+        *_resize("glue/planes", "glue/half", "glue/halved"),
+        *_resize("glue/halved", "glue/oversampled", "glue/twice"),
+        *_resize("glue/twice", "glue/low", "glue/levels"),
         _node("Mul", ["glue/levels", "glue/unit"], "image"),
     ]
     constants = [
         *AXES,
-        _integers("one_three", 1, 3),
-        _integers("portrait", OVERSAMPLING * h, OVERSAMPLING * w),
-        _integers("landscape", OVERSAMPLING * w, OVERSAMPLING * h),
+        _integers("portrait", h, w),
+        _integers("landscape", w, h),
+        _integers("oversampling", OVERSAMPLING),
+        _integers("two", 2),
         _number("unit", 1 / 255),
     ]
     outputs = [_tensor("image", TensorProto.FLOAT, 1, 3, "h", "w"), _tensor("coarse", TensorProto.FLOAT, "h", "w")]
@@ -124,17 +133,16 @@ def mrn_glue() -> Glue:
         # The mask at a quarter of the frame's size, rounded up, then padded as the frame was.
         _node("Add", ["glue/size", "glue/round_up"], "glue/more"),
         _node("Div", ["glue/more", "glue/mask_stride"], "glue/quarter"),
-        _node("Concat", ["glue/one_one", "glue/quarter"], "glue/mask_sizes", axis=0),
         _node("Unsqueeze", ["unified", "glue/axes_0_1"], "glue/low_mask"),
-        _resize("glue/low_mask", "glue/mask_sizes", "glue/quarter_mask"),
+        *_resize("glue/low_mask", "glue/quarter", "glue/quarter_mask"),
         _node("Div", ["glue/padding", "glue/mask_stride"], "glue/mask_padding"),
         _node("Concat", ["glue/six_zeros", "glue/mask_padding"], "glue/mask_pads", axis=0),
         _node("Pad", ["glue/quarter_mask", "glue/mask_pads"], "mask", mode="edge"),
     ]
     after = [
-        _node("Slice", ["output", "glue/zeros", "glue/size", "glue/axes_2_3"], "glue/cropped"),
-        _node("Split", ["glue/cropped", "glue/three_one"], ["glue/colours", "glue/last"], axis=1),
-        _node("Squeeze", ["glue/last", "glue/axes_0_1"], "alpha"),
+        _node("Slice", ["padded_alpha", "glue/zeros", "glue/size", "glue/axes_2_3"], "glue/cropped_alpha"),
+        _node("Squeeze", ["glue/cropped_alpha", "glue/axes_0_1"], "alpha"),
+        _node("Slice", ["padded_foreground", "glue/zeros", "glue/size", "glue/axes_2_3"], "glue/colours"),
         _node("Mul", ["glue/colours", "glue/white"], "glue/scaled"),
         _node("Add", ["glue/scaled", "glue/half"], "glue/rounded"),
         _node("Clip", ["glue/rounded", "glue/black", "glue/white"], "glue/clipped"),  # the cast truncates, and wraps past 255
@@ -144,10 +152,8 @@ def mrn_glue() -> Glue:
     ]
     constants = [
         *AXES,
-        _integers("one_one", 1, 1),
         _integers("zeros", 0, 0),
         _integers("six_zeros", *[0] * 6),
-        _integers("three_one", 3, 1),
         _integers("stride", STRIDE),
         _integers("mask_stride", MASK_STRIDE),
         _integers("round_up", MASK_STRIDE - 1),

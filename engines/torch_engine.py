@@ -5,32 +5,25 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import load_file
-from torch import nn
 
 from engines.engine import Frame, Mask, Matte, check_frame, fit_mask
 from engines.errors import InputError
 from engines.fold import fold
 from engines.glue import predict, refine, shrink, unify
-from engines.networks import MPN, MRN, QUN
-from engines.weights import FOLDER, NETWORKS, SAFETENSORS, verified
+from engines.networks import MPN, MRN, QUN, Networks
+from engines.weights import FOLDER, SAFETENSORS, verified
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
-def released_networks(folder: Path = FOLDER) -> dict[str, nn.Module]:
+def released_networks(folder: Path = FOLDER) -> Networks:
     """The three networks with the weights that ship, in float32, for inference. Raises InputError if these are damaged."""
     dimensions = verified(folder)["dimensions"]
     tensors = load_file(folder / SAFETENSORS)
-    networks: dict[str, nn.Module] = {
-        "mpn": MPN(**dimensions["mpn"]),
-        "qun": QUN(**dimensions["qun"]),
-        "mrn": MRN(**dimensions["mrn"]),
-    }
-    for name in NETWORKS:
-        fold(networks[name]).requires_grad_(False)
-        networks[name].load_state_dict(
-            {k.removeprefix(f"{name}."): v.float() for k, v in tensors.items() if k.startswith(f"{name}.")}
-        )
+    networks = Networks(MPN(**dimensions["mpn"]), QUN(**dimensions["qun"]), MRN(**dimensions["mrn"]))
+    for name, network in networks._asdict().items():
+        own = {key.removeprefix(f"{name}."): value.float() for key, value in tensors.items() if key.startswith(f"{name}.")}
+        fold(network).requires_grad_(False).load_state_dict(own)
     return networks
 
 
@@ -56,10 +49,9 @@ class TorchEngine:
         self.precision = ("fp16" if cuda else "fp32") if precision == "auto" else precision
         if threads:
             torch.set_num_threads(threads)
-        self._networks = {
-            name: network.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-            for name, network in released_networks(folder).items()
-        }
+        self._networks = released_networks(folder)
+        for network in self._networks:
+            network.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.last_ms: dict[str, float] = {}
 
     @property
@@ -82,13 +74,13 @@ class TorchEngine:
             pixels = torch.from_numpy(frame).to(self._device)
             image = shrink(pixels)
             if mask is None:
-                coarse = predict(self._networks["mpn"], image)
+                coarse = predict(self._networks.mpn, image)
             else:
                 coarse = torch.from_numpy(fit_mask(mask, (image.shape[-2], image.shape[-1]))).to(self._device)
             predicted = self._now()
-            unified = unify(self._networks["qun"], image, coarse)
+            unified = unify(self._networks.qun, image, coarse)
             unified_at = self._now()
-            alpha, foreground = refine(self._networks["mrn"], pixels, unified)
+            alpha, foreground = refine(self._networks.mrn, pixels, unified)
             matte = Matte(
                 alpha=alpha.float().cpu().numpy(),
                 foreground=foreground.contiguous().cpu().numpy(),
@@ -105,4 +97,4 @@ class TorchEngine:
 
     def close(self) -> None:
         """Gives back the networks."""
-        self._networks.clear()
+        del self._networks

@@ -3,7 +3,7 @@
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import torch
 import typer
@@ -29,7 +29,10 @@ class Which(StrEnum):
     all = "all"
 
 
-def frozen(kind: type[nn.Module], path: Path) -> nn.Module:
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def frozen(kind: type[Network], path: Path) -> Network:
     """A network with the averaged weights of a finished stage, for use by the stages after it. Raises InputError."""
     network = kind()
     network.load_state_dict(load_checkpoint(path)["average"])

@@ -7,7 +7,7 @@ import typer
 
 import engines.errors
 from engines.export import export
-from engines.networks import MPN, MRN, QUN
+from engines.networks import MPN, MRN, QUN, Networks
 from engines.weights import FOLDER
 from train.cli import frozen
 from train.trainer import load_checkpoint
@@ -21,11 +21,10 @@ def release(
     out: Annotated[Path, typer.Option(help="Where the weights, the graphs and the manifest go.")] = FOLDER,
 ) -> None:
     """Exports the weights (safetensors), the three graphs (ONNX) and the manifest. The model card is written by hand."""
-    kinds = {"mpn": MPN, "qun": QUN, "mrn": MRN}
-    networks = {name: frozen(kind, run / f"{name}.pt") for name, kind in kinds.items()}
-    states = {name: load_checkpoint(run / f"{name}.pt") for name in kinds}
+    networks = Networks(frozen(MPN, run / "mpn.pt"), frozen(QUN, run / "qun.pt"), frozen(MRN, run / "mrn.pt"))
+    states = {name: load_checkpoint(run / f"{name}.pt") for name in Networks._fields}
     about = {
-        "dimensions": {name: network.dimensions for name, network in networks.items()},
+        "dimensions": {name: network.dimensions for name, network in networks._asdict().items()},
         "training": {name: {"steps": s["step"], "hours": round(s["seconds"] / 3600, 2)} for name, s in states.items()},
         "recipe": states["mrn"]["recipe"],
     }

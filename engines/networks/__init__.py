@@ -1,7 +1,18 @@
 """The paper's three networks. Each knows tensors and nothing of files."""
 
+from typing import NamedTuple
+
 from engines.networks.mpn import MPN
 from engines.networks.mrn import MRN
 from engines.networks.qun import QUN
 
-__all__ = ["MPN", "MRN", "QUN"]
+
+class Networks(NamedTuple):
+    """The three, in the order in which a frame goes through them."""
+
+    mpn: MPN
+    qun: QUN
+    mrn: MRN
+
+
+__all__ = ["MPN", "MRN", "QUN", "Networks"]

@@ -22,16 +22,22 @@ class MRN(nn.Module):
         self.down4 = Convolution(w2, w4 - 1, stride=2)  # the mask is the last of the w4 channels
         self.fuse = Residual(w4)
         self.down8 = nn.Sequential(Convolution(w4, w8, stride=2), Residual(w8))
-        self.down16 = nn.Sequential(Convolution(w8, w16, stride=2), Residual(w16), Residual(w16))
+        self.down16 = nn.Sequential(Convolution(w8, w16, stride=2), Residual(w16))
         self.to8 = Convolution(w16, w8, kernel=1, activation=None)
         self.up8 = Residual(w8)
         self.to4 = Convolution(w8, w4, kernel=1, activation=None)
         self.up4 = Residual(w4)
         self.to2 = Convolution(w4, w2, kernel=1, activation=None)
         self.up2 = Convolution(w2, w2)
-        self.head = nn.Conv2d(w2, 4 * 4, 3, padding=1)
+        # Two heads: taking four channels apart again costs more than a second small convolution.
+        self.foreground = nn.Conv2d(w2, 3 * 4, 3, padding=1)
+        self.alpha = nn.Conv2d(w2, 4, 3, padding=1)
 
     def forward(self, image: Tensor, mask: Tensor) -> Tensor:
+        return torch.cat(self.matte(image, mask), dim=1)
+
+    def matte(self, image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """The same as forward, apart: foreground (N,3,H,W), alpha (N,1,H,W)."""
         f2 = self.stem(F.pixel_unshuffle(image, 2))
         f4 = self.down4(f2)
         f4 = self.fuse(torch.cat([f4, upsample_to(mask, f4)], dim=1))
@@ -40,7 +46,6 @@ class MRN(nn.Module):
         f8 = self.up8(F.relu(f8 + upsample_to(self.to8(f16), f8)))
         f4 = self.up4(F.relu(f4 + upsample_to(self.to4(f8), f4)))
         f2 = self.up2(F.relu(f2 + upsample_to(self.to2(f4), f2)))
-        output = F.pixel_shuffle(self.head(f2), 2)
         # The foreground is the image but where the background shines through: the network gives the difference.
-        foreground = (image + output[:, :3]).clamp(0, 1)
-        return torch.cat([foreground, torch.sigmoid(output[:, 3:])], dim=1)
+        foreground = (image + F.pixel_shuffle(self.foreground(f2), 2)).clamp(0, 1)
+        return foreground, torch.sigmoid(F.pixel_shuffle(self.alpha(f2), 2))
