@@ -1,5 +1,6 @@
 """What goes wrong through no fault of the program, and how each command says so."""
 
+import importlib
 import sys
 from collections.abc import Callable
 
@@ -20,3 +21,13 @@ def run(app: typer.Typer | Callable[[], None]) -> None:
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         sys.exit(130)
+
+
+def start(module: str, extra: str) -> None:
+    """Runs the `main` of a module that needs packages of an extra; if one is missing, says in one line what to install."""
+    try:
+        main = importlib.import_module(module).main
+    except ModuleNotFoundError as error:
+        print(f"error: {error.name} is not installed; type: pip install 'semantic-human-matting[{extra}]'", file=sys.stderr)
+        sys.exit(2)
+    main()
