@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -22,6 +23,7 @@ from engines import InputError
 
 SUFFIXES = {".webp", ".png", ".jpg", ".jpeg"}
 Picture = NDArray[np.uint8]
+Pixels = TypeVar("Pixels", Picture, NDArray[np.float32])
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,8 @@ def _set_subjects(folder: Path, fine: bool) -> list[Subject]:
     truths = folder / ("alphas" if fine else "masks")
     if truths.is_dir():
         by_stem = {p.stem: p for p in _pictures(truths)}
+        if not (folder / "images").is_dir():
+            raise InputError(f"{folder}: has {truths.name}/ but no images/ for them")
         pairs = [(p, by_stem.get(p.stem)) for p in _pictures(folder / "images")]
         return [Subject(image, truth, folder.name, fine) for image, truth in pairs if truth is not None]
     return [Subject(p, None, folder.name, fine) for p in _pictures(folder)] if fine else []
@@ -95,32 +99,38 @@ def choose(groups: dict[str, list[Subject]], weights: dict[str, float], dice: ra
     return dice.choice(groups[name])
 
 
-def _shrink(picture: Picture, long_side: int) -> Picture:
+def _shrink(picture: Pixels, long_side: int) -> Pixels:
     scale = long_side / max(picture.shape[:2])
     if scale >= 1:
         return picture
     size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
-    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), picture.dtype)
 
 
 def _read(path: Path, flags: int) -> Picture:
     picture = cv2.imread(str(path), flags)
     if picture is None:
         raise InputError(f"{path}: cannot be read as a picture; remove it or replace it")
+    if picture.dtype == np.uint16:
+        picture = cv2.convertScaleAbs(picture, alpha=1 / 257)
     return np.asarray(picture, np.uint8)
 
 
-def _bleed(rgb: Picture, alpha: Picture) -> Picture:
-    """Colours carried outwards from where alpha is high to where it is near 0, so that enlarging mixes no black into edges."""
-    h, w = alpha.shape
-    small = (max(1, w // 8), max(1, h // 8))
-    weighted = cv2.multiply(rgb, cv2.cvtColor(alpha, cv2.COLOR_GRAY2RGB), scale=1 / 255)
-    spread = cv2.resize(cv2.resize(weighted, small, interpolation=cv2.INTER_AREA), (w, h)).astype(np.float32)
-    amount = cv2.resize(cv2.resize(alpha, small, interpolation=cv2.INTER_AREA), (w, h)).astype(np.float32) / 255
-    near = (alpha < 8) & (amount > 0.01)
-    result = rgb.copy()
-    result[near] = (spread[near] / amount[near, None]).clip(0, 255).astype(np.uint8)
-    return result
+def _shrink_cutout(rgba: Picture, long_side: int) -> Picture:
+    """A cut-out made smaller, its colours carried outwards to where alpha is near 0: edges that are resized mix no black in."""
+    weight = rgba[..., 3:].astype(np.float32) / 255
+    premultiplied: NDArray[np.float32] = np.dstack([rgba[..., :3] * weight, weight]).astype(np.float32)
+    small = _shrink(premultiplied, long_side)
+    h, w = small.shape[:2]
+    colours = np.zeros((h, w, 3), np.float32)
+    empty = np.ones((h, w), bool)
+    for block in (1, 8, 32):
+        size = (max(1, w // block), max(1, h // block))
+        spread = small if block == 1 else cv2.resize(cv2.resize(small, size, interpolation=cv2.INTER_AREA), (w, h))
+        near = empty & (spread[..., 3] > 0.01)
+        colours[near] = spread[near, :3] / spread[near, 3:]
+        empty &= ~near
+    return np.asarray((np.dstack([colours, small[..., 3:] * 255]) + 0.5).clip(0, 255), np.uint8)
 
 
 @lru_cache(maxsize=12000)  # a few GB at the long sides used; decoding again and again would cost more than the training
@@ -131,7 +141,7 @@ def read_subject(subject: Subject, long_side: int) -> Picture:
         if bgra.ndim != 3 or bgra.shape[2] != 4:
             raise InputError(f"{subject.image}: a cut-out needs an alpha channel")
         rgba = np.asarray(cv2.cvtColor(bgra, cv2.COLOR_BGRA2RGBA), np.uint8)
-        return _shrink(np.dstack([_bleed(np.ascontiguousarray(rgba[..., :3]), rgba[..., 3]), rgba[..., 3]]), long_side)
+        return _shrink_cutout(rgba, long_side)
     image = _read(subject.image, cv2.IMREAD_COLOR)
     truth = _read(subject.alpha, cv2.IMREAD_GRAYSCALE)
     if truth.shape != image.shape[:2]:
