@@ -52,16 +52,46 @@ class Recipe:
         return dataclasses.asdict(self)
 
 
+def _wanted(value: Any, default: Any) -> str:
+    """What a setting must be that is not of its default's type; empty if it is."""
+    numbers = (int, float) if isinstance(default, float) else int
+    if isinstance(default, Stage):
+        return "" if isinstance(value, dict) else "a table"
+    if isinstance(default, dict):
+        fits = isinstance(value, dict) and not any(_wanted(v, 0.0) for v in value.values())
+        return "" if fits else "a table of numbers"
+    if isinstance(default, tuple):
+        fits = isinstance(value, list) and len(value) == len(default) and not any(map(_wanted, value, default))
+        return "" if fits else f"a list of {len(default)} whole numbers"
+    fits = isinstance(value, numbers) and not isinstance(value, bool)
+    return "" if fits else "a number" if isinstance(default, float) else "a whole number"
+
+
 def _build(kind: type[Any], values: dict[str, Any], where: str) -> Any:
-    fields = {f.name: f for f in dataclasses.fields(kind)}
-    for name in values:
-        if name not in fields:
-            raise InputError(f"{where}: unknown setting '{name}'; known are {', '.join(fields)}")
-    made = {
-        name: _build(Stage, value, f"{where}, [{name}]") if fields[name].type in (Stage, "Stage") else tuple(value) if isinstance(value, list) else value
-        for name, value in values.items()
-    }
+    defaults = kind()
+    known = [f.name for f in dataclasses.fields(kind)]
+    made = {}
+    for name, value in values.items():
+        if name not in known:
+            raise InputError(f"{where}: unknown setting '{name}'; known are {', '.join(known)}")
+        default = getattr(defaults, name)
+        if wanted := _wanted(value, default):
+            raise InputError(f"{where}: '{name}' must be {wanted}, not {value!r}")
+        if isinstance(default, Stage):
+            made[name] = _build(Stage, value, f"{where}, [{name}]")
+        else:
+            made[name] = tuple(value) if isinstance(value, list) else value
     return kind(**made)
+
+
+def _check(recipe: Recipe, where: str) -> None:
+    if min(recipe.low_resolution) < 32 or any(side % 32 for side in recipe.low_resolution):
+        raise InputError(f"{where}: 'low_resolution' must be multiples of 32")
+    if min(recipe.mrn.crop) < 16 or any(side % 16 for side in recipe.mrn.crop):
+        raise InputError(f"{where}, [mrn]: 'crop' must be multiples of 16")
+    for name in ("mpn", "qun", "mrn"):
+        if getattr(recipe, name).batch < 1:
+            raise InputError(f"{where}, [{name}]: 'batch' must be 1 or more")
 
 
 def load_recipe(name: str) -> Recipe:
@@ -76,4 +106,5 @@ def load_recipe(name: str) -> Recipe:
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"--recipe {name}: not valid TOML: {error}") from error
     recipe: Recipe = _build(Recipe, values, f"--recipe {name}")
+    _check(recipe, f"--recipe {name}")
     return recipe
