@@ -52,7 +52,9 @@ def noise(picture: Picture, dice: random.Random, most: float = 14.0) -> Picture:
 def compress(picture: Picture, dice: random.Random) -> Picture:
     """JPEG, as webcams send it."""
     _, data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, dice.randint(25, 90)])
-    return np.ascontiguousarray(cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1])
+    decoded = cv2.imdecode(data, cv2.IMREAD_COLOR)
+    assert decoded is not None
+    return np.ascontiguousarray(np.asarray(decoded, np.uint8)[..., ::-1])
 
 
 def expose(picture: Picture, dice: random.Random) -> Picture:

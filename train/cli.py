@@ -15,7 +15,7 @@ from engines.networks import MPN, QUN
 from train.library import open_library
 from train.recipe import Recipe, load_recipe
 from train.stages import NAMES, Course, mpn_course, mrn_course, qun_course
-from train.trainer import Trainer, load_checkpoint
+from train.trainer import Trainer, load_checkpoint, load_weights
 
 app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
 
@@ -35,7 +35,7 @@ Network = TypeVar("Network", bound=nn.Module)
 def frozen(kind: type[Network], path: Path) -> Network:
     """A network with the averaged weights of a finished stage, for use by the stages after it. Raises InputError."""
     network = kind()
-    network.load_state_dict(load_checkpoint(path)["average"])
+    load_weights(network, load_checkpoint(path)["average"], path)
     return network.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 
@@ -67,6 +67,10 @@ def train(
         raise InputError(f"--data {data}: no such folder")
     if out.exists() and not out.is_dir():
         raise InputError(f"--out {out}: is a file; give a folder")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"--out {out}: cannot make this folder: {error.strerror}") from error
     if threads:
         torch.set_num_threads(threads)
     settings = load_recipe(recipe)

@@ -35,7 +35,9 @@ def low_resolution_size(recipe: Recipe, aspect: float) -> tuple[int, int]:
 
 def halve(picture: Picture) -> Picture:
     """Half the size, each pixel the mean of four."""
-    return np.asarray(cv2.resize(picture, (picture.shape[1] // 2, picture.shape[0] // 2), interpolation=cv2.INTER_AREA), np.uint8)
+    return np.asarray(
+        cv2.resize(picture, (picture.shape[1] // 2, picture.shape[0] // 2), interpolation=cv2.INTER_AREA), np.uint8
+    )
 
 
 def low_resolution_view(scene: Scene, recipe: Recipe, dice: random.Random) -> tuple[Picture, Picture]:
@@ -66,12 +68,14 @@ class Samples(IterableDataset[Sample]):
 
     fine_only = False
 
-    def __init__(self, library: Library, recipe: Recipe, batch: int, seed: int = 0, subjects: tuple[Subject, ...] | None = None) -> None:
+    def __init__(
+        self, library: Library, recipe: Recipe, batch: int, seed: int = 0, subjects: tuple[Subject, ...] | None = None
+    ) -> None:
         super().__init__()
         self.library, self.recipe, self.batch, self.seed = library, recipe, batch, seed
         chosen = library.subjects if subjects is None else subjects
-        self.groups = by_set([s for s in chosen if s.fine or not self.fine_only])
         self.weights = recipe.fine_sets if self.fine_only else recipe.sets
+        self.groups = by_set([s for s in chosen if (s.fine or not self.fine_only) and self.weights.get(s.set, 1.0) > 0])
 
     def __iter__(self) -> Iterator[Sample]:
         cv2.setNumThreads(1)  # the networks want the cores
@@ -116,7 +120,7 @@ class QUNSamples(Samples):
 
 
 class MRNSamples(Samples):
-    """image (3,h,w): the whole frame; crop and foreground (3,H,W), alpha (1,H,W); window (4,): where the crop lies in the frame."""
+    """image (3,h,w): the whole frame; crop and foreground (3,H,W), alpha (1,H,W); window (4,): where the crop lies in it."""
 
     fine_only = True
 

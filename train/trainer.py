@@ -22,11 +22,12 @@ from engines import InputError
 from train.library import Library
 from train.recipe import Recipe
 from train.samples import Sample
-from train.stages import Course, as_floats
+from train.stages import NAMES, Course, as_floats
 
 SAVE_EVERY = 120.0  # seconds
 JUDGE_EVERY = 500  # steps
 JUDGED = 8  # batches
+CONTENTS = {"stage", "step", "seconds", "recipe", "network", "average", "optimizer"}  # of a checkpoint
 
 
 def fast_dtype(device: torch.device) -> torch.dtype | None:
@@ -62,8 +63,20 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such checkpoint; train that stage first") from error
     except Exception as error:
-        raise InputError(f"{path}: not a readable checkpoint ({type(error).__name__}); delete it to start that stage anew") from error
+        raise InputError(
+            f"{path}: not a readable checkpoint ({type(error).__name__}); delete it to start that stage anew"
+        ) from error
+    if not isinstance(state, dict) or not state.keys() >= CONTENTS:
+        raise InputError(f"{path}: not a checkpoint of shm-train; delete it to start that stage anew")
     return state
+
+
+def load_weights(network: nn.Module, weights: dict[str, Any], path: Path) -> None:
+    """Puts the weights of a checkpoint into a network. Raises InputError if they are another network's."""
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        raise InputError(f"{path}: holds the weights of another network; delete it to start that stage anew") from error
 
 
 @contextmanager
@@ -78,6 +91,24 @@ def stop_requests() -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
+def leave_interrupts(_: int) -> None:
+    """In a worker: Ctrl-C reaches every process of a terminal, and only the trainer should answer it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def following(batches: Iterator[Sample]) -> Sample:
+    """The next batch. Raises InputError in one line: from a worker, its message comes at the end of that worker's traceback."""
+    try:
+        return next(batches)
+    except InputError as error:
+        raise InputError(str(error).strip().splitlines()[-1].removeprefix("engines.errors.InputError: ")) from error
+
+
+def _own(recipe: dict[str, Any], stage: str) -> dict[str, Any]:
+    """What of a recipe one stage depends on: all but the settings of the others."""
+    return {key: value for key, value in recipe.items() if key == stage or key not in NAMES}
+
+
 class Trainer:
     """Trains one course to its end, or goes on with it where `out/NAME.pt` left off."""
 
@@ -88,7 +119,10 @@ class Trainer:
         self.network = course.network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         for part in course.frozen:
             part.requires_grad_(False)
-        self.average = AveragedModel(self.network, multi_avg_fn=get_ema_multi_avg_fn(course.settings.average), use_buffers=True)
+        for network in course.before:
+            network.to(self.device)
+        averaging = get_ema_multi_avg_fn(course.settings.average)  # type: ignore[no-untyped-call]
+        self.average = AveragedModel(self.network, multi_avg_fn=averaging, use_buffers=True)
         self.optimizer = self._optimizer()
         self.step = 0
         self.seconds = 0.0
@@ -103,13 +137,17 @@ class Trainer:
             if parameter.requires_grad:
                 rate = settings.encoder_learning_rate if name.startswith("encoder.") else settings.learning_rate
                 groups.setdefault(rate, []).append(parameter)
-        return torch.optim.AdamW([{"params": p, "lr": r, "peak": r} for r, p in groups.items()], weight_decay=settings.weight_decay)
+        return torch.optim.AdamW(
+            [{"params": p, "lr": r, "peak": r} for r, p in groups.items()], weight_decay=settings.weight_decay
+        )
 
     def _resume(self, state: dict[str, Any]) -> None:
-        if state["recipe"] != self.recipe.as_dict():
+        if state["stage"] != self.course.name:
+            raise InputError(f"{self.path}: is a checkpoint of {state['stage']}; delete it to start that stage anew")
+        if _own(state["recipe"], self.course.name) != _own(self.recipe.as_dict(), self.course.name):
             raise InputError(f"{self.path}: was made with another recipe; give another --out, or delete it to start anew")
-        self.network.load_state_dict(state["network"])
-        self.average.module.load_state_dict(state["average"])
+        load_weights(self.network, state["network"], self.path)
+        load_weights(self.average.module, state["average"], self.path)
         self.average.n_averaged.fill_(state["step"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.step, self.seconds = state["step"], state["seconds"]
@@ -148,26 +186,45 @@ class Trainer:
     @torch.no_grad()
     def judge(self) -> dict[str, float]:
         """Mean losses of the averaged weights on subjects that were kept out; the same samples each time."""
-        if not self.library.validation:
+        samples = self.course.samples(
+            self.library, self.recipe, self.course.settings.batch, seed=-1, subjects=self.library.validation
+        )
+        if not samples.groups:
             return {}
-        samples = self.course.samples(self.library, self.recipe, self.course.settings.batch, seed=-1, subjects=self.library.validation)
         self.average.eval()
         totals: dict[str, float] = {}
-        for batch, _ in zip(samples, range(JUDGED), strict=False):
-            batch = {name: value.to(self.device) for name, value in as_floats(batch).items()}
-            for name, value in self.course.losses(self.average.module, batch).items():
-                totals[name] = totals.get(name, 0.0) + float(value) / JUDGED
+        with torch.random.fork_rng(devices=[]):  # losses may draw by chance too
+            torch.manual_seed(self.recipe.seed)
+            for batch, _ in zip(samples, range(JUDGED), strict=False):
+                batch = {name: value.to(self.device) for name, value in as_floats(batch).items()}
+                for name, value in self.course.losses(self.average.module, batch).items():
+                    totals[name] = totals.get(name, 0.0) + float(value) / JUDGED
         return totals
 
     def run(self) -> bool:
         """Trains; True when the stage is complete, False when it was asked to stop before."""
         settings = self.course.settings
         samples = self.course.samples(self.library, self.recipe, settings.batch, seed=self.step)
+        if not samples.groups:
+            kind = "pictures in fine/" if samples.fine_only else "people"
+            raise InputError(f"{self.course.name}: the data has no {kind} that the recipe draws from")
         # Spawned, not forked: a fork of a process with thread pools (OpenMP's, OpenCV's) may hang.
-        parallel = {"prefetch_factor": 8, "multiprocessing_context": "spawn"} if self.workers else {}
-        loader = DataLoader(samples, batch_size=None, num_workers=self.workers, **parallel)
+        loader = DataLoader(
+            samples,
+            batch_size=None,
+            num_workers=self.workers,
+            prefetch_factor=8 if self.workers else None,
+            multiprocessing_context="spawn" if self.workers else None,
+            worker_init_fn=leave_interrupts,
+        )
         console = Console(stderr=True)
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+        )
         numbers = TextColumn("{task.fields[losses]}")
         saved = logged = time.monotonic()
         smooth: dict[str, float] = {}
@@ -180,7 +237,7 @@ class Trainer:
             batches = iter(loader) if self.step < settings.steps else iter(())
             while self.step < settings.steps and not stop:
                 began = time.monotonic()
-                batch = {name: value.to(self.device) for name, value in as_floats(next(batches)).items()}
+                batch = {name: value.to(self.device) for name, value in as_floats(following(batches)).items()}
                 losses = self._learn(batch)
                 now = time.monotonic()
                 self.seconds += now - began
@@ -193,13 +250,19 @@ class Trainer:
                         log.add_scalar(f"train/{name}", value, self.step)
                     if not console.is_terminal and now - logged > 30:
                         left = (settings.steps - self.step) * self.seconds / self.step
-                        print(f"{self.course.name} {self.step}/{settings.steps}  {line}  {left / 60:.0f} min left", file=sys.stderr, flush=True)
+                        print(
+                            f"{self.course.name} {self.step}/{settings.steps}  {line}  {left / 60:.0f} min left",
+                            file=sys.stderr,
+                            flush=True,
+                        )
                         logged = now
                 if self.step % JUDGE_EVERY == 0 or self.step == settings.steps:
                     judged = self.judge()
                     for name, value in judged.items():
                         log.add_scalar(f"validation/{name}", value, self.step)
-                    console.print(f"{self.course.name} {self.step}: validation " + "  ".join(f"{n} {v:.4f}" for n, v in judged.items()))
+                    console.print(
+                        f"{self.course.name} {self.step}: validation " + "  ".join(f"{n} {v:.4f}" for n, v in judged.items())
+                    )
                 if now - saved > SAVE_EVERY:
                     self.save()
                     saved = now
