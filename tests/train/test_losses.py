@@ -40,7 +40,7 @@ def test_l1_by_hand() -> None:
 def test_equation_2(seed: int, weight: float) -> None:
     masks, truth = draw(seed, 2, 1)
     expected = weight * norm(masks[:, :1], truth) + (1 - weight) * norm(masks[:, 1:], 1 - truth)
-    assert mpn_loss(*tensors(masks, truth), weight).item() == pytest.approx(expected)
+    assert mpn_loss(*tensors(masks, truth), lambda_l=weight).item() == pytest.approx(expected)
 
 
 def test_equation_2_by_hand() -> None:
@@ -58,7 +58,9 @@ def test_equations_3_to_5(seed: int, first: float, second: float) -> None:
     consistence = norm(unified, unified_coarse)
     assert identity_loss(*tensors(*arrays)).item() == pytest.approx(identity)
     assert consistence_loss(*tensors(unified, unified_coarse)).item() == pytest.approx(consistence)
-    assert qun_loss(*tensors(*arrays), first, second).item() == pytest.approx(first * identity + second * consistence)
+    assert qun_loss(*tensors(*arrays), lambda_1=first, lambda_2=second).item() == pytest.approx(
+        first * identity + second * consistence
+    )
 
 
 def test_equation_5_by_hand() -> None:
@@ -75,7 +77,7 @@ def test_equation_6(seed: int, weight: float) -> None:
     seen = np.broadcast_to(alpha > 0, foreground.shape)
     colours = float(np.abs(output[:, :3] - foreground)[seen].mean()) if seen.any() else 0.0
     expected = weight * colours + (1 - weight) * norm(output[:, 3:], alpha)
-    assert mrn_loss(*tensors(output, foreground, alpha), weight).item() == pytest.approx(expected)
+    assert mrn_loss(*tensors(output, foreground, alpha), lambda_h=weight).item() == pytest.approx(expected)
 
 
 def test_equation_6_by_hand() -> None:
