@@ -23,8 +23,8 @@ def draw(seed: int, *channels: int) -> list[Numbers]:
     return [generator.random((2, c, *size)) for c in channels]
 
 
-def tensors(*arrays: Numbers) -> list[Tensor]:
-    return [torch.from_numpy(a) for a in arrays]
+def tensor(array: Numbers) -> Tensor:
+    return torch.from_numpy(array)
 
 
 def constant(value: float, channels: int = 1) -> Tensor:
@@ -40,7 +40,7 @@ def test_l1_by_hand() -> None:
 def test_equation_2(seed: int, weight: float) -> None:
     masks, truth = draw(seed, 2, 1)
     expected = weight * norm(masks[:, :1], truth) + (1 - weight) * norm(masks[:, 1:], 1 - truth)
-    assert mpn_loss(*tensors(masks, truth), lambda_l=weight).item() == pytest.approx(expected)
+    assert mpn_loss(tensor(masks), tensor(truth), weight).item() == pytest.approx(expected)
 
 
 def test_equation_2_by_hand() -> None:
@@ -53,14 +53,13 @@ def test_equation_2_by_hand() -> None:
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 10**6), st.floats(0, 1), st.floats(0, 1))
 def test_equations_3_to_5(seed: int, first: float, second: float) -> None:
-    unified, mask, unified_coarse, coarse = arrays = draw(seed, 1, 1, 1, 1)
+    unified, mask, unified_coarse, coarse = draw(seed, 1, 1, 1, 1)
     identity = norm(unified, mask) + norm(unified_coarse, coarse)
     consistence = norm(unified, unified_coarse)
-    assert identity_loss(*tensors(*arrays)).item() == pytest.approx(identity)
-    assert consistence_loss(*tensors(unified, unified_coarse)).item() == pytest.approx(consistence)
-    assert qun_loss(*tensors(*arrays), lambda_1=first, lambda_2=second).item() == pytest.approx(
-        first * identity + second * consistence
-    )
+    a, b, c, d = map(tensor, (unified, mask, unified_coarse, coarse))
+    assert identity_loss(a, b, c, d).item() == pytest.approx(identity)
+    assert consistence_loss(a, c).item() == pytest.approx(consistence)
+    assert qun_loss(a, b, c, d, first, second).item() == pytest.approx(first * identity + second * consistence)
 
 
 def test_equation_5_by_hand() -> None:
@@ -77,7 +76,7 @@ def test_equation_6(seed: int, weight: float) -> None:
     seen = np.broadcast_to(alpha > 0, foreground.shape)
     colours = float(np.abs(output[:, :3] - foreground)[seen].mean()) if seen.any() else 0.0
     expected = weight * colours + (1 - weight) * norm(output[:, 3:], alpha)
-    assert mrn_loss(*tensors(output, foreground, alpha), lambda_h=weight).item() == pytest.approx(expected)
+    assert mrn_loss(tensor(output), tensor(foreground), tensor(alpha), weight).item() == pytest.approx(expected)
 
 
 def test_equation_6_by_hand() -> None:
