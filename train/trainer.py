@@ -91,9 +91,14 @@ def stop_requests() -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
-def leave_interrupts(_: int) -> None:
-    """In a worker: Ctrl-C reaches every process of a terminal, and only the trainer should answer it."""
+def stand_back(_: int) -> None:
+    """In a worker: leaves Ctrl-C, which reaches every process of a terminal, to the trainer, and the cores as well.
+
+    A network's threads wait for each other at each layer: a worker that takes one core slows both, by half on two cores.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(os, "nice"):
+        os.nice(15)
 
 
 def following(batches: Iterator[Sample]) -> Sample:
@@ -105,8 +110,9 @@ def following(batches: Iterator[Sample]) -> Sample:
 
 
 def _own(recipe: dict[str, Any], stage: str) -> dict[str, Any]:
-    """What of a recipe one stage depends on: all but the settings of the others."""
-    return {key: value for key, value in recipe.items() if key == stage or key not in NAMES}
+    """What of a recipe one stage depends on: all but the settings of the others, and but for how long it is to train."""
+    own = {key: value for key, value in recipe.items() if key not in NAMES}
+    return own | {key: value for key, value in recipe[stage].items() if key != "steps"}
 
 
 class Trainer:
@@ -215,7 +221,7 @@ class Trainer:
             num_workers=self.workers,
             prefetch_factor=8 if self.workers else None,
             multiprocessing_context="spawn" if self.workers else None,
-            worker_init_fn=leave_interrupts,
+            worker_init_fn=stand_back,
         )
         console = Console(stderr=True)
         columns = (
