@@ -118,6 +118,7 @@ def export(networks: Networks, folder: Path, about: dict[str, Any]) -> None:
         tensors |= {f"{name}.{key}": value.half().contiguous() for key, value in network.state_dict().items()}
     weights = folder / SAFETENSORS
     save_file(tensors, weights, metadata={"dimensions": json.dumps(about["dimensions"])})
+    weights.chmod(0o644)  # safetensors makes it its owner's alone, and an installed package is for all users
     for name, network in networks._asdict().items():
         model = with_glue(name, core(name, network))
         for node in model.graph.node:  # where in the source each node came from: of no use to a backend
