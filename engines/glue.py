@@ -18,7 +18,9 @@ def shrink(frame: Tensor) -> Tensor:
     height, width = frame.shape[:2]
     h, w = low_resolution(height, width)
     image = planes(frame)
-    for size in ((height // 2, width // 2), (OVERSAMPLING * h, OVERSAMPLING * w), (h, w)):
+    oversampled = (OVERSAMPLING * h, OVERSAMPLING * w)
+    halved = (max(height // 2, oversampled[0]), max(width // 2, oversampled[1]))
+    for size in (halved, oversampled, (h, w)):
         image = F.interpolate(image, size=size, mode="bilinear", align_corners=False)
     return image / 255
 
