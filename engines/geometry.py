@@ -2,8 +2,8 @@
 
 LOW_RESOLUTION = (192, 160)  # height, width at MPN and QUN, for a frame that is not wider than high; else its twin, on its side
 # On its way there the frame is resized bilinearly to half its size, to OVERSAMPLING times the low resolution, and to the low
-# resolution. The first and the last step average 2x2 pixels: cheap at any size, and no aliasing to speak of at 4K. The first step
-# never goes below the second, so that small frames lose no detail.
+# resolution. The first and the last step average 2x2 pixels: cheap at any size, and no aliasing to speak of at 4K. The first
+# step never goes below the second, so that small frames lose no detail.
 OVERSAMPLING = 2
 STRIDE = 16  # of MRN: frames are padded to a multiple of it inside, by their edge, and cropped on the way out
 MASK_STRIDE = 4  # the unified mask joins MRN where the image has come down so far (section 3.3)
