@@ -198,8 +198,13 @@ class Pipeline:
 
     def __enter__(self) -> Self:
         self._started = True
-        for thread in self._threads:
-            thread.start()
+        try:
+            for thread in self._threads:
+                thread.start()
+        except BaseException:  # Ctrl-C may come between two of them: what they work on is closed next
+            self.stop()
+            self._join()
+            raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
@@ -218,7 +223,8 @@ class Pipeline:
 
     def _join(self) -> None:
         for thread in self._threads:
-            thread.join()
+            if thread.ident is not None:
+                thread.join()
 
     def _thread(self, name: str, body: Callable[..., None], *args: object) -> threading.Thread:
         def guarded() -> None:

@@ -205,6 +205,21 @@ def test_stop_from_another_thread_ends_the_loop() -> None:
         pipeline.run()
 
 
+def test_ctrl_c_between_the_starts_of_two_threads_leaves_none_at_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    # A file that was closed under the thread that still read it took the whole program down.
+    start = threading.Thread.start
+
+    def interrupted(thread: threading.Thread) -> None:
+        if thread.name == "pipeline-second":
+            raise KeyboardInterrupt
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    with pytest.raises(KeyboardInterrupt), Pipeline(packets(10**9), [Stage("first", nothing), Stage("second", nothing)]):
+        raise AssertionError("was not to be entered")
+    assert pipeline_threads() == []
+
+
 def test_no_stages_and_no_packets() -> None:
     with Pipeline(packets(3), []) as pipeline:
         assert [packet.index for packet in pipeline] == [0, 1, 2]
