@@ -59,6 +59,9 @@ def train(
     data: Annotated[Path, typer.Option(help="Folder with fine/, coarse/ and backgrounds/ (or train/ with these in it).")],
     out: Annotated[Path, typer.Option(help="Folder for checkpoints and logs; a run that was stopped goes on from there.")],
     recipe: Annotated[str, typer.Option(help="A recipe that ships, or a TOML file.")] = "first",
+    begin_with: Annotated[
+        Path | None, typer.Option(help="Folder of another run: a stage that is new in --out begins with its weights.")
+    ] = None,
     threads: Annotated[int, typer.Option(help="Threads for the networks; 0: all cores.", min=0)] = 0,
     workers: Annotated[int, typer.Option(help="Processes that prepare samples.", min=0)] = 1,
 ) -> None:
@@ -75,9 +78,13 @@ def train(
         torch.set_num_threads(threads)
     settings = load_recipe(recipe)
     torch.manual_seed(settings.seed)
-    library = open_library(data, settings.validation, settings.seed)
+    library = open_library(data, settings.validation)
     for name in NAMES if which is Which.all else (which.value,):
-        if not Trainer(course(name, settings, out), library, settings, out, workers).run():
+        plan = course(name, settings, out)
+        if begin_with is not None:
+            start = begin_with / f"{name}.pt"
+            load_weights(plan.network, load_checkpoint(start)["average"], start)
+        if not Trainer(plan, library, settings, out, workers).run():
             print(f"stopped; the same command goes on from {out / name}.pt", file=sys.stderr)
             raise typer.Exit(130)
     print(f"done: {out}", file=sys.stderr)

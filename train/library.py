@@ -65,8 +65,9 @@ def _set_subjects(folder: Path, fine: bool) -> list[Subject]:
     return [Subject(p, None, folder.name, fine) for p in _pictures(folder)] if fine else []
 
 
-def open_library(data: Path, validation: float = 0.0, seed: int = 1) -> Library:
-    """Reads which pictures there are; the share `validation` of each set is kept out, the same ones for the same seed.
+def open_library(data: Path, validation: float = 0.0) -> Library:
+    """Reads which pictures there are; the share `validation` of each set is kept out: the same ones in every recipe, as a run
+    may begin with the weights of another.
 
     Raises InputError if there are no subjects or no backgrounds.
     """
@@ -79,7 +80,7 @@ def open_library(data: Path, validation: float = 0.0, seed: int = 1) -> Library:
     if not subjects or not backgrounds:
         missing = "people in fine/ or coarse/" if not subjects else "pictures in backgrounds/"
         raise InputError(f"--data {data}: found no {missing}; the layout is described in train/library.py and the README")
-    kept_out = {s for s in subjects if random.Random(f"{seed}:{s.set}:{s.image.stem}").random() < validation}
+    kept_out = {s for s in subjects if random.Random(f"1:{s.set}:{s.image.stem}").random() < validation}
     chosen = tuple(s for s in subjects if s not in kept_out)
     return Library(chosen, tuple(s for s in subjects if s in kept_out), tuple(backgrounds))
 

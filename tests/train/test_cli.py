@@ -4,9 +4,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from tests.train.conftest import TINY, scenery, write
 from train import cli
+from train.trainer import load_checkpoint
 
 
 @pytest.fixture
@@ -38,6 +40,7 @@ def test_bad_input_is_told_in_one_line(
         ("mpn", {"--out": file}, "is a file; give a folder"),
         ("mpn", {"--out": file / "run"}, "cannot make this folder"),
         ("mpn", {"--recipe": "frist"}, "no such recipe; give one of first"),
+        ("mpn", {"--begin-with": empty}, "mpn.pt: no such checkpoint"),
         ("qun", {}, "mpn.pt: no such checkpoint; train that stage first"),
         ("mrn", {}, "mpn.pt: no such checkpoint; train that stage first"),
     ]
@@ -79,3 +82,17 @@ def test_all_three_then_nothing_is_left_to_do(
     assert capfd.readouterr().err.splitlines()[-1].startswith("done: ")
     assert {p.name for p in (tmp_path / "run").glob("*.pt")} == {"mpn.pt", "qun.pt", "mrn.pt"}
     assert run(monkeypatch, "mrn", *options) == 0
+
+
+def test_a_run_begins_with_the_weights_of_another(
+    monkeypatch: pytest.MonkeyPatch, data: Path, recipe_file: Path, tmp_path: Path
+) -> None:
+    options = ["--data", data, "--workers", 0, "--threads", 1]
+    assert run(monkeypatch, "mpn", "--out", tmp_path / "one", "--recipe", recipe_file, *options) == 0
+    at_once = tmp_path / "at_once.toml"
+    at_once.write_text(TINY.format(steps=0))
+    begin = ["--begin-with", tmp_path / "one"]
+    assert run(monkeypatch, "mpn", "--out", tmp_path / "two", "--recipe", at_once, *begin, *options) == 0
+    one, two = (load_checkpoint(tmp_path / name / "mpn.pt") for name in ("one", "two"))
+    assert two["step"] == 0
+    assert all(torch.equal(value, two["average"][name]) for name, value in one["average"].items())

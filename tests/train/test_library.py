@@ -52,18 +52,18 @@ def test_missing(tmp_path: Path) -> None:
         open_library(tmp_path)
 
 
-def test_validation_is_the_same_for_the_same_seed(tmp_path: Path) -> None:
+def test_validation_is_always_the_same(tmp_path: Path) -> None:
     data = make_data(tmp_path)
     for i in range(60):
         (data / f"fine/cutouts/more{i}.png").touch()  # not opened before they are drawn
-    one, same, other = open_library(data, 0.3, 1), open_library(data, 0.3, 1), open_library(data, 0.3, 2)
-    assert one == same
-    assert one.validation != other.validation
+    one = open_library(data, 0.3)
+    assert one == open_library(data, 0.3)
     assert 8 < len(one.validation) < 32
     assert not set(one.validation) & set(one.subjects)
     assert set(one.validation) | set(one.subjects) == set(open_library(data).subjects)
+    assert set(one.validation) < set(open_library(data, 0.5).validation)
     (data / "fine/cutouts/more3.png").unlink()  # a picture more or less moves no other
-    assert set(open_library(data, 0.3, 1).validation) == {s for s in one.validation if s.image.stem != "more3"}
+    assert set(open_library(data, 0.3).validation) == {s for s in one.validation if s.image.stem != "more3"}
 
 
 def test_a_cutout_needs_alpha(tmp_path: Path) -> None:

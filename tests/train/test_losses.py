@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch import Tensor
 
-from train.losses import consistence_loss, identity_loss, l1, mpn_loss, mrn_loss, qun_loss
+from train.losses import consistence_loss, cross_entropy, identity_loss, l1, mpn_loss, mrn_loss, qun_loss
 
 Numbers = NDArray[np.float64]
 
@@ -48,6 +48,22 @@ def test_equation_2_by_hand() -> None:
     # foreground off by 0.25, background (truth 0) by 0.5, half of each
     assert mpn_loss(masks, constant(1.0)).item() == pytest.approx(0.375)
     assert mpn_loss(masks, constant(1.0), 1.0).item() == pytest.approx(0.25)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10**6))
+def test_cross_entropy(seed: int) -> None:
+    predicted, truth = draw(seed, 1, 1)
+    predicted = 0.01 + 0.98 * predicted
+    expected = -(truth * np.log(predicted) + (1 - truth) * np.log(1 - predicted)).mean()
+    assert cross_entropy(tensor(predicted), tensor(truth)).item() == pytest.approx(float(expected))
+
+
+def test_cross_entropy_is_least_at_the_probability() -> None:
+    truth = torch.tensor([1.0, 0.0, 0.0, 0.0]).double()
+    values = {p: cross_entropy(torch.full((4,), p).double(), truth).item() for p in (0.05, 0.15, 0.25, 0.35, 0.5)}
+    assert min(values, key=values.__getitem__) == 0.25
+    assert l1(torch.full((4,), 0.05), truth) < l1(torch.full((4,), 0.25), truth)  # equation 2 would have nobody there
 
 
 @settings(max_examples=20, deadline=None)
