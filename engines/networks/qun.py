@@ -6,7 +6,6 @@ from torch import Tensor, nn
 
 from engines.networks.blocks import Convolution, Residual, join
 
-
 SURE = 0.02  # a mask that is 0 or 1 begins this far from it, where the sigmoid still has a gradient
 
 
