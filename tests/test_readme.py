@@ -2,6 +2,7 @@
 
 import importlib
 import itertools
+import json
 import re
 import shlex
 import shutil
@@ -140,24 +141,32 @@ def place(tmp_path: Path, short_clip: Path, monkeypatch: pytest.MonkeyPatch) -> 
     (tmp_path / "photos").mkdir()
     for name in ("a.jpg", "b.jpg"):
         shutil.copy(samples / "portrait.jpg", tmp_path / "photos" / name)
+    (tmp_path / "masks").mkdir()
+    mask = np.full((800, 800), 255, np.uint8)
+    for name in ("a.png", "b.png"):
+        cv2.imwrite(str(tmp_path / "masks" / name), mask)
+    images = [{"id": id_, "file_name": f"{id_}.jpg", "height": 800, "width": 800} for id_ in "ab"]
+    whole = {"category_id": 1, "segmentation": [[0, 0, 800, 0, 800, 800, 0, 800]]}
+    shapes = [{"image_id": id_, **whole} for id_ in "ab"]
+    coco = {"images": images, "categories": [{"id": 1, "name": "person"}], "annotations": shapes}
+    (tmp_path / "instances.json").write_text(json.dumps(coco))
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
 @pytest.mark.parametrize(
-    "words", [words for words in README_COMMANDS if words[0] in {"shm-video", "shm-image"}], ids=shlex.join
+    "words", [words for words in README_COMMANDS if words[0] in {"shm-video", "shm-image", "shm-refine"}], ids=shlex.join
 )
 def test_commands_on_files_do_their_work(words: list[str], place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert not (place / words[2]).exists()
+    target = place / words[3 if words[0] == "shm-refine" else 2]
+    assert not target.exists()
     main = importlib.import_module(PROJECT["scripts"][words[0]].split(":")[0]).main
     monkeypatch.setattr(sys, "argv", words)
     with plain_engine() as engine, pytest.raises(SystemExit) as end:
         main()
     assert not end.value.code
-    assert (
-        engine.calls == {"shm-video": 5, "shm-image": len(list(place.glob("photos/*"))) if "photos/" in words else 1}[words[0]]
-    )
-    assert (place / words[2]).exists()
+    assert engine.calls == (5 if words[0] == "shm-video" else 2 if "photos/" in words else 1)
+    assert target.exists()
 
 
 def test_the_python_example(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
