@@ -53,7 +53,7 @@ class FolderMasks:
     def read(self, photo: Path) -> Mask:
         """See `Masks`."""
         pixels = read_photo(self._by_stem.get(photo.stem, self._path)).frame.max(axis=2)
-        return np.divide(pixels, 1 if pixels.max() == 1 else 255, dtype=np.float32)
+        return np.asarray(pixels / (1 if pixels.max() == 1 else 255), np.float32)
 
 
 class CocoMasks:
