@@ -43,7 +43,7 @@ def halve(picture: Picture) -> Picture:
 def low_resolution_view(scene: Scene, recipe: Recipe, dice: random.Random) -> tuple[Picture, Picture]:
     """The whole scene as MPN sees it, through a camera: picture and alpha."""
     h, w = low_resolution_size(recipe, scene.aspect)
-    view = render(scene, (2 * h, 2 * w))
+    view = render(scene, (2 * h, 2 * w), clean=False)
     return halve(grain(expose(view.picture, dice), dice)), halve(view.alpha)
 
 
@@ -129,7 +129,7 @@ class MRNSamples(Samples):
         scene = self.scene(dice)
         low = low_resolution_size(self.recipe, scene.aspect)
         look = dice.getrandbits(32)
-        whole = render(scene, (2 * low[0], 2 * low[1]))
+        whole = render(scene, (2 * low[0], 2 * low[1]), clean=False)
         image = halve(grain(expose(whole.picture, random.Random(look)), dice))
         height, width = self.recipe.mrn.crop
         long_side = dice.uniform(480, 1280)

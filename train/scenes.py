@@ -212,11 +212,15 @@ def _person(layer: Layer, window: Window, size: tuple[int, int], border: int, cl
     return tint(np.ascontiguousarray(rgba[..., :3]), random.Random(layer.look), 0.6), alpha
 
 
-def render(scene: Scene, size: tuple[int, int], window: Window = WHOLE) -> View:
-    """What `window` of the scene shows, stretched to `size` (height, width)."""
+def render(scene: Scene, size: tuple[int, int], window: Window = WHOLE, *, clean: bool = True) -> View:
+    """What `window` of the scene shows, stretched to `size` (height, width).
+
+    Without `clean` the foreground of a lone photo is the photo itself, which spares the estimation of its colours.
+    """
     if scene.photo:
         picture, alpha = _person(scene.layers[0], window, size, cv2.BORDER_REFLECT_101, clean=False)
-        return View(picture, picture, alpha)
+        foreground = _person(scene.layers[0], window, size, cv2.BORDER_REFLECT_101, clean=True)[0] if clean else picture
+        return View(picture, foreground, alpha)
     back = scene.layers[0]
     assert isinstance(back.source, Path)
     rgb = read_background(back.source, _fine_enough(back.place, window, size))

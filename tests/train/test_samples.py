@@ -96,8 +96,8 @@ def test_degrade_makes_worse_but_not_beyond_recognition() -> None:
 def test_the_window_is_where_the_crop_lies(library: Library, recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
     wholes: list[Picture] = []
 
-    def recorded(scene: Scene, size: tuple[int, int], window: Window = WHOLE) -> View:
-        view = render(scene, size, window)
+    def recorded(scene: Scene, size: tuple[int, int], window: Window = WHOLE, *, clean: bool = True) -> View:
+        view = render(scene, size, window, clean=clean)
         if window == WHOLE:
             wholes.append(view.alpha)
         return view

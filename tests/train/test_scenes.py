@@ -120,6 +120,18 @@ def test_a_photo_with_alpha_is_composed_with_its_clean_foreground(library: Libra
     assert asked == [scene.layers[1].source]
 
 
+def test_a_photo_has_its_clean_foreground_where_that_is_wanted(library: Library) -> None:
+    photo = next(s for s in library.subjects if s.set == "photos")
+    scene = photo_scene(photo, random.Random(3), whole=1.0)
+    view, quick = render(scene, (64, 64)), render(scene, (64, 64), clean=False)
+    np.testing.assert_array_equal(view.picture, quick.picture)
+    np.testing.assert_array_equal(quick.foreground, quick.picture)
+    solid = view.alpha > 250
+    edge = (view.alpha > 20) & (view.alpha < 235)
+    difference = np.abs(view.foreground.astype(float) - view.picture).mean(axis=2)
+    assert difference[solid].mean() < 2 < difference[edge].mean()  # the background shines through the edge alone
+
+
 @FIXTURES
 @given(SEEDS)
 def test_a_body_that_its_photo_cuts_never_hovers(library: Library, seed: int) -> None:
