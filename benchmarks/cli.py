@@ -1,8 +1,6 @@
 """`bench`: measures the project on this machine."""
 
 import re
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,10 +11,15 @@ from rich.table import Table
 
 from benchmarks import machine
 from benchmarks.latency import WHOLE, Contestant, OwnContestant, PeerContestant, Timing, measure, verdict
+from benchmarks.refinement import KINDS, refine_set
 from engines import InputError
 from engines.errors import run
+from engines.options import Backend, Threads
 from train.evaluate import check_report, progress_bar, write_report
-from train.peers import check_peers, open_peers
+from train.metrics import MATTE_METRICS
+from train.options import Adapters, ComparedPrecision, EngineOrNone, JsonFile, PeerPython, Peers
+from train.peers import check_peers, open_models
+from train.scores import Score, TestSet, open_set
 
 SIZES = ("800x800", "1280x720", "1920x1080")
 SMALLEST = 32  # pixels, of a frame's side
@@ -32,7 +35,7 @@ def bench() -> None:
 
       bench latency
 
-      bench latency --help
+      bench refine eval/composites
     """
 
 
@@ -41,15 +44,13 @@ def latency(
     size: Annotated[list[str] | None, typer.Option(help="WIDTHxHEIGHT, may be given again; else 800x800, 720p, 1080p.")] = None,
     runs: Annotated[int, typer.Option(min=1, help="Frames that count, for each size and model.")] = 50,
     warm_up: Annotated[int, typer.Option(min=0, help="Frames before them that do not.")] = 5,
-    backend: Annotated[str, typer.Option(help="Engine: auto, openvino, torch, ...; none times peers only.")] = "auto",
-    threads: Annotated[int | None, typer.Option(min=1, help="Processor threads; all by default.")] = None,
-    precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16; peers: bf16 if the engine is, else fp32.")] = "auto",
-    adapters: Annotated[
-        Path | None, typer.Option(help="Folder of peers' adapters: modules with load() -> f(rgb) -> alpha.")
-    ] = None,
-    peer: Annotated[list[str] | None, typer.Option(help="An adapter to time as well; may be given again.")] = None,
-    peer_python: Annotated[Path | None, typer.Option(help="Interpreter that has what the adapters need.")] = None,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write every run to this file.")] = None,
+    backend: EngineOrNone = "auto",
+    threads: Threads = None,
+    precision: ComparedPrecision = "auto",
+    adapters: Adapters = None,
+    peer: Peers = None,
+    peer_python: PeerPython = None,
+    json_file: JsonFile = None,
 ) -> None:
     """Time of one frame, from uint8 to alpha and foreground, against the paper's 0.08 s at 800x800.
 
@@ -65,7 +66,9 @@ def latency(
     console = Console()
     others = machine.OtherWork()
     timings: list[Timing] = []
-    with _contestants(backend, threads, precision, adapters, peer or [], peer_python) as contestants:
+    with open_models(backend, threads, precision, adapters, peer or [], peer_python) as (engine, opened):
+        contestants: list[Contestant] = [OwnContestant(engine)] if engine is not None else []
+        contestants += [PeerContestant(each) for each in opened]
         for width_height in sizes:
             with progress_bar("x".join(map(str, width_height)), runs + warm_up) as advance:
                 measured = measure(contestants, width_height, runs, warm_up, advance)
@@ -82,6 +85,60 @@ def latency(
         console.print(f"Warning: other programs took {busy:.0%} of the processors; times are too high.", style="yellow")
     if json_file is not None:
         write_report(json_file, result)
+
+
+@app.command()
+def refine(
+    masks: Annotated[Path, typer.Argument(metavar="SET", help="Folder with images/ and alphas/.")],
+    backend: Backend = "auto",
+    threads: Threads = None,
+    precision: ComparedPrecision = "auto",
+    adapters: Adapters = None,
+    peer: Peers = None,
+    peer_python: PeerPython = None,
+    json_file: JsonFile = None,
+) -> None:
+    """How much nearer coarse masks come to the true alpha when QUN and MRN refine them (section 6 of the paper).
+
+    The masks are the true alpha made worse in several ways, and each peer's own.
+
+    [bold]Examples[/bold]
+
+      bench refine eval/composites
+
+      bench refine eval/composites --adapters adapters --peer mp_selfie --json refine.json
+    """
+    test_set = open_set(masks)
+    if test_set.truths != "alphas":
+        raise InputError(f"{masks}: has masks for truths; the edges that are measured need alphas/")
+    check_report(json_file)
+    with open_models(backend, threads, precision, adapters, peer or [], peer_python) as (engine, opened):
+        if engine is None:
+            raise InputError("--backend none leaves nothing that refines; choose an engine")
+        with progress_bar(test_set.name, len(test_set.items) * (len(KINDS) + len(opened))) as advance:
+            scores = refine_set(test_set, engine, opened, advance)
+    Console().print(refinement_table(test_set, scores))
+    if json_file is not None:
+        kinds = {kind: {"before": mean_figures(a), "after": mean_figures(b)} for kind, (a, b) in scores.items()}
+        write_report(json_file, {"set": test_set.name, "pictures": len(test_set.items), "masks": kinds})
+
+
+def refinement_table(test_set: TestSet, scores: dict[str, tuple[Score, Score]]) -> Table:
+    """A row a kind of mask: errors before and after, and what is left of the error at edges."""
+    title = f"{test_set.name}: {len(test_set.items)} pictures, errors x1e-3, before > after refinement"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("masks", no_wrap=True)
+    for heading in ("SAD", "MSE", "Edges", "Edges left"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for kind, (before, after) in scores.items():
+        cells = [f"{1e3 * before.mean(m):.2f} > {1e3 * after.mean(m):.2f}" for m in ("sad", "mse", "band")]
+        table.add_row(kind, *cells, f"{after.mean('band') / before.mean('band'):.0%}")
+    return table
+
+
+def mean_figures(score: Score) -> dict[str, float]:
+    """Each metric's mean over the pictures."""
+    return {metric: score.mean(metric) for metric in MATTE_METRICS}
 
 
 def parse_size(text: str) -> tuple[int, int]:
@@ -108,29 +165,6 @@ def latency_table(timings: list[Timing]) -> Table:
             ratio = f"{timing.median() / timings[0].median():.2f}x" if whole else ""
             table.add_row(name, *figures, ratio, style=None if whole else "dim")
     return table
-
-
-@contextmanager
-def _contestants(
-    backend: str,
-    threads: int | None,
-    precision: str,
-    adapters: Path | None,
-    peers: list[str],
-    python: Path | None,
-) -> Iterator[list[Contestant]]:
-    if backend == "none" and not peers:
-        raise InputError("--backend none leaves nothing to time; name a peer with --adapters and --peer")
-    contestants: list[Contestant] = []
-    with ExitStack() as stack:
-        if backend != "none":
-            from engines import load
-
-            engine = stack.enter_context(closing(load(backend, threads=threads, precision=precision)))
-            contestants.append(OwnContestant(engine))
-            precision = engine.precision
-        opened = stack.enter_context(open_peers(adapters, peers, threads=threads, precision=precision, python=python))
-        yield contestants + [PeerContestant(peer) for peer in opened]
 
 
 def main() -> None:

@@ -12,11 +12,19 @@ class InputError(Exception):
 
 
 def run(app: typer.Typer | Callable[[], None]) -> None:
-    """Runs a command; an InputError becomes one line on standard error and exit code 2, Ctrl-C exit code 130."""
+    """Runs a command; an InputError becomes one line on standard error and exit code 2, Ctrl-C exit code 130.
+
+    So does what the system says of a file that a user may have named: too long a name, a loop of links, a disk that fails.
+    """
     try:
         app()
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        print(f"error: {error.filename}: {error.strerror}; name another file", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)

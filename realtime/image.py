@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 import engines
 from engines import Engine, InputError
 from engines.errors import run
+from engines.options import Backend, Precision, Threads
 from realtime.backgrounds import Background, Fit, open_background
 from realtime.composite import composite
 from realtime.packet import Packet
@@ -34,9 +35,9 @@ def image(
     fit: Annotated[Fit, typer.Option(help="How a picture behind is brought to the photo's size.")] = "cover",
     alpha_only: Annotated[bool, typer.Option("--alpha-only", help="Write the alpha matte itself, in grey.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", "-y", help="Replace files that exist.")] = False,
-    backend: Annotated[str, typer.Option(help="What runs the networks: auto, openvino, torch, ...")] = "auto",
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; all cores unless told.")] = None,
-    precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.")] = "auto",
+    backend: Backend = "auto",
+    threads: Threads = None,
+    precision: Precision = "auto",
 ) -> None:
     """Cut the people out of a photo: colours without the old background, and alpha.
 

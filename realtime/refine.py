@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 import engines
 from engines import Engine, InputError
 from engines.errors import run
+from engines.options import Backend, Precision, Threads
 from realtime.image import folder_jobs, make_folder, open_photo
 from realtime.masks import Masks, open_masks
 from realtime.photos import check_suffix, check_target, write_photo
@@ -31,9 +32,9 @@ def refine(
     category: Annotated[str, typer.Option(help="Of COCO: the category whose shapes are taken.")] = "person",
     cut_outs: Annotated[bool, typer.Option("--cut-outs", help="Write colours and alpha, not alpha alone.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", "-y", help="Do again what is done already.")] = False,
-    backend: Annotated[str, typer.Option(help="What runs the networks: auto, openvino, torch, ...")] = "auto",
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; all cores unless told.")] = None,
-    precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.")] = "auto",
+    backend: Backend = "auto",
+    threads: Threads = None,
+    precision: Precision = "auto",
 ) -> None:
     """Make fine alpha mattes out of photos and coarse masks of the people in them.
 

@@ -17,6 +17,7 @@ from rich.text import Text
 import engines
 from engines import Engine
 from engines.errors import InputError, run
+from engines.options import Backend, Precision, Threads
 from realtime.backgrounds import Background, Fit, open_background
 from realtime.composite import composite
 from realtime.packet import Packet
@@ -40,9 +41,9 @@ def video(
     overwrite: Annotated[bool, typer.Option("--overwrite", "-y", help="Replace OUT if it exists.")] = False,
     crf: Annotated[int, typer.Option(min=0, max=51, help="Quality of OUT: 0 is lossless, 51 the worst.")] = 18,
     preset: Annotated[Preset, typer.Option(help="Slower makes a smaller file of the same quality.")] = "veryfast",
-    backend: Annotated[str, typer.Option(help="What runs the networks: auto, openvino, torch, ...")] = "auto",
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; all cores unless told.")] = None,
-    precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.")] = "auto",
+    backend: Backend = "auto",
+    threads: Threads = None,
+    precision: Precision = "auto",
 ) -> None:
     """Put a new background behind the people in a video; without --bg, a green screen.
 

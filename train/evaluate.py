@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,7 +15,9 @@ from rich.table import Table
 
 from engines import InputError
 from engines.errors import run
-from train.peers import open_peers
+from engines.options import Threads
+from train.options import Adapters, ComparedPrecision, EngineOrNone, JsonFile, PeerPython, Peers
+from train.peers import open_models
 from train.pictures import side_by_side, write_picture
 from train.scores import Candidate, OwnCandidate, PeerCandidate, Score, TestSet, open_set, read_item, score_set
 
@@ -41,15 +43,13 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 @app.command()
 def evaluate(
     sets: Annotated[list[Path], typer.Argument(metavar="SET...", help="Folders with images/ and alphas/ or masks/.")],
-    backend: Annotated[str, typer.Option(help="Engine: auto, openvino, torch, ...; none scores peers only.")] = "auto",
-    threads: Annotated[int | None, typer.Option(min=1, help="Processor threads; all by default.")] = None,
-    precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16; peers: fp32 unless this says bf16.")] = "auto",
-    adapters: Annotated[
-        Path | None, typer.Option(help="Folder of peers' adapters: modules with load() -> f(rgb) -> alpha.")
-    ] = None,
-    peer: Annotated[list[str] | None, typer.Option(help="An adapter to score as well; may be given again.")] = None,
-    peer_python: Annotated[Path | None, typer.Option(help="Interpreter that has what the adapters need.")] = None,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write every picture's figures to this file.")] = None,
+    backend: EngineOrNone = "auto",
+    threads: Threads = None,
+    precision: ComparedPrecision = "auto",
+    adapters: Adapters = None,
+    peer: Peers = None,
+    peer_python: PeerPython = None,
+    json_file: JsonFile = None,
     pictures: Annotated[Path | None, typer.Option(help="Write pictures side by side into this folder.")] = None,
     worst: Annotated[int, typer.Option(min=0, help="With --pictures: the first model's worst of each set, by MSE.")] = 8,
     picture: Annotated[list[str] | None, typer.Option(help="With --pictures: this one too, by stem; may be repeated.")] = None,
@@ -66,7 +66,10 @@ def evaluate(
     if len({test_set.name for test_set in test_sets}) < len(test_sets):
         raise InputError("two sets have the same name; score them one at a time")
     _check_outputs(json_file, pictures, picture or [], test_sets)
-    with _candidates(backend, threads, precision, adapters, peer or [], peer_python) as candidates:
+    with open_models(backend, threads, precision, adapters, peer or [], peer_python) as (engine, opened):
+        candidates: list[Candidate] = [PeerCandidate(each) for each in opened]
+        if engine is not None:
+            candidates.insert(0, OwnCandidate(engine))
         results = []
         for test_set in test_sets:
             with progress_bar(test_set.name, len(test_set.items) * len(candidates)) as advance:
@@ -122,28 +125,6 @@ def _cell(metric: str, column: list[float], row: int) -> str:
     text = f"{column[row]:.4f}" if metric in HIGHER_IS_BETTER else f"{1e3 * column[row]:.2f}"
     best = max(column) if metric in HIGHER_IS_BETTER else min(column)
     return f"[bold]{text}[/bold]" if column[row] == best and len(column) > 1 else text
-
-
-@contextmanager
-def _candidates(
-    backend: str,
-    threads: int | None,
-    precision: str,
-    adapters: Path | None,
-    peers: list[str],
-    python: Path | None,
-) -> Iterator[list[Candidate]]:
-    if backend == "none" and not peers:
-        raise InputError("--backend none leaves nothing to score; name a peer with --adapters and --peer")
-    with ExitStack() as stack:
-        opened = stack.enter_context(open_peers(adapters, peers, threads=threads, precision=precision, python=python))
-        candidates: list[Candidate] = [PeerCandidate(peer) for peer in opened]
-        if backend != "none":
-            from engines import load
-
-            engine = stack.enter_context(closing(load(backend, threads=threads, precision=precision)))
-            candidates.insert(0, OwnCandidate(engine))
-        yield candidates
 
 
 def _check_outputs(json_file: Path | None, pictures: Path | None, chosen: list[str], test_sets: list[TestSet]) -> None:

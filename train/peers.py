@@ -6,14 +6,15 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import numpy as np
 
-from engines import Frame, InputError, Mask
+import engines
+from engines import Engine, Frame, InputError, Mask
 from train.peer_worker import ANSWER, REQUEST
 
 WORKER = Path(__file__).with_name("peer_worker.py")
@@ -123,20 +124,32 @@ def check_peers(adapters: Path | None, names: Sequence[str]) -> None:
 
 
 @contextmanager
-def open_peers(
+def open_models(
+    backend: str,
+    threads: int | None,
+    precision: str,
     adapters: Path | None,
     names: Sequence[str],
-    *,
-    threads: int | None = None,
-    precision: str = "fp32",
-    python: Path | None = None,
-) -> Iterator[list[Peer]]:
-    """The peers that a command's options name, ended afterwards; they run in bf16 where `precision` says so, else in fp32."""
+    python: Path | None,
+) -> Iterator[tuple[Engine | None, list[Peer]]]:
+    """What a command's options name, ended afterwards: our engine, None where `backend` is "none", and the peers.
+
+    The peers run in bf16 if our engine, or else `precision`, does; in fp32 if not. Raises InputError for nothing to run.
+    """
     check_peers(adapters, names)
-    level = "bf16" if precision == "bf16" else "fp32"
+    if backend == "none" and not names:
+        raise InputError("--backend none leaves nothing to run; name a peer with --adapters and --peer")
     with ExitStack() as stack:
-        yield [
-            stack.enter_context(Peer(adapters, name, threads=threads, precision=level, python=python))
-            for name in names
-            if adapters is not None
-        ]
+        engine = None
+        if backend != "none":
+            engine = stack.enter_context(closing(engines.load(backend, threads=threads, precision=precision)))
+            precision = engine.precision
+        level = "bf16" if precision == "bf16" else "fp32"
+        yield (
+            engine,
+            [
+                stack.enter_context(Peer(adapters, name, threads=threads, precision=level, python=python))
+                for name in names
+                if adapters is not None
+            ],
+        )

@@ -146,7 +146,7 @@ def test_bad_input_is_one_line(monkeypatch, capsys, tmp_path):
         (["--json", tmp_path], "--json"),
         (["--json", tmp_path / "nowhere/x.json"], "--json"),
         (["--peer", "rvm"], "--peer needs --adapters"),
-        (["--backend", "none"], "leaves nothing to time"),
+        (["--backend", "none"], "leaves nothing to run"),
         (["--backend", "none", "--peer", "rvm", "--adapters", tmp_path], "no adapters"),
     ]:
         code, _, err = bench(monkeypatch, capsys, "latency", *arguments)

@@ -17,6 +17,16 @@ def test_bad_input_gets_one_line_and_exit_code_2(capsys: pytest.CaptureFixture[s
     assert capsys.readouterr().err == "error: in.mp4: no such file; check the path\n"
 
 
+def test_a_name_too_long_for_a_file_gets_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    name = "x" * 300 + ".png"
+    with pytest.raises(SystemExit) as end:
+        run(lambda: Path(name).write_bytes(b""))  # type: ignore[arg-type,return-value]
+    assert end.value.code == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {name}: ")
+    assert error.count("\n") == 1
+
+
 def test_ctrl_c_gets_exit_code_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     app = typer.Typer()
 

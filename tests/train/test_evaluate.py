@@ -190,7 +190,7 @@ def broken_sets(tmp_path, mattes):
     yield [tmp_path / "nowhere"], "no such folder"
     yield [tmp_path / "bare"], "images/ and alphas/ or masks/"
     yield [mattes, "--peer", "bright"], "--peer needs --adapters"
-    yield [mattes, "--backend", "none"], "leaves nothing to score"
+    yield [mattes, "--backend", "none"], "leaves nothing to run"
     yield [mattes, "--picture", "a"], "needs --pictures"
     yield [mattes, "--pictures", tmp_path / "out", "--picture", "zz"], "no set has"
     yield [mattes, "--pictures", mattes / "images/a.png"], "cannot make this folder"

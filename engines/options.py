@@ -1,0 +1,9 @@
+"""The options of every command that runs an engine, each told once."""
+
+from typing import Annotated
+
+import typer
+
+Backend = Annotated[str, typer.Option(help="What runs the networks: auto, openvino or torch.")]
+Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; all cores unless told.")]
+Precision = Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.")]
