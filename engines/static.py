@@ -1,0 +1,78 @@
+"""Graphs for one size: what a graph computes about sizes becomes constants, for compilers that want none of it at run time."""
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import ModelProto, NodeProto, helper, numpy_helper
+from onnx.reference import ReferenceEvaluator
+
+Sizes = dict[str, NDArray[np.generic]]
+
+
+def known_shapes(model: ModelProto) -> dict[str, tuple[int, ...]]:
+    """The shape of each tensor of a graph of which every side is known."""
+    inferred = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
+    found = {}
+    for value in (*inferred.input, *inferred.output, *inferred.value_info):
+        if value.type.tensor_type.HasField("shape"):
+            sides = value.type.tensor_type.shape.dim
+            if all(side.HasField("dim_value") for side in sides):
+                found[value.name] = tuple(int(side.dim_value) for side in sides)
+    return found
+
+
+def evaluate(node: NodeProto, model: ModelProto, shapes: dict[str, tuple[int, ...]], sizes: Sizes) -> list[NDArray[np.generic]]:
+    """What a node gives if it depends on nothing but sizes; else an empty list."""
+    if node.op_type == "Shape" and node.input[0] in shapes:
+        sides = {attribute.name: attribute.i for attribute in node.attribute}
+        shape = shapes[node.input[0]]
+        return [np.array(shape[sides.get("start", 0) : sides.get("end", len(shape))], np.int64)]
+    if not node.input or not all(name in sizes for name in node.input):
+        return []
+    alone = helper.make_graph(
+        [node],
+        "sizes",
+        [
+            helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(sizes[name].dtype), None)
+            for name in set(node.input)
+        ],
+        [helper.make_tensor_value_info(name, onnx.TensorProto.UNDEFINED, None) for name in node.output],
+    )
+    evaluator = ReferenceEvaluator(helper.make_model(alone, opset_imports=model.opset_import))
+    return [np.asarray(result) for result in evaluator.run(None, {name: sizes[name] for name in node.input})]
+
+
+def static(model: ModelProto, inputs: dict[str, tuple[int, ...]]) -> None:
+    """Fixes, in place, the shapes of the inputs by name, and folds all arithmetic on sizes into int64 constants.
+
+    Outputs get the shapes that follow. Nodes and constants that nothing needs any more are taken out.
+    """
+    for value in model.graph.input:
+        value.CopyFrom(helper.make_tensor_value_info(value.name, value.type.tensor_type.elem_type, inputs[value.name]))
+    for value in model.graph.output:  # their sides bear the names of those of the inputs
+        value.CopyFrom(helper.make_tensor_value_info(value.name, value.type.tensor_type.elem_type, None))
+    integers = (onnx.TensorProto.INT64, onnx.TensorProto.BOOL)
+    sizes: Sizes = {t.name: numpy_helper.to_array(t) for t in model.graph.initializer if t.data_type in integers}
+    folded = True
+    while folded:  # each turn makes more shapes known, and so more sizes
+        folded = False
+        shapes = known_shapes(model)
+        nodes = []
+        for node in model.graph.node:
+            results = evaluate(node, model, shapes, sizes)
+            if not results:
+                nodes.append(node)
+                continue
+            folded = True
+            for name, result in zip(node.output, results, strict=True):
+                sizes[name] = result
+                model.graph.initializer.append(numpy_helper.from_array(result, name))
+        del model.graph.node[:]
+        model.graph.node.extend(nodes)
+    needed = {name for node in model.graph.node for name in node.input}
+    kept = [tensor for tensor in model.graph.initializer if tensor.name in needed]
+    del model.graph.initializer[:]
+    model.graph.initializer.extend(kept)
+    for value in model.graph.output:
+        kind = value.type.tensor_type.elem_type
+        value.CopyFrom(helper.make_tensor_value_info(value.name, kind, shapes[value.name]))

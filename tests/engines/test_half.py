@@ -1,0 +1,101 @@
+"""FP16 graphs against the FP32 ones that ship, on ONNX Runtime's CPU provider: chained, on easy and on hard frames."""
+
+import cv2
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import ModelProto, TensorProto, helper, numpy_helper
+
+from engines import Frame, InputError
+from engines.half import half_graph, halve, shapes
+from engines.static import static
+from engines.weights import NETWORKS, graph
+
+SIZES = [(800, 800), (301, 211), (211, 397), (33, 32)]
+KINDS = ["real", "dark", "bright", "noisy", "flat"]
+LIMIT = 6550  # a tenth of where float16 ends: room for sums inside of an operation
+
+
+def frame_of(kind: str, portrait: Frame, height: int, width: int) -> Frame:
+    real = cv2.resize(portrait, (width, height), interpolation=cv2.INTER_AREA)
+    noise = np.random.default_rng(5).integers(0, 256, real.shape)
+    frames = {
+        "real": real,
+        "dark": real // 16,
+        "bright": 255 - (255 - real) // 16,
+        "noisy": noise,
+        "flat": np.full_like(real, 127),
+    }
+    return np.ascontiguousarray(frames[kind], np.uint8)
+
+
+def whole_graph(name: str, height: int, width: int) -> ModelProto:
+    model = onnx.load(graph(name))
+    static(model, shapes(name, height, width))
+    return model
+
+
+def run(model: ModelProto, **inputs: np.ndarray) -> dict[str, np.ndarray]:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    return dict(zip([output.name for output in session.get_outputs()], session.run(None, inputs), strict=True))
+
+
+def cascade(models: dict[str, ModelProto], frame: Frame) -> dict[str, np.ndarray]:
+    first = run(models["mpn"], frame=frame)
+    second = run(models["qun"], image=first["image"], coarse=first["coarse"])
+    return first | second | run(models["mrn"], frame=frame, unified=second["unified"])
+
+
+@pytest.mark.parametrize(("height", "width"), SIZES)
+def test_fp16_gives_what_fp32_gives(portrait: Frame, height: int, width: int) -> None:
+    halves = {name: half_graph(name, height, width) for name in NETWORKS}
+    wholes = {name: whole_graph(name, height, width) for name in NETWORKS}
+    for kind in KINDS:
+        frame = frame_of(kind, portrait, height, width)
+        ours, oracle = cascade(halves, frame), cascade(wholes, frame)
+        for name, levels in (("coarse", 255), ("unified", 255), ("alpha", 255), ("foreground", 1)):
+            assert ours[name].shape == oracle[name].shape
+            assert np.isfinite(ours[name]).all()
+            error = np.abs(ours[name].astype(np.float32) - oracle[name].astype(np.float32)) * levels
+            print(f"{kind} {width}x{height} {name}: mean {error.mean():.3f}, worst {error.max():.2f} levels")
+            assert error.mean() < 0.5, (kind, name, error.mean())
+            assert error.max() < 4, (kind, name, error.max())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_operation_comes_near_the_end_of_fp16(portrait: Frame, kind: str) -> None:
+    frame = frame_of(kind, portrait, 301, 211)
+    found = cascade({name: whole_graph(name, 301, 211) for name in NETWORKS}, frame)
+    for name in NETWORKS:
+        model = whole_graph(name, 301, 211)
+        for node in model.graph.node:
+            if node.output[0] not in {output.name for output in model.graph.output}:
+                model.graph.output.append(helper.make_tensor_value_info(node.output[0], TensorProto.FLOAT, None))
+        values = run(model, **{value.name: {"frame": frame, **found}[value.name] for value in model.graph.input})
+        largest = max(values, key=lambda key: float(np.abs(values[key].astype(np.float32)).max()))
+        print(f"{kind} {name}: {largest} {np.abs(values[largest]).max():.0f}")
+        assert np.abs(values[largest].astype(np.float32)).max() < LIMIT, (name, largest)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_all_is_float16_and_sizes_are_constants(name: str) -> None:
+    model = onnx.shape_inference.infer_shapes(half_graph(name, 301, 211))
+    values = [*model.graph.input, *model.graph.output, *model.graph.value_info]
+    kinds = {value.type.tensor_type.elem_type for value in values} | {t.data_type for t in model.graph.initializer}
+    assert kinds <= {TensorProto.FLOAT16, TensorProto.UINT8, TensorProto.INT64}
+    assert not {"Shape", "Where", "Mod", "Greater"} & {node.op_type for node in model.graph.node}
+    assert all(tensor.data_location != TensorProto.EXTERNAL for tensor in model.graph.initializer)
+
+
+def test_a_weight_beyond_float16_is_refused() -> None:
+    value = helper.make_tensor_value_info("x", TensorProto.FLOAT, (1,))
+    weight = numpy_helper.from_array(np.array([1e5], np.float32), "weight")
+    nodes = [helper.make_node("Mul", ["x", "weight"], ["y"])]
+    outputs = [helper.make_tensor_value_info("y", TensorProto.FLOAT, (1,))]
+    model = helper.make_model(helper.make_graph(nodes, "large", [value], outputs, [weight]))
+    with pytest.raises(InputError, match="large: weight is too large for FP16"):
+        halve(model)
