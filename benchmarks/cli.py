@@ -10,11 +10,13 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import machine
+from benchmarks.figures import PAGES, refreshed
 from benchmarks.latency import WHOLE, Contestant, OwnContestant, PeerContestant, Timing, measure, verdict
 from benchmarks.refinement import KINDS, refine_set
 from engines import InputError
 from engines.errors import run
 from engines.options import Backend, Threads
+from realtime.photos import write_beside
 from train.evaluate import check_report, progress_bar, write_report
 from train.metrics import MATTE_METRICS
 from train.options import Adapters, ComparedPrecision, EngineOrNone, JsonFile, PeerPython, Peers
@@ -121,6 +123,27 @@ def refine(
     if json_file is not None:
         kinds = {kind: {"before": mean_figures(a), "after": mean_figures(b)} for kind, (a, b) in scores.items()}
         write_report(json_file, {"set": test_set.name, "pictures": len(test_set.items), "masks": kinds})
+
+
+@app.command()
+def figures() -> None:
+    """Puts the figures of benchmarks/results/*.json into the README and the model card. For a checkout of the source.
+
+    [bold]Examples[/bold]
+
+      bench latency --json benchmarks/results/latency.json
+
+      bench figures
+    """
+    for page in PAGES:
+        try:
+            old = page.read_text(encoding="utf-8")
+            new = refreshed(old)
+            if new != old:
+                write_beside(page, new.encode())
+        except OSError as error:
+            raise InputError(f"{page}: cannot be read or written ({error.strerror}); run this in a checkout") from error
+        print(f"{page}: {'as it was' if new == old else 'refreshed'}")
 
 
 def refinement_table(test_set: TestSet, scores: dict[str, tuple[Score, Score]]) -> Table:

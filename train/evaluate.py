@@ -19,7 +19,7 @@ from engines.options import Threads
 from train.options import Adapters, ComparedPrecision, EngineOrNone, JsonFile, PeerPython, Peers
 from train.peers import open_models
 from train.pictures import side_by_side, write_picture
-from train.scores import Candidate, OwnCandidate, PeerCandidate, Score, TestSet, open_set, read_item, score_set
+from train.scores import Candidate, MaskCandidate, OwnCandidate, PeerCandidate, Score, TestSet, open_set, read_item, score_set
 
 HEADINGS = {
     "sad": "SAD",
@@ -49,6 +49,7 @@ def evaluate(
     adapters: Adapters = None,
     peer: Peers = None,
     peer_python: PeerPython = None,
+    stages: Annotated[bool, typer.Option("--stages", help="Score MPN's and QUN's masks by themselves, too.")] = False,
     json_file: JsonFile = None,
     pictures: Annotated[Path | None, typer.Option(help="Write pictures side by side into this folder.")] = None,
     worst: Annotated[int, typer.Option(min=0, help="With --pictures: the first model's worst of each set, by MSE.")] = 8,
@@ -69,7 +70,8 @@ def evaluate(
     with open_models(backend, threads, precision, adapters, peer or [], peer_python) as (engine, opened):
         candidates: list[Candidate] = [PeerCandidate(each) for each in opened]
         if engine is not None:
-            candidates.insert(0, OwnCandidate(engine))
+            masks = [MaskCandidate(engine, "coarse"), MaskCandidate(engine, "unified")] if stages else []
+            candidates[:0] = [OwnCandidate(engine), *masks]
         results = []
         for test_set in test_sets:
             with progress_bar(test_set.name, len(test_set.items) * len(candidates)) as advance:

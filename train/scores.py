@@ -3,15 +3,16 @@
 import math
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import fmean, median
-from typing import Protocol
+from typing import Literal, Protocol
 
 import cv2
 import numpy as np
 
 from engines import Engine, Frame, InputError, Mask
+from engines.engine import fit_mask
 from train.metrics import MASK_METRICS, MATTE_METRICS, Metric
 from train.peers import Peer
 
@@ -113,6 +114,23 @@ class OwnCandidate:
         matte = self._engine(frame)
         milliseconds = 1e3 * (time.perf_counter() - begin)
         return Prediction(matte.alpha, milliseconds, matte.coarse, matte.unified, matte.foreground)
+
+
+class MaskCandidate:
+    """The mask of one of our networks by itself, enlarged bilinearly: "coarse" is MPN's, "unified" QUN's."""
+
+    def __init__(self, engine: Engine, stage: Literal["coarse", "unified"]) -> None:
+        self.name = f"ours, {'MPN' if stage == 'coarse' else 'QUN'} alone"
+        self.precision = engine.precision
+        self._whole = OwnCandidate(engine)
+        self._stage = stage
+
+    def __call__(self, frame: Frame) -> Prediction:
+        """The prediction for a frame, uint8 RGB (H, W, 3); its time is that of the whole."""
+        whole = self._whole(frame)
+        mask = whole.coarse if self._stage == "coarse" else whole.unified
+        assert mask is not None
+        return replace(whole, alpha=fit_mask(mask, whole.alpha.shape))
 
 
 class PeerCandidate:

@@ -89,6 +89,19 @@ class Oracle:
         Oracle.closed = True
 
 
+def test_masks_of_the_first_networks_are_scored_by_themselves(monkeypatch, capsys, mattes, tmp_path):
+    monkeypatch.setattr(engines, "load", lambda *_, **__: Oracle())
+    result = tmp_path / "result.json"
+    assert shm_eval(monkeypatch, capsys, mattes, "--stages", "--json", result)[0] == 0
+    models = json.loads(result.read_text())["sets"][0]["models"]
+    assert [model["model"] for model in models] == ["ours, oracle", "ours, MPN alone", "ours, QUN alone"]
+    frame, truth = read_item(open_set(mattes).items[0])
+    coarse = cv2.resize(cv2.resize(frame[..., 0].astype(np.float32) / 255, (20, 16)), truth.shape[::-1])
+    stem = open_set(mattes).items[0].stem
+    assert models[1]["pictures"][stem]["sad"] == pytest.approx(np.abs(coarse - truth).mean(), abs=1e-6)
+    assert models[0]["pictures"][stem]["sad"] < models[1]["pictures"][stem]["sad"]
+
+
 def test_a_table_and_its_figures(monkeypatch, capsys, mattes, masks, adapters, tmp_path):
     result = tmp_path / "result.json"
     code, out, _ = shm_eval(

@@ -1,0 +1,100 @@
+"""The tables that stand in the README and the model card."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks.figures import PAGES, RESULTS, refreshed
+from engines import InputError
+
+REPORTS = {
+    "quality": {
+        "sets": [
+            {
+                "set": "composites",
+                "models": [
+                    {
+                        "model": "ours, openvino",
+                        "mean": {
+                            "sad": 0.0123456,
+                            "mse": 0.002,
+                            "gradient": 0.03,
+                            "connectivity": 0.004,
+                            "band": 0.05,
+                            "iou": 0.98765,
+                        },
+                    },
+                    {
+                        "model": "mp_selfie",
+                        "mean": {"sad": 0.1, "mse": 0.02, "gradient": 0.3, "connectivity": 0.04, "band": 0.5, "iou": 0.9},
+                    },
+                ],
+            },
+            {"set": "portraits", "models": [{"model": "rvm", "mean": {"iou": 1.0, "mse": 0.0, "sad": 0.0}}]},
+        ]
+    },
+    "latency": {
+        "machine": {"cores": "2", "processor": "A", "vector units": "avx2", "threads": "all", "openvino": "1.2"},
+        "runs": 3,
+        "verdict": "Met.",
+        "timings": [
+            {
+                "name": "ours, openvino",
+                "precision": "fp32",
+                "size": [800, 600],
+                "stages": {"whole": [10.0, 30.0, 20.0], "mpn": [1.0], "mrn": [9.0], "around them": [0.1]},
+            },
+            {"name": "rvm", "precision": "fp32", "size": [800, 600], "stages": {"whole": [40.0, 40.0, 40.0]}},
+        ],
+    },
+    "refinement": {
+        "masks": {
+            "grown": {
+                "before": {"sad": 0.02, "mse": 0.01, "band": 0.3},
+                "after": {"sad": 0.01, "mse": 0.005, "band": 0.15},
+            }
+        }
+    },
+}
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    for name, report in REPORTS.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps(report))
+    return tmp_path
+
+
+def test_tables_by_hand(results: Path) -> None:
+    page = "a\n" + "".join(f"<!-- figures:{name} -->\nold\n<!-- /figures -->\nb\n" for name in REPORTS)
+    new = refreshed(page, results)
+    assert "old" not in new
+    assert new.count("\nb\n") == 3
+    for line in (
+        "| composites | IoU | SAD | MSE | gradient | connectivity | SAD at edges |",
+        "| ours | .9877 | 12.35 | 2.00 | 30.00 | 4.00 | 50.00 |",
+        "| MediaPipe Selfie | .9000 | 100.00 | 20.00 | 300.00 | 40.00 | 500.00 |",
+        "| portraits | IoU | SAD | MSE |",
+        "| RobustVideoMatting | 1.0000 | 0.00 | 0.00 |",
+        "| size | ours | MPN | MRN | RobustVideoMatting |",
+        "| 800x600 | 20 (29) | 1 | 9 | 40 (40) |",
+        "| grown | 20.00 to 10.00 | 10.00 to 5.00 | 300.00 to 150.00 |",
+    ):
+        assert line in new.splitlines(), line
+    assert "3 runs in turn. Met." in new
+    assert refreshed(new, results) == new
+
+
+def test_what_is_missing_or_unknown_is_named(results: Path) -> None:
+    (results / "quality.json").write_text("{")
+    for name, message in (("quality", "quality.json: cannot be read"), ("speed", "figures:speed: unknown")):
+        with pytest.raises(InputError, match=message):
+            refreshed(f"<!-- figures:{name} -->\n<!-- /figures -->", results)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_pages_have_the_figures_that_were_measured(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert "<!-- figures:quality -->" in text
+    assert refreshed(text, RESULTS) == text, "type: bench figures"
