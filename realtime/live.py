@@ -17,6 +17,7 @@ from rich.console import Console
 
 import engines
 from engines import Engine, InputError
+from engines.engine import Frame
 from engines.errors import run
 from realtime.backgrounds import Background, Fit, open_background
 from realtime.composite import composite
@@ -25,6 +26,7 @@ from realtime.pipeline import Pipeline, Policy, Stage
 from realtime.webcam import LiveSource, PacedClip, Webcam
 from realtime.window import Window, check_display
 
+POLL = 0.01  # s to wait for a frame before keys are looked at again
 RECENT = 60  # frames that the statistics look back on
 HELP = ("q, Esc  quit", "s  statistics", "m  mirror", "h  this help")
 
@@ -124,11 +126,15 @@ class Show:
     def run(self, window: Window) -> None:
         """Shows the newest frame until the source ends, the window is closed or a key says so; then tells how it went."""
         stages = [Stage("matte", self.matte), Stage("composite", self.compose)]
-        with Pipeline(self.source, stages, policy=Policy.NEWEST_FRAME) as pipeline:
-            for packet in pipeline:
-                assert packet.picture is not None
-                window.show(packet.picture, self.lines(pipeline))
-                self.meter.add(self.source.delay(packet))
+        picture: Frame | None = None
+        key: str | None = None  # the last one: what it changed is shown at once, also where the camera has stalled
+        with Pipeline(self.source, stages, policy=Policy.NEWEST_FRAME, release=self.source.stop) as pipeline:
+            for packet in pipeline.polled(POLL):
+                if packet is not None:
+                    picture = packet.picture
+                    self.meter.add(self.source.delay(packet))
+                if picture is not None and (packet is not None or key is not None):
+                    window.show(picture, self.lines(pipeline))
                 key = window.key()
                 if key in {"q", "escape"} or window.closed:
                     break

@@ -42,12 +42,21 @@ class Policy(Enum):
     NEWEST_FRAME = "drop the oldest"
 
 
+def nothing() -> None:
+    """What `release` does for work that never waits for long."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A named piece of work: `work(packet)` changes its packet in place, or, as a sink, only reads it."""
+    """A named piece of work: `work(packet)` changes its packet in place, or, as a sink, only reads it.
+
+    `release()` is called when the pipeline stops, from any thread and maybe more than once: work that waits for something
+    outside, such as the reader of a pipe, returns soon after.
+    """
 
     name: str
     work: Callable[[Packet], object]
+    release: Callable[[], object] = nothing
 
 
 class Handover:
@@ -63,6 +72,12 @@ class Handover:
         self._changed = threading.Condition()
         self._ended = False
         self._stopped = False
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing can be taken any more: the giver has ended and all is taken, or it was stopped."""
+        with self._changed:
+            return self._stopped or (self._ended and not self._packets)
 
     def __len__(self) -> int:
         return len(self._packets)
@@ -82,10 +97,13 @@ class Handover:
             self._changed.notify_all()
             return True
 
-    def get(self) -> Packet | None:
-        """Waits for the next packet; None when the giver has ended and all is taken, or at once when stopped."""
+    def get(self, seconds: float | None = None) -> Packet | None:
+        """Waits for the next packet; None when the giver has ended and all is taken, or at once when stopped.
+
+        With `seconds` it waits no longer than that, and None may also mean that none has come yet: see `over`.
+        """
         with self._changed:
-            self._changed.wait_for(lambda: self._packets or self._ended or self._stopped)
+            self._changed.wait_for(lambda: self._packets or self._ended or self._stopped, seconds)
             if self._stopped or not self._packets:
                 return None
             packet = self._packets.popleft()
@@ -136,6 +154,7 @@ class Pipeline:
         sinks: side by side after the last stage, each in its own thread.
         policy: what a full hand-over does.
         depth: packets that a hand-over holds; by default 2 for EVERY_FRAME, 1 for NEWEST_FRAME.
+        release: called when the pipeline stops, as a stage's is: a source that waits for its next frame ends soon after.
     """
 
     def __init__(
@@ -146,6 +165,7 @@ class Pipeline:
         *,
         policy: Policy = Policy.EVERY_FRAME,
         depth: int | None = None,
+        release: Callable[[], object] = nothing,
     ) -> None:
         names = ["source", *(stage.name for stage in (*stages, *sinks)), "caller"]
         if len(set(names)) < len(names):
@@ -153,6 +173,7 @@ class Pipeline:
         depth = depth or (2 if policy is Policy.EVERY_FRAME else 1)
         self.timings = {name: Timing() for name in names[:-1]}
         self._source = source
+        self._releases = [release, *(stage.release for stage in (*stages, *sinks))]
         self._into = {name: Handover(depth, policy) for name in names[1:]}  # each hand-over by the name of its taker
         self._error: BaseException | None = None
         self._lock = threading.Lock()
@@ -182,6 +203,8 @@ class Pipeline:
         self._stopping.set()
         for handover in self._into.values():
             handover.stop()
+        for release in self._releases:
+            release()
 
     def run(self) -> None:
         """Waits until the source has ended and every stage and sink has finished. Raises what went wrong in any of them."""
@@ -190,11 +213,11 @@ class Pipeline:
 
     def __iter__(self) -> Iterator[Packet]:
         """The packets as they leave the last stage, until the source ends or `stop` is called."""
-        if not self._started:
-            raise RuntimeError("a pipeline runs inside its `with` block only")
-        while (packet := self._into["caller"].get()) is not None:
-            yield packet
-        self._finish()
+        return (packet for packet in self._packets(None) if packet is not None)
+
+    def polled(self, seconds: float) -> Iterator[Packet | None]:
+        """As iterating does, but with a None whenever no packet has come within so many seconds: a caller stays awake."""
+        return self._packets(seconds)
 
     def __enter__(self) -> Self:
         self._started = True
@@ -213,6 +236,14 @@ class Pipeline:
             self._finish()
         else:
             self._join()
+
+    def _packets(self, seconds: float | None) -> Iterator[Packet | None]:
+        if not self._started:
+            raise RuntimeError("a pipeline runs inside its `with` block only")
+        waiting = self._into["caller"]
+        while (packet := waiting.get(seconds)) is not None or not waiting.over:
+            yield packet
+        self._finish()
 
     def _finish(self) -> None:
         self._join()

@@ -23,6 +23,8 @@ from realtime.sources import VideoSource
 
 NANOSECOND = Fraction(1, 1_000_000_000)
 LATEST = Fraction(1, 4)  # s that a clip may be late before its clock is put back
+STALL = 10.0  # s without a picture after which a camera counts as gone
+GONE = 0.5  # s: a read that fails sooner than this has not waited for a picture, its camera is away
 RAW_PIXELS = 640 * 480  # up to this size a USB 2 camera gives its full rate uncompressed
 
 
@@ -60,9 +62,13 @@ class LiveSource:
         """Seconds since the frame of this packet came."""
         return float(self._clock.now() - packet.time)
 
-    def close(self) -> None:
-        """Ends the iteration, also from another thread."""
+    def stop(self) -> None:
+        """Ends the iteration, from any thread, within about a second even where no frame comes."""
         self._closed.set()
+
+    def close(self) -> None:
+        """Ends the iteration and gives back what the source holds. Not while another thread iterates: `stop` is for that."""
+        self.stop()
 
     def __enter__(self) -> Self:
         return self
@@ -87,6 +93,10 @@ class Webcam(LiveSource):
         self._camera = camera
         check_camera(camera)
         linux = sys.platform.startswith("linux")
+        if linux:
+            os.environ.setdefault(
+                "OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "1"
+            )  # s, 10 unless told: a stalled read holds up the end
         with quiet_opencv():
             self._capture = cv2.VideoCapture(camera, cv2.CAP_V4L2 if linux else cv2.CAP_ANY)
             if size is not None:
@@ -103,15 +113,27 @@ class Webcam(LiveSource):
     def __iter__(self) -> Iterator[Packet]:
         try:
             for index in itertools.count():
-                came, picture = self._capture.read()
+                picture = self._next()
                 now = self._clock.now()
                 if self._closed.is_set():
                     return
-                if not came:
+                if picture is None:
                     raise InputError(f"--webcam {self._camera}: gives no picture any more; plug it in again and start anew")
                 yield Packet(np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8), now, index)
         finally:
             self._capture.release()
+
+    def _next(self) -> Frame | None:
+        """The next picture, uint8 BGR (H, W, 3); None where none came in STALL seconds, the camera is gone, or at `stop`."""
+        begin = time.monotonic()
+        while not self._closed.is_set():
+            asked = time.monotonic()
+            came, picture = self._capture.read()
+            if came:
+                return np.asarray(picture, np.uint8)
+            if time.monotonic() - asked < GONE or time.monotonic() - begin > STALL:
+                return None
+        return None
 
     def close(self) -> None:
         """Gives the camera back."""

@@ -205,6 +205,43 @@ def test_stop_from_another_thread_ends_the_loop() -> None:
         pipeline.run()
 
 
+def test_a_caller_that_polls_stays_awake_while_the_source_stalls() -> None:
+    stalled, released = threading.Event(), 0
+
+    def camera() -> Iterator[Packet]:
+        yield packet(0)
+        stalled.wait(10)
+        yield packet(1)
+
+    def release() -> None:
+        nonlocal released
+        released += 1
+
+    seen: list[int | None] = []
+    with Pipeline(camera(), [Stage("a", nothing, release)], policy=Policy.NEWEST_FRAME, release=stalled.set) as pipeline:
+        for taken in pipeline.polled(0.005):
+            seen.append(taken.index if taken else None)
+            if len(seen) == 6:
+                stalled.set()
+        assert stalled.is_set()
+    assert [index for index in seen if index is not None] == [0, 1]
+    assert seen.count(None) >= 4
+    assert released >= 1
+
+
+def test_leaving_releases_a_source_that_stalls() -> None:
+    stalled = threading.Event()
+
+    def camera() -> Iterator[Packet]:
+        yield packet(0)
+        stalled.wait(10)
+
+    start = time.monotonic()
+    with Pipeline(camera(), [], policy=Policy.NEWEST_FRAME, release=stalled.set) as pipeline:
+        assert next(pipeline.polled(1)) is not None
+    assert time.monotonic() - start < 5
+
+
 def test_ctrl_c_between_the_starts_of_two_threads_leaves_none_at_work(monkeypatch: pytest.MonkeyPatch) -> None:
     # A file that was closed under the thread that still read it took the whole program down.
     start = threading.Thread.start
