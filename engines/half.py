@@ -24,7 +24,12 @@ def shapes(name: str, height: int, width: int) -> dict[str, tuple[int, ...]]:
     """The shape of each input of a network, for frames of one size."""
     h, w = low_resolution(height, width)
     frame, image, mask = (height, width, 3), (1, 3, h, w), (h, w)
-    return {"mpn": {"frame": frame}, "qun": {"image": image, "coarse": mask}, "mrn": {"frame": frame, "unified": mask}}[name]
+    inputs: dict[str, dict[str, tuple[int, ...]]] = {
+        "mpn": {"frame": frame},
+        "qun": {"image": image, "coarse": mask},
+        "mrn": {"frame": frame, "unified": mask},
+    }
+    return inputs[name]
 
 
 def halve(model: ModelProto) -> None:
