@@ -1,4 +1,8 @@
-"""FP16 graphs against the FP32 ones that ship, on ONNX Runtime's CPU provider: chained, on easy and on hard frames."""
+"""FP16 graphs against the FP32 ones that ship, on ONNX Runtime's CPU provider: chained, on easy and on hard frames.
+
+That provider computes an FP16 graph in float32 and rounds little in between. So this alone shows that the graphs are the same
+ones; what float16 costs is measured with the result of each operation rounded to it.
+"""
 
 import cv2
 import numpy as np
@@ -36,22 +40,24 @@ def whole_graph(name: str, height: int, width: int) -> ModelProto:
     return model
 
 
-def run(model: ModelProto, **inputs: np.ndarray) -> dict[str, np.ndarray]:
+def run(model: ModelProto, optimised: bool = True, **inputs: np.ndarray) -> dict[str, np.ndarray]:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 3
+    if not optimised:  # an optimiser may take the rounding out
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     return dict(zip([output.name for output in session.get_outputs()], session.run(None, inputs), strict=True))
 
 
-def cascade(models: dict[str, ModelProto], frame: Frame) -> dict[str, np.ndarray]:
-    first = run(models["mpn"], frame=frame)
-    second = run(models["qun"], image=first["image"], coarse=first["coarse"])
-    return first | second | run(models["mrn"], frame=frame, unified=second["unified"])
+def cascade(models: dict[str, ModelProto], frame: Frame, optimised: bool = True) -> dict[str, np.ndarray]:
+    first = run(models["mpn"], optimised, frame=frame)
+    second = run(models["qun"], optimised, image=first["image"], coarse=first["coarse"])
+    return first | second | run(models["mrn"], optimised, frame=frame, unified=second["unified"])
 
 
 @pytest.mark.parametrize(("height", "width"), SIZES)
-def test_fp16_gives_what_fp32_gives(portrait: Frame, height: int, width: int) -> None:
+def test_the_fp16_graphs_give_what_the_fp32_ones_give(portrait: Frame, height: int, width: int) -> None:
     halves = {name: half_graph(name, height, width) for name in NETWORKS}
     wholes = {name: whole_graph(name, height, width) for name in NETWORKS}
     for kind in KINDS:
@@ -64,6 +70,48 @@ def test_fp16_gives_what_fp32_gives(portrait: Frame, height: int, width: int) ->
             print(f"{kind} {width}x{height} {name}: mean {error.mean():.3f}, worst {error.max():.2f} levels")
             assert error.mean() < 0.5, (kind, name, error.mean())
             assert error.max() < 4, (kind, name, error.max())
+
+
+def rounded(name: str, height: int, width: int) -> ModelProto:
+    """The FP32 graph with the result of each operation rounded to float16."""
+    model = whole_graph(name, height, width)
+    values = onnx.shape_inference.infer_shapes(model).graph.value_info
+    wide = {value.name for value in values if value.type.tensor_type.elem_type == TensorProto.FLOAT}
+    nodes = []
+    for node in model.graph.node:
+        nodes.append(node)
+        result = node.output[0]
+        if result in wide:
+            node.output[0] = f"{result}/exact"
+            nodes.append(helper.make_node("Cast", [f"{result}/exact"], [f"{result}/half"], to=TensorProto.FLOAT16))
+            nodes.append(helper.make_node("Cast", [f"{result}/half"], [result], to=TensorProto.FLOAT))
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    return model
+
+
+def errors_of_rounding(kind: str, portrait: Frame) -> dict[str, np.ndarray]:
+    """Absolute errors in 8-bit levels at 800x800; they are finite or the test fails."""
+    frame = frame_of(kind, portrait, 800, 800)
+    ours = cascade({name: rounded(name, 800, 800) for name in NETWORKS}, frame, optimised=False)
+    oracle = cascade({name: whole_graph(name, 800, 800) for name in NETWORKS}, frame)
+    assert all(np.isfinite(value).all() for value in ours.values())
+    return {name: np.abs(ours[name] - oracle[name]) * 255 for name in ("coarse", "unified", "alpha")}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_float16_after_each_operation_stays_close_on_average(portrait: Frame, kind: str) -> None:
+    for name, error in errors_of_rounding(kind, portrait).items():
+        print(f"{kind} {name}: mean {error.mean():.3f}, worst {error.max():.2f}, over 4: {(error > 4).mean():.4%}")
+        assert error.mean() < 1, (name, error.mean())
+
+
+@pytest.mark.xfail(reason="dark, bright and real frames miss the goal: MPN's rounding moves the edge at some pixels")
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_goal_for_float16_mean_below_a_half_and_worst_below_four_levels(portrait: Frame, kind: str) -> None:
+    for name, error in errors_of_rounding(kind, portrait).items():
+        assert error.mean() < 0.5, (name, error.mean())
+        assert error.max() < 4, (name, error.max())
 
 
 @pytest.mark.parametrize("kind", KINDS)
