@@ -10,7 +10,6 @@ from typing import Annotated
 import numpy as np
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 import engines
 from engines import Engine, InputError
@@ -18,10 +17,9 @@ from engines.errors import run
 from engines.options import Backend, Precision, Threads
 from realtime.backgrounds import Background, Fit, open_background
 from realtime.composite import composite
+from realtime.folders import do_each, folder_jobs, make_folder, open_photo
 from realtime.packet import Packet
-from realtime.photos import READABLE, Photo, check_suffix, check_target, read_photo, write_photo
-
-MIN_SIZE = 32  # px, of height and of width: the least that the networks take
+from realtime.photos import Photo, check_suffix, check_target, write_photo
 
 app = typer.Typer(add_completion=False, rich_markup_mode="rich")
 console = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -103,54 +101,9 @@ class Editor:
         return f"{target}: {width}x{height}, matte in {seconds:.2f} s ({engine.name} {engine.precision}, {engine.device})"
 
 
-def open_photo(path: Path) -> Photo:
-    """Reads a photo that is large enough. Raises InputError for one that is not, or cannot be read."""
-    photo = read_photo(path)
-    height, width = photo.frame.shape[:2]
-    if min(height, width) < MIN_SIZE:
-        raise InputError(f"{path}: {width}x{height} is too small; at least {MIN_SIZE} px each way are needed")
-    return photo
-
-
-def folder_jobs(source: Path, target: Path, suffix: str) -> list[tuple[Path, Path]]:
-    """The photos of a folder, each with the picture to write: of the same stem, in the folder `target`.
-
-    Raises InputError where there are no photos, two would become one, or `target` is a file or the same folder.
-    """
-    photos = sorted(path for path in source.iterdir() if path.suffix.lower() in READABLE and not path.name.startswith("."))
-    if not photos:
-        raise InputError(f"{source}: has no photo in it; name a folder of {', '.join(sorted(READABLE))} files")
-    if target.exists() and (not target.is_dir() or target.samefile(source)):
-        raise InputError(f"{target}: is a file or the folder of the photos; name another folder to write to")
-    jobs: dict[Path, Path] = {}
-    for photo in photos:
-        picture = target / f"{photo.stem}{suffix}"
-        if picture in jobs:
-            raise InputError(f"{photo}: would become {picture}, and so would {jobs[picture].name}; rename one of them")
-        jobs[picture] = photo
-    return [(photo, picture) for picture, photo in jobs.items()]
-
-
-def make_folder(path: Path) -> None:
-    """Makes a folder where there is none. Raises InputError where it cannot be made."""
-    try:
-        path.mkdir(exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be made ({error.strerror}); make that folder first") from error
-
-
 def edit_folder(editor: Editor, jobs: list[tuple[Path, Path]]) -> None:
     """Does one photo after the other. A bad one is reported and the rest goes on; at the end InputError says how many."""
-    bad = 0
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console) as progress:
-        for source, target in progress.track(jobs, description="photos"):
-            try:
-                editor.edit(open_photo(source), target)
-            except InputError as error:
-                bad += 1
-                console.print(f"error: {error}", markup=False)
-    if bad:
+    if bad := do_each(jobs, lambda photo, target: editor.edit(open_photo(photo), target), "photos"):
         raise InputError(f"{bad} of {len(jobs)} photos could not be done; see the lines above")
     engine = editor.engine
     console.print(f"{len(jobs)} pictures written ({engine.name} {engine.precision}, {engine.device})", markup=False)

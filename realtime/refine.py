@@ -8,13 +8,12 @@ from typing import Annotated
 import numpy as np
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 import engines
 from engines import Engine, InputError
 from engines.errors import run
 from engines.options import Backend, Precision, Threads
-from realtime.image import folder_jobs, make_folder, open_photo
+from realtime.folders import do_each, folder_jobs, make_folder, open_photo
 from realtime.masks import Masks, open_masks
 from realtime.photos import check_suffix, check_target, write_photo
 
@@ -68,7 +67,7 @@ def refine(
             raise InputError(f"{target}: is the folder of the masks; name another folder to write to")
     to_do = [job for job in chosen if overwrite or not job[1].exists()]
     with closing(engines.load(backend, threads=threads, precision=precision)) as engine:
-        bad = refine_all(Refiner(engine, known, cut_outs), to_do)
+        bad = do_each(to_do, Refiner(engine, known, cut_outs).refine, "mattes")
     done, left = len(chosen) - len(to_do), len(jobs) - len(chosen)
     notes = f", {done} were there already" * bool(done) + f", {left} have no mask" * bool(left)
     console.print(f"{len(to_do) - bad} mattes written{notes}", markup=False)
@@ -96,20 +95,6 @@ class Refiner:
             write_photo(target, matte.foreground, matte.alpha)
         else:
             write_photo(target, np.rint(matte.alpha * 255).astype(np.uint8))
-
-
-def refine_all(refiner: Refiner, jobs: list[tuple[Path, Path]]) -> int:
-    """Does one photo after the other, and says what is wrong with a bad one; returns how many of these there were."""
-    bad = 0
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console) as progress:
-        for photo, target in progress.track(jobs, description="mattes"):
-            try:
-                refiner.refine(photo, target)
-            except InputError as error:
-                bad += 1
-                console.print(f"error: {error}", markup=False)
-    return bad
 
 
 def main() -> None:
