@@ -19,3 +19,10 @@ def low_resolution(height: int, width: int) -> tuple[int, int]:
 def padding(length: int) -> int:
     """How many pixels take a length to the next multiple of STRIDE."""
     return -length % STRIDE
+
+
+def input_shapes(height: int, width: int) -> dict[str, dict[str, tuple[int, ...]]]:
+    """The shape of each input of the three graphs, for frames of one size."""
+    h, w = low_resolution(height, width)
+    frame, image, mask = (height, width, 3), (1, 3, h, w), (h, w)
+    return {"mpn": {"frame": frame}, "qun": {"image": image, "coarse": mask}, "mrn": {"frame": frame, "unified": mask}}

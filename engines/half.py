@@ -13,23 +13,11 @@ import onnx
 from onnx import ModelProto, TensorProto, numpy_helper
 
 from engines.errors import InputError
-from engines.geometry import low_resolution
+from engines.geometry import input_shapes
 from engines.static import static
 from engines.weights import FOLDER, graph
 
 STORED = ".stored"  # ends the name of a float16 weight in the graphs that ship; a cast gives it its own name
-
-
-def shapes(name: str, height: int, width: int) -> dict[str, tuple[int, ...]]:
-    """The shape of each input of a network, for frames of one size."""
-    h, w = low_resolution(height, width)
-    frame, image, mask = (height, width, 3), (1, 3, h, w), (h, w)
-    inputs: dict[str, dict[str, tuple[int, ...]]] = {
-        "mpn": {"frame": frame},
-        "qun": {"image": image, "coarse": mask},
-        "mrn": {"frame": frame, "unified": mask},
-    }
-    return inputs[name]
 
 
 def halve(model: ModelProto) -> None:
@@ -69,6 +57,6 @@ def half_graph(name: str, height: int, width: int, folder: Path = FOLDER) -> Mod
     """
     model = onnx.load(graph(name, folder))
     halve(model)
-    static(model, shapes(name, height, width))
+    static(model, input_shapes(height, width)[name])
     onnx.checker.check_model(model)
     return model

@@ -10,7 +10,7 @@ import numpy as np
 import openvino as ov
 
 from engines.engine import Frame, Mask, Matte, check_frame, fit_mask
-from engines.geometry import low_resolution
+from engines.geometry import input_shapes
 from engines.weights import FOLDER, NETWORKS, graph
 
 SIZES_KEPT = 4  # frame sizes whose compiled graphs are kept: each holds its weights and its buffers
@@ -65,9 +65,7 @@ class OpenVINOEngine:
 
     def _compile(self, height: int, width: int) -> Compiled:
         # Static shapes: OpenVINO runs them in two thirds of the time of dynamic ones.
-        h, w = low_resolution(height, width)
-        frame, image, mask = [height, width, 3], [1, 3, h, w], [h, w]
-        shapes = {"mpn": {"frame": frame}, "qun": {"image": image, "coarse": mask}, "mrn": {"frame": frame, "unified": mask}}
+        shapes = input_shapes(height, width)
         requests = {}
         for name in NETWORKS:
             model = self._models[name].clone()

@@ -12,12 +12,14 @@ import pytest
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from engines import Frame, InputError
-from engines.half import half_graph, halve, shapes
+from engines.geometry import input_shapes
+from engines.half import half_graph, halve
 from engines.static import static
 from engines.weights import NETWORKS, graph
 
 SIZES = [(800, 800), (301, 211), (211, 397), (33, 32)]
 KINDS = ["real", "dark", "bright", "noisy", "flat"]
+MISSED = pytest.mark.xfail(strict=True, reason="misses the goal: MPN's rounding moves the edge at some pixels")
 LIMIT = 6550  # a tenth of where float16 ends: room for sums inside of an operation
 
 
@@ -36,7 +38,7 @@ def frame_of(kind: str, portrait: Frame, height: int, width: int) -> Frame:
 
 def whole_graph(name: str, height: int, width: int) -> ModelProto:
     model = onnx.load(graph(name))
-    static(model, shapes(name, height, width))
+    static(model, input_shapes(height, width)[name])
     return model
 
 
@@ -106,8 +108,7 @@ def test_float16_after_each_operation_stays_close_on_average(portrait: Frame, ki
         assert error.mean() < 1, (name, error.mean())
 
 
-@pytest.mark.xfail(reason="dark, bright and real frames miss the goal: MPN's rounding moves the edge at some pixels")
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ["noisy", "flat", *(pytest.param(kind, marks=MISSED) for kind in ("real", "dark", "bright"))])
 def test_the_goal_for_float16_mean_below_a_half_and_worst_below_four_levels(portrait: Frame, kind: str) -> None:
     for name, error in errors_of_rounding(kind, portrait).items():
         assert error.mean() < 0.5, (name, error.mean())
