@@ -18,7 +18,6 @@ from engines.errors import run
 from engines.options import Backend, Threads
 from realtime.photos import write_beside
 from train.evaluate import check_report, progress_bar, write_report
-from train.metrics import MATTE_METRICS
 from train.options import Adapters, ComparedPrecision, EngineOrNone, JsonFile, PeerPython, Peers
 from train.peers import check_peers, open_models
 from train.scores import Score, TestSet, open_set
@@ -91,7 +90,7 @@ def latency(
 
 @app.command()
 def refine(
-    masks: Annotated[Path, typer.Argument(metavar="SET", help="Folder with images/ and alphas/.")],
+    folder: Annotated[Path, typer.Argument(metavar="SET", help="Folder with images/ and alphas/.")],
     backend: Backend = "auto",
     threads: Threads = None,
     precision: ComparedPrecision = "auto",
@@ -110,9 +109,9 @@ def refine(
 
       bench refine eval/composites --adapters adapters --peer mp_selfie --json refine.json
     """
-    test_set = open_set(masks)
+    test_set = open_set(folder)
     if test_set.truths != "alphas":
-        raise InputError(f"{masks}: has masks for truths; the edges that are measured need alphas/")
+        raise InputError(f"{folder}: has masks for truths; the edges that are measured need alphas/")
     check_report(json_file)
     with open_models(backend, threads, precision, adapters, peer or [], peer_python) as (engine, opened):
         if engine is None:
@@ -121,7 +120,7 @@ def refine(
             scores = refine_set(test_set, engine, opened, advance)
     Console().print(refinement_table(test_set, scores))
     if json_file is not None:
-        kinds = {kind: {"before": mean_figures(a), "after": mean_figures(b)} for kind, (a, b) in scores.items()}
+        kinds = {kind: {"before": before.means(), "after": after.means()} for kind, (before, after) in scores.items()}
         write_report(json_file, {"set": test_set.name, "pictures": len(test_set.items), "masks": kinds})
 
 
@@ -157,11 +156,6 @@ def refinement_table(test_set: TestSet, scores: dict[str, tuple[Score, Score]]) 
         cells = [f"{1e3 * before.mean(m):.2f} > {1e3 * after.mean(m):.2f}" for m in ("sad", "mse", "band")]
         table.add_row(kind, *cells, f"{after.mean('band') / before.mean('band'):.0%}")
     return table
-
-
-def mean_figures(score: Score) -> dict[str, float]:
-    """Each metric's mean over the pictures."""
-    return {metric: score.mean(metric) for metric in MATTE_METRICS}
 
 
 def parse_size(text: str) -> tuple[int, int]:

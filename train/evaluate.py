@@ -1,7 +1,6 @@
 """`shm-eval`: scores the shipped weights, and peers beside them, on sets with true alphas or masks."""
 
 import json
-import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +18,18 @@ from engines.options import Threads
 from train.options import Adapters, ComparedPrecision, EngineOrNone, JsonFile, PeerPython, Peers
 from train.peers import open_models
 from train.pictures import side_by_side, write_picture
-from train.scores import Candidate, MaskCandidate, OwnCandidate, PeerCandidate, Score, TestSet, open_set, read_item, score_set
+from train.scores import (
+    Candidate,
+    MaskCandidate,
+    OwnCandidate,
+    PeerCandidate,
+    Score,
+    TestSet,
+    no_nan,
+    open_set,
+    read_item,
+    score_set,
+)
 
 HEADINGS = {
     "sad": "SAD",
@@ -148,21 +158,16 @@ def _check_outputs(json_file: Path | None, pictures: Path | None, chosen: list[s
 def _as_json(test_set: TestSet, candidates: list[Candidate], scores: list[Score]) -> dict[str, Any]:
     models = []
     for candidate, score in zip(candidates, scores, strict=True):
-        mean = {metric: score.mean(metric) for metric in test_set.metrics}
         models.append(
             {
                 "model": candidate.name,
                 "precision": candidate.precision,
-                "mean": _no_nan(mean),
+                "mean": score.means(),
                 "median_ms": score.median_milliseconds(),
-                "pictures": {stem: _no_nan(figures) for stem, figures in score.pictures.items()},
+                "pictures": {stem: {m: no_nan(x) for m, x in figures.items()} for stem, figures in score.pictures.items()},
             }
         )
     return {"set": test_set.name, "truths": test_set.truths, "models": models}
-
-
-def _no_nan(figures: dict[str, float]) -> dict[str, float | None]:
-    return {metric: None if math.isnan(value) else value for metric, value in figures.items()}
 
 
 def _write_pictures(folder: Path, test_set: TestSet, candidates: list[Candidate], stems: list[str]) -> None:

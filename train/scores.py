@@ -161,6 +161,10 @@ class Score:
         values = [figures[metric] for figures in self.pictures.values() if not math.isnan(figures[metric])]
         return fmean(values) if values else math.nan
 
+    def means(self) -> dict[str, float | None]:
+        """The mean of each metric; None, which JSON has for NaN, where it is defined for no picture."""
+        return {metric: no_nan(self.mean(metric)) for metric in next(iter(self.pictures.values()), {})}
+
     def median_milliseconds(self) -> float:
         """Median time of a frame, first frames of a size left out where there are others."""
         return median(self.milliseconds or self.first_milliseconds)
@@ -168,6 +172,11 @@ class Score:
     def worst(self, count: int, metric: str = "mse") -> list[str]:
         """The stems of the pictures with the highest error, worst first."""
         return sorted(self.pictures, key=lambda stem: -self.pictures[stem][metric])[:count]
+
+
+def no_nan(figure: float) -> float | None:
+    """A figure as JSON can hold it."""
+    return None if math.isnan(figure) else figure
 
 
 def score_set(test_set: TestSet, candidates: Iterable[Candidate], advance: Callable[[], None] = lambda: None) -> list[Score]:

@@ -96,6 +96,16 @@ def test_the_command(mattes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert "50%" in capsys.readouterr().out
 
 
+def test_a_set_with_hard_edges_has_no_error_at_edges(mattes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cv2.imwrite(str(mattes / "alphas/a.png"), np.uint8(255) * (disc_alpha() > 0.5))
+    monkeypatch.setattr(engines, "load", lambda *_, **__: Halver())
+    monkeypatch.setattr(sys, "argv", ["bench", "refine", str(mattes), "--json", str(tmp_path / "out.json")])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert not end.value.code
+    assert json.loads((tmp_path / "out.json").read_text())["masks"]["grown"]["after"]["band"] is None
+
+
 def test_bad_input(mattes: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     (mattes / "alphas").rename(mattes / "masks")
     for arguments, message in (
