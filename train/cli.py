@@ -14,8 +14,11 @@ from engines import InputError
 from engines.networks import MPN, QUN
 from train.library import open_library
 from train.recipe import Recipe, load_recipe
+from train.shipped import begin_with_released
 from train.stages import NAMES, Course, mpn_course, mrn_course, qun_course
 from train.trainer import Trainer, load_checkpoint, load_weights
+
+RELEASED = Path("released")  # --begin-with: the weights that ship
 
 app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
 
@@ -52,6 +55,7 @@ def course(name: str, recipe: Recipe, out: Path) -> Course:
     epilog="Examples:\n\n"
     "`shm-train all --data data --out runs/first` trains the three networks, one after the other.\n\n"
     "`shm-train mrn --data data --out runs/first` goes on with the third, where it was left.\n\n"
+    "`shm-train all --data data --out runs/mine --begin-with released` goes on from the weights that ship.\n\n"
     "`tensorboard --logdir runs/first/logs` shows the curves."
 )
 def train(
@@ -60,7 +64,8 @@ def train(
     out: Annotated[Path, typer.Option(help="Folder for checkpoints and logs; a run that was stopped goes on from there.")],
     recipe: Annotated[str, typer.Option(help="A recipe that ships, or a TOML file.")] = "first",
     begin_with: Annotated[
-        Path | None, typer.Option(help="Folder of another run: a stage that is new in --out begins with its weights.")
+        Path | None,
+        typer.Option(help="Folder of another run, or `released`: a stage that is new in --out begins with those weights."),
     ] = None,
     threads: Annotated[int, typer.Option(help="Threads for the networks; 0: all cores.", min=0)] = 0,
     workers: Annotated[int, typer.Option(help="Processes that prepare samples.", min=0)] = 1,
@@ -81,7 +86,10 @@ def train(
     library = open_library(data, settings.validation)
     for name in NAMES if which is Which.all else (which.value,):
         plan = course(name, settings, out)
-        if begin_with is not None:
+        if begin_with == RELEASED:
+            if not (out / f"{name}.pt").exists():
+                begin_with_released(plan, library, settings)
+        elif begin_with is not None:
             start = begin_with / f"{name}.pt"
             load_weights(plan.network, load_checkpoint(start)["average"], start)
         if not Trainer(plan, library, settings, out, workers).run():

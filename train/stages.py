@@ -55,6 +55,8 @@ def mpn_course(recipe: Recipe) -> Course:
     frozen: tuple[nn.Module, ...] = ()
     if recipe.mpn.frozen_encoder_stages:
         frozen = (network.encoder.stem, *list(network.encoder.stages)[: recipe.mpn.frozen_encoder_stages])
+    if recipe.mpn.frozen_depthwise:
+        frozen += tuple(m for m in network.encoder.modules() if isinstance(m, nn.Conv2d) and m.groups > 1)
 
     def losses(network: nn.Module, batch: Sample) -> Losses:
         masks = network(batch["image"]).float()
