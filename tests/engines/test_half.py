@@ -13,13 +13,13 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from engines import Frame, InputError
 from engines.geometry import input_shapes
-from engines.half import half_graph, halve
+from engines.half import FULL_INSIDE, half_graph, half_graph_for, halve
+from engines.profile import parse_range
 from engines.static import static
 from engines.weights import NETWORKS, graph
 
 SIZES = [(800, 800), (301, 211), (211, 397), (33, 32)]
 KINDS = ["real", "dark", "bright", "noisy", "flat"]
-MISSED = pytest.mark.xfail(strict=True, reason="misses the goal: MPN's rounding moves the edge at some pixels")
 LIMIT = 6550  # a tenth of where float16 ends: room for sums inside of an operation
 
 
@@ -75,10 +75,17 @@ def test_the_fp16_graphs_give_what_the_fp32_ones_give(portrait: Frame, height: i
 
 
 def rounded(name: str, height: int, width: int) -> ModelProto:
-    """The FP32 graph with the result of each operation rounded to float16."""
+    """The FP32 graph with the result of each operation rounded to float16; of a network that is FP32 inside, its outputs."""
     model = whole_graph(name, height, width)
-    values = onnx.shape_inference.infer_shapes(model).graph.value_info
+    values = [*model.graph.output]
+    if name not in FULL_INSIDE:
+        values += onnx.shape_inference.infer_shapes(model).graph.value_info
     wide = {value.name for value in values if value.type.tensor_type.elem_type == TensorProto.FLOAT}
+    again = {name for node in model.graph.node for name in node.input} & {value.name for value in model.graph.output}
+    for node in model.graph.node:  # an output that is used inside is handed on rounded, and used as it was
+        for index, used in enumerate(node.input):
+            if used in again and used in wide and name in FULL_INSIDE:
+                node.input[index] = f"{used}/exact"
     nodes = []
     for node in model.graph.node:
         nodes.append(node)
@@ -102,15 +109,9 @@ def errors_of_rounding(kind: str, portrait: Frame) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_float16_after_each_operation_stays_close_on_average(portrait: Frame, kind: str) -> None:
+def test_float16_after_each_operation_stays_close(portrait: Frame, kind: str) -> None:
     for name, error in errors_of_rounding(kind, portrait).items():
-        print(f"{kind} {name}: mean {error.mean():.3f}, worst {error.max():.2f}, over 4: {(error > 4).mean():.4%}")
-        assert error.mean() < 1, (name, error.mean())
-
-
-@pytest.mark.parametrize("kind", ["noisy", "flat", *(pytest.param(kind, marks=MISSED) for kind in ("real", "dark", "bright"))])
-def test_the_goal_for_float16_mean_below_a_half_and_worst_below_four_levels(portrait: Frame, kind: str) -> None:
-    for name, error in errors_of_rounding(kind, portrait).items():
+        print(f"{kind} {name}: mean {error.mean():.3f}, worst {error.max():.2f}")
         assert error.mean() < 0.5, (name, error.mean())
         assert error.max() < 4, (name, error.max())
 
@@ -133,13 +134,27 @@ def test_no_operation_comes_near_the_end_of_fp16(portrait: Frame, kind: str) -> 
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_all_is_float16_and_sizes_are_constants(name: str) -> None:
+def test_all_is_of_one_precision_and_sizes_are_constants(name: str) -> None:
     model = onnx.shape_inference.infer_shapes(half_graph(name, 301, 211))
-    values = [*model.graph.input, *model.graph.output, *model.graph.value_info]
-    kinds = {value.type.tensor_type.elem_type for value in values} | {t.data_type for t in model.graph.initializer}
-    assert kinds <= {TensorProto.FLOAT16, TensorProto.UINT8, TensorProto.INT64, TensorProto.BOOL}
+    ends = {value.type.tensor_type.elem_type for value in (*model.graph.input, *model.graph.output)}
+    assert ends <= {TensorProto.FLOAT16, TensorProto.UINT8}
+    kinds = {value.type.tensor_type.elem_type for value in model.graph.value_info} | {t.data_type for t in model.graph.initializer}
+    number = TensorProto.FLOAT if name in FULL_INSIDE else TensorProto.FLOAT16
+    assert number in kinds
+    assert kinds <= {number, TensorProto.UINT8, TensorProto.INT64, TensorProto.BOOL}
     assert not {"Shape", "Mod", "Greater"} & {node.op_type for node in model.graph.node}
     assert all(tensor.data_location != TensorProto.EXTERNAL for tensor in model.graph.initializer)
+
+
+@pytest.mark.parametrize("text", ["32x32:200x200:300x400", "64x48:320x200:500x400"])
+def test_a_graph_for_a_range_of_sizes_gives_what_those_for_one_size_give(portrait: Frame, text: str) -> None:
+    profile = parse_range(text)
+    models = {name: half_graph_for(name, profile) for name in NETWORKS}
+    for height, width in (profile.least, (profile.usual[0] - 3, profile.usual[1] + (5 if "x48" in text else -5)), profile.most):
+        frame = frame_of("real", portrait, height, width)
+        ours, oracle = cascade(models, frame), cascade({name: half_graph(name, height, width) for name in NETWORKS}, frame)
+        for name in oracle:
+            np.testing.assert_array_equal(ours[name], oracle[name], err_msg=f"{name} {width}x{height}")
 
 
 def test_a_weight_beyond_float16_is_refused() -> None:

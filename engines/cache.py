@@ -1,0 +1,250 @@
+"""Engines on disk: built once, checked each time they are read, whole or not there at all.
+
+A file holds the three engines of one `Key`: the SHA-256 of all that follows, a line of JSON, and the engines. It is written
+beside its place and moved into it under a lock, so a build that is killed, or a disk that is full, leaves the cache as it was.
+"""
+
+import hashlib
+import json
+import logging
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from time import monotonic
+
+from filelock import FileLock, Timeout
+from platformdirs import user_cache_path
+
+from engines.errors import InputError
+
+log = logging.getLogger("engines")
+
+SUFFIX = ".engines"
+UNFINISHED = ".part"
+LOCK = ".lock"  # never removed: a process that waits for a removed lock would not see the next one
+FOLDER_VARIABLE = "SHM_CACHE"
+DIGEST = 64  # hexadecimal digits of a SHA-256
+
+Engines = dict[str, bytes]  # by network: "mpn", "qun", "mrn"
+Check = Callable[[Engines], object]  # raises InputError where engines are off
+
+
+class Damaged(Exception):
+    """A file of the cache is not what was written there. The message says in what way."""
+
+
+UNREADABLE = (OSError, ValueError, KeyError, TypeError, Damaged)
+
+
+@dataclass(frozen=True)
+class Key:
+    """All that an engine depends on. Engines whose keys differ never stand in for each other."""
+
+    backend: str
+    device: str  # that it runs on: "sm89", a processor's name, ...
+    shapes: str  # "1280x720", or a range: "640x480:1280x720:1920x1080"
+    precision: str
+    compiler: str  # package and version: "tensorrt_rtx 1.7.1.116"
+    weights: str  # SHA-256
+    graphs: str  # SHA-256
+
+    @property
+    def file(self) -> str:
+        """The name of its file: to read, and unlike that of any other key."""
+        digest = hashlib.sha256(json.dumps(asdict(self)).encode()).hexdigest()
+        readable = re.sub(r"[^\w.]+", "-", f"{self.shapes}-{self.precision}-{self.device}".lower())
+        return f"{readable[:60]}-{digest[:16]}{SUFFIX}"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A file of the cache. `key` is None, and `damage` says why, where it is not what was written there."""
+
+    path: Path
+    bytes: int
+    key: Key | None
+    lengths: dict[str, int] = field(default_factory=dict)  # bytes of each engine in it
+    damage: str = ""
+
+
+def pack(key: Key, engines: Engines) -> Iterator[bytes]:
+    """The parts of a file: digest, line of JSON, engines."""
+    head = {"key": asdict(key), "lengths": {name: len(engine) for name, engine in engines.items()}}
+    parts = [json.dumps(head).encode() + b"\n", *engines.values()]
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    yield digest.hexdigest().encode() + b"\n"
+    yield from parts
+
+
+def unpack(content: bytes) -> tuple[Key, Engines]:
+    """What `pack` was given. Raises Damaged where anything in the file was changed."""
+    start = DIGEST + 1
+    if hashlib.sha256(memoryview(content)[start:]).hexdigest().encode() + b"\n" != content[:start]:
+        raise Damaged("its SHA-256 is not the one written into it")
+    line = content.index(b"\n", start) + 1
+    head = json.loads(content[start:line])
+    engines = {}
+    for name, length in head["lengths"].items():
+        engines[name] = content[line : line + length]
+        line += length
+    return Key(**head["key"]), engines
+
+
+class Cache:
+    """The engines in a folder: the user's cache folder, or the one that the variable SHM_CACHE names."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        chosen = os.environ.get(FOLDER_VARIABLE)
+        self.folder = folder or (Path(chosen) if chosen else user_cache_path("semantic-human-matting") / "engines")
+
+    def path(self, key: Key) -> Path:
+        """Where the engines of a key are, or would be."""
+        return self.folder / key.backend / key.file
+
+    def read(self, key: Key) -> Engines | None:
+        """The engines of a key; None if they are not there, or are damaged, which is logged."""
+        path = self.path(key)
+        try:
+            found, engines = unpack(path.read_bytes())
+        except FileNotFoundError:
+            return None
+        except UNREADABLE as error:
+            log.warning("%s: is damaged (%s); it is built anew", path, error)
+            return None
+        if found != key:
+            log.warning("%s: is of another key; it is built anew", path)
+            return None
+        os.utime(path)  # `store` drops those that were used least recently
+        return engines
+
+    def store(self, key: Key, engines: Engines, keep: int | None = None) -> None:
+        """Puts engines in their place. `keep`: drop all but so many of the backend, those used least recently first.
+
+        To be called under `locked`. Raises InputError, and leaves the cache as it was, where the disk does not take them.
+        """
+        path = self.path(key)
+        unfinished = path.with_suffix(UNFINISHED)
+        try:
+            for left in path.parent.glob(f"*{UNFINISHED}"):  # by a process that was killed: the lock is ours
+                left.unlink()
+            try:
+                with unfinished.open("wb") as file:
+                    file.writelines(pack(key, engines))
+                    file.flush()
+                    os.fsync(file.fileno())
+                unfinished.replace(path)
+            except BaseException:
+                unfinished.unlink(missing_ok=True)
+                raise
+        except OSError as error:
+            remedy = f"free some space, or name another folder in the variable {FOLDER_VARIABLE}"
+            raise InputError(f"{path}: cannot be written ({error.strerror}); {remedy}") from error
+        if keep is not None:
+            by_use = sorted(path.parent.glob(f"*{SUFFIX}"), key=lambda each: each.stat().st_mtime)
+            for oldest in by_use[:-keep]:
+                oldest.unlink(missing_ok=True)
+
+    @contextmanager
+    def locked(self, backend: str) -> Iterator[None]:
+        """While this lasts, no other process builds or stores engines of a backend. Raises InputError where it cannot lock."""
+        folder = self.folder / backend
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(folder / LOCK)
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                log.warning("another process builds engines for %s; waiting for it", backend)
+                lock.acquire()
+        except OSError as error:
+            remedy = f"name another folder in the variable {FOLDER_VARIABLE}"
+            raise InputError(f"{folder}: cannot be written ({error.strerror}); {remedy}") from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def obtain(
+        self,
+        key: Key,
+        build: Callable[[], Engines],
+        *,
+        check: Check | None = None,
+        must_keep: bool = False,
+        keep: int | None = None,
+    ) -> Engines:
+        """The engines of a key, from the cache or else from `build`, which one process at a time calls.
+
+        `check` is shown either; where it raises InputError they are not kept, nor left in the cache. Where the cache cannot be
+        written that is logged, and what was built is used all the same; with `must_keep` InputError is raised instead. `keep`:
+        see `store`.
+        """
+        found = self._checked(key, check)
+        if found is not None:
+            return found
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(self.locked(key.backend))
+            except InputError as error:
+                if must_keep:
+                    raise
+                log.warning("%s; what is built is not kept", error)
+                return build()
+            found = self._checked(key, check)  # the process that was waited for may have built it
+            if found is not None:
+                return found
+            began = monotonic()
+            engines = build()
+            log.info("%s %s: built in %.1f s", key.backend, key.shapes, monotonic() - began)
+            if check is not None:
+                check(engines)
+            try:
+                self.store(key, engines, keep)
+            except InputError as error:
+                if must_keep:
+                    raise
+                log.warning("%s; what was built is not kept", error)
+            return engines
+
+    def _checked(self, key: Key, check: Check | None) -> Engines | None:
+        engines = self.read(key)
+        if engines is not None and check is not None:
+            try:
+                check(engines)
+            except InputError:
+                self.path(key).unlink(missing_ok=True)
+                raise
+        return engines
+
+    def entries(self) -> list[Entry]:
+        """All that is in the cache, damaged files too."""
+        found = []
+        for path in sorted(self.folder.glob(f"*/*{SUFFIX}")):
+            try:
+                content = path.read_bytes()
+                key, engines = unpack(content)
+                lengths = {name: len(engine) for name, engine in engines.items()}
+                found.append(Entry(path, len(content), key, lengths))
+            except FileNotFoundError:  # cleared while we look
+                continue
+            except UNREADABLE as error:
+                found.append(Entry(path, path.stat().st_size, None, damage=str(error)))
+        return found
+
+    def clear(self) -> list[Path]:
+        """Removes every engine, once those that are being built are done. Returns the files that were removed."""
+        removed = []
+        for folder in sorted({path.parent for path in self.folder.glob(f"*/*{SUFFIX}")}):
+            with self.locked(folder.name):
+                for path in sorted(folder.glob(f"*{SUFFIX}")):
+                    try:
+                        path.unlink(missing_ok=True)
+                    except OSError as error:
+                        raise InputError(f"{path}: cannot be removed ({error.strerror}); remove it by hand") from error
+                    removed.append(path)
+        return removed
