@@ -3,9 +3,9 @@
 TensorRT takes the precision from the graph and mixes none by itself ("strongly typed"), so the graph has to say it all.
 
 QUN and MRN are float16 from the frame's pixels to alpha and foreground: pixels are whole numbers up to 255, exact in float16 up
-to 2048; weights are stored as float16 anyway; every other value stays far below 65504, where float16 ends (the tests measure how
-far). alpha leaves as float16 as well: its steps, at most 1/2048, are an eighth of an 8-bit level, and half as many bytes leave
-the GPU.
+to 2048; weights are stored as float16 anyway; every other value stays far below 65504, where float16 ends (the tests measure
+how far). alpha leaves as float16 as well: its steps, at most 1/2048, are an eighth of an 8-bit level, and half as many bytes
+leave the GPU.
 
 MPN is float32 inside, and only what it hands on is float16: rounding each of its operations moves the edge of the mask, on dark
 and bright frames by more than 40 levels of alpha. It is small: it sees 192x160 pixels, whatever the frame's size.

@@ -138,7 +138,9 @@ def test_all_is_of_one_precision_and_sizes_are_constants(name: str) -> None:
     model = onnx.shape_inference.infer_shapes(half_graph(name, 301, 211))
     ends = {value.type.tensor_type.elem_type for value in (*model.graph.input, *model.graph.output)}
     assert ends <= {TensorProto.FLOAT16, TensorProto.UINT8}
-    kinds = {value.type.tensor_type.elem_type for value in model.graph.value_info} | {t.data_type for t in model.graph.initializer}
+    kinds = {value.type.tensor_type.elem_type for value in model.graph.value_info} | {
+        t.data_type for t in model.graph.initializer
+    }
     number = TensorProto.FLOAT if name in FULL_INSIDE else TensorProto.FLOAT16
     assert number in kinds
     assert kinds <= {number, TensorProto.UINT8, TensorProto.INT64, TensorProto.BOOL}
