@@ -8,9 +8,9 @@ from engines.geometry import MASK_STRIDE, OVERSAMPLING, low_resolution, padding
 from engines.networks import MRN
 
 
-def planes(frame: Tensor) -> Tensor:
-    """uint8 (H,W,3) -> float (1,3,H,W) in [0, 255]."""
-    return frame.permute(2, 0, 1)[None].float()
+def planes(frame: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+    """uint8 (H,W,3) -> `dtype` (1,3,H,W) in [0, 255]."""
+    return frame.permute(2, 0, 1)[None].to(dtype)
 
 
 def shrink(frame: Tensor) -> Tensor:
@@ -35,14 +35,17 @@ def unify(qun: nn.Module, image: Tensor, mask: Tensor) -> Tensor:
     return qun(image, mask[None, None])[0, 0]  # type: ignore[no-any-return]
 
 
-def refine(mrn: MRN, frame: Tensor, unified: Tensor) -> tuple[Tensor, Tensor]:
-    """MRN: uint8 frame (H,W,3), unified mask (h,w) -> alpha (H,W) in [0, 1], uint8 foreground (H,W,3)."""
+def refine(mrn: MRN, frame: Tensor, unified: Tensor, dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor]:
+    """MRN: uint8 frame (H,W,3), unified mask (h,w) -> alpha (H,W) in [0, 1], uint8 foreground (H,W,3).
+
+    `dtype`: of the image that MRN sees.
+    """
     height, width = frame.shape[:2]
     quarter = (-(-height // MASK_STRIDE), -(-width // MASK_STRIDE))
     mask = F.interpolate(unified[None, None], size=quarter, mode="bilinear", align_corners=False)
     bottom, right = padding(height), padding(width)
     mask = F.pad(mask, (0, right // MASK_STRIDE, 0, bottom // MASK_STRIDE), mode="replicate")
-    image = F.pad(planes(frame) / 255, (0, right, 0, bottom), mode="replicate")
+    image = F.pad(planes(frame, dtype) / 255, (0, right, 0, bottom), mode="replicate")
     colours, alpha = (output[0, :, :height, :width] for output in mrn.matte(image, mask))
     foreground = (colours * 255 + 0.5).clamp(0, 255).to(torch.uint8)
     return alpha[0], foreground.permute(1, 2, 0)

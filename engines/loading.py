@@ -1,52 +1,40 @@
 """`load`: an engine for this machine, and why it is that one."""
 
-import ctypes
-import importlib.util
 import logging
-import os
 
 from engines.engine import Engine
 from engines.errors import InputError
+from engines.nvidia import driver_missing, packages_missing, remedy, require
 
 log = logging.getLogger("engines")
 
-BACKENDS = ("auto", "openvino", "torch")
-PRECISIONS = {"openvino": ("auto", "bf16", "fp32"), "torch": ("auto", "fp32", "bf16", "fp16")}
+ON_GPU = ("tensorrt", "tensorrt-rtx", "torch")  # fastest first
+BACKENDS = ("auto", *ON_GPU, "openvino")
+PRECISIONS = {
+    "openvino": ("auto", "bf16", "fp32"),
+    "torch": ("auto", "fp32", "bf16", "fp16"),
+    "tensorrt": ("auto", "fp16"),
+    "tensorrt-rtx": ("auto", "fp16"),
+}
 
 
-def nvidia_driver_missing() -> str:
-    """Why no NVIDIA GPU can be used here: an empty string if one can, as far as the driver's library tells."""
-    name = "nvcuda.dll" if os.name == "nt" else "libcuda.so.1"
-    try:
-        driver = ctypes.CDLL(name)
-    except OSError:
-        return "no NVIDIA driver"
-    count = ctypes.c_int()
-    if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0 or count.value == 0:
-        return "no NVIDIA GPU"
-    return ""
-
-
-def _torch(threads: int | None, precision: str, device: str) -> Engine:
-    if importlib.util.find_spec("torch") is None or importlib.util.find_spec("safetensors") is None:
-        raise InputError("--backend torch: PyTorch is not installed; type: pip install 'semantic-human-matting[torch]'")
-    from engines.torch_engine import TorchEngine
-
-    return TorchEngine(threads=threads, precision=precision, device=device)
-
-
-def _openvino(threads: int | None, precision: str) -> Engine:
-    from engines.openvino_engine import OpenVINOEngine
-
-    return OpenVINOEngine(threads=threads, precision=precision)
+def fastest() -> tuple[str, str]:
+    """The fastest backend that this machine can run, and why it is that one."""
+    if missing := driver_missing():
+        return "openvino", f"no GPU backend: {missing}"
+    for backend in ON_GPU:
+        if not packages_missing(backend):
+            return backend, "an NVIDIA GPU is here"
+    return "openvino", f"there is an NVIDIA GPU, but {packages_missing('torch')[0]} is not installed; {remedy('torch')}"
 
 
 def load(backend: str = "auto", *, threads: int | None = None, precision: str = "auto") -> Engine:
     """An engine with the weights that ship.
 
-    `backend` "auto" takes the fastest that this machine can run: "torch" on an NVIDIA GPU, else "openvino" on the CPU; the
-    logger "engines" says which and why the others were not taken. A backend asked for by name is taken, or the error says what
-    it lacks. `threads`: of a CPU, None for as many as there are cores. `precision`: "auto", "fp32", "bf16" or "fp16".
+    `backend` "auto" takes the fastest that this machine can run: "tensorrt", "tensorrt-rtx" or "torch" on an NVIDIA GPU,
+    whichever is installed, else "openvino" on the CPU; the logger "engines" says which and why. A backend asked for by name is
+    taken, or the error says what it lacks. Engines for a size of frames are built when the first such frame comes, and kept.
+    `threads`: of a CPU, None for one per physical core. `precision`: "auto", "fp32", "bf16" or "fp16".
 
     Raises InputError if there is no such backend or precision, or it cannot run here.
     """
@@ -54,16 +42,31 @@ def load(backend: str = "auto", *, threads: int | None = None, precision: str = 
         raise InputError(f"--backend {backend}: unknown; take one of {', '.join(BACKENDS)}")
     if threads is not None and threads < 1:
         raise InputError(f"--threads {threads}: must be at least 1")
-    device, why = "auto", "asked for"
+    why = "asked for"
+    device = "auto"  # PyTorch, asked for by name, is content with a CPU
     if backend == "auto":
-        missing = nvidia_driver_missing()
-        if not missing and importlib.util.find_spec("torch") is None:
-            missing = "there is an NVIDIA GPU, but PyTorch is not installed: pip install 'semantic-human-matting[torch]'"
-        backend, device, why = (
-            ("openvino", "cpu", f"no GPU backend: {missing}") if missing else ("torch", "cuda", "an NVIDIA GPU is here")
-        )
+        backend, why = fastest()
+        device = "cuda"
     if precision not in PRECISIONS[backend]:
         raise InputError(f"--precision {precision}: {backend} has {', '.join(PRECISIONS[backend])}")
-    engine = _openvino(threads, precision) if backend == "openvino" else _torch(threads, precision, device)
+    engine = made(backend, threads, precision, device)
     log.info("%s, %s, on %s (%s)", engine.name, engine.precision, engine.device, why)
     return engine
+
+
+def made(backend: str, threads: int | None, precision: str, device: str) -> Engine:
+    """The engine of a backend. Each is imported only when it is wanted: no CPU engine loads PyTorch."""
+    if backend == "openvino":
+        from engines.openvino_engine import OpenVINOEngine
+
+        return OpenVINOEngine(threads=threads, precision=precision)
+    if backend == "torch":
+        if packages_missing("torch"):
+            raise InputError(f"--backend torch: PyTorch is not installed; {remedy('torch')}")
+        from engines.torch_engine import TorchEngine
+
+        return TorchEngine(threads=threads, precision=precision, device=device)
+    require(backend)
+    from engines.tensorrt_engine import TensorRTEngine
+
+    return TensorRTEngine(backend)

@@ -4,6 +4,6 @@ from typing import Annotated
 
 import typer
 
-Backend = Annotated[str, typer.Option(help="What runs the networks: auto, openvino or torch.")]
-Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; all cores unless told.")]
+Backend = Annotated[str, typer.Option(help="What runs the networks: auto, tensorrt, tensorrt-rtx, torch or openvino.")]
+Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; one per physical core unless told.")]
 Precision = Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.")]

@@ -12,9 +12,8 @@ from typing import Any
 from onnx import ModelProto
 
 from engines.errors import InputError
+from engines.nvidia import PACKAGES
 from engines.profile import Profile
-
-PACKAGES = {"tensorrt": "tensorrt", "tensorrt-rtx": "tensorrt_rtx"}  # backend: module
 
 
 def package(backend: str) -> ModuleType:
@@ -133,6 +132,7 @@ class Network:
             for name, shapes in profile.shapes(self.name).items():
                 ranges.set_shape(name, *shapes)
             config.add_optimization_profile(ranges)
+        config.clear_flag(self.trt.BuilderFlag.TF32)  # it rounds as float16 does, and the float32 that is left is meant
         if target is not None:
             check_target(self.trt, target)
             config.num_compute_capabilities = 1

@@ -1,0 +1,231 @@
+"""The engine for NVIDIA GPUs: three FP16 engines of TensorRT, or of TensorRT for RTX, in one CUDA graph.
+
+Engines are deserialised once, addresses bound once, and the whole way of a frame (up, three networks, down) is captured once: a
+frame costs one replay and one synchronisation, and allocates nothing on the GPU.
+"""
+
+import logging
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from engines.cache import Cache, Engines
+from engines.engine import Frame, Mask, Matte, check_frame
+from engines.errors import InputError
+from engines.lane import TENSORS, Lane, Network
+from engines.parity import MatteOf, check_parity
+from engines.profile import Profile
+from engines.tensorrt_build import complaints, package
+from engines.tensorrt_compile import Told, build_for, engines_for, find_engines
+from engines.weights import NETWORKS
+
+log = logging.getLogger("engines")
+
+SIZES_KEPT = 4  # frame sizes whose buffers and graphs are kept
+OTHERWISE = "take --backend torch or openvino"
+
+
+def device_name(backend: str) -> str:
+    """What engines are keyed by: TensorRT builds for one model of GPU, TensorRT for RTX for its generation ("sm89").
+
+    Raises InputError where PyTorch sees no GPU.
+    """
+    if not torch.cuda.is_available():
+        cuda = "install a CUDA build of PyTorch" if torch.version.cuda is None else "update the NVIDIA driver"
+        raise InputError(f"--backend {backend}: PyTorch {torch.__version__} sees no NVIDIA GPU; {cuda}")
+    generation = "sm{}{}".format(*torch.cuda.get_device_capability())
+    return generation if backend == "tensorrt-rtx" else f"{torch.cuda.get_device_name()} {generation}"
+
+
+@contextmanager
+def told_in_one_line(backend: str) -> Iterator[None]:
+    """Makes what goes wrong on a GPU an InputError that says what to do."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        remedy = f"close what else uses it, take smaller frames, or {OTHERWISE.replace('torch or ', '')}"
+        raise InputError(f"--backend {backend}: the GPU is out of memory; {remedy}") from error
+    except RuntimeError as error:  # PyTorch checks the code that each CUDA call returns
+        said = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InputError(
+            f"--backend {backend}: the GPU fails ({said}); start again, update its driver, or {OTHERWISE}"
+        ) from error
+
+
+class Executable:
+    """An engine of TensorRT that was deserialised. Contexts of several frame sizes may come from it."""
+
+    def __init__(self, trt: ModuleType, name: str, plan: bytes) -> None:
+        """Raises InputError if the package or the GPU does not take the engine."""
+        self.name = name
+        self._logger = complaints(trt)
+        self._runtime = trt.Runtime(self._logger)
+        self._engine = self._runtime.deserialize_cuda_engine(plan)
+        if self._engine is None:
+            raise InputError(f"{name}: {self.why(trt.__name__)}; type: shm-compile --clear, or {OTHERWISE}")
+        engine = self._engine
+        names = [engine.get_tensor_name(index) for index in range(engine.num_io_tensors)]
+        # torch-tensorrt gives names of its own; the order is that of the graph either way.
+        inputs = [each for each in names if engine.get_tensor_mode(each) == trt.TensorIOMode.INPUT]
+        outputs = [each for each in names if each not in inputs]
+        ours = TENSORS[name]
+        self.names = (
+            {each: each for each in ours} if set(names) == set(ours) else dict(zip(ours, inputs + outputs, strict=True))
+        )
+        self._inputs = {each for each in ours if self.names[each] in inputs}
+
+    def why(self, otherwise: str) -> str:
+        """The first thing that TensorRT complained of."""
+        return self._logger.lines[0] if self._logger.lines else f"{otherwise} does not say why it fails"
+
+    def context(self) -> "BoundContext":
+        """What runs the engine for one frame size."""
+        context = self._engine.create_execution_context()
+        if context is None:
+            raise InputError(f"{self.name}: {self.why('TensorRT')}; the GPU may be out of memory: take smaller frames")
+        return BoundContext(self, context, self._inputs)
+
+
+class BoundContext:
+    """A `Network` of `engines.lane`: an execution context and the addresses it works on."""
+
+    def __init__(self, executable: Executable, context: Any, inputs: set[str]) -> None:
+        self._executable = executable
+        self._context = context
+        self._inputs = inputs
+
+    def bind(self, name: str, tensor: Tensor) -> None:
+        """See `engines.lane.Network`."""
+        context, its_name = self._context, self._executable.names[name]
+        if name in self._inputs and not context.set_input_shape(its_name, tuple(tensor.shape)):
+            raise InputError(f"{self._executable.name}: {self._executable.why('TensorRT')}; type: shm-compile --clear")
+        if not context.set_tensor_address(its_name, tensor.data_ptr()):
+            raise InputError(f"{self._executable.name}: {self._executable.why('TensorRT')}; type: shm-compile --clear")
+
+    def enqueue(self, stream: int) -> None:
+        """See `engines.lane.Network`."""
+        if not self._context.execute_async_v3(stream):
+            raise InputError(f"{self._executable.name}: {self._executable.why('TensorRT')}; start again, or {OTHERWISE}")
+
+
+@dataclass
+class Captured:
+    """A lane and its CUDA graphs: without and with a mask of the user's own."""
+
+    lane: Lane
+    executables: dict[str, Executable]
+    graphs: dict[bool, torch.cuda.CUDAGraph] = field(default_factory=dict)
+
+
+class Runner:
+    """Runs frames through engines on one stream of the GPU."""
+
+    def __init__(self, trt: ModuleType) -> None:
+        self._trt = trt
+        self._stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+
+    def captured(self, plans: Engines, height: int, width: int) -> Captured:
+        """Engines made ready for a frame size."""
+        executables = {name: Executable(self._trt, name, plans[name]) for name in NETWORKS}
+        networks: dict[str, Network] = {name: executable.context() for name, executable in executables.items()}
+        return Captured(Lane(networks, height, width, torch.device("cuda")), executables)
+
+    def _graph(self, captured: Captured, own_mask: bool) -> torch.cuda.CUDAGraph:
+        if own_mask not in captured.graphs:
+            with torch.cuda.stream(self._stream):
+                # TensorRT makes its buffers at the first run, which must not be while a graph is captured.
+                captured.lane.enqueue(self._stream.cuda_stream, own_mask)
+            self._stream.synchronize()
+            graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(graph, stream=self._stream):
+                captured.lane.enqueue(torch.cuda.current_stream().cuda_stream, own_mask)
+            captured.graphs[own_mask] = graph
+        return captured.graphs[own_mask]
+
+    def run(self, captured: Captured, frame: Frame, mask: Mask | None) -> Matte:
+        """One frame: one replay, one synchronisation."""
+        captured.lane.put(frame, mask)
+        graph = self._graph(captured, mask is not None)
+        with torch.cuda.stream(self._stream):
+            graph.replay()
+        self._stream.synchronize()
+        return captured.lane.matte()
+
+
+@contextmanager
+def trial(backend: str, plans: Engines, profile: Profile) -> Iterator[MatteOf]:
+    """While this lasts, what engines that are not kept yet make of frames of the profile's usual size."""
+    with told_in_one_line(backend):
+        runner = Runner(package(backend))
+        captured = runner.captured(plans, *profile.usual)
+        yield lambda frame: runner.run(captured, frame, None)
+
+
+class TensorRTEngine:
+    """See `engines.engine.Engine`. `last_ms` has the milliseconds of the last call as one: a CUDA graph is a whole."""
+
+    precision = "fp16"
+
+    def __init__(self, backend: str, *, cache: Cache | None = None) -> None:
+        """`backend`: "tensorrt" or "tensorrt-rtx". `cache` None: the user's.
+
+        Raises InputError if the package is missing, or there is no GPU.
+        """
+        self.name = backend
+        self._trt = package(backend)
+        self._key_device = device_name(backend)
+        self.device = torch.cuda.get_device_name()
+        self._cache = cache or Cache()
+        with told_in_one_line(backend):
+            self._runner = Runner(self._trt)
+        self._captured: OrderedDict[tuple[int, int], Captured] = OrderedDict()
+        self._lock = threading.Lock()
+        self.last_ms: dict[str, float] = {}
+
+    def _build(self, profile: Profile, timing: bytes, told: Told) -> tuple[Engines, bytes]:
+        # No GPU was at hand when this was written: what is built on the way is held against the oracle before it is used.
+        plans, after = build_for("onnx", self._trt, None)(profile, timing, told)
+        with trial(self.name, plans, profile) as matte_of:
+            log.info(check_parity(matte_of, *profile.usual))
+        return plans, after
+
+    def _plans(self, height: int, width: int) -> Engines:
+        found = find_engines(self._trt, self.name, height, width, device=self._key_device, cache=self._cache)
+        if found is not None:
+            return found
+        profile = Profile.of(height, width)
+        log.warning("%s: builds its engines for %s on %s, once; this takes minutes", self.name, profile, self.device)
+        device, cache = self._key_device, self._cache
+        return engines_for(self._trt, self.name, profile, device=device, build=self._build, cache=cache)
+
+    def _for_size(self, height: int, width: int) -> Captured:
+        if (height, width) not in self._captured:
+            self._captured[height, width] = self._runner.captured(self._plans(height, width), height, width)
+            if len(self._captured) > SIZES_KEPT:
+                self._captured.popitem(last=False)
+        self._captured.move_to_end((height, width))
+        return self._captured[height, width]
+
+    def __call__(self, frame: Frame, mask: Mask | None = None) -> Matte:
+        """See `engines.engine.Engine`. Raises InputError where the GPU fails."""
+        check_frame(frame)
+        with self._lock, told_in_one_line(self.name):
+            captured = self._for_size(*frame.shape[:2])
+            began = time.perf_counter()
+            matte = self._runner.run(captured, frame, mask)
+            self.last_ms = {"all three": (time.perf_counter() - began) * 1e3}
+            return matte
+
+    def close(self) -> None:
+        """Gives back the engines, their buffers and their graphs."""
+        with self._lock:
+            self._captured.clear()
+            torch.cuda.empty_cache()
