@@ -1,0 +1,92 @@
+"""TensorRT engines on a GPU. Nothing here has run yet: no GPU was at hand when it was written."""
+
+import statistics
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+
+from engines import Engine, Frame, InputError, load
+from engines.nvidia import driver_missing, packages_missing
+from engines.parity import KINDS, check_parity, sample_frame
+from engines.tensorrt_engine import told_in_one_line
+
+BACKENDS = ("tensorrt", "tensorrt-rtx")
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory.\nTried to allocate"), "the GPU is out of memory; close what else uses it"),
+        (
+            RuntimeError("CUDA error: unspecified launch failure\nCUDA kernel errors"),
+            r"\(CUDA error: unspecified launch failure\)",
+        ),
+        (RuntimeError(), r"\(RuntimeError\)"),
+    ],
+)
+def test_a_gpu_that_fails_is_told_in_one_line(error: Exception, told: str) -> None:
+    with pytest.raises(InputError, match=told) as refused, told_in_one_line("tensorrt"):
+        raise error
+    assert "\n" not in str(refused.value)
+    assert "--backend tensorrt" in str(refused.value)
+    assert "openvino" in str(refused.value)
+
+
+@pytest.fixture(scope="module", params=BACKENDS)
+def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    if missing := driver_missing():
+        pytest.skip(f"{missing} here")
+    if packages := packages_missing(request.param):
+        pytest.skip(f"{' and '.join(packages)} not installed")
+    ready = load(request.param)
+    yield ready
+    ready.close()
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize(("height", "width"), [(800, 800), (720, 1280), (301, 211)])
+def test_parity(engine: Engine, height: int, width: int) -> None:
+    print(check_parity(engine, height, width))
+
+
+@pytest.mark.gpu
+def test_a_mask_of_ones_own(engine: Engine, torch_engine: Engine) -> None:
+    frame, mask = sample_frame("real", 301, 211), np.zeros((90, 75), np.float32)
+    mask[20:, 20:55] = 1
+    before = engine(frame).alpha
+    assert np.abs(engine(frame, mask).alpha - torch_engine(frame, mask).alpha).mean() * 255 < 0.5
+    np.testing.assert_array_equal(engine(frame).alpha, before)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize(("height", "width"), [(800, 800), (1080, 1920), (2160, 3840)])
+def test_it_is_faster_than_pytorch_on_the_same_gpu(engine: Engine, height: int, width: int) -> None:
+    frame = sample_frame("real", height, width)
+    times: dict[str, list[float]] = {"tensorrt": [], "torch": []}
+    reference = load("torch", precision="fp16")
+    for _ in range(220):  # in turn
+        for name, each in (("tensorrt", engine), ("torch", reference)):
+            began = time.perf_counter()
+            each(frame)
+            times[name].append((time.perf_counter() - began) * 1e3)
+    for name, ms in times.items():
+        p95 = float(np.percentile(ms[20:], 95))
+        print(f"{name} on {engine.device}, {width}x{height}: median {statistics.median(ms[20:]):.2f} ms, p95 {p95:.2f} ms")
+    assert statistics.median(times["tensorrt"][20:]) < statistics.median(times["torch"][20:])
+
+
+@pytest.mark.gpu
+@pytest.mark.slow
+def test_ten_thousand_frames_are_alike_and_memory_is_flat(engine: Engine) -> None:
+    frames: dict[str, Frame] = {kind: sample_frame(kind, 720, 1280) for kind in KINDS}
+    first = {kind: engine(frame).alpha for kind, frame in frames.items()}
+    free, _ = torch.cuda.mem_get_info()
+    for index in range(10_000):
+        kind = KINDS[index % len(KINDS)]
+        alpha = engine(frames[kind]).alpha
+        if index % 500 < len(KINDS):
+            np.testing.assert_array_equal(alpha, first[kind])
+    assert abs(torch.cuda.mem_get_info()[0] - free) < 2**20
