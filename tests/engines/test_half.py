@@ -156,7 +156,9 @@ def test_a_graph_for_a_range_of_sizes_gives_what_those_for_one_size_give(portrai
         frame = frame_of("real", portrait, height, width)
         ours, oracle = cascade(models, frame), cascade({name: half_graph(name, height, width) for name in NETWORKS}, frame)
         for name in oracle:
-            np.testing.assert_array_equal(ours[name], oracle[name], err_msg=f"{name} {width}x{height}")
+            error = np.abs(ours[name].astype(np.float32) - oracle[name].astype(np.float32))
+            assert ours[name].shape == oracle[name].shape
+            assert error.max() <= (1 if name == "foreground" else 0.002), (name, width, height)
 
 
 def test_a_weight_beyond_float16_is_refused() -> None:
