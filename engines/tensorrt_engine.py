@@ -145,7 +145,8 @@ class Runner:
                 captured.lane.enqueue(self._stream.cuda_stream, own_mask)
             self._stream.synchronize()
             graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(graph, stream=self._stream):
+            # Only this thread's calls are part of it: another may be using the GPU as well.
+            with torch.cuda.graph(graph, stream=self._stream, capture_error_mode="thread_local"):
                 captured.lane.enqueue(torch.cuda.current_stream().cuda_stream, own_mask)
             captured.graphs[own_mask] = graph
         return captured.graphs[own_mask]
@@ -204,7 +205,10 @@ class TensorRTEngine:
         profile = Profile.of(height, width)
         log.warning("%s: builds its engines for %s on %s, once; this takes minutes", self.name, profile, self.device)
         device, cache = self._key_device, self._cache
-        return engines_for(self._trt, self.name, profile, device=device, build=self._build, cache=cache)
+        began = time.perf_counter()
+        plans = engines_for(self._trt, self.name, profile, device=device, build=self._build, cache=cache)
+        log.warning("%s: ready after %.0f s", self.name, time.perf_counter() - began)
+        return plans
 
     def _for_size(self, height: int, width: int) -> Captured:
         if (height, width) not in self._captured:

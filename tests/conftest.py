@@ -17,3 +17,13 @@ def own_cache() -> Iterator[None]:
     if before is not None:
         os.environ["SHM_CACHE"] = before
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Says how many of the tests that need a GPU were skipped: green without them is not green on a GPU."""
+    reports = [(outcome, report) for outcome, several in terminalreporter.stats.items() for report in several]
+    on_gpu = [outcome for outcome, report in reports if "gpu" in getattr(report, "keywords", {}) and outcome]
+    skipped = on_gpu.count("skipped")
+    if skipped:
+        rest = "the others ran" if len(on_gpu) > skipped else "the GPU path has not been run here"
+        terminalreporter.write_line(f"gpu tests: {skipped} skipped; {rest}")

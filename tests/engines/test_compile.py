@@ -1,6 +1,8 @@
 """`shm-compile`, run as a user runs it."""
 
 import logging
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -169,3 +171,18 @@ def test_on_a_gpu_auto_takes_the_fastest_that_is_installed(monkeypatch: pytest.M
     backend, why = loading.fastest()
     assert backend == "openvino"
     assert "pip install 'semantic-human-matting[torch]'" in why
+
+
+def test_engines_are_built_without_pytorch(tmp_path: Path) -> None:
+    pytest.importorskip("tensorrt_rtx")
+    words = "shm-compile --backend tensorrt-rtx --target sm89 --size 64x64"
+    program = f"import sys; sys.modules['torch'] = None; sys.argv = {words.split()}; from engines.compile import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "SHM_CACHE": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert Path(done.stdout.strip()).exists()

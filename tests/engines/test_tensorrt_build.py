@@ -7,13 +7,14 @@ import pytest
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from engines import InputError
-from engines.half import FULL_INSIDE, half_graph
+from engines.half import FULL_INSIDE, half_graph, half_graph_for
+from engines.profile import parse_range
 from engines.tensorrt_build import Network, package, targets
 from engines.weights import NETWORKS
 
 trt = pytest.importorskip("tensorrt_rtx", reason="tensorrt-rtx is not installed")
 
-TARGETS = ["sm75", "sm86", "sm89", "sm120"]
+TARGETS = ["sm75", "sm80", "sm86", "sm89", "sm120", "sm121"]  # TensorRT for RTX has none for sm90, the H100
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -30,6 +31,33 @@ def test_no_float_tensor_is_left_but_in_mpn_and_engines_build_for_each_target(na
 
 def test_an_engine_builds_for_full_hd() -> None:
     assert Network(trt, half_graph("mrn", 1080, 1920)).build("sm89")
+
+
+def test_one_engine_builds_for_a_range_of_sizes_odd_ones_too() -> None:
+    profile = parse_range("33x32:801x601:1921x1081")
+    for name in NETWORKS:
+        assert Network(trt, half_graph_for(name, profile)).build("sm89", profile=profile)
+
+
+def test_a_profile_that_does_not_fit_the_graph_is_refused_in_one_line() -> None:
+    fixed, profile = half_graph("mrn", 800, 800), parse_range("640x480:1280x720:1920x1080")
+    with pytest.raises(InputError, match="mrn: ") as refused:
+        Network(trt, fixed).build("sm89", profile=profile)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_build_tells_how_far_it_is_and_can_be_stopped() -> None:
+    network = Network(trt, half_graph("qun", 800, 800))
+    shares: list[float] = []
+    network.build("sm89", told=lambda phase, share: shares.append(share))
+    assert shares == sorted(shares)
+    assert 0 < shares[-1] <= 1
+
+    def stop(phase: str, share: float) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        network.build("sm89", told=stop)
 
 
 def small(operator: str, weight: TensorProto, domain: str = "") -> ModelProto:
