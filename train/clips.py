@@ -1,6 +1,6 @@
 """`python -m train.clips OUT --people SET`: clips with known alpha, people who move before backgrounds that move.
 
-    OUT/CLIP/images/0000.jpg ...    frames, through a camera's noise and H.264
+    OUT/CLIP/images/0000.jpg ...    frames, through a camera's noise, and H.264 or JPEG as cameras send it
     OUT/CLIP/alphas/0000.png ...    their true alphas, 8-bit
 
 Each clip is a set as `shm-eval` reads it; its frames in the order of their names. The same arguments give the same clips.
@@ -32,7 +32,7 @@ from train.scores import Item, open_set
 
 Floats = NDArray[np.float32]
 RATE = 25  # frames a second
-JPEG_QUALITY = 95  # of what is written; the clip's own loss is H.264's
+CAMERA_JPEG, FAITHFUL_JPEG = cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444
 
 
 @dataclass(frozen=True)
@@ -57,10 +57,10 @@ KINDS = {
 
 
 class Wander:
-    """A smooth way to and fro, in [-1, 1], from two slow waves."""
+    """A smooth way to and fro, in [-1, 1], from two waves of so many a second."""
 
-    def __init__(self, dice: random.Random) -> None:
-        self._waves = [(dice.uniform(0.25, 0.7), dice.uniform(0, 2 * math.pi)) for _ in range(2)]
+    def __init__(self, dice: random.Random, slowest: float = 0.25, fastest: float = 0.7) -> None:
+        self._waves = [(dice.uniform(slowest, fastest), dice.uniform(0, 2 * math.pi)) for _ in range(2)]
 
     def __call__(self, seconds: float) -> float:
         """Where it is at a time."""
@@ -73,7 +73,7 @@ class Course:
     def __init__(self, kind: Kind, frames: int, dice: random.Random) -> None:
         self._kind = kind
         self._ways = [Wander(dice) for _ in range(7)]
-        self._dice = random.Random(dice.getrandbits(32))
+        self._tremble = [Wander(dice, 2, 6) for _ in range(2)]
         places = sorted(dice.sample(range(3, max(frames - 3, kind.jumps + 3)), kind.jumps))
         self._jumps = [(place, dice.choice((-1, 1)) * dice.uniform(0.04, 0.07), dice.uniform(-0.04, 0.04)) for place in places]
 
@@ -81,7 +81,7 @@ class Course:
         """The person's placement (2, 3) in heights about the foot of the frame, its sway, and the background's placement."""
         kind, now = self._kind, index / RATE
         x, y, turn, grow, sway, pan_x, pan_y = (way(now) for way in self._ways)
-        shake = [self._dice.gauss(0, kind.shake) for _ in range(2)]
+        shake = [kind.shake * way(now) for way in self._tremble]
         _, jump, jump_turn = max((j for j in self._jumps if j[0] <= index), default=(0, 0.0, 0.0))
         person = _similarity(
             1.03 + kind.grow * grow,
@@ -128,14 +128,18 @@ def clean_frames(person: Layer, background: Layer, kind: Kind, frames: int, seed
 
 
 class Camera:
-    """Exposure that drifts, and noise that is stronger in the light, as photons make it, on a floor of its own."""
+    """Exposure that drifts, and noise that is stronger in the light, as photons make it, on a floor of its own.
+
+    `crf` is the constant rate factor of its H.264, or None where it sends each frame by itself, as JPEG of some `quality`.
+    """
 
     def __init__(self, seed: int) -> None:
         dice = random.Random(seed)
         self._noise = np.random.default_rng(seed)
         self._floor, self._shot = dice.uniform(1.0, 3.0), dice.uniform(0.1, 0.4)
         self._exposure, self._index = Wander(dice), 0
-        self.crf = dice.randint(22, 30)
+        self.crf = dice.choice((None, dice.randint(22, 30)))
+        self.quality = dice.randint(70, 90)
 
     def __call__(self, picture: Floats) -> Frame:
         """The picture as the camera gives it, uint8."""
@@ -175,12 +179,12 @@ def write_clip(folder: Path, person: Layer, background: Layer, kind: Kind, frame
             yield camera(picture)
 
     height, width = (side - side % 2 for side in person.colours.shape[:2])
-    for index, frame in enumerate(coded(seen(), (height, width), camera.crf)):
-        cv2.imwrite(
-            str(part / f"images/{index:04d}.jpg"),
-            cv2.cvtColor(frame, cv2.COLOR_RGB2BGR),
-            [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444],
-        )
+    sent = seen() if camera.crf is None else coded(seen(), (height, width), camera.crf)
+    jpeg = CAMERA_JPEG if camera.crf is None else FAITHFUL_JPEG
+    quality = camera.quality if camera.crf is None else 95
+    for index, frame in enumerate(sent):
+        settings = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, jpeg]
+        cv2.imwrite(str(part / f"images/{index:04d}.jpg"), cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), settings)
     for index, alpha in enumerate(alphas):
         cv2.imwrite(str(part / f"alphas/{index:04d}.png"), alpha)
     part.rename(folder)

@@ -7,10 +7,12 @@ An adapter is a module with `load() -> f`, where f takes a frame, uint8 RGB (H, 
     answer   1 byte: K or E; 8 bytes: milliseconds, float64; 8 bytes: length, uint64;
              that many bytes: alpha, float32, or a message in UTF-8
 
-The first answer comes unasked, with the milliseconds that loading took. All numbers are little-endian.
+The first answer comes unasked, with the milliseconds that loading took, and, after "stream" as a third argument, the message
+"stream" if the model keeps its state from frame to frame: if its `load` takes `stream=True`. All numbers are little-endian.
 """
 
 import importlib
+import inspect
 import os
 import struct
 import sys
@@ -25,34 +27,40 @@ ANSWER = struct.Struct("<cdQ")
 REQUEST = struct.Struct("<II")
 
 
-def answer(pipe: BinaryIO, work: Callable[[], Any]) -> Any:
-    """Does the work, sends how long it took and what came out, and returns that; what goes wrong is sent as a message."""
+def answer(pipe: BinaryIO, work: Callable[[], Any]) -> None:
+    """Does the work and sends how long it took and what came out, bytes or an alpha; what goes wrong is sent as a message."""
     begin = time.perf_counter()
     try:
         result = work()
         milliseconds = 1e3 * (time.perf_counter() - begin)
-        payload = b"" if callable(result) else np.ascontiguousarray(result, dtype="<f4").tobytes()
+        payload = result if isinstance(result, bytes) else np.ascontiguousarray(result, dtype="<f4").tobytes()
         pipe.write(ANSWER.pack(b"K", milliseconds, len(payload)) + payload)
     except Exception as error:
-        result = None
         message = f"{type(error).__name__}: {error}".encode()
         pipe.write(ANSWER.pack(b"E", 0.0, len(message)) + message)
     pipe.flush()
-    return result
 
 
-def serve(folder: str, name: str, requests: BinaryIO, answers: BinaryIO) -> None:
+def serve(folder: str, name: str, requests: BinaryIO, answers: BinaryIO, *, stream: bool = False) -> None:
     """Loads the adapter `name` of a folder and answers until the requests end."""
     sys.path[0] = folder  # in place of the folder of this file, whose modules are none of the adapter's
-    matte = answer(answers, lambda: importlib.import_module(name).load())
-    while matte is not None and len(head := requests.read(REQUEST.size)) == REQUEST.size:
+    loaded: list[Callable[..., Any]] = []
+
+    def load() -> bytes:
+        function = importlib.import_module(name).load
+        streams = stream and "stream" in inspect.signature(function).parameters
+        loaded.append(function(stream=True) if streams else function())
+        return b"stream" if streams else b""
+
+    answer(answers, load)
+    while loaded and len(head := requests.read(REQUEST.size)) == REQUEST.size:
         height, width = REQUEST.unpack(head)
         frame = np.frombuffer(requests.read(height * width * 3), np.uint8).reshape(height, width, 3).copy()
-        answer(answers, partial(matte, frame))
+        answer(answers, partial(loaded[0], frame))
 
 
 if __name__ == "__main__":
     # What an adapter prints must not get between the answers.
     own_output = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    serve(sys.argv[1], sys.argv[2], sys.stdin.buffer, own_output)
+    serve(sys.argv[1], sys.argv[2], sys.stdin.buffer, own_output, stream="stream" in sys.argv[3:])

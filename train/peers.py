@@ -25,7 +25,9 @@ class Peer:
 
     `folder` holds adapters: modules with `load() -> f`, f(uint8 RGB (H, W, 3)) -> alpha (H, W); `name` is one of them. An
     adapter may read the environment variables PEERS_THREADS and PEERS_PREC ("f32" or "bf16"), so `precision` is what it was
-    asked for, not what the processor then does. `python` is the interpreter that has what it needs.
+    asked for, not what the processor then does. `python` is the interpreter that has what it needs. With `stream`, a model that
+    can (its `load` takes `stream=True`) keeps its state from frame to frame, and `streams` says whether it does; one process
+    serves one stream.
 
     Raises InputError where there is no such adapter, or where it or its process fails, then or later.
     """
@@ -38,13 +40,14 @@ class Peer:
         threads: int | None = None,
         precision: str = "fp32",
         python: Path | None = None,
+        stream: bool = False,
     ) -> None:
         check_peers(folder, [name])
         self.name = name
         self.precision = precision
         self.last_ms = math.nan
         settings = {"PEERS_THREADS": str(threads or os.cpu_count() or 1), "PEERS_PREC": precision.replace("fp", "f")}
-        command = [str(python or sys.executable), str(WORKER), str(folder.resolve()), name]
+        command = [str(python or sys.executable), str(WORKER), str(folder.resolve()), name, *["stream"] * stream]
         self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the peer
         try:
             self._process = subprocess.Popen(
@@ -58,7 +61,7 @@ class Peer:
             self._complaints.close()
             raise InputError(f"peer {name}: cannot run {command[0]}: {error.strerror}") from error
         try:
-            self._receive()
+            self.streams = self._receive()[0] == b"stream"
         except BaseException:
             self.close()
             raise
