@@ -4,7 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engines.engine import Matte
-from realtime.composite import composite
+from engines.errors import InputError
+from realtime.composite import check_light_wrap, composite
 from realtime.packet import Packet
 
 
@@ -55,3 +56,48 @@ def test_refuses_another_size_and_a_packet_without_a_matte() -> None:
     packet.matte = None
     with pytest.raises(ValueError, match="matte"):
         composite(packet, np.zeros((40, 40, 3), np.uint8))
+
+
+def disc() -> Packet:
+    """A grey person with a soft edge, in a frame of an odd size."""
+    packet = packet_of(151, 203, 5)
+    assert packet.matte is not None
+    y, x = np.mgrid[0:151, 0:203]
+    packet.matte.alpha[:] = np.clip((50 - np.hypot(x - 101, y - 75)) / 3 + 0.5, 0, 1)
+    packet.matte.foreground[:] = 100
+    return packet
+
+
+def test_no_light_wrap_is_the_plain_composite() -> None:
+    background = np.random.default_rng(1).integers(0, 256, (151, 203, 3), np.uint8)
+    assert (composite(disc(), background, light_wrap=0) == composite(disc(), background)).all()
+
+
+def test_light_wraps_the_edges_and_leaves_the_middle_and_the_background() -> None:
+    packet, background = disc(), np.full((151, 203, 3), 250, np.uint8)
+    plain = composite(packet, background).astype(int)
+    some, much = (composite(packet, background, light_wrap=amount).astype(int) for amount in (0.3, 0.9))
+    assert packet.matte is not None
+    alpha = packet.matte.alpha
+    assert (much >= plain).all()
+    assert (some[alpha == 0] == plain[alpha == 0]).all()
+    assert np.abs(much - plain)[60:90, 85:118].max() <= 1  # deep inside
+    inner_edge = (alpha == 1) & (np.hypot(*(np.mgrid[0:151, 0:203] - np.array([75, 101])[:, None, None])) > 46)
+    assert (much - some)[inner_edge].min() > 0
+    assert 20 < (much - plain)[inner_edge].mean() < 0.9 * 150
+    assert (packet.matte.foreground == 100).all()
+
+
+def test_a_background_of_the_persons_colour_changes_nothing() -> None:
+    packet, background = disc(), np.full((151, 203, 3), 100, np.uint8)
+    assert np.abs(composite(packet, background, light_wrap=1).astype(int) - 100).max() <= 1
+
+
+@pytest.mark.parametrize("amount", [-0.1, 1.1, float("nan")])
+def test_a_light_wrap_out_of_range_is_told(amount: float) -> None:
+    with pytest.raises(InputError, match="--light-wrap"):
+        check_light_wrap(amount)
+
+
+def test_a_light_wrap_in_range_is_given_back() -> None:
+    assert [check_light_wrap(amount) for amount in (0.0, 0.4, 1.0)] == [0.0, 0.4, 1.0]
