@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import machine
+from benchmarks.clips import clips
 from benchmarks.figures import PAGES, refreshed
 from benchmarks.latency import WHOLE, Contestant, OwnContestant, PeerContestant, Timing, measure, verdict
 from benchmarks.refinement import KINDS, refine_set
@@ -26,6 +27,9 @@ SIZES = ("800x800", "1280x720", "1920x1080")
 SMALLEST = 32  # pixels, of a frame's side
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
+
+
+app.command()(clips)
 
 
 @app.callback()
