@@ -16,7 +16,9 @@ from engines import Engine, InputError
 from engines.errors import run
 from engines.options import Backend, Precision, Threads
 from realtime.backgrounds import Background, Fit, open_background
-from realtime.composite import composite
+from realtime.bystanders import Keep, Largest
+from realtime.composite import check_light_wrap, composite
+from realtime.filters import Kept, LightWrap
 from realtime.folders import do_each, folder_jobs, make_folder, open_photo
 from realtime.packet import Packet
 from realtime.photos import Photo, check_suffix, check_target, write_photo
@@ -31,6 +33,8 @@ def image(
     target: Annotated[Path, typer.Argument(metavar="OUT", help="The picture to write; a folder where IN is one.")],
     bg: Annotated[str | None, typer.Option(help="Put this behind: a picture, a video, a colour, or blur.")] = None,
     fit: Annotated[Fit, typer.Option(help="How a picture behind is brought to the photo's size.")] = "cover",
+    keep: Kept = "all",
+    light_wrap: LightWrap = 0.0,
     alpha_only: Annotated[bool, typer.Option("--alpha-only", help="Write the alpha matte itself, in grey.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", "-y", help="Replace files that exist.")] = False,
     backend: Backend = "auto",
@@ -57,6 +61,7 @@ def image(
     jobs = folder_jobs(source, target, ".png" if bg is None else ".jpg") if folder else [(source, target)]
     with ExitStack() as stack:
         # All that can be wrong with the input is told before the engine is made ready, and before anything is written.
+        check_light_wrap(light_wrap)
         first = None if folder else open_photo(source)
         background = None if bg is None else stack.enter_context(open_background(bg, fit=fit))
         if folder:
@@ -67,7 +72,7 @@ def image(
                 raise InputError(f"{picture}: is a picture that is read, too; name another file to write")
             check_target(picture, overwrite=overwrite)
         engine = stack.enter_context(closing(engines.load(backend, threads=threads, precision=precision)))
-        editor = Editor(engine, background, alpha_only)
+        editor = Editor(engine, background, alpha_only, keep, light_wrap)
         if first is None:
             edit_folder(editor, jobs)
         else:
@@ -81,6 +86,8 @@ class Editor:
     engine: Engine
     background: Background | None
     alpha_only: bool
+    keep: Keep = "all"
+    light_wrap: float = 0.0
 
     def edit(self, photo: Photo, target: Path) -> str:
         """Writes the picture of one photo; says what was done, in one line. Raises InputError where it cannot be written."""
@@ -89,13 +96,16 @@ class Editor:
         matte = packet.matte = self.engine(packet.frame)
         if photo.alpha is not None:  # what was clear before stays clear
             matte = packet.matte = replace(matte, alpha=np.minimum(matte.alpha, photo.alpha))
+        if self.keep == "largest":
+            Largest()(packet)
+            matte = packet.matte
         seconds = time.perf_counter() - start
         if self.alpha_only:
             write_photo(target, np.rint(matte.alpha * 255).astype(np.uint8))
         elif self.background is None:
             write_photo(target, matte.foreground, matte.alpha)
         else:
-            write_photo(target, composite(packet, self.background.frame(packet)))
+            write_photo(target, composite(packet, self.background.frame(packet), light_wrap=self.light_wrap))
         height, width = matte.alpha.shape
         engine = self.engine
         return f"{target}: {width}x{height}, matte in {seconds:.2f} s ({engine.name} {engine.precision}, {engine.device})"

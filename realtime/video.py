@@ -3,7 +3,7 @@
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from types import FrameType
@@ -19,11 +19,13 @@ from engines import Engine
 from engines.errors import InputError, run
 from engines.options import Backend, Precision, Threads
 from realtime.backgrounds import Background, Fit, open_background
-from realtime.composite import composite
+from realtime.composite import check_light_wrap, composite
+from realtime.filters import Filter, Kept, LightWrap, Smooth, filters_of_stream
 from realtime.packet import Packet
 from realtime.pipeline import Pipeline, Stage
 from realtime.sinks import Preset, Sound, VideoSink
 from realtime.sources import VideoSource
+from realtime.steady import DEFAULT
 
 app = typer.Typer(add_completion=False, rich_markup_mode="rich")
 console = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -37,6 +39,9 @@ def video(
         str, typer.Option(help="Put this behind: a picture, a video, a colour (a name or #rrggbb), or blur.")
     ] = "#00b140",
     fit: Annotated[Fit, typer.Option(help="How a picture or video behind is brought to the size of IN.")] = "cover",
+    smooth: Smooth = DEFAULT,
+    keep: Kept = "all",
+    light_wrap: LightWrap = 0.0,
     audio: Annotated[bool, typer.Option("--audio/--no-audio", help="Copy the sound of IN, unchanged.")] = True,
     overwrite: Annotated[bool, typer.Option("--overwrite", "-y", help="Replace OUT if it exists.")] = False,
     crf: Annotated[int, typer.Option(min=0, max=51, help="Quality of OUT: 0 is lossless, 51 the worst.")] = 18,
@@ -59,10 +64,14 @@ def video(
       shm-video talk.mp4 out.mp4 --bg waves.mp4 --fit contain
 
       shm-video talk.mp4 out.mkv --bg blur --crf 14 --preset slow
+
+      shm-video talk.mp4 out.mp4 --bg beach.jpg --keep largest --smooth 0.8
     """
     with stoppable(), ExitStack() as stack:
         # All that can be wrong with the input is told before the engine is made ready.
         refuse_own_input(target, source, bg)
+        filters = filters_of_stream(keep, smooth)
+        check_light_wrap(light_wrap)
         film = stack.enter_context(VideoSource(source))
         background = stack.enter_context(open_background(bg, fit=fit))
         sound = None
@@ -84,7 +93,7 @@ def video(
         with sink:
             engine = stack.enter_context(closing(engines.load(backend, threads=threads, precision=precision)))
             start = time.perf_counter()
-            frames = edit(film, engine, background, sink)
+            frames = edit(film, engine, background, sink, filters=filters, light_wrap=light_wrap)
         seconds = time.perf_counter() - start
     if film.damaged:
         console.print(f"{source}: {film.damaged} damaged parts were left out", markup=False)
@@ -92,14 +101,24 @@ def video(
     console.print(f"{target}: {speed} ({engine.name} {engine.precision}, {engine.device})", markup=False)
 
 
-def edit(film: VideoSource, engine: Engine, background: Background, sink: VideoSink) -> int:
+def edit(
+    film: VideoSource,
+    engine: Engine,
+    background: Background,
+    sink: VideoSink,
+    *,
+    filters: Sequence[Filter] = (),
+    light_wrap: float = 0.0,
+) -> int:
     """Mattes, composites and encodes all frames, with a progress bar; returns how many there were."""
 
     def matte(packet: Packet) -> None:
         packet.matte = engine(packet.frame)
+        for each in filters:
+            each(packet)
 
     def compose(packet: Packet) -> None:
-        packet.picture = composite(packet, background.frame(packet))
+        packet.picture = composite(packet, background.frame(packet), light_wrap=light_wrap)
 
     frames = 0
     stages = [Stage("matte", matte), Stage("composite", compose), Stage("encode", sink.write)]

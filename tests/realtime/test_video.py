@@ -185,6 +185,9 @@ def bad_inputs() -> list[tuple[str, list[str], str]]:
         ("folder as background", ["in.mp4", "out.mp4", "--bg", "folder"], "folder"),
         ("unknown colour", ["in.mp4", "out.mp4", "--bg", "#12345"], "#12345"),
         ("crf", ["in.mp4", "out.mp4", "--crf", "52"], "--crf"),
+        ("smooth", ["in.mp4", "out.mp4", "--smooth", "1"], "--smooth 1: "),
+        ("keep", ["in.mp4", "out.mp4", "--keep", "two"], "--keep"),
+        ("light wrap", ["in.mp4", "out.mp4", "--light-wrap", "2"], "--light-wrap 2: "),
         ("fit", ["in.mp4", "out.mp4", "--fit", "tile"], "--fit"),
     ]
 
@@ -228,7 +231,7 @@ def test_bad_input_is_told_in_one_line_and_nothing_is_lost(
 def test_an_engine_that_fails_midway_leaves_nothing(
     tmp_path: Path, engine: BallEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(packet: object, background: object) -> None:
+    def fail(packet: object, background: object, *, light_wrap: float) -> None:
         raise RuntimeError("broke")
 
     monkeypatch.setattr(video, "composite", fail)
