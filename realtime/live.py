@@ -3,6 +3,7 @@
 import sys
 import time
 from collections import deque
+from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -20,9 +21,11 @@ from engines import Engine, InputError
 from engines.engine import Frame
 from engines.errors import run
 from realtime.backgrounds import Background, Fit, open_background
-from realtime.composite import composite
+from realtime.composite import check_light_wrap, composite
+from realtime.filters import Filter, Kept, LightWrap, Smooth, filters_of_stream
 from realtime.packet import Packet
 from realtime.pipeline import Pipeline, Policy, Stage
+from realtime.steady import DEFAULT
 from realtime.webcam import LiveSource, PacedClip, Webcam
 from realtime.window import Window, check_display
 
@@ -42,6 +45,9 @@ def live(
     bg: Annotated[str, typer.Option(help="Put this behind: a picture, a video, a colour, or blur.")] = "blur",
     fit: Annotated[Fit, typer.Option(help="How a picture behind is brought to the frame's size.")] = "cover",
     size: Annotated[str | None, typer.Option(metavar="WxH", help="Size of the frames, such as 1280x720.")] = None,
+    smooth: Smooth = DEFAULT,
+    keep: Kept = "all",
+    light_wrap: LightWrap = 0.0,
     mirror: Annotated[bool, typer.Option("--mirror", help="Show it as a mirror does.")] = False,
     statistics: Annotated[bool, typer.Option("--statistics", help="Show the statistics from the start.")] = False,
     backend: Annotated[str, typer.Option(help="What runs the networks: auto, openvino, torch, ...")] = "auto",
@@ -64,13 +70,15 @@ def live(
         raise InputError("name one source: --webcam, or --input CLIP")
     if loop and clip is None:
         raise InputError("--loop is for a clip; leave it out, or name one with --input")
+    filters = filters_of_stream(keep, smooth)
+    check_light_wrap(light_wrap)
     check_display()
     with ExitStack() as stack:
         source = stack.enter_context(open_source(webcam, clip, loop, parse_size(size)))
         background = stack.enter_context(open_background(bg, fit=fit))
         engine = stack.enter_context(closing(engines.load(backend, threads=threads, precision=precision)))
         console.print(f"{engine.name} {engine.precision} on {engine.device}; in the window, h shows the keys", markup=False)
-        show = Show(source, engine, background, mirror=mirror, statistics=statistics)
+        show = Show(source, engine, background, mirror=mirror, statistics=statistics, filters=filters, light_wrap=light_wrap)
         title = f"shm-live: {source.name}"
         window = stack.enter_context(Window(title, width=source.width, height=source.height))
         show.run(window)
@@ -121,6 +129,8 @@ class Show:
     mirror: bool = False
     statistics: bool = False
     help: bool = False
+    filters: Sequence[Filter] = ()  # of this stream: each has its memory
+    light_wrap: float = 0.0
     meter: Meter = field(default_factory=Meter)
 
     def run(self, window: Window) -> None:
@@ -146,10 +156,12 @@ class Show:
         if self.mirror:
             packet.frame = np.ascontiguousarray(cv2.flip(packet.frame, 1), np.uint8)
         packet.matte = self.engine(packet.frame)
+        for each in self.filters:
+            each(packet)
 
     def compose(self, packet: Packet) -> None:
         """Stage: the frame on its new background."""
-        packet.picture = composite(packet, self.background.frame(packet))
+        packet.picture = composite(packet, self.background.frame(packet), light_wrap=self.light_wrap)
 
     def press(self, key: str | None) -> None:
         """Does what a key of the window asks for."""

@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+from fractions import Fraction
 from pathlib import Path
 
 import cv2
@@ -11,8 +12,11 @@ import pytest
 import engines
 from engines.engine import Frame, Mask, Matte
 from realtime.filters import filters_of_stream
+from realtime.live import Show
+from realtime.packet import Packet
 from realtime.steady import DEFAULT, Steady
 from tests.realtime.clips import even_times, frames, make_clip
+from tests.realtime.plain_engine import PlainEngine
 
 HEIGHT, WIDTH = 96, 160
 
@@ -97,6 +101,24 @@ def test_keep_and_light_wrap_in_a_photo(tmp_path: Path, clip: Path, monkeypatch:
     assert before[50, 68].min() == 255
     assert after[50, 68].max() < 230  # darkness reaches over the edge
     assert after[60, 40].min() >= 250
+
+
+def test_a_live_matte_is_steadied() -> None:
+    show = Show(None, PlainEngine(), None, filters=filters_of_stream("all", 0.5))  # type: ignore[arg-type]
+    frames_of_stream = [np.full((64, 96, 3), level, np.uint8) for level in (100, 102)]
+    packets = [Packet(frame, Fraction(index, 25), index) for index, frame in enumerate(frames_of_stream)]
+    for packet in packets:
+        show.matte(packet)
+    peaks = [packet.matte.alpha.max() for packet in packets if packet.matte is not None]
+    assert peaks == pytest.approx([155 / 255, 154 / 255], abs=1e-4)  # the second alone would be 153
+
+
+@pytest.mark.parametrize("arguments", [("--smooth", "2"), ("--light-wrap", "2"), ("--keep", "some")])
+def test_bad_options_of_a_live_picture(
+    clip: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: tuple[str, str]
+) -> None:
+    assert run(monkeypatch, "live", "--input", clip, *arguments) == 2
+    assert arguments[0] in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("arguments", [("--light-wrap", "2"), ("--keep", "some")])
