@@ -162,7 +162,16 @@ def clips(
     Console().print(clips_table(folder.name, results))
     Console().print(NOTE, style="dim")
     if json_file is not None:
-        write_report(json_file, {"clips": results, "mean": mean_of(results)})
+        write_report(json_file, {"clips": results, "means": means_of(results)})
+
+
+def means_of(results: dict[str, dict[str, dict[str, float]]]) -> dict[str, dict[str, dict[str, float]]]:
+    """The mean over all clips, after those over clips of a kind where the clips' names tell it, as in 03-desk-042."""
+    kinds: dict[str, list[str]] = {}
+    for name in results:
+        kinds.setdefault(name.split("-")[1] if name.count("-") > 1 else "", []).append(name)
+    by_kind = {f"mean, {kind}": mean_of({name: results[name] for name in names}) for kind, names in kinds.items() if kind}
+    return {**by_kind, "mean": mean_of(results)}
 
 
 def mean_of(results: dict[str, dict[str, dict[str, float]]]) -> dict[str, dict[str, float]]:
@@ -178,7 +187,7 @@ def clips_table(title: str, results: dict[str, dict[str, dict[str, float]]]) -> 
         table.add_column(heading, no_wrap=True)
     for heading, _ in METRICS.values():
         table.add_column(heading, justify="right", no_wrap=True)
-    for clip, models in {**results, "mean": mean_of(results)}.items():
+    for clip, models in {**results, **means_of(results)}.items():
         best = {metric: min(figures[metric] for figures in models.values()) for metric in METRICS}
         for row, (name, figures) in enumerate(models.items()):
             cells = []

@@ -60,9 +60,16 @@ def evaluate(
     peer: Peers = None,
     peer_python: PeerPython = None,
     stages: Annotated[bool, typer.Option("--stages", help="Score MPN's and QUN's masks by themselves, too.")] = False,
+    table: Annotated[bool, typer.Option("--table", help="The paper's Table 2: without coarse data, without QUN, all.")] = False,
+    run_folder: Annotated[
+        Path | None, typer.Option("--run", help="With --table: a run of shm-train in place of the weights that ship.")
+    ] = None,
+    without_coarse: Annotated[
+        Path | None, typer.Option(help="With --table: a run that saw no coarse data, such as of the recipe ablation_fine.")
+    ] = None,
     json_file: JsonFile = None,
     pictures: Annotated[Path | None, typer.Option(help="Write pictures side by side into this folder.")] = None,
-    worst: Annotated[int, typer.Option(min=0, help="With --pictures: the first model's worst of each set, by MSE.")] = 8,
+    worst: Annotated[int, typer.Option(min=0, help="With --pictures: the first model's worst of each set.")] = 8,
     picture: Annotated[list[str] | None, typer.Option(help="With --pictures: this one too, by stem; may be repeated.")] = None,
 ) -> None:
     """SAD, MSE, gradient and connectivity error as the paper has them, error at edges, and IoU, for each set.
@@ -72,11 +79,20 @@ def evaluate(
       shm-eval eval/composites eval/portraits --json figures.json
 
       shm-eval eval/composites --adapters adapters --peer rvm --pictures worst/
+
+      shm-eval eval/composites --table --without-coarse runs/fine --pictures figures/ --worst 3
     """
     test_sets = [open_set(folder) for folder in sets]
     if len({test_set.name for test_set in test_sets}) < len(test_sets):
         raise InputError("two sets have the same name; score them one at a time")
     _check_outputs(json_file, pictures, picture or [], test_sets)
+    if table:
+        if peer or stages:
+            raise InputError("--table compares our own networks; leave out --peer and --stages")
+        _table2(test_sets, run_folder, without_coarse, json_file, pictures, worst, picture or [])
+        return
+    if run_folder is not None or without_coarse is not None:
+        raise InputError("--run and --without-coarse are for --table; add it")
     with open_models(backend, threads, precision, adapters, peer or [], peer_python) as (engine, opened):
         candidates: list[Candidate] = [PeerCandidate(each) for each in opened]
         if engine is not None:
@@ -177,6 +193,31 @@ def _write_pictures(folder: Path, test_set: TestSet, candidates: list[Candidate]
             frame, truth = read_item(items[stem])
             picture = side_by_side(frame, truth, {candidate.name: candidate(frame) for candidate in candidates})
             write_picture(folder / f"{test_set.name}-{place:02d}-{stem}.jpg", picture)
+
+
+def _table2(
+    test_sets: list[TestSet],
+    run_folder: Path | None,
+    without_coarse: Path | None,
+    json_file: Path | None,
+    pictures: Path | None,
+    count: int,
+    chosen: list[str],
+) -> None:
+    from train import ablation  # it needs the networks in PyTorch, which nothing else here does
+
+    candidates = ablation.candidates_of(run_folder, without_coarse)
+    results = []
+    for test_set in test_sets:
+        with progress_bar(test_set.name, len(test_set.items) * len(candidates)) as advance:
+            scores = ablation.score_table2(test_set, candidates, advance)
+        ablation.print_table2(test_set, scores)
+        results.append(ablation.as_json(test_set, scores))
+        if pictures is not None:
+            items = [item for item in test_set.items if item.stem in chosen] or ablation.hairiest(test_set, count)
+            ablation.write_figures(pictures, items, candidates)
+    if json_file is not None:
+        write_report(json_file, {"sets": results})
 
 
 def main() -> None:

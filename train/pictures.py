@@ -17,14 +17,14 @@ def side_by_side(frame: Frame, truth: Mask, predictions: dict[str, Prediction]) 
     """One wide RGB picture: the frame, then for each model its coarse and unified mask where it has them, its alpha and itself
     on green, and the true alpha last.
     """
-    panels = [_panel("frame", frame)]
+    panels = [panel("frame", frame)]
     for name, prediction in predictions.items():
         for step in ("coarse", "unified", "alpha"):
             matte = getattr(prediction, step)
             if matte is not None:
-                panels.append(_panel(f"{name}: {step}", _grey(matte), frame.shape[:2]))
-        panels.append(_panel(f"{name}: on green", _on_green(frame, prediction)))
-    panels.append(_panel("true alpha", _grey(truth)))
+                panels.append(panel(f"{name}: {step}", grey(matte), frame.shape[:2]))
+        panels.append(panel(f"{name}: on green", _on_green(frame, prediction)))
+    panels.append(panel("true alpha", grey(truth)))
     return np.hstack(panels)
 
 
@@ -37,7 +37,8 @@ def write_picture(path: Path, picture: Frame) -> None:
         raise InputError(f"{path}: cannot be written: {error.strerror}") from error
 
 
-def _panel(caption: str, picture: Frame, size: tuple[int, int] | None = None) -> Frame:
+def panel(caption: str, picture: Frame, size: tuple[int, int] | None = None) -> Frame:
+    """A picture of a common height under its caption; `size` (height, width) stretches it to those sides' shape first."""
     height, width = size or picture.shape[:2]
     shape = (max(1, round(width * HEIGHT / height)), HEIGHT)
     shrinks = shape[0] < picture.shape[1]
@@ -47,7 +48,8 @@ def _panel(caption: str, picture: Frame, size: tuple[int, int] | None = None) ->
     return np.asarray(panel, dtype=np.uint8)
 
 
-def _grey(matte: Mask) -> Frame:
+def grey(matte: Mask) -> Frame:
+    """A matte as an RGB picture."""
     return np.asarray(np.repeat(np.round(255 * matte)[..., None], 3, axis=2), dtype=np.uint8)
 
 

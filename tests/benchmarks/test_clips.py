@@ -10,7 +10,7 @@ import pytest
 
 import engines
 from benchmarks import cli
-from benchmarks.clips import ClipScore, open_clips
+from benchmarks.clips import ClipScore, means_of, open_clips
 from engines import InputError, Matte
 from train.metrics import dtssd, mse, sad
 from train.scores import open_set, read_item
@@ -102,8 +102,8 @@ def test_the_filter_and_streaming_peers_are_measured(monkeypatch, capsys, clips,
     assert figures["clips"]["b"][raw]["mse"] == pytest.approx(0.2**2 * share / 2)
     for metric in ("dtssd", "mse", "sad"):
         mean = np.mean([clip[raw][metric] for clip in figures["clips"].values()])
-        assert figures["mean"][raw][metric] == pytest.approx(mean)
-    assert f"{1e2 * figures['mean'][raw]['dtssd']:.2f}" in out
+        assert figures["means"]["mean"][raw][metric] == pytest.approx(mean)
+    assert f"{1e2 * figures['means']['mean'][raw]['dtssd']:.2f}" in out
 
 
 def test_figures_frame_by_frame_are_those_of_the_whole_clip():
@@ -115,6 +115,13 @@ def test_figures_frame_by_frame_are_those_of_the_whole_clip():
     assert score.means()["dtssd"] == pytest.approx(dtssd(alphas, truths))
     assert score.means()["mse"] == pytest.approx(np.mean([mse(a, t) for a, t in zip(alphas, truths, strict=True)]))
     assert score.means()["sad"] == pytest.approx(np.mean([sad(a, t) for a, t in zip(alphas, truths, strict=True)]))
+
+
+def test_kinds_have_means_of_their_own():
+    names = {"00-desk-a": 1.0, "01-talk-b": 3.0, "02-desk-b": 2.0}
+    results = {name: {"ours": {"dtssd": figure, "mse": 0.0, "sad": 0.0}} for name, figure in names.items()}
+    means = {name: models["ours"]["dtssd"] for name, models in means_of(results).items()}
+    assert means == {"mean, desk": 1.5, "mean, talk": 3, "mean": 2}
 
 
 def test_a_single_clip_will_do(clips):
