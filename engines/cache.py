@@ -10,7 +10,7 @@ import logging
 import os
 import re
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from time import monotonic
@@ -119,7 +119,8 @@ class Cache:
         if found != key:
             log.warning("%s: is of another key; it is built anew", path)
             return None
-        os.utime(path)  # `store` drops those that were used least recently
+        with suppress(OSError):  # a cache that others own, too, may be read
+            os.utime(path)  # `store` drops those that were used least recently
         return engines
 
     def store(self, key: Key, engines: Engines, keep: int | None = None) -> None:

@@ -159,6 +159,9 @@ def compile_tensorrt(
                 with trial(backend, engines, profile) as matte_of:
                     console.print(check_parity(matte_of, *profile.usual), markup=False)
 
+            path = cache.path(tensorrt_key(backend, profile, device=device, compiler=compiler(trt)))
+            if via != "onnx":  # the key does not tell the two ways apart: either may be loaded
+                path.unlink(missing_ok=True)
             engines_for(
                 trt,
                 backend,
@@ -170,7 +173,7 @@ def compile_tensorrt(
                 check=compare if check and can_run else None,
                 must_keep=True,
             )
-            paths.append(cache.path(tensorrt_key(backend, profile, device=device, compiler=compiler(trt))))
+            paths.append(path)
     return paths
 
 
