@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
+from weakref import WeakValueDictionary
 
 import torch
 from torch import Tensor
@@ -131,10 +132,19 @@ class Runner:
     def __init__(self, trt: ModuleType) -> None:
         self._trt = trt
         self._stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        self._alive: WeakValueDictionary[tuple[str, int], Executable] = WeakValueDictionary()
+
+    def _executable(self, name: str, plan: bytes) -> Executable:
+        # An engine for a range of sizes is deserialised once, however many sizes come.
+        key = (name, hash(plan))
+        executable = self._alive.get(key)
+        if executable is None:
+            executable = self._alive[key] = Executable(self._trt, name, plan)
+        return executable
 
     def captured(self, plans: Engines, height: int, width: int) -> Captured:
         """Engines made ready for a frame size."""
-        executables = {name: Executable(self._trt, name, plans[name]) for name in NETWORKS}
+        executables = {name: self._executable(name, plans[name]) for name in NETWORKS}
         networks: dict[str, Network] = {name: executable.context() for name, executable in executables.items()}
         return Captured(Lane(networks, height, width, torch.device("cuda")), executables)
 
