@@ -122,7 +122,6 @@ class Captured:
     """A lane and its CUDA graphs: without and with a mask of the user's own."""
 
     lane: Lane
-    executables: dict[str, Executable]
     graphs: dict[bool, torch.cuda.CUDAGraph] = field(default_factory=dict)
 
 
@@ -144,9 +143,8 @@ class Runner:
 
     def captured(self, plans: Engines, height: int, width: int) -> Captured:
         """Engines made ready for a frame size."""
-        executables = {name: self._executable(name, plans[name]) for name in NETWORKS}
-        networks: dict[str, Network] = {name: executable.context() for name, executable in executables.items()}
-        return Captured(Lane(networks, height, width, torch.device("cuda")), executables)
+        networks: dict[str, Network] = {name: self._executable(name, plans[name]).context() for name in NETWORKS}
+        return Captured(Lane(networks, height, width, torch.device("cuda")))
 
     def _graph(self, captured: Captured, own_mask: bool) -> torch.cuda.CUDAGraph:
         if own_mask not in captured.graphs:
