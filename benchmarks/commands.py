@@ -5,4 +5,4 @@ from engines.errors import start
 
 def bench() -> None:
     """The command `bench`."""
-    start("benchmarks.cli", "train")
+    start("benchmarks.cli", "bench")

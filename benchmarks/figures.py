@@ -10,9 +10,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import numpy as np
-
-from benchmarks.latency import WHOLE
+from benchmarks.timing import AROUND, COMPOSITE, END_TO_END, NETWORKS, Timing
 from engines import InputError
 
 ROOT = Path(__file__).parents[1]
@@ -21,6 +19,14 @@ PAGES = (ROOT / "README.md", ROOT / "engines" / "released" / "MODEL_CARD.md")
 BLOCK = re.compile(r"(<!-- figures:(\w+) -->\n).*?(<!-- /figures -->)", re.DOTALL)
 NAMES = {"mp_selfie": "MediaPipe Selfie", "rvm": "RobustVideoMatting"}
 HEADINGS = {"sad": "SAD", "mse": "MSE", "gradient": "gradient", "connectivity": "connectivity", "band": "SAD at edges"}
+STAGE_HEADINGS = {
+    NETWORKS: "networks",
+    "mpn": "MPN",
+    "qun": "QUN",
+    "mrn": "MRN",
+    AROUND: "around",
+    COMPOSITE: "composite",
+}
 Report = dict[str, Any]
 
 
@@ -59,22 +65,33 @@ def quality(report: Report) -> str:
 
 
 def latency(report: Report) -> str:
-    """Of `bench latency`: milliseconds a frame, median and 95th percentile, ours with the median of each network."""
-    by_size: dict[tuple[int, int], list[Report]] = {}
-    for timing in report["timings"]:
-        by_size.setdefault((timing["size"][0], timing["size"][1]), []).append(timing)
-    models = [timing["name"] for timing in next(iter(by_size.values()))]
-    networks = [stage for stage in report["timings"][0]["stages"] if stage in {"mpn", "qun", "mrn"}]
-    first, *peers = models
-    table = head("size", name_of(first), *(n.upper() for n in networks), *map(name_of, peers))
-    for (width, height), timings in by_size.items():
-        cells = [f"{median(t['stages'][WHOLE]):.0f} ({np.percentile(t['stages'][WHOLE], 95):.0f})" for t in timings]
-        cells[1:1] = [f"{median(timings[0]['stages'][network]):.0f}" for network in networks]
-        table += row(f"{width}x{height}", *cells)
+    """Of `bench latency`: milliseconds a frame, by size, engine and stage."""
+    timings = [Timing(**row) for row in report["timings"]]
+    stages = [stage for stage in STAGE_HEADINGS if any(stage in timing.stages for timing in timings)]
+    starts = any(timing.start for timing in timings)
+    headings = ["95 %", *(STAGE_HEADINGS[stage] for stage in stages), *(["first picture", "peak MB"] if starts else [])]
+    table = head("size", "engine", "median", *headings)
+    for timing in timings:
+        cells = [f"{timing.median():.0f}", f"{timing.percentile(95):.0f}"]
+        cells += [f"{timing.median(stage):.0f}" if stage in timing.stages else "" for stage in stages]
+        if starts:
+            cells += [f"{median(timing.start['first frame']):.0f}", f"{timing.memory['peak']:.0f}"]
+        table += row(
+            "x".join(map(str, timing.size)), f"{name_of(timing.name.removeprefix('ours, '))}, {timing.precision}", *cells
+        )
+    until = "composite" if timings[0].whole == END_TO_END else "alpha and foreground; peers: to alpha"
+    told = f"Milliseconds a frame, from uint8 frame to {until}, and the medians of its stages. "
+    return f"{table}\n{told}{circumstances(report)} {report['verdict']}\n"
+
+
+def circumstances(report: Report) -> str:
+    """The machine in a sentence or two, and the warning where it was busy."""
     facts = report["machine"]
-    machine = f"{facts['cores']} cores of {facts['processor']} ({facts['vector units']}), {facts['threads']} threads"
-    how = f"{report['timings'][0]['precision']}, OpenVINO {facts['openvino']}, {report['runs']} runs in turn"
-    return f"{table}\nMedian (95th percentile): {machine}, {how}. {report['verdict']}\n"
+    told = f"{facts['cores']} cores of {facts['processor']} ({facts['vector units']}), {facts['threads']} threads"
+    told += f", OpenVINO {facts['openvino']}"
+    told += f", weights {facts['weights']}" if "weights" in facts else ""
+    told += f", {report['runs']} runs in turn" if "runs" in report else ""
+    return f"{told}. {report['warning']}" if report.get("warning") else f"{told}."
 
 
 def refinement(report: Report) -> str:

@@ -37,6 +37,7 @@ REPORTS = {
     "latency": {
         "machine": {"cores": "2", "processor": "A", "vector units": "avx2", "threads": "all", "openvino": "1.2"},
         "runs": 3,
+        "warning": "Busy!",
         "verdict": "Met.",
         "timings": [
             {
@@ -77,12 +78,13 @@ def test_tables_by_hand(results: Path) -> None:
         "| MediaPipe Selfie | .9000 | 100.00 | 20.00 | 300.00 | 40.00 | 500.00 |",
         "| portraits | IoU | SAD | MSE |",
         "| RobustVideoMatting | 1.0000 | 0.00 | 0.00 |",
-        "| size | ours | MPN | MRN | RobustVideoMatting |",
-        "| 800x600 | 20 (29) | 1 | 9 | 40 (40) |",
+        "| size | engine | median | 95 % | MPN | MRN | around |",
+        "| 800x600 | openvino, fp32 | 20 | 29 | 1 | 9 | 0 |",
+        "| 800x600 | RobustVideoMatting, fp32 | 40 | 40 |  |  |  |",
         "| grown | 20.00 to 10.00 | 10.00 to 5.00 | 300.00 to 150.00 |",
     ):
         assert line in new.splitlines(), line
-    assert "3 runs in turn. Met." in new
+    assert "3 runs in turn. Busy! Met." in new
     assert refreshed(new, results) == new
 
 

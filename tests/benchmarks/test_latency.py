@@ -1,38 +1,20 @@
-"""`bench latency` with engines that only sleep, or do nothing."""
+"""`bench latency`: turns and verdicts by hand, and the command with the engine that ships, on small frames."""
 
 import json
-import sys
-import time
 
+import cv2
 import numpy as np
 import pytest
 
-import engines
-from benchmarks import cli, machine
-from benchmarks.latency import AROUND, WHOLE, OwnContestant, Timing, make_frames, measure, verdict
-from engines import InputError, Matte
-
-ADAPTER = "import numpy as np\ndef load():\n    return lambda rgb: np.zeros(rgb.shape[:2], 'f4')\n"
-
-
-class Sleeper:
-    """An engine that sleeps."""
-
-    name, device, precision = "sleeper", "none", "bf16"
-
-    def __init__(self, milliseconds=2.0):
-        self.milliseconds = milliseconds
-        self.last_ms = {}
-        self.closed = False
-
-    def __call__(self, frame, mask=None):
-        time.sleep(self.milliseconds / 1e3)
-        self.last_ms = {"mpn": 0.25, "qun": 0.125, "mrn": 1.0}
-        alpha = np.zeros(frame.shape[:2], np.float32)
-        return Matte(alpha, frame, alpha, alpha)
-
-    def close(self):
-        self.closed = True
+from benchmarks import latency
+from benchmarks.engine_worker import time_frame
+from benchmarks.frames import make_frames
+from benchmarks.latency import Choice, choices, take_turns, time_size, verdict
+from benchmarks.options import parse_size
+from benchmarks.processes import EngineProcess
+from benchmarks.timing import AROUND, COMPOSITE, END_TO_END, NETWORKS, WHOLE, Timing
+from engines import InputError
+from tests.realtime.plain_engine import PlainEngine
 
 
 class Scripted:
@@ -43,28 +25,15 @@ class Scripted:
     def __init__(self, name, calls):
         self.name, self.calls = name, calls
 
-    def time(self, frame):
+    def time(self, index):
         self.calls.append(self.name)
         return {WHOLE: float(len(self.calls))}
-
-
-@pytest.fixture
-def idle(monkeypatch):
-    monkeypatch.setattr(machine.OtherWork, "share", lambda self: 0.0)
-
-
-def bench(monkeypatch, capsys, *arguments):
-    monkeypatch.setattr(sys, "argv", ["bench", *map(str, arguments)])
-    with pytest.raises(SystemExit) as end:
-        cli.main()
-    output = capsys.readouterr()
-    return end.value.code or 0, output.out, output.err
 
 
 def test_they_take_turns_and_the_warm_up_does_not_count():
     calls = []
     rounds = []
-    first, second = measure([Scripted("a", calls), Scripted("b", calls)], (40, 32), 3, 2, lambda: rounds.append(1))
+    first, second = take_turns([Scripted("a", calls), Scripted("b", calls)], (40, 32), 3, 2, advance=lambda: rounds.append(1))
     assert calls == ["a", "b"] * 5
     assert len(rounds) == 5
     assert first.stages == {WHOLE: [5, 7, 9]}
@@ -72,84 +41,126 @@ def test_they_take_turns_and_the_warm_up_does_not_count():
     assert first.size == (40, 32)
 
 
-def test_an_engine_tells_its_networks_apart():
-    times = OwnContestant(Sleeper()).time(np.zeros((32, 32, 3), np.uint8))
-    assert list(times) == [WHOLE, "mpn", "qun", "mrn", AROUND]
-    assert times[WHOLE] >= 2
-    assert times[AROUND] == pytest.approx(times[WHOLE] - 1.375)
+def test_when_the_time_is_up_no_round_is_begun_but_there_are_enough():
+    [timing] = take_turns([Scripted("a", [])], (40, 32), 50, 2, seconds=0)
+    assert len(timing.stages[WHOLE]) == latency.LEAST_RUNS
 
 
-def test_median_and_tail_by_hand():
-    timing = Timing("x", "fp32", (800, 800), {WHOLE: [10.0 * k for k in range(1, 22)]})
-    assert (timing.median(), timing.p95(), timing.worst()) == (110, 200, 210)
+def test_the_stages_of_a_frame_add_up():
+    engine = PlainEngine(0.02)
+    engine.last_ms = {"mpn": 4.0, "mrn": 15.0}
+    [frame] = make_frames((64, 48), 1)
+    stages = time_frame(engine, frame, np.zeros_like(frame))
+    assert stages[NETWORKS] == 19
+    assert stages[WHOLE] >= 20
+    assert stages[WHOLE] == pytest.approx(stages[NETWORKS] + stages[AROUND])
+    assert stages[END_TO_END] == pytest.approx(stages[WHOLE] + stages[COMPOSITE])
 
 
 def test_frames_have_the_form_of_frames():
-    frames = make_frames((47, 33))
-    assert all(f.shape == (33, 47, 3) and f.dtype == np.uint8 and f.flags.c_contiguous for f in frames)
+    frames = make_frames((647, 533))
+    assert all(f.shape == (533, 647, 3) and f.dtype == np.uint8 and f.flags.c_contiguous for f in frames)
     assert not np.array_equal(frames[0], frames[1])
 
 
 def test_the_verdict():
-    def at(size, milliseconds):
-        return [Timing("ours", "bf16", size, {WHOLE: [milliseconds]}), Timing("peer", "bf16", size, {WHOLE: [1.0]})]
+    def at(size, milliseconds, precision="bf16"):
+        return [Timing("ours, x", precision, size, {END_TO_END: [milliseconds]})]
 
-    assert "is met: 32.0 ms" in verdict(at((800, 800), 32.0))
-    assert "2.50 times faster" in verdict(at((800, 800), 32.0))
-    assert "not met: 100.0 ms" in verdict(at((1280, 720), 1.0) + at((800, 800), 100.0))
-    assert "1.25 times slower" in verdict(at((800, 800), 100.0))
+    told = verdict(at((800, 800), 64.0, "fp32") + at((800, 800), 32.0) + at((800, 800), 50.0) + at((1920, 1080), 100.0))
+    assert "is met, end to end: 32.0 ms in bf16 (x), 2.50 times faster; 64.0 ms in fp32 (x), 1.25 times faster" in told
+    assert told.endswith("1920x1080 100.0 ms in bf16 (x), 1.25 times slower.")
+    assert "not met" in verdict(at((800, 800), 100.0))
     assert "--size 800x800" in verdict(at((1280, 720), 1.0))
 
 
-def test_a_table_a_verdict_and_every_run(monkeypatch, capsys, idle, tmp_path):
-    engine = Sleeper()
-    asked = {}
-    monkeypatch.setattr(engines, "load", lambda backend, **options: asked.update(options) or engine, raising=False)
-    (tmp_path / "quick.py").write_text(ADAPTER)
-    result = tmp_path / "result.json"
-    code, out, err = bench(
-        monkeypatch, capsys, "latency", "--size", "800x800", "--size", "65x33", "--runs", 3, "--warm-up", 1,
-        "--threads", 2, "--adapters", tmp_path, "--peer", "quick", "--json", result,
-    )  # fmt: skip
+def test_what_all_means_here(monkeypatch):
+    monkeypatch.setattr(latency, "nvidia_driver_missing", lambda: "no NVIDIA GPU")
+    for native, levels in ((True, {"fp32", "bf16"}), (False, {"fp32"})):
+        monkeypatch.setattr(latency, "bf16_is_native", lambda native=native: native)
+        found = choices("all", "all")
+        assert {each.precision for each in found} == levels
+        assert {each.backend for each in found} >= {"openvino", "torch"}
+        assert not any(each.named for each in found)
+    monkeypatch.setattr(latency, "nvidia_driver_missing", lambda: "")
+    assert Choice("torch", "fp16", named=False) in choices("all", "all")
+    assert choices("openvino", "bf16") == [Choice("openvino", "bf16", named=True)]
+    assert choices("auto", "all") == [Choice("auto", "auto", named=False)]
+    with pytest.raises(InputError, match="--precision int3"):
+        choices("all", "int3")
+
+
+def test_a_process_tells_of_its_start_its_frames_and_its_memory():
+    with EngineProcess("openvino", "fp32", 1, (65, 33)) as engine:
+        assert (engine.name, engine.precision, engine.threads) == ("openvino", "fp32", 1)
+        assert 0 < engine.start["ready"] < engine.start["first frame"]
+        assert {END_TO_END, "mpn", "qun", "mrn", COMPOSITE} <= set(engine.time(5))
+        assert 30 < engine.memory()["peak"] < 2000
+    with pytest.raises(InputError, match="--precision fp16"):
+        EngineProcess("openvino", "fp16", None, (64, 64))
+
+
+def test_an_engine_that_cannot_run_is_left_out_unless_named():
+    chosen = [Choice("openvino", "fp32", named=False), Choice("openvino", "fp16", named=False)]
+    timings, [missing] = time_size(chosen, (64, 48), runs=2, warm_up=0, starts=1)
+    assert [(t.name, t.precision, len(t.stages[END_TO_END])) for t in timings] == [("ours, openvino", "fp32", 2)]
+    assert (missing.precision, missing.size) == ("fp16", (64, 48))
+    assert "openvino has" in missing.why
+    with pytest.raises(InputError, match="openvino has"):
+        time_size([Choice("openvino", "fp16", named=True)], (64, 48), starts=1)
+
+
+def test_a_table_a_verdict_every_run_a_plot_and_a_comparison(bench, tmp_path):
+    result, plot = tmp_path / "result.json", tmp_path / "plot.png"
+    words = ["latency", "--size", "65x33", "--runs", 3, "--warm-up", 1, "--starts", 1]
+    words += ["--backend", "openvino", "--precision", "fp32", "--threads", 1]
+    code, out, err = bench(*words, "--json", result, "--plot", plot)
     assert code == 0, err
-    assert asked == {"threads": 2, "precision": "auto"}
-    assert engine.closed
-    for text in ("800x800: milliseconds", "65x33: milliseconds", "ours, sleeper bf16", "quick bf16", "mrn", "threads 2"):
+    for text in ("65x33: milliseconds, 3 runs", "openvino fp32", "mrn", "threads 1", "was not measured"):
         assert text in out
-    assert "claim is met" in out
-    assert "Warning" not in out
     report = json.loads(result.read_text())
-    assert [(t["name"], t["size"]) for t in report["timings"]] == [
-        ("ours, sleeper", [800, 800]), ("quick", [800, 800]), ("ours, sleeper", [65, 33]), ("quick", [65, 33]),
-    ]  # fmt: skip
-    assert all(len(runs) == 3 for timing in report["timings"] for runs in timing["stages"].values())
-    assert report["verdict"].startswith("The paper's claim is met")
-    assert report["machine"]["threads"] == "2"
+    [row] = report["timings"]
+    assert all(len(runs) == 3 for runs in row["stages"].values())
+    assert set(report["load"]) == {"before", "during", "stolen", "throttled"}
+    assert report["machine"]["threads"] == "1"
+    picture = cv2.imread(str(plot))
+    assert picture is not None
+    assert picture.std() > 5
+    code, out, err = bench(*words, "--compare", result)
+    assert code == 0, err
+    assert "Compared with the earlier file" in out
 
 
-def test_a_busy_machine_is_named(monkeypatch, capsys):
-    monkeypatch.setattr(engines, "load", lambda backend, **options: Sleeper(0), raising=False)
-    monkeypatch.setattr(machine.OtherWork, "share", lambda self: 0.5)
-    _, out, _ = bench(monkeypatch, capsys, "latency", "--size", "32x32", "--runs", 1)
-    assert "Warning: other programs took 50%" in out
+def test_a_busy_machine_is_named(bench, monkeypatch, tmp_path):
+    from benchmarks.machine import Load, Watch
+
+    monkeypatch.setattr(Watch, "load", lambda self: Load(0.02, 0.5, 0.0, 3))
+    result = tmp_path / "busy.json"
+    words = ["--size", "64x32", "--runs", 1, "--starts", 1, "--backend", "openvino", "--precision", "fp32"]
+    _, out, _ = bench("latency", *words, "--json", result)
+    assert "Warning: The machine was busy" in out
+    assert "other programs took 50%" in json.loads(result.read_text())["warning"]
 
 
 @pytest.mark.parametrize("size", ["800", "800x", "31x64", "64x31", "-64x64", "800X800", "1e3x100", "800x800x3", ""])
 def test_sizes_that_are_none(size):
     with pytest.raises(InputError, match="WIDTHxHEIGHT"):
-        cli.parse_size(size)
+        parse_size(size)
 
 
-def test_bad_input_is_one_line(monkeypatch, capsys, tmp_path):
+def test_bad_input_is_one_line(bench, tmp_path):
+    (tmp_path / "no.json").write_text("{}")
+    (tmp_path / "broken.json").write_text("{")
     for arguments, message in [
         (["--size", "big"], "--size big"),
         (["--json", tmp_path], "--json"),
         (["--json", tmp_path / "nowhere/x.json"], "--json"),
-        (["--peer", "rvm"], "--peer needs --adapters"),
-        (["--backend", "none"], "leaves nothing to run"),
-        (["--backend", "none", "--peer", "rvm", "--adapters", tmp_path], "no adapters"),
+        (["--plot", tmp_path / "x.jpg"], "must end in .png"),
+        (["--compare", tmp_path / "none.json"], "cannot be read"),
+        (["--compare", tmp_path / "broken.json"], "is no JSON"),
+        (["--compare", tmp_path / "no.json"], "lacks machine, timings"),
     ]:
-        code, _, err = bench(monkeypatch, capsys, "latency", *arguments)
+        code, _, err = bench("latency", *arguments)
         assert code == 2, arguments
         assert err.count("\n") == 1, err
         assert message in err

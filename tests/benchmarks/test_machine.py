@@ -2,55 +2,75 @@
 
 import subprocess
 import sys
-import time
+from collections import namedtuple
 
 import pytest
 
 from benchmarks import machine
+from benchmarks.machine import Load, Watch, peak_memory
 
-STAT = "cpu  {user} 0 {system} {idle} 0 0 0 {steal} 0 0\ncpu0 1 2 3 4 5 6 7 8 9 10\n"
+Times = namedtuple("Times", "user system idle iowait steal guest")
 
 
 @pytest.fixture
-def statistics(tmp_path, monkeypatch):
-    """A /proc/stat that the test writes, in hundredths of a second, with a process that used nothing."""
-    path = tmp_path / "stat"
-    monkeypatch.setattr(machine, "STATISTICS", path)
-    monkeypatch.setattr(machine.os, "sysconf", lambda name: 100)
-    monkeypatch.setattr(machine.os, "times", lambda: (0.0, 0.0, 0.0, 0.0, 0.0))
-
-    def write(**ticks):
-        path.write_text(STAT.format(**{"user": 0, "system": 0, "idle": 0, "steal": 0} | ticks))
-
-    return write
+def clock(monkeypatch):
+    """Processor times that the test sets, and a process that uses what the test says."""
+    now = {"times": Times(0, 0, 0, 0, 0, 0), "own": 0.0}
+    monkeypatch.setattr(machine.psutil, "cpu_times", lambda: now["times"])
+    monkeypatch.setattr(machine, "_own_seconds", lambda: now["own"])
+    return now
 
 
 def test_the_machine_is_described():
     facts = machine.describe()
-    assert {"processor", "cores", "system", "python", "numpy", "openvino"} <= set(facts)
+    assert {"processor", "cores", "memory", "system", "python", "numpy", "openvino", "weights"} <= set(facts)
     assert int(facts["cores"]) >= 1
+    assert len(facts["weights"]) == 12
 
 
-def test_the_share_of_others(statistics, monkeypatch):
-    statistics(user=1000, idle=5000)
-    others = machine.OtherWork()
-    statistics(user=1080, system=10, steal=10, idle=5100)
-    assert others.share() == pytest.approx(0.5)
-    monkeypatch.setattr(machine.os, "times", lambda: (0.4, 0.1, 0.2, 0.1, 9.0))
-    assert others.share() == pytest.approx(0.1)
+def test_the_shares_of_others_and_of_the_host(clock):
+    watch = Watch(sample=0)
+    clock["times"] = Times(user=8.0, system=1.0, idle=9.0, iowait=1.0, steal=1.0, guest=2.0)  # guests are counted in user
+    clock["own"] = 4.0
+    load = watch.load()
+    assert load.during == pytest.approx(5 / 20)
+    assert load.stolen == pytest.approx(1 / 20)
+    assert load.before == 0
+    assert "other programs took 25%" in str(load.warning)
+    assert "host took 5%" in str(load.warning)
 
 
-def test_an_ended_child_is_no_other():
-    others = machine.OtherWork()
-    subprocess.run([sys.executable, "-c", "sum(range(2_000_000))"], check=True)
-    time.sleep(0.1)
-    assert 0 <= others.share() <= 1
+def test_an_idle_machine_gives_no_warning():
+    assert Load(0.05, 0.05, 0.01, 0).warning is None
+    assert Load(0.05, 0.05, 0.01, None).warning is None
+    assert "2 times" in str(Load(0.0, 0.0, 0.0, 2).warning)
+    assert "before" in str(Load(0.3, 0.0, 0.0, 0).warning)
 
 
-def test_without_statistics_the_load_average_stands_in(tmp_path, monkeypatch):
-    monkeypatch.setattr(machine, "STATISTICS", tmp_path / "none")
-    monkeypatch.setattr(machine, "_cores", lambda: 2)
-    monkeypatch.setattr(machine.os, "getloadavg", lambda: (3.0, 0.0, 0.0), raising=False)
-    assert machine.OtherWork().share() == 0.5
-    monkeypatch.setattr(machine.os, "getloadavg", lambda: (1.5, 0.0, 0.0), raising=False)
-    assert machine.OtherWork().share() == 0
+def test_a_child_that_works_is_no_other():
+    before = machine._own_seconds()
+    subprocess.run([sys.executable, "-c", "sum(range(3_000_000))"], check=True)
+    assert machine._own_seconds() > before + 0.01
+
+
+def test_throttling_is_counted(tmp_path):
+    assert machine._throttle_count(tmp_path) is None
+    for core, count in ((0, 3), (1, 4)):
+        path = tmp_path / f"devices/system/cpu/cpu{core}/thermal_throttle/core_throttle_count"
+        path.parent.mkdir(parents=True)
+        path.write_text(f"{count}\n")
+    assert machine._throttle_count(tmp_path) == 7
+
+
+def test_peak_memory_is_the_childs_own():
+    program = "x = b'x' * {}; del x; print(flush=True); input()"
+    peaks = []
+    for size in (1_000_000, 200_000_000):
+        command = [sys.executable, "-c", program.format(size)]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+            assert child.stdout is not None
+            child.stdout.readline()
+            peaks.append(peak_memory(child.pid))
+            child.communicate(b"\n")
+    assert peaks[0] < 100
+    assert peaks[1] - peaks[0] == pytest.approx(199, abs=10)

@@ -1,0 +1,105 @@
+"""`bench latency`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from benchmarks import machine
+from benchmarks.app import app, circumstances, console, figures_table
+from benchmarks.comparison import as_json, compared, comparison_table, differences
+from benchmarks.latency import LeftOut, choices, time_size, verdict
+from benchmarks.options import PlotFile, Runs, Seconds, Sizes, WarmUp, parse_size, size_name
+from benchmarks.plots import draw_latency
+from benchmarks.results_file import check_output, read_report, write_report
+from benchmarks.timing import Timing
+from engines.options import Threads
+from train.evaluate import progress_bar
+from train.options import JsonFile
+
+SIZES = ("800x800", "1280x720", "1920x1080", "3840x2160")
+
+
+@app.command()
+def latency(
+    size: Sizes = None,
+    runs: Runs = 50,
+    warm_up: WarmUp = 3,
+    seconds: Seconds = 45,
+    starts: Annotated[int, typer.Option(min=1, help="Fresh processes for each start that is told.")] = 3,
+    backend: Annotated[str, typer.Option(help="Engine: all that run here, auto, openvino, torch, ...")] = "all",
+    precision: Annotated[str, typer.Option(help="all that run well here, auto, fp32, bf16 or fp16.")] = "all",
+    threads: Threads = None,
+    json_file: JsonFile = None,
+    plot: PlotFile = None,
+    compare: Annotated[Path | None, typer.Option(metavar="JSON", help="An earlier --json to compare each row with.")] = None,
+) -> None:
+    """Time of one frame, from uint8 frame to uint8 composite and by stage, against the paper's 0.08 s at 800x800.
+
+    Sizes are 800x800, 1280x720, 1920x1080 and 3840x2160 unless told. Each engine runs in a process of its own, started afresh
+    for each size; they take turns. A start is told from the process's beginning: to the engine, and to the first picture.
+
+    [bold]Examples[/bold]
+
+      bench latency
+
+      bench latency --size 800x800 --runs 100 --json latency.json --plot latency.png
+
+      bench latency --backend openvino --precision bf16 --compare latency.json
+    """
+    sizes = [parse_size(text) for text in size or SIZES]
+    chosen = choices(backend, precision)
+    check_output("--json", json_file)
+    check_output("--plot", plot, ".png")
+    old = read_report("--compare", compare, "machine", "timings")
+    watch = machine.Watch()
+    timings: list[Timing] = []
+    left_out: list[LeftOut] = []
+    for place, width_height in enumerate(sizes, 1):
+        title = f"{size_name(width_height)} ({place} of {len(sizes)})"
+        with progress_bar(title, starts * len(chosen) + warm_up + runs) as advance:
+            settings: dict[str, Any] = {"threads": threads, "runs": runs, "warm_up": warm_up, "starts": starts}
+            measured, missing = time_size(chosen, width_height, seconds=seconds, advance=advance, **settings)
+        if measured:
+            console.print(latency_table(measured))
+        for each in missing:
+            console.print(f"left out: {each.backend} {each.precision}: {each.why}", style="dim")
+        timings += measured
+        left_out += missing
+    report = circumstances(watch, threads) | {"runs": runs, "warm_up": warm_up, "timings": [vars(t) for t in timings]}
+    report |= {"left_out": [vars(each) for each in left_out], "verdict": verdict(timings)}
+    console.print(report["verdict"], style="bold")
+    if old:
+        rows = compared(timings, [Timing(**row) for row in old["timings"]])
+        console.print(comparison_table(rows) if rows else f"{compare}: has no row of the same engine and size")
+        if other := differences(report["machine"], old["machine"]):
+            console.print(other, style="yellow")
+        report["compared"] = as_json(rows)
+    write_report(json_file, report)
+    if plot is not None:
+        draw_latency(timings, plot)
+
+
+def latency_table(timings: Sequence[Timing]) -> Table:
+    """One size's timings: a row an engine with its start and memory, and a row for each of its stages."""
+    count = len(next(iter(timings[0].stages.values())))
+    title = f"{size_name(timings[0].size)}: milliseconds, {count} runs; end to end is from uint8 frame to uint8 composite"
+    numbers = ("median", "95 %", "99 %", "worst", "start", "1st frame", "MB")
+    table = figures_table(title, ("engine",), numbers)
+    for timing in timings:
+        for stage in timing.stages:
+            whole = stage == timing.whole
+            name = f"{timing.name.removeprefix('ours, ')} {timing.precision}" if whole else f"  {stage}"
+            tails = [timing.median(stage), timing.percentile(95, stage), timing.percentile(99, stage), timing.worst(stage)]
+            cells = [f"{figure:.{1 if figure < 1000 else 0}f}" for figure in tails]
+            table.add_row(name, *cells, *(start_cells(timing) if whole else ()), style=None if whole else "dim")
+    return table
+
+
+def start_cells(timing: Timing) -> list[str]:
+    """Median milliseconds until the engine was there, and until the first picture; peak MB."""
+    cells = [f"{median(timing.start[until]):.0f}" if until in timing.start else "" for until in ("ready", "first frame")]
+    return [*cells, f"{timing.memory['peak']:.0f}" if "peak" in timing.memory else ""]

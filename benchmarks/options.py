@@ -1,0 +1,30 @@
+"""The options of several benchmarks, each told once."""
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from engines import InputError
+
+SMALLEST = 32  # pixels, of a frame's side
+
+Sizes = Annotated[list[str] | None, typer.Option("--size", metavar="WxH", help="Size of the frames; may be given again.")]
+Runs = Annotated[int, typer.Option(min=1, help="Frames that count, of each engine or model at each size.")]
+WarmUp = Annotated[int, typer.Option(min=0, help="Frames before them that do not.")]
+Seconds = Annotated[float, typer.Option(min=0, help="At each size, begin no round after so many; five runs are always made.")]
+PlotFile = Annotated[Path | None, typer.Option("--plot", metavar="PNG", help="Draw the figures into this picture.")]
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """(width, height) of "800x600". Raises InputError for anything else and for sides below 32."""
+    match = re.fullmatch(r"(\d{1,5})x(\d{1,5})", text)
+    if match is None or min(int(side) for side in match.groups()) < SMALLEST:
+        raise InputError(f"--size {text}: give WIDTHxHEIGHT, each at least {SMALLEST}, such as 1280x720")
+    return int(match[1]), int(match[2])
+
+
+def size_name(size: tuple[int, int]) -> str:
+    """ "1280x720" of (1280, 720)."""
+    return f"{size[0]}x{size[1]}"

@@ -1,0 +1,130 @@
+"""Ours beside what users would pick instead: the same frames, in turn, each in a process of its own, with quality beside it."""
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.frames import make_frames
+from benchmarks.latency import take_turns
+from benchmarks.onnx_model import read_adapter
+from benchmarks.processes import ROOT
+from benchmarks.timing import WHOLE, Ratio, Timing, paired_ratio
+from engines import InputError
+from engines.engine import Frame
+from realtime.backgrounds import fitted
+from train.peers import Peer, check_peers
+from train.scores import PeerCandidate, Score, TestSet, read_item, score_set
+
+OURS = "ours"
+# Adapters, as peers have them, of our own engine and of the user's ONNX files. {root} is where this project lies.
+OWN_ADAPTER = """import sys
+sys.path.append({root!r})
+import engines
+def load():
+    engine = engines.load({backend!r}, threads={threads!r}, precision={precision!r})
+    return lambda frame: engine(frame).alpha
+"""
+ONNX_ADAPTER = """import os, sys
+from pathlib import Path
+sys.path.append({root!r})
+from benchmarks.onnx_model import load_model
+def load():
+    return load_model(Path({path!r}), int(os.environ["PEERS_THREADS"]), os.environ["PEERS_PREC"])
+"""
+
+
+@dataclass(frozen=True)
+class Field:
+    """Who is compared: our engine first, then adapters of peers, then ONNX files told by TOML files."""
+
+    backend: str = "auto"
+    precision: str = "fp32"
+    threads: int | None = None
+    adapters: Path | None = None
+    names: tuple[str, ...] = ()
+    python: Path | None = None
+    onnx: tuple[Path, ...] = ()
+
+    def check(self) -> None:
+        """Raises InputError for what is wrong with any of them, before anything is started."""
+        check_peers(self.adapters, self.names)
+        for path in self.onnx:
+            read_adapter(path)
+        everyone = [OURS, *self.names, *(path.stem for path in self.onnx)]
+        if len(everyone) < 2:
+            raise InputError("nobody to compare with: name peers with --adapters and --peer, or an ONNX model with --onnx")
+        if twice := [name for name in everyone if everyone.count(name) > 1]:
+            raise InputError(f"{twice[0]}: two of the models have this name; rename one")
+
+    @contextmanager
+    def opened(self) -> Iterator[list[Peer]]:
+        """All of them, each in its own process, ours first. Our weights run in whichever Python runs this."""
+        self.check()
+        threads = self.threads or os.cpu_count() or 1
+        with ExitStack() as stack:
+            made = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
+            own = OWN_ADAPTER.format(root=str(ROOT), backend=self.backend, threads=self.threads, precision=self.precision)
+            (made / f"{OURS}.py").write_text(own, encoding="utf-8")
+            for path in self.onnx:
+                adapter = ONNX_ADAPTER.format(root=str(ROOT), path=str(path.resolve()))
+                (made / f"{path.stem}.py").write_text(adapter, encoding="utf-8")
+            folders = [(made, OURS, None)]
+            folders += [(self.adapters, name, self.python) for name in self.names if self.adapters is not None]
+            folders += [(made, path.stem, None) for path in self.onnx]
+            level = "bf16" if self.precision == "bf16" else "fp32"
+            yield [
+                stack.enter_context(Peer(folder, name, threads=threads, precision=level, python=python))
+                for folder, name, python in folders
+            ]
+
+
+class Turn:
+    """A peer as a contestant: frames in turn, timed in its own process, so that handing them over costs it nothing."""
+
+    def __init__(self, peer: Peer, frames: Sequence[Frame]) -> None:
+        self.name = peer.name
+        self.precision = peer.precision
+        self._peer = peer
+        self._frames = frames
+
+    def time(self, index: int) -> dict[str, float]:
+        """Milliseconds from the uint8 frame to all that the model gives."""
+        self._peer(self._frames[index % len(self._frames)])
+        return {WHOLE: self._peer.last_ms}
+
+
+def race(
+    peers: Sequence[Peer],
+    size: tuple[int, int],
+    pictures: Sequence[Frame],
+    *,
+    runs: int,
+    warm_up: int,
+    seconds: float,
+    advance: Callable[[], None] = lambda: None,
+) -> list[Timing]:
+    """Times them at one size (width, height) on the same frames in turn. Pictures are scaled and cut to it."""
+    frames = [fitted(picture, size[1], size[0], "cover") for picture in pictures] or make_frames(size)
+    contestants = [Turn(peer, [np.ascontiguousarray(frame) for frame in frames]) for peer in peers]
+    return take_turns(contestants, size, runs, warm_up, seconds, advance)
+
+
+def ratios(timings: Sequence[Timing]) -> list[Ratio]:
+    """Each one's time over ours, round by round; above 1 is slower than ours."""
+    return [paired_ratio(timing.stages[WHOLE], timings[0].stages[WHOLE]) for timing in timings]
+
+
+def sample_pictures(test_set: TestSet, count: int = 4) -> list[Frame]:
+    """A few of a set's pictures, spread over it."""
+    step = max(1, len(test_set.items) // count)
+    return [read_item(item)[0] for item in test_set.items[::step][:count]]
+
+
+def score(peers: Sequence[Peer], test_set: TestSet, advance: Callable[[], None] = lambda: None) -> list[Score]:
+    """How good each one's alpha is on a set."""
+    return score_set(test_set, [PeerCandidate(peer) for peer in peers], advance)

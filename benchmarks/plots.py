@@ -1,0 +1,130 @@
+"""The figures as pictures."""
+
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from benchmarks.latency import PAPER_MS, PAPER_SIZE
+from benchmarks.options import size_name
+from benchmarks.timing import AROUND, COMPOSITE, END_TO_END, NETWORKS, WHOLE, Timing
+from realtime.photos import write_beside
+
+COLOURS = mpl.color_sequences["tab10"]
+STAGE_COLOURS = {"mpn": "#4c78a8", "qun": "#72b7b2", "mrn": "#f58518", AROUND: "#bab0ac", COMPOSITE: "#54a24b"}
+STYLE: Any = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.alpha": 0.3}
+DOTS = 110  # an inch
+
+
+@contextmanager
+def figure_file(path: Path, rows: int, columns: int, size: tuple[float, float]) -> Iterator[list[Axes]]:
+    """Axes to draw on, row by row; the picture is written whole when the block ends without an error. `size`: inches."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=size, layout="constrained")
+        yield list(figure.subplots(rows, columns, squeeze=False).flat)
+        picture = io.BytesIO()
+        figure.savefig(picture, format="png", dpi=DOTS)
+    write_beside(path, picture.getvalue())
+
+
+def draw_latency(timings: Sequence[Timing], path: Path) -> None:
+    """For each size: all runs of each engine as points with the median and the 95th percentile, and medians by stage."""
+    sizes = list(dict.fromkeys((timing.size[0], timing.size[1]) for timing in timings))
+    height = sum(0.7 + 0.42 * sum(tuple(t.size) == size for t in timings) for size in sizes)
+    with figure_file(path, len(sizes), 2, (10, max(2.6, height + 0.8))) as axes:
+        for row, size in enumerate(sizes):
+            here = sorted((timing for timing in timings if tuple(timing.size) == size), key=Timing.median)
+            _distribution(axes[2 * row], here, size_name(size))
+            _stages(axes[2 * row + 1], here)
+            if size == PAPER_SIZE:
+                label = f"the paper: {PAPER_MS:.0f} ms"
+                for each in axes[2 * row : 2 * row + 2]:
+                    each.axvline(PAPER_MS, color="#e45756", linestyle="--", linewidth=1.2, label=label)
+                axes[2 * row].legend(loc="upper right", fontsize=7)
+        axes[1].legend(loc="upper right", fontsize=7, ncols=2)  # the bars grow downwards
+        axes[0].set_title("milliseconds a frame: each run; bar: median, 95th percentile")
+        axes[1].set_title("median by stage")
+
+
+def _label(timing: Timing) -> str:
+    return f"{timing.name.removeprefix('ours, ')} {timing.precision}"
+
+
+def _distribution(axes: Axes, timings: Sequence[Timing], title: str) -> None:
+    for place, timing in enumerate(timings):
+        runs = timing.stages[timing.whole]
+        colour = COLOURS[place % len(COLOURS)]
+        heights = [place + 0.24 * ((7 * k % 11) / 5 - 1) for k in range(len(runs))]  # spread, the same each time
+        axes.plot(runs, heights, ".", color=colour, alpha=0.45, markersize=4)
+        for value, long in ((timing.median(), 0.38), (timing.percentile(95), 0.22)):
+            axes.plot([value, value], [place - long, place + long], color=colour, linewidth=2)
+    _rows(axes, timings, title)
+
+
+def _stages(axes: Axes, timings: Sequence[Timing]) -> None:
+    seen: set[str] = set()
+    for place, timing in enumerate(timings):
+        left = 0.0
+        for stage in timing.stages:
+            if stage in {END_TO_END, WHOLE, NETWORKS}:
+                continue
+            took = timing.median(stage)
+            label = None if stage in seen else stage
+            seen.add(stage)
+            axes.barh(place, took, 0.6, left, color=STAGE_COLOURS.get(stage, "#9d755d"), label=label)
+            left += took
+    _rows(axes, timings, "")
+    axes.set_yticklabels([])
+
+
+def _rows(axes: Axes, timings: Sequence[Timing], title: str) -> None:
+    axes.set_yticks(range(len(timings)), [_label(timing) for timing in timings])
+    axes.set_ylim(len(timings) - 0.5, -0.5)
+    axes.set_xlim(left=0)
+    axes.grid(visible=False, axis="y")
+    if title:
+        axes.set_ylabel(title, fontweight="bold")
+
+
+def draw_error_against_speed(path: Path, panels: dict[str, dict[str, tuple[float, float]]], title: str, size: str) -> None:
+    """A panel for each error: a point for each model at (milliseconds, error); to the left and below is better."""
+    with figure_file(path, 1, len(panels), (3.6 * len(panels), 3.6)) as axes:
+        for each, (error, points) in zip(axes, panels.items(), strict=True):
+            for place, (name, (milliseconds, value)) in enumerate(points.items()):
+                colour = "#e45756" if name.startswith("ours") else COLOURS[place % len(COLOURS)]
+                each.plot(milliseconds, value, "o", color=colour, markersize=7)
+                each.annotate(name, (milliseconds, value), (5, 5), textcoords="offset points", fontsize=8)
+            each.set_xscale("log")
+            each.set_ylim(bottom=0)
+            each.margins(x=0.35, y=0.2)
+            each.set(title=error, xlabel=f"milliseconds a frame, {size}")
+        axes[0].set_ylabel(title)
+
+
+Points = dict[str, tuple[Sequence[float], Sequence[float]]]
+
+
+def draw_lines(path: Path, panels: Sequence[dict[str, Any]]) -> None:
+    """One panel each: `title`, `x`, `y`, `points` (name -> xs, ys), and whether its axes are logarithmic (`log`)."""
+    columns = min(2, len(panels))
+    rows = -(-len(panels) // columns)
+    with figure_file(path, rows, columns, (5 * columns, 3.4 * rows)) as axes:
+        for each, panel in zip(axes, panels, strict=False):
+            points: Points = panel["points"]
+            for place, (name, (xs, ys)) in enumerate(points.items()):
+                each.plot(xs, ys, panel.get("mark", "o-"), color=COLOURS[place % len(COLOURS)], label=name, markersize=5)
+            if panel.get("log"):
+                each.set_xscale("log")
+                each.set_yscale("log")
+            else:
+                each.set_ylim(bottom=0)
+            each.set(title=panel["title"], xlabel=panel["x"], ylabel=panel["y"])
+            if len(points) > 1:
+                each.legend(fontsize=7)
+        for each in axes[len(panels) :]:
+            each.set_visible(False)
