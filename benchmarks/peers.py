@@ -73,7 +73,7 @@ class Field:
             for path in self.onnx:
                 adapter = ONNX_ADAPTER.format(root=str(ROOT), path=str(path.resolve()))
                 (made / f"{path.stem}.py").write_text(adapter, encoding="utf-8")
-            folders = [(made, OURS, None)]
+            folders: list[tuple[Path, str, Path | None]] = [(made, OURS, None)]
             folders += [(self.adapters, name, self.python) for name in self.names if self.adapters is not None]
             folders += [(made, path.stem, None) for path in self.onnx]
             level = "bf16" if self.precision == "bf16" else "fp32"

@@ -4,6 +4,7 @@ import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import matplotlib as mpl
@@ -104,6 +105,26 @@ def draw_error_against_speed(path: Path, panels: dict[str, dict[str, tuple[float
             each.margins(x=0.35, y=0.2)
             each.set(title=error, xlabel=f"milliseconds a frame, {size}")
         axes[0].set_ylabel(title)
+
+
+def draw_throughput(path: Path, report: dict[str, Any]) -> None:
+    """Stages of a clip, one by one and in the loop; and the delay of each live frame over time."""
+    with figure_file(path, 1, 2, (10, 3.4)) as (bars, delays):
+        for place, (name, kind) in enumerate((("one by one", "apart"), ("in the loop", "within"))):
+            times = report["file"][kind]
+            heights = [median(times[stage]) for stage in report["file"]["apart"]]
+            where = [each + 0.4 * place - 0.2 for each in range(len(heights))]
+            bars.bar(where, heights, 0.38, color=COLOURS[place], label=name)
+        bars.axhline(median(report["file"]["loop"]), color="#e45756", linestyle="--", label="from file to file, in the loop")
+        bars.set_xticks(range(len(report["file"]["apart"])), list(report["file"]["apart"]))
+        bars.set(title=f"{report['clip']}, {size_name(tuple(report['size']))}", ylabel="milliseconds a frame")
+        bars.legend(fontsize=7)
+        for place, run in enumerate(report["live"]):
+            label = f"{run['rate']} frames/s, {sum(run['dropped'].values())} of {run['given']} dropped"
+            delays.plot(run["moments"], run["delays_ms"], ".-", color=COLOURS[place], markersize=3, linewidth=0.6, label=label)
+        delays.set(title="live: delay of each frame", xlabel="seconds", ylabel="milliseconds")
+        delays.set_ylim(bottom=0)
+        delays.legend(fontsize=7)
 
 
 Points = dict[str, tuple[Sequence[float], Sequence[float]]]
