@@ -264,7 +264,7 @@ def to_rgb(frame: VideoFrame, size: tuple[int, int], converter: VideoReformatter
         dst_color_trc=ColorTrc.BT709 if wide else None,
         threads=1,
     )
-    return np.asarray(rgb.to_ndarray(), np.uint8)
+    return np.ascontiguousarray(rgb.to_ndarray(), np.uint8)  # rows are padded where a width asks for it
 
 
 class Orientation(NamedTuple):

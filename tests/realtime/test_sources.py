@@ -48,11 +48,13 @@ def test_variable_frame_rate_is_kept(tmp_path: Path) -> None:
         assert [packet.time for packet in source] == times
 
 
-@pytest.mark.parametrize("size", [(97, 65), (33, 32), (64, 99)])
+@pytest.mark.parametrize("size", [(97, 65), (33, 32), (64, 99), (426, 240)])
 def test_odd_sizes(tmp_path: Path, size: tuple[int, int]) -> None:
     with VideoSource(make_clip(tmp_path / "clip.mkv", size=size, codec="ffv1", pix_fmt="bgr0")) as source:
         assert (source.width, source.height) == size
-        assert all(np.array_equal(packet.frame, picture(packet.index, *size)) for packet in source)
+        for packet in source:
+            assert packet.frame.flags.c_contiguous
+            assert np.array_equal(packet.frame, picture(packet.index, *size))
 
 
 @pytest.mark.parametrize("hflip", [False, True])
