@@ -1,10 +1,13 @@
-"""`bench`: measures the project on this machine. Each part of it is a module that adds a command."""
+"""`bench`: measures the project on this machine. Each part of it is a module that adds a command to the app."""
 
-from benchmarks import figures_command, latency_command, peers_command, refine_command, throughput_command
+import importlib
+
 from benchmarks.app import app
 from engines.errors import run
 
-__all__ = ["app", "figures_command", "latency_command", "peers_command", "refine_command", "throughput_command"]
+PARTS = ("latency", "peers", "throughput", "scale", "refine", "figures")
+for part in PARTS:
+    importlib.import_module(f"benchmarks.{part}_command")
 
 
 def main() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter, ScalarFormatter
 
 from benchmarks.latency import PAPER_MS, PAPER_SIZE
 from benchmarks.options import size_name
@@ -140,10 +141,13 @@ def draw_lines(path: Path, panels: Sequence[dict[str, Any]]) -> None:
             for place, (name, (xs, ys)) in enumerate(points.items()):
                 each.plot(xs, ys, panel.get("mark", "o-"), color=COLOURS[place % len(COLOURS)], label=name, markersize=5)
             if panel.get("log"):
-                each.set_xscale("log")
-                each.set_yscale("log")
+                each.set(xscale="log", yscale="log")
+                for axis in (each.xaxis, each.yaxis):
+                    axis.set_major_formatter(ScalarFormatter())
+                    axis.set_minor_formatter(NullFormatter())
             else:
-                each.set_ylim(bottom=0)
+                each.set_ylim(0, 1.15 * max(max(ys) for _, ys in points.values()))
+                each.set_xticks(sorted({x for xs, _ in points.values() for x in xs}))
             each.set(title=panel["title"], xlabel=panel["x"], ylabel=panel["y"])
             if len(points) > 1:
                 each.legend(fontsize=7)
