@@ -22,11 +22,12 @@ from train.scores import PeerCandidate, Score, TestSet, read_item, score_set
 
 OURS = "ours"
 # Adapters, as peers have them, of our own engine and of the user's ONNX files. {root} is where this project lies.
-OWN_ADAPTER = """import sys
+OWN_ADAPTER = """import os, sys
 sys.path.append({root!r})
 import engines
 def load():
-    engine = engines.load({backend!r}, threads={threads!r}, precision={precision!r})
+    precision = os.environ["PEERS_PREC"].replace("f32", "fp32")
+    engine = engines.load({backend!r}, threads={threads!r}, precision=precision)
     return lambda frame: engine(frame).alpha
 """
 ONNX_ADAPTER = """import os, sys
@@ -40,7 +41,11 @@ def load():
 
 @dataclass(frozen=True)
 class Field:
-    """Who is compared: our engine first, then adapters of peers, then ONNX files told by TOML files."""
+    """Who is compared: our engine first, then adapters of peers, then ONNX files told by TOML files.
+
+    All of them run in fp32. Where ours runs in another `precision`, it does so as well, and so do the others if that is bf16:
+    it makes some of them faster, and some of them worse.
+    """
 
     backend: str = "auto"
     precision: str = "fp32"
@@ -68,7 +73,7 @@ class Field:
         threads = self.threads or os.cpu_count() or 1
         with ExitStack() as stack:
             made = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
-            own = OWN_ADAPTER.format(root=str(ROOT), backend=self.backend, threads=self.threads, precision=self.precision)
+            own = OWN_ADAPTER.format(root=str(ROOT), backend=self.backend, threads=self.threads)
             (made / f"{OURS}.py").write_text(own, encoding="utf-8")
             for path in self.onnx:
                 adapter = ONNX_ADAPTER.format(root=str(ROOT), path=str(path.resolve()))
@@ -76,10 +81,11 @@ class Field:
             folders: list[tuple[Path, str, Path | None]] = [(made, OURS, None)]
             folders += [(self.adapters, name, self.python) for name in self.names if self.adapters is not None]
             folders += [(made, path.stem, None) for path in self.onnx]
-            level = "bf16" if self.precision == "bf16" else "fp32"
             yield [
                 stack.enter_context(Peer(folder, name, threads=threads, precision=level, python=python))
                 for folder, name, python in folders
+                for level in dict.fromkeys((self.precision, "fp32"))
+                if level in {"fp32", "bf16"} or name == OURS
             ]
 
 

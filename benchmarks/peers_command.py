@@ -50,6 +50,8 @@ def peers(
 ) -> None:
     """Ours beside other models: the same frames in turn, in processes alike; the ratio of times with its 95 % interval.
 
+    All run in fp32, and in bf16 too where that is what ours takes here: it makes some faster, and some worse.
+
     Times are from the uint8 frame to alpha (ours: and foreground). With --set the frames are its pictures, in each size,
     and every model is scored on the whole set. An ONNX model needs a TOML file beside it that says how it is fed:
 
@@ -92,10 +94,11 @@ def peers(
         if scored is not None:
             with progress_bar(scored.name, len(scored.items) * len(opened)) as advance:
                 scores = score(opened, scored, advance)
-            console.print(score_table(scored, [each.name for each in opened], scores))
+            console.print(score_table(scored, [f"{each.name} {each.precision}" for each in opened], scores))
     report = circumstances(watch, threads) | {"backend": backend, "runs": runs, "timings": rows}
     if scored is not None:
-        means = {timing.name: result.means() for timing, result in zip(timings, scores, strict=False)}
+        models = zip(timings, scores, strict=False)  # timings go on with further sizes
+        means = [{"name": each.name, "precision": each.precision, "mean": result.means()} for each, result in models]
         report["quality"] = {"set": scored.name, "pictures": len(scored.items), "models": means}
     write_report(json_file, report)
     if plot is not None and scored is not None:
@@ -129,11 +132,14 @@ def error_against_speed(report: dict[str, Any]) -> dict[str, dict[str, tuple[flo
     """For each error that was measured: of each model, median milliseconds at the first size, and the error x1e-3."""
     models = report["quality"]["models"]
     first = report["timings"][0]["size"]
-    speeds = {row["name"]: _timing(row) for row in report["timings"] if tuple(row["size"]) == tuple(first)}
+    metrics = [metric for metric in ERRORS if all(each["mean"].get(metric) is not None for each in models)]
+    rows = [_timing(row) for row in report["timings"] if tuple(row["size"]) == tuple(first)]
     return {
-        heading: {name: (speeds[name].median(), 1e3 * means[metric]) for name, means in models.items()}
-        for metric, heading in ERRORS.items()
-        if all(means.get(metric) is not None for means in models.values())
+        ERRORS[metric]: {
+            f"{each['name']} {each['precision']}": (timing.median(), 1e3 * each["mean"][metric])
+            for timing, each in zip(rows, models, strict=True)
+        }
+        for metric in metrics
     }
 
 

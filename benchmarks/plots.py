@@ -10,7 +10,6 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter, ScalarFormatter
 
 from benchmarks.latency import PAPER_MS, PAPER_SIZE
 from benchmarks.options import size_name
@@ -95,17 +94,16 @@ def _rows(axes: Axes, timings: Sequence[Timing], title: str) -> None:
 
 def draw_error_against_speed(path: Path, panels: dict[str, dict[str, tuple[float, float]]], title: str, size: str) -> None:
     """A panel for each error: a point for each model at (milliseconds, error); to the left and below is better."""
-    with figure_file(path, 1, len(panels), (3.6 * len(panels), 3.6)) as axes:
+    with figure_file(path, 1, len(panels), (3.3 * len(panels) + 2, 3.4)) as axes:
         for each, (error, points) in zip(axes, panels.items(), strict=True):
             for place, (name, (milliseconds, value)) in enumerate(points.items()):
-                colour = "#e45756" if name.startswith("ours") else COLOURS[place % len(COLOURS)]
-                each.plot(milliseconds, value, "o", color=colour, markersize=7)
-                each.annotate(name, (milliseconds, value), (5, 5), textcoords="offset points", fontsize=8)
-            each.set_xscale("log")
-            each.set_ylim(bottom=0)
-            each.margins(x=0.35, y=0.2)
-            each.set(title=error, xlabel=f"milliseconds a frame, {size}")
+                mark = "*" if name.startswith("ours") else "o"
+                each.plot(milliseconds, value, mark, color=COLOURS[place % len(COLOURS)], markersize=9, label=name)
+            each.set(title=error, xlabel=f"milliseconds a frame, {size}", xscale="log")
+            each.set_ylim(0, 1.15 * max(value for _, value in points.values()))
+            each.margins(x=0.15)
         axes[0].set_ylabel(title)
+        axes[-1].legend(loc="center left", bbox_to_anchor=(1.02, 0.5), fontsize=8)
 
 
 def draw_throughput(path: Path, report: dict[str, Any]) -> None:
@@ -132,7 +130,7 @@ Points = dict[str, tuple[Sequence[float], Sequence[float]]]
 
 
 def draw_lines(path: Path, panels: Sequence[dict[str, Any]]) -> None:
-    """One panel each: `title`, `x`, `y`, `points` (name -> xs, ys), and whether its axes are logarithmic (`log`)."""
+    """One panel each: `title`, `x`, `y`, `points` (name -> xs, ys)."""
     columns = min(2, len(panels))
     rows = -(-len(panels) // columns)
     with figure_file(path, rows, columns, (5 * columns, 3.4 * rows)) as axes:
@@ -140,14 +138,10 @@ def draw_lines(path: Path, panels: Sequence[dict[str, Any]]) -> None:
             points: Points = panel["points"]
             for place, (name, (xs, ys)) in enumerate(points.items()):
                 each.plot(xs, ys, panel.get("mark", "o-"), color=COLOURS[place % len(COLOURS)], label=name, markersize=5)
-            if panel.get("log"):
-                each.set(xscale="log", yscale="log")
-                for axis in (each.xaxis, each.yaxis):
-                    axis.set_major_formatter(ScalarFormatter())
-                    axis.set_minor_formatter(NullFormatter())
-            else:
-                each.set_ylim(0, 1.15 * max(max(ys) for _, ys in points.values()))
-                each.set_xticks(sorted({x for xs, _ in points.values() for x in xs}))
+            each.set_ylim(0, 1.15 * max(max(ys) for _, ys in points.values()))
+            counts = sorted({x for xs, _ in points.values() for x in xs})
+            if all(isinstance(x, int) for x in counts):
+                each.set_xticks(counts)
             each.set(title=panel["title"], xlabel=panel["x"], ylabel=panel["y"])
             if len(points) > 1:
                 each.legend(fontsize=7)

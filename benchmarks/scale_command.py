@@ -152,16 +152,16 @@ def panels(report: dict[str, Any]) -> list[dict[str, Any]]:
 
     at, length_at, milliseconds = size_name(report["at"]), size_name(report["length_at"]), "milliseconds a frame"
     told = [
-        ("pixels", "megapixels", "milliseconds", "time", milliseconds, True),
-        ("pixels", "megapixels", "peak_mb", "memory", "peak MB", True),
-        ("threads", "threads", "milliseconds", f"threads, {at}", milliseconds, False),
-        ("streams", "streams", "frames_a_second", f"streams of one engine, {at}", "frames a second of all", False),
-        ("lengths", "frames", "seconds", f"a clip, {length_at}", "seconds", False),
-        ("lengths", "frames", "peak_mb", f"memory of it, {length_at}", "peak MB", False),
+        ("pixels", "megapixels", "milliseconds", "time", milliseconds),
+        ("pixels", "megapixels", "peak_mb", "memory", "peak MB"),
+        ("threads", "threads", "milliseconds", f"threads, {at}", milliseconds),
+        ("streams", "streams", "frames_a_second", f"streams of one engine, {at}", "frames a second of all"),
+        ("lengths", "frames", "seconds", f"a clip, {length_at}", "seconds"),
+        ("lengths", "frames", "peak_mb", f"memory of it, {length_at}", "peak MB"),
     ]
     return [
-        {"title": title, "x": x, "y": label, "log": log, "points": {report["precision"]: points(rows, x, y)}}
-        for rows, x, y, title, label, log in told
+        {"title": title, "x": x, "y": label, "points": {report["precision"]: points(rows, x, y)}}
+        for rows, x, y, title, label in told
     ]
 
 

@@ -1,0 +1,130 @@
+"""`bench quality`: closed form and trimaps on pictures whose truth is known, Table 2 row for row, and the command."""
+
+import json
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+import engines
+from benchmarks.quality import CLOSED_FORM, WITHOUT_QUN, Judged, WithoutQUN, beside_the_paper, closed_form, trimap, variant
+from benchmarks.quality_command import thinned
+from engines import InputError
+from engines.glue import predict, refine, shrink
+from engines.torch_engine import released_networks
+from tests.benchmarks.test_peers import ADAPTER
+from train.metrics import edge_band, mse
+from train.scores import Item, Score, TestSet
+
+
+@pytest.fixture(scope="module")
+def ramp() -> tuple[np.ndarray, np.ndarray]:
+    """A soft-edged red disc on green, of known alpha."""
+    y, x = np.mgrid[:96, :96]
+    truth = np.clip((34 - np.hypot(x - 48, y - 48)) / 6 + 0.5, 0, 1).astype(np.float32)
+    frame = np.rint(truth[..., None] * (220, 30, 20) + (1 - truth[..., None]) * (20, 180, 60)).astype(np.uint8)
+    return frame, truth
+
+
+@pytest.fixture
+def folder(ramp: tuple[np.ndarray, np.ndarray], tmp_path: Path) -> Path:
+    for kind, picture in (("images", ramp[0][..., ::-1]), ("alphas", np.rint(255 * ramp[1]).astype(np.uint8))):
+        (tmp_path / "discs" / kind).mkdir(parents=True)
+        for name in ("a", "b"):
+            cv2.imwrite(str(tmp_path / "discs" / kind / f"{name}.png"), picture)
+    return tmp_path / "discs"
+
+
+def test_a_trimap_leaves_open_what_the_edge_band_has(ramp: tuple[np.ndarray, np.ndarray]) -> None:
+    known = trimap(ramp[1])
+    assert np.array_equal(known == 0.5, edge_band(ramp[1]))
+    assert known[48, 48] == 1
+    assert known[0, 0] == 0
+
+
+def test_closed_form_finds_the_alpha_of_plain_colours(ramp: tuple[np.ndarray, np.ndarray]) -> None:
+    frame, truth = ramp
+    alpha = closed_form(frame, truth)
+    assert mse(alpha, truth) < 1e-3 < mse((truth > 0.5).astype(np.float32), truth)
+    empty = np.zeros_like(truth)
+    assert np.array_equal(closed_form(frame, empty), empty)
+
+
+def test_without_qun_the_coarse_mask_goes_to_the_refinement(ramp: tuple[np.ndarray, np.ndarray]) -> None:
+    import torch
+
+    networks = released_networks()
+    pixels = torch.from_numpy(ramp[0])
+    with torch.inference_mode():
+        alpha, _ = refine(networks.mrn, pixels, predict(networks.mpn, shrink(pixels)))
+    assert np.allclose(WithoutQUN()(ramp[0]).alpha, alpha.numpy(), atol=1e-6)
+
+
+def test_table_2_row_for_row() -> None:
+    def judged(name: str, error: float) -> Judged:
+        figures = dict.fromkeys(("sad", "mse", "gradient", "connectivity", "band", "iou"), error)
+        return Judged(name, "fp32", Score({"a": figures}))
+
+    every = [judged("ours, openvino", 0.1), judged(CLOSED_FORM, 0.2), judged(WITHOUT_QUN, 0.3), judged("rvm", 0.4)]
+    rows = {name: (paper, here) for name, paper, here in beside_the_paper(every)}
+    assert len(rows) == 7
+    assert rows["ours"] == ((0.0058, 0.0026, 0.0016, 0.0054), (0.1,) * 4)
+    assert rows["Trimap + closed form"][1] == (0.2,) * 4
+    assert rows["ours, without QUN"][1] == (0.3,) * 4
+    assert rows["SHM"] == ((0.011, 0.0078, 0.0032, 0.011), None)
+    assert rows["ours, without coarse data"][1] is None
+
+
+def test_a_part_of_a_set_is_spread_over_it() -> None:
+    items = tuple(Item(str(k), Path("x"), Path("y")) for k in range(10))
+    test_set = TestSet("s", "alphas", items)
+    assert [item.stem for item in thinned(test_set, 4).items] == ["0", "2", "5", "7"]
+    assert thinned(test_set, None) is thinned(test_set, 10) is test_set
+
+
+def test_other_weights_by_folder(tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(Path(engines.__file__).parent / "released", other)
+    assert variant(f"without coarse data={other}", 1).name == "ours, without coarse data"
+    damaged = tmp_path / "damaged"
+    shutil.copytree(other, damaged)
+    (damaged / "mpn.onnx").write_bytes(b"")
+    for text, told in (("x", "give NAME=FOLDER"), (f"x={damaged}", "is damaged"), (f"x={tmp_path}", "cannot be read")):
+        with pytest.raises(InputError, match=told):
+            variant(text, None)
+
+
+def test_the_command(bench, folder: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    result, plot = tmp_path / "quality.json", tmp_path / "quality.png"
+    (tmp_path / "half.py").write_text(ADAPTER)
+    words = ["--adapters", tmp_path, "--peer", "half", "--backend", "openvino", "--precision", "fp32", "--pictures", 1]
+    code, out, err = bench("quality", folder, *words, "--json", result, "--plot", plot)
+    assert code == 0, err
+    assert "The data differ" in out
+    report = json.loads(result.read_text())
+    [found] = report["sets"]
+    models = {each["model"]: each for each in found["models"]}
+    assert list(models) == [
+        "ours, openvino", "ours, MPN alone", "ours, QUN alone", "ours, without QUN", "half", CLOSED_FORM,
+    ]  # fmt: skip
+    assert all(list(each["pictures"]) == ["a"] for each in models.values())
+    assert models[CLOSED_FORM]["mean"]["mse"] < 1e-3
+    table = {row["method"]: row for row in report["table_2"]["discs"]}
+    assert table["Trimap + closed form"]["here"][1] == models[CLOSED_FORM]["mean"]["mse"]
+    assert cv2.imread(str(plot)) is not None
+
+
+def test_bad_input_is_one_line(bench, folder: Path) -> None:  # type: ignore[no-untyped-def]
+    for arguments, message in [
+        ([folder / "none"], "no such folder"),
+        ([folder, folder], "two sets have the same name"),
+        ([folder, "--backend", "none"], "leaves nothing to score"),
+        ([folder, "--variant", "x"], "give NAME=FOLDER"),
+        ([folder, "--peer", "rvm"], "--peer needs --adapters"),
+    ]:
+        code, _, err = bench("quality", *arguments)
+        assert code == 2, arguments
+        assert err.count("\n") == 1, err
+        assert message in err
