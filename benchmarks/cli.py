@@ -5,7 +5,7 @@ import importlib
 from benchmarks.app import app
 from engines.errors import run
 
-PARTS = ("latency", "peers", "throughput", "scale", "quality", "refine", "figures")
+PARTS = ("latency", "peers", "throughput", "scale", "quality", "refine", "all", "figures")
 for part in PARTS:
     importlib.import_module(f"benchmarks.{part}_command")
 

@@ -96,6 +96,7 @@ def test_each_command_is_one_that_exists(words: list[str]) -> None:
             ["python3", "-m", "venv", ".venv"],
             ["tensorboard", "--logdir", "runs/mine/logs"],
             ["pytest"],
+            ["pytest", "benchmarks/micro"],
             ["ruff", "check", "."],
             ["ruff", "format", "."],
             ["mypy"],

@@ -16,6 +16,7 @@ REPORTS = {
                 "models": [
                     {
                         "model": "ours, openvino",
+                        "precision": "bf16",
                         "mean": {
                             "sad": 0.0123456,
                             "mse": 0.002,
@@ -27,11 +28,15 @@ REPORTS = {
                     },
                     {
                         "model": "mp_selfie",
+                        "precision": "fp32",
                         "mean": {"sad": 0.1, "mse": 0.02, "gradient": 0.3, "connectivity": 0.04, "band": 0.5, "iou": 0.9},
                     },
                 ],
             },
-            {"set": "portraits", "models": [{"model": "rvm", "mean": {"iou": 1.0, "mse": 0.0, "sad": 0.0}}]},
+            {
+                "set": "portraits",
+                "models": [{"model": "rvm", "precision": "fp32", "mean": {"iou": 1.0, "mse": 0.0, "sad": 0.0}}],
+            },
         ]
     },
     "latency": {
@@ -74,10 +79,10 @@ def test_tables_by_hand(results: Path) -> None:
     assert new.count("\nb\n") == 3
     for line in (
         "| composites | IoU | SAD | MSE | gradient | connectivity | SAD at edges |",
-        "| ours | .9877 | 12.35 | 2.00 | 30.00 | 4.00 | 50.00 |",
-        "| MediaPipe Selfie | .9000 | 100.00 | 20.00 | 300.00 | 40.00 | 500.00 |",
+        "| ours, bf16 | .9877 | 12.35 | 2.00 | 30.00 | 4.00 | 50.00 |",
+        "| MediaPipe Selfie, fp32 | .9000 | 100.00 | 20.00 | 300.00 | 40.00 | 500.00 |",
         "| portraits | IoU | SAD | MSE |",
-        "| RobustVideoMatting | 1.0000 | 0.00 | 0.00 |",
+        "| RobustVideoMatting, fp32 | 1.0000 | 0.00 | 0.00 |",
         "| size | engine | median | 95 % | MPN | MRN | around |",
         "| 800x600 | openvino, fp32 | 20 | 29 | 1 | 9 | 0 |",
         "| 800x600 | RobustVideoMatting, fp32 | 40 | 40 |  |  |  |",
@@ -93,6 +98,7 @@ def test_what_is_missing_or_unknown_is_named(results: Path) -> None:
     for name, message in (("quality", "quality.json: cannot be read"), ("speed", "figures:speed: unknown")):
         with pytest.raises(InputError, match=message):
             refreshed(f"<!-- figures:{name} -->\n<!-- /figures -->", results)
+    assert "Not measured yet" in refreshed("<!-- figures:peers -->\n<!-- /figures -->", results)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

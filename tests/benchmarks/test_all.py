@@ -1,0 +1,182 @@
+"""`bench all` and its page, and that the micro-benchmarks are kept apart from the tests."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.figures import table
+from benchmarks.report import render, write_page
+from engines import InputError
+
+ROOT = Path(__file__).parents[2]
+MACHINE = {"cores": "2", "processor": "P", "vector units": "avx2", "threads": "all", "openvino": "1", "weights": "abc"}
+RATIO = {"value": 2.0, "low": 1.5, "high": 2.5}
+REPORTS = {
+    "peers": {
+        "machine": MACHINE,
+        "warning": "Busy!",
+        "timings": [
+            {"name": "ours", "precision": "bf16", "size": [8, 6], "stages": {"whole": [10.0]}, "ratio": RATIO | {"value": 1.0}},
+            {"name": "rvm", "precision": "fp32", "size": [8, 6], "stages": {"whole": [20.0]}, "ratio": RATIO},
+        ],
+        "quality": {
+            "set": "discs",
+            "pictures": 3,
+            "models": [
+                {"name": "ours", "precision": "bf16", "mean": {"iou": 0.9, "mse": 0.001}},
+                {"name": "rvm", "precision": "fp32", "mean": {"iou": 0.8, "mse": 0.002}},
+            ],
+        },
+    },
+    "throughput": {
+        "machine": MACHINE,
+        "clip": "talk.mp4",
+        "size": [64, 48],
+        "engine": "openvino",
+        "precision": "bf16",
+        "file": {
+            "frames": 7,
+            "engine": [20.0],
+            "apart": {"decode": [2.0], "matte": [21.0]},
+            "loop": [25.0],
+            "within": {"decode": [3.0], "matte": [24.0]},
+            "frames_a_second": 40.0,
+            "loop_over_engine": 1.25,
+        },
+        "live": [
+            {
+                "rate": 60,
+                "shown": 40,
+                "dropped": {"matte": 15, "caller": 5},
+                "frames_a_second": 39.5,
+                "delay_ms": {"median": 30.0, "p95": 40.0, "worst": 55.0, "trend_a_second": 0.25},
+            }
+        ],
+    },
+    "scale": {
+        "machine": MACHINE,
+        "engine": "openvino",
+        "precision": "fp32",
+        "at": [80, 80],
+        "length_at": [40, 30],
+        "pixels": [{"size": [1000, 500], "megapixels": 0.5, "milliseconds": 50.0, "peak_mb": 200.0}],
+        "pixels_fit": {"start": 1.0, "slope": 98.0, "power": 0.99},
+        "pixels_memory_fit": {"start": 100.0, "slope": 200.0},
+        "threads": [{"threads": 1, "milliseconds": 60.0}, {"threads": 2, "milliseconds": 40.0}],
+        "streams": [{"streams": 2, "frames_a_second": 12.5, "milliseconds": 160.0, "p95": 170.0}],
+        "lengths": [{"frames": 60, "seconds": 1.5, "peak_mb": 210.0}],
+    },
+    "quality": {
+        "machine": MACHINE,
+        "sets": [],
+        "table_2": {
+            "discs": [
+                {"method": "SHM", "paper": [0.011, 0.0078, 0.0032, 0.011], "here": None},
+                {"method": "ours", "paper": [0.0058, 0.0026, 0.0016, 0.0054], "here": [0.01, 0.02, 0.03, 0.04]},
+            ]
+        },
+    },
+}
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    for name, report in REPORTS.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps(report))
+    return tmp_path
+
+
+LINES = {
+    "peers": """
+        | 8x6 | ours, bf16 | 10.0 | 10.0 | 1 |
+        | 8x6 | RobustVideoMatting, fp32 | 20.0 | 20.0 | 2.00 (1.50 to 2.50) |
+        | discs | IoU | MSE |
+        | RobustVideoMatting, fp32 | .8000 | 2.00 |
+    """,
+    "throughput": """
+        | matte | 21.0 | 24.0 |
+        | from file to file | 23.0 | 25.0 |
+        | 60 frames/s | 40 | 20 | 39.5 | 30 | 40 | 55 | +0.2 |
+    """,
+    "scale": """
+        | 1000x500 | 0.50 | 50.0 | 200 |
+        | 2 | 40.0 | 1.50 |
+        | 2 | 12.5 | 160.0 | 170.0 |
+        | 60 | 1.5 | 210 |
+    """,
+    "table_2": """
+        | SHM | 11.0 |  | 7.8 |  | 3.2 |  | 11.0 |  |
+        | ours | 5.8 | 10.0 | 2.6 | 20.0 | 1.6 | 30.0 | 5.4 | 40.0 |
+    """,
+}
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_tables_by_hand(results: Path, name: str) -> None:
+    made = table(name, results).splitlines()
+    for line in LINES[name].strip().splitlines():
+        assert line.strip() in made
+    columns = {line.count("|") for line in made if line.startswith("|")}
+    assert min(columns) >= 4
+
+
+def test_sentences_by_hand(results: Path) -> None:
+    told = "40.0 frames/s. The engine alone takes 20.0 ms a frame; the loop takes +25 % over that."
+    assert told in table("throughput", results)
+    assert "1.0 ms + 98.0 ms a megapixel, power 0.99; 100 MB + 200 MB a megapixel." in table("scale", results)
+    assert "weights abc. Busy!" in table("peers", results)
+
+
+def test_the_page_has_what_the_folder_has(results: Path) -> None:
+    (results / "scale.png").write_bytes(b"")
+    page = write_page(results).read_text()
+    assert page == render(results)
+    headings = [line.removeprefix("## ") for line in page.splitlines() if line.startswith("## ")]
+    assert headings == ["Beside other models", "Whole clips, and live", "Scale", "Quality", "The paper's Table 2"]
+    assert page.count("- processor: P") == 1
+    assert "**Busy!**" in page
+    assert "![Scale](scale.png)" in page
+    assert "peers.png" not in page
+    (results / "scale.json").write_text("{")
+    with pytest.raises(InputError, match="scale"):
+        render(results)
+
+
+def test_the_command(bench, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    folder = tmp_path / "made" / "report"
+    words = ["--only", "latency", "--size", "64x48", "--runs", 1, "--backend", "openvino"]
+    code, out, err = bench("all", "--report", folder, *words)
+    assert code == 0, err
+    page = (folder / "report.md").read_text()
+    assert "| 64x48 | openvino, fp32 |" in page
+    assert "![Latency](latency.png)" in page
+    assert (folder / "latency.png").stat().st_size > 1000
+    assert "report.md: written" in out.replace("\n", "")
+
+
+def test_bad_input_is_one_line(bench, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "file").write_text("")
+    for arguments, message in [
+        (["--report", tmp_path / "file"], "cannot make this folder"),
+        (["--report", tmp_path / "r", "--only", "quality"], "--only quality needs --set"),
+        (["--report", tmp_path / "r", "--only", "peers"], "--only peers needs --peer or --onnx"),
+        (["--report", tmp_path / "r", "--peer", "rvm"], "--peer needs --adapters"),
+        (["--report", tmp_path / "r", "--set", tmp_path], "a set is a folder"),
+        (["--report", tmp_path / "r", "--size", "x"], "--size x"),
+    ]:
+        code, _, err = bench("all", *arguments)
+        assert code == 2, arguments
+        assert err.count("\n") == 1, err
+        assert message in err
+
+
+def test_micro_benchmarks_are_found_when_asked_for_and_only_then() -> None:
+    def found(*words: str) -> str:
+        command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "--no-header", *words]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300).stdout
+
+    assert "test_composite" in found("benchmarks/micro")
+    assert "benchmarks/micro" not in found("-k", "test_composite")
