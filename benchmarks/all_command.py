@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from benchmarks.app import app, console
+from benchmarks.clips import clips, open_clips
 from benchmarks.latency_command import latency
 from benchmarks.options import parse_size
 from benchmarks.peers import Field
@@ -31,6 +32,7 @@ class Part(StrEnum):
     scale = "scale"
     quality = "quality"
     refine = "refine"
+    clips = "clips"
 
 
 @app.command(name="all")
@@ -40,6 +42,7 @@ def everything(
     sets: Annotated[
         list[Path] | None, typer.Option("--set", help="Test set for quality; again for more. Masks are refined on the first.")
     ] = None,
+    film: Annotated[Path | None, typer.Option("--clips", help="Clips with known alpha, for flicker.")] = None,
     size: Annotated[list[str] | None, typer.Option(metavar="WxH", help="For latency and peers; may be given again.")] = None,
     runs: Annotated[int | None, typer.Option(min=1, help="Runs of each row; else what each part takes by itself.")] = None,
     backend: Annotated[
@@ -52,8 +55,8 @@ def everything(
 ) -> None:
     """All of it, into a folder: report.md with tables and plots, and the figures as JSON. The page is written after each part.
 
-    What needs other models is left out without --peer or --onnx, and what needs pictures without --set. With --only, the page
-    keeps what the other parts left in the folder before.
+    What needs other models is left out without --peer or --onnx, and what needs pictures without --set or --clips. With --only,
+    the page keeps what the other parts left in the folder before.
 
     [bold]Examples[/bold]
 
@@ -67,6 +70,8 @@ def everything(
         parse_size(text)
     for folder in sets or []:
         open_set(folder)
+    if film is not None:
+        open_clips(film)
     field = Field(adapters=adapters, names=tuple(peer or ()), onnx=tuple(onnx or ()))
     rivals = bool(field.names or field.onnx)
     if rivals:
@@ -94,10 +99,12 @@ def everything(
         Part.scale: lambda: scale(**one, **counted, **out("scale")),
         Part.quality: lambda: quality(sets or [], **others, **out("quality")),
         Part.refine: lambda: refine(sets[0] if sets else Path(), **others, **out("refinement", plot=False)),
+        Part.clips: lambda: clips(film or Path(), **others, **out("clips", plot=False)),
     }
     missing = {Part.peers: None if rivals else "--peer or --onnx"} | dict.fromkeys(
         (Part.quality, Part.refine), None if sets else "--set"
     )
+    missing[Part.clips] = None if film else "--clips"
     for part in only or list(Part):
         if lacking := missing.get(part):
             if only:

@@ -3,11 +3,13 @@
 import importlib
 
 from benchmarks.app import app
+from benchmarks.clips import clips
 from engines.errors import run
 
 PARTS = ("latency", "peers", "throughput", "scale", "quality", "refine", "all", "figures")
 for part in PARTS:
     importlib.import_module(f"benchmarks.{part}_command")
+app.command()(clips)
 
 
 def main() -> None:

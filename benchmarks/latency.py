@@ -1,19 +1,21 @@
 """How long one frame takes, end to end and by stage, with every engine of this machine in turn."""
 
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
+from benchmarks.paper import PAPER_MS, PAPER_SIZE
 from benchmarks.processes import EngineProcess
 from benchmarks.timing import Timing
 from engines import InputError
-from engines.loading import BACKENDS, PRECISIONS, nvidia_driver_missing
+from engines.loading import BACKENDS, PRECISIONS
+from engines.nvidia import driver_missing
 from engines.openvino_engine import bf16_is_native
 
-PAPER_MS = 80.0  # "0.08 seconds" (section 3.4) on the paper's GPU
-PAPER_SIZE = (800, 800)
 FULL_HD = (1920, 1080)
 LEAST_RUNS = 5  # whatever the time that they take
 PAUSE = 0.01  # s between turns: threads that spin in wait of more work have gone to sleep by then
@@ -59,7 +61,7 @@ def choices(backend: str, precision: str) -> list[Choice]:
 
 
 def _runs_well(precision: str) -> bool:
-    if precision == "fp32" or not nvidia_driver_missing():
+    if precision == "fp32" or not driver_missing():
         return True
     return precision == "bf16" and bf16_is_native()
 
@@ -87,8 +89,8 @@ def time_size(
 ) -> tuple[list[Timing], list[LeftOut]]:
     """Times each engine at one size (width, height): fresh starts one by one, then its frames in turn with the others.
 
-    `advance` is called after each start and each round: (starts * choices + warm_up + runs) times at most. Raises InputError
-    where an engine that the user named cannot run.
+    `advance` is called after each start and each round: ((starts + 1) * choices + warm_up + runs) times at most.
+    Raises InputError where an engine that the user named cannot run.
     """
     left_out = []
     with ExitStack() as stack:
@@ -113,15 +115,16 @@ def time_size(
 def _start(
     choice: Choice, threads: int | None, size: tuple[int, int], starts: int, advance: Callable[[], None]
 ) -> tuple[EngineProcess, dict[str, list[float]]]:
-    """Starts an engine so many times, one after the other; the last one stays."""
+    """Starts an engine with an empty cache, then so many times with what that left in it; the last one stays."""
     times: dict[str, list[float]] = {}
-    for turn in range(starts):
-        engine = EngineProcess(choice.backend, choice.precision, threads, size)
-        for until, milliseconds in engine.start.items():
-            times.setdefault(until, []).append(milliseconds)
-        advance()
-        if turn + 1 < starts:
-            engine.close()
+    with tempfile.TemporaryDirectory(prefix="bench-") as cache:
+        for turn in range(starts + 1):
+            engine = EngineProcess(choice.backend, choice.precision, threads, size, Path(cache))
+            for until, milliseconds in engine.start.items():
+                times.setdefault(until if turn else f"{until}, empty cache", []).append(milliseconds)
+            advance()
+            if turn < starts:
+                engine.close()
     return engine, times
 
 

@@ -11,8 +11,8 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmarks.latency import PAPER_MS, PAPER_SIZE
 from benchmarks.options import size_name
+from benchmarks.paper import PAPER_MS, PAPER_SIZE
 from benchmarks.timing import AROUND, COMPOSITE, END_TO_END, NETWORKS, WHOLE, Timing
 from realtime.photos import write_beside
 

@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from benchmarks.machine import gpu_memory, peak_memory
 from engines import InputError
+from engines.cache import FOLDER_VARIABLE
 
 ROOT = Path(__file__).parents[1]
 
@@ -31,17 +32,21 @@ class EngineProcess:
         size: of its frames.
         start: milliseconds from the start of the process until the engine was there ("ready") and until the first picture.
 
+    Engines that were made ready for a size are kept in the folder `cache`, the user's own for None.
+
     Raises InputError where such an engine cannot run here, then or later.
     """
 
-    def __init__(self, backend: str, precision: str, threads: int | None, size: tuple[int, int]) -> None:
+    def __init__(
+        self, backend: str, precision: str, threads: int | None, size: tuple[int, int], cache: Path | None = None
+    ) -> None:
         self._label = f"{backend} {precision}"
         self.size = size
         self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         settings = {"backend": backend, "precision": precision, "threads": threads, "size": size, "begin": time.monotonic()}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.engine_worker", json.dumps(settings)],
-            env=child_environment(),
+            env=child_environment() | ({} if cache is None else {FOLDER_VARIABLE: str(cache)}),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._complaints,

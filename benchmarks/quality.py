@@ -9,32 +9,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engines import Frame, InputError, Mask
-from engines.openvino_engine import OpenVINOEngine
+from benchmarks.paper import METRICS, TABLE_2
+from engines import Frame, Mask
+from train.ablation import PAPER, Ablated, candidates_of
 from train.metrics import edge_band
-from train.scores import OwnCandidate, Prediction, Score, TestSet, no_nan, read_item
+from train.scores import Score, TestSet, no_nan, read_item
 
-PAPER_METRICS = ("sad", "mse", "gradient", "connectivity")
-# Table 2, means over its 1360 test pictures as printed; and the name under which the same is measured here, where it is.
 PaperRow = tuple[str, tuple[float, ...], tuple[float, ...] | None]  # name, printed there, measured here
 CLOSED_FORM = "closed form, trimap of the truth"
 WITHOUT_QUN = "ours, without QUN"
 WITHOUT_COARSE = "ours, without coarse data"
-TABLE_2: tuple[tuple[str, tuple[float, float, float, float], str | None], ...] = (
-    ("DeepLab", (0.028, 0.023, 0.012, 0.028), None),
-    ("Trimap + closed form", (0.0083, 0.0049, 0.0035, 0.080), CLOSED_FORM),
-    ("Trimap + DIM", (0.0045, 0.0017, 0.0013, 0.0043), None),
-    ("SHM", (0.011, 0.0078, 0.0032, 0.011), None),
-    ("ours, without coarse data", (0.0099, 0.0067, 0.0029, 0.0095), WITHOUT_COARSE),
-    ("ours, without QUN", (0.0076, 0.0042, 0.0024, 0.0072), WITHOUT_QUN),
-    ("ours", (0.0058, 0.0026, 0.0016, 0.0054), "ours"),
-)
-DIFFERENT_DATA = (
-    "The data differ: the paper's figures are means over its own 1360 test pictures, which are not public, and ours over the "
-    "sets named here. Compare the order of the rows, not the numbers. How the paper scales its gradient error is not told. Its "
-    "figures are as printed; 0.080 for the connectivity of closed form may be a slip. Without QUN means here that the same "
-    "weights run with MPN's mask in place of QUN's."
-)
+MEASURED = {"Trimap + closed form": CLOSED_FORM}  # the rows that can be measured here, under which name
+OWN_ROWS = {"without coarse data": WITHOUT_COARSE, "without QUN": WITHOUT_QUN, "all": "ours"}
 
 
 @dataclass(frozen=True)
@@ -44,6 +30,7 @@ class Judged:
     model: str
     precision: str
     score: Score
+    whole: bool = False  # the whole of ours, as it ships
 
     def as_json(self) -> dict[str, Any]:
         """As the report has it, every picture with it."""
@@ -52,39 +39,12 @@ class Judged:
         return {"model": self.model, "precision": self.precision, **means, "pictures": pictures}
 
 
-class WithoutQUN:
-    """Ours with MPN's mask given straight to MRN, in PyTorch and fp32: the paper's self-comparison."""
-
-    name = WITHOUT_QUN
-    precision = "fp32"
-
-    def __init__(self) -> None:
-        from engines.torch_engine import released_networks
-
-        self._networks = released_networks()
-
-    def __call__(self, frame: Frame) -> Prediction:
-        """The prediction for a frame, uint8 RGB (H, W, 3)."""
-        import torch
-
-        from engines.glue import predict, refine, shrink
-
-        begin = time.perf_counter()
-        with torch.inference_mode():
-            pixels = torch.from_numpy(frame)
-            coarse = predict(self._networks.mpn, shrink(pixels))
-            alpha, _ = refine(self._networks.mrn, pixels, coarse)
-        return Prediction(alpha.numpy().clip(0, 1), 1e3 * (time.perf_counter() - begin))
-
-
-def variant(text: str, threads: int | None) -> OwnCandidate:
-    """Ours with other weights, from NAME=FOLDER; the folder has the form of engines/released. Raises InputError."""
-    name, equals, folder = text.partition("=")
-    if not (name and equals and folder):
-        raise InputError(f"--variant {text}: give NAME=FOLDER, such as 'without coarse data=runs/fine-only/released'")
-    candidate = OwnCandidate(OpenVINOEngine(threads=threads, precision="fp32", folder=Path(folder)))
-    candidate.name = f"ours, {name}"
-    return candidate
+def ablated(without_coarse: Path | None) -> list[Ablated]:
+    """Ours without QUN, and, from a run of shm-train that saw no coarse data, without that; in PyTorch. Raises InputError."""
+    rows = candidates_of(None, without_coarse)
+    for row, candidate in rows.items():
+        candidate.name = OWN_ROWS[row]
+    return [candidate for row, candidate in rows.items() if row != "all"]
 
 
 def trimap(truth: Mask) -> NDArray[np.float64]:
@@ -117,9 +77,13 @@ def judge_closed_form(test_set: TestSet, advance: Callable[[], None] = lambda: N
 
 def beside_the_paper(judged: Iterable[Judged]) -> list[PaperRow]:
     """Each row of Table 2: its name, the paper's four errors, and the same measured here where that was done."""
-    by_name = {"ours" if each.model in {"ours, openvino", "ours, torch"} else each.model: each.score for each in judged}
-    rows: list[PaperRow] = []
-    for name, printed, here in TABLE_2:
-        score = by_name.get(here or "")
-        rows.append((name, printed, None if score is None else tuple(score.mean(metric) for metric in PAPER_METRICS)))
-    return rows
+    by_name = {"ours" if each.model.startswith("ours, ") and each.whole else each.model: each.score for each in judged}
+    printed: dict[str, tuple[tuple[float, ...], str | None]] = {
+        name: (errors, MEASURED.get(name)) for name, errors in TABLE_2.items()
+    }
+    for row, name in OWN_ROWS.items():
+        printed[name] = (tuple(PAPER[row][metric] for metric in METRICS), name)
+    return [
+        (name, errors, None if here not in by_name else tuple(by_name[here].mean(metric) for metric in METRICS))
+        for name, (errors, here) in printed.items()
+    ]

@@ -13,16 +13,16 @@ import engines
 from benchmarks import machine
 from benchmarks.app import app, circumstances, console, figures_table
 from benchmarks.options import PlotFile
+from benchmarks.paper import DIFFERENT_DATA
 from benchmarks.plots import draw_error_against_speed
 from benchmarks.quality import (
-    DIFFERENT_DATA,
+    WITHOUT_COARSE,
     WITHOUT_QUN,
     Judged,
     PaperRow,
-    WithoutQUN,
+    ablated,
     beside_the_paper,
     judge_closed_form,
-    variant,
 )
 from benchmarks.results_file import check_output, write_report
 from engines import InputError
@@ -37,9 +37,8 @@ from train.scores import Candidate, MaskCandidate, OwnCandidate, PeerCandidate, 
 def quality(
     sets: Annotated[list[Path], typer.Argument(metavar="SET...", help="Folders with images/ and alphas/ or masks/.")],
     pictures: Annotated[int | None, typer.Option(min=1, help="Take so many of each set, spread over it; else all.")] = None,
-    variants: Annotated[
-        list[str] | None,
-        typer.Option("--variant", metavar="NAME=FOLDER", help="Other weights of ours, in the form of engines/released."),
+    without_coarse: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="A run that saw no coarse data, such as of the recipe ablation_fine.")
     ] = None,
     closed_form: Annotated[
         bool, typer.Option("--closed-form/--no-closed-form", help="Closed-form matting with a trimap of the truth, too.")
@@ -53,10 +52,10 @@ def quality(
     json_file: JsonFile = None,
     plot: PlotFile = None,
 ) -> None:
-    """The paper's four errors, IoU and the error at edges, of ours, variants and peers; and the paper's Table 2 beside ours.
+    """The paper's four errors, IoU and the error at edges, of ours, its variants and peers, and Table 2 beside ours.
 
-    A variant named "without coarse data" stands in that row of Table 2. Without QUN the same weights run with MPN's mask in
-    its place. Peers run in fp32, as they were trained. --plot draws error against speed.
+    Without QUN the same weights run with MPN's mask in its place. Peers run in fp32, as they were trained.
+    --plot draws error against speed.
 
     [bold]Examples[/bold]
 
@@ -64,7 +63,7 @@ def quality(
 
       bench quality eval/composites --adapters adapters --peer rvm --json quality.json --plot quality.png
 
-      bench quality eval/composites --variant "without coarse data=runs/fine-only/released" --no-closed-form
+      bench quality eval/composites --without-coarse runs/fine --no-closed-form
     """
     test_sets = [thinned(open_set(folder), pictures) for folder in sets]
     if len({test_set.name for test_set in test_sets}) < len(test_sets):
@@ -72,14 +71,16 @@ def quality(
     check_output("--json", json_file)
     check_output("--plot", plot, ".png")
     check_peers(adapters, peer or [])
-    if backend == "none" and not (peer or variants):
-        raise InputError("--backend none leaves nothing to score; name a peer with --adapters and --peer, or a --variant")
-    others = [variant(text, threads) for text in variants or []]
+    if backend == "none" and not peer:
+        raise InputError("--backend none leaves nothing to score; name a peer with --adapters and --peer")
+    if backend == "none" and without_coarse is not None:
+        raise InputError("--without-coarse stands beside ours; leave out --backend none")
+    others = ablated(without_coarse) if backend != "none" else []
     watch = machine.Watch()
     results: list[dict[str, Any]] = []
     tables: dict[str, Any] = {}
     with ExitStack() as stack:
-        candidates: list[Candidate] = list(others)
+        candidates: list[Candidate] = []
         for name in peer or []:
             assert adapters is not None  # checked above
             opened = Peer(adapters, name, threads=threads, precision="fp32", python=peer_python)
@@ -87,7 +88,7 @@ def quality(
         if backend != "none":
             engine = stack.enter_context(closing(engines.load(backend, threads=threads, precision=precision)))
             masks = [MaskCandidate(engine, "coarse"), MaskCandidate(engine, "unified")]
-            candidates[:0] = [OwnCandidate(engine), *masks, WithoutQUN()]
+            candidates[:0] = [OwnCandidate(engine), *masks, *others]
         for test_set in test_sets:
             judged = judge(test_set, candidates, closed_form=closed_form)
             results.append({"set": test_set.name, "truths": test_set.truths, "models": [each.as_json() for each in judged]})
@@ -115,7 +116,10 @@ def judge(test_set: TestSet, candidates: Sequence[Candidate], *, closed_form: bo
     with progress_bar(test_set.name, len(test_set.items) * len(candidates)) as advance:
         scores = score_set(test_set, candidates, advance)
     console.print(score_table(test_set, list(candidates), scores))
-    judged = [Judged(each.name, each.precision, score) for each, score in zip(candidates, scores, strict=True)]
+    judged = [
+        Judged(each.name, each.precision, score, whole=isinstance(each, OwnCandidate))
+        for each, score in zip(candidates, scores, strict=True)
+    ]
     if closed_form and test_set.truths == "alphas":
         with progress_bar(f"{test_set.name}, closed form", len(test_set.items)) as advance:
             judged.append(judge_closed_form(test_set, advance))
@@ -134,7 +138,7 @@ def paper_table(test_set: TestSet, rows: Sequence[PaperRow]) -> Table:
 
 def error_against_speed(result: dict[str, Any]) -> dict[str, dict[str, tuple[float, float]]]:
     """For each of three errors, of each whole model: median milliseconds and the error x1e-3."""
-    left_out = (" alone", WITHOUT_QUN)  # whose times are those of the whole, and of another backend
+    left_out = (" alone", WITHOUT_QUN, WITHOUT_COARSE)  # whose times are those of the whole, and of another backend
     models = {f"{each['model']} {each['precision']}": each for each in result["models"] if not each["model"].endswith(left_out)}
     return {
         HEADINGS[metric]: {name: (each["median_ms"], 1e3 * each["mean"][metric]) for name, each in models.items()}

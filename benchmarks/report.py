@@ -15,6 +15,7 @@ HEADINGS = {
     "quality": "Quality",
     "table_2": "The paper's Table 2",
     "refinement": "Refining masks",
+    "clips": "Flicker",
 }
 
 

@@ -20,7 +20,8 @@ class Timing:
     """How long a model took at one size (width, height): milliseconds of every run, by stage.
 
     `start` has, for each fresh process, the milliseconds until the engine was there ("ready") and until the first picture
-    ("first frame"); `memory` the most that the last of them had, in MB ("peak"; "gpu" where there is one).
+    ("first frame"), and both with an empty cache of engines; `memory` the most that the last of them had, in MB ("peak"; "gpu"
+    where there is one).
     """
 
     name: str

@@ -69,6 +69,7 @@ REPORTS = {
         "streams": [{"streams": 2, "frames_a_second": 12.5, "milliseconds": 160.0, "p95": 170.0}],
         "lengths": [{"frames": 60, "seconds": 1.5, "peak_mb": 210.0}],
     },
+    "clips": {"means": {"mean": {"ours, openvino": {"dtssd": 0.0123, "mse": 0.004, "sad": 0.005}}}},
     "quality": {
         "machine": MACHINE,
         "sets": [],
@@ -107,6 +108,10 @@ LINES = {
         | 2 | 12.5 | 160.0 | 170.0 |
         | 60 | 1.5 | 210 |
     """,
+    "clips": """
+        | clips | model | dtSSD x1e-2 | MSE x1e-3 | SAD x1e-3 |
+        | mean | ours | 1.23 | 4.00 | 5.00 |
+    """,
     "table_2": """
         | SHM | 11.0 |  | 7.8 |  | 3.2 |  | 11.0 |  |
         | ours | 5.8 | 10.0 | 2.6 | 20.0 | 1.6 | 30.0 | 5.4 | 40.0 |
@@ -135,7 +140,7 @@ def test_the_page_has_what_the_folder_has(results: Path) -> None:
     page = write_page(results).read_text()
     assert page == render(results)
     headings = [line.removeprefix("## ") for line in page.splitlines() if line.startswith("## ")]
-    assert headings == ["Beside other models", "Whole clips, and live", "Scale", "Quality", "The paper's Table 2"]
+    assert headings == ["Beside other models", "Whole clips, and live", "Scale", "Quality", "The paper's Table 2", "Flicker"]
     assert page.count("- processor: P") == 1
     assert "**Busy!**" in page
     assert "![Scale](scale.png)" in page
@@ -166,6 +171,8 @@ def test_bad_input_is_one_line(bench, tmp_path: Path) -> None:  # type: ignore[n
         (["--report", tmp_path / "r", "--peer", "rvm"], "--peer needs --adapters"),
         (["--report", tmp_path / "r", "--set", tmp_path], "a set is a folder"),
         (["--report", tmp_path / "r", "--size", "x"], "--size x"),
+        (["--report", tmp_path / "r", "--only", "clips"], "--only clips needs --clips"),
+        (["--report", tmp_path / "r", "--clips", tmp_path], "holds no clips"),
     ]:
         code, _, err = bench("all", *arguments)
         assert code == 2, arguments

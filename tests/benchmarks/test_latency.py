@@ -75,15 +75,15 @@ def test_the_verdict():
 
 
 def test_what_all_means_here(monkeypatch):
-    monkeypatch.setattr(latency, "nvidia_driver_missing", lambda: "no NVIDIA GPU")
+    monkeypatch.setattr(latency, "driver_missing", lambda: "no NVIDIA GPU")
     for native, levels in ((True, {"fp32", "bf16"}), (False, {"fp32"})):
         monkeypatch.setattr(latency, "bf16_is_native", lambda native=native: native)
         found = choices("all", "all")
         assert {each.precision for each in found} == levels
         assert {each.backend for each in found} >= {"openvino", "torch"}
         assert not any(each.named for each in found)
-    monkeypatch.setattr(latency, "nvidia_driver_missing", lambda: "")
-    assert Choice("torch", "fp16", named=False) in choices("all", "all")
+    monkeypatch.setattr(latency, "driver_missing", lambda: "")
+    assert {Choice("torch", "fp16", named=False), Choice("tensorrt", "fp16", named=False)} <= set(choices("all", "all"))
     assert choices("openvino", "bf16") == [Choice("openvino", "bf16", named=True)]
     assert choices("auto", "all") == [Choice("auto", "auto", named=False)]
     with pytest.raises(InputError, match="--precision int3"):

@@ -1,19 +1,15 @@
 """`bench quality`: closed form and trimaps on pictures whose truth is known, Table 2 row for row, and the command."""
 
 import json
-import shutil
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-import engines
-from benchmarks.quality import CLOSED_FORM, WITHOUT_QUN, Judged, WithoutQUN, beside_the_paper, closed_form, trimap, variant
+from benchmarks.quality import CLOSED_FORM, WITHOUT_QUN, Judged, ablated, beside_the_paper, closed_form, trimap
 from benchmarks.quality_command import thinned
 from engines import InputError
-from engines.glue import predict, refine, shrink
-from engines.torch_engine import released_networks
 from tests.benchmarks.test_peers import ADAPTER
 from train.metrics import edge_band, mse
 from train.scores import Item, Score, TestSet
@@ -52,22 +48,12 @@ def test_closed_form_finds_the_alpha_of_plain_colours(ramp: tuple[np.ndarray, np
     assert np.array_equal(closed_form(frame, empty), empty)
 
 
-def test_without_qun_the_coarse_mask_goes_to_the_refinement(ramp: tuple[np.ndarray, np.ndarray]) -> None:
-    import torch
-
-    networks = released_networks()
-    pixels = torch.from_numpy(ramp[0])
-    with torch.inference_mode():
-        alpha, _ = refine(networks.mrn, pixels, predict(networks.mpn, shrink(pixels)))
-    assert np.allclose(WithoutQUN()(ramp[0]).alpha, alpha.numpy(), atol=1e-6)
-
-
 def test_table_2_row_for_row() -> None:
     def judged(name: str, error: float) -> Judged:
         figures = dict.fromkeys(("sad", "mse", "gradient", "connectivity", "band", "iou"), error)
-        return Judged(name, "fp32", Score({"a": figures}))
+        return Judged(name, "fp32", Score({"a": figures}), whole=name == "ours, x")
 
-    every = [judged("ours, openvino", 0.1), judged(CLOSED_FORM, 0.2), judged(WITHOUT_QUN, 0.3), judged("rvm", 0.4)]
+    every = [judged("ours, x", 0.1), judged(CLOSED_FORM, 0.2), judged(WITHOUT_QUN, 0.3), judged("rvm", 0.4)]
     rows = {name: (paper, here) for name, paper, here in beside_the_paper(every)}
     assert len(rows) == 7
     assert rows["ours"] == ((0.0058, 0.0026, 0.0016, 0.0054), (0.1,) * 4)
@@ -84,16 +70,10 @@ def test_a_part_of_a_set_is_spread_over_it() -> None:
     assert thinned(test_set, None) is thinned(test_set, 10) is test_set
 
 
-def test_other_weights_by_folder(tmp_path: Path) -> None:
-    other = tmp_path / "other"
-    shutil.copytree(Path(engines.__file__).parent / "released", other)
-    assert variant(f"without coarse data={other}", 1).name == "ours, without coarse data"
-    damaged = tmp_path / "damaged"
-    shutil.copytree(other, damaged)
-    (damaged / "mpn.onnx").write_bytes(b"")
-    for text, told in (("x", "give NAME=FOLDER"), (f"x={damaged}", "is damaged"), (f"x={tmp_path}", "cannot be read")):
-        with pytest.raises(InputError, match=told):
-            variant(text, None)
+def test_ours_without_qun_and_without_coarse_data(tmp_path: Path) -> None:
+    assert [each.name for each in ablated(None)] == [WITHOUT_QUN]
+    with pytest.raises(InputError, match="none: no such folder"):
+        ablated(tmp_path / "none")
 
 
 def test_the_command(bench, folder: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
@@ -121,7 +101,7 @@ def test_bad_input_is_one_line(bench, folder: Path) -> None:  # type: ignore[no-
         ([folder / "none"], "no such folder"),
         ([folder, folder], "two sets have the same name"),
         ([folder, "--backend", "none"], "leaves nothing to score"),
-        ([folder, "--variant", "x"], "give NAME=FOLDER"),
+        ([folder, "--without-coarse", folder / "none"], "no such folder"),
         ([folder, "--peer", "rvm"], "--peer needs --adapters"),
     ]:
         code, _, err = bench("quality", *arguments)
