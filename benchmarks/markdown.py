@@ -91,13 +91,15 @@ def circumstances(report: Report) -> str:
     told = f"{facts['cores']} cores of {facts['processor']} ({facts['vector units']}), {facts['threads']} threads"
     told += f", OpenVINO {facts['openvino']}"
     told += f", weights {facts['weights']}" if "weights" in facts else ""
-    told += f", {report['runs']} runs in turn" if "runs" in report else ""
+    if "timings" in report:
+        counts = sorted({len(runs) for timing in report["timings"] for runs in timing["stages"].values()})
+        told += f", {' to '.join(map(str, counts[:1] + counts[1:][-1:]))} runs in turn"
     return f"{told}. {report['warning']}" if report.get("warning") else f"{told}."
 
 
 def peers(report: Report) -> str:
     """Of `bench peers`: milliseconds a frame and the ratio to ours, and quality where it was measured."""
-    table = head("size", "model", "median", "95 %", "time to ours (95 % interval)")
+    table = head("size", "model", "median", "95 %", "ratio to ours (95 % interval)")
     first = report["timings"][0]
     for timed in report["timings"]:
         timing = Timing(**{name: value for name, value in timed.items() if name != "ratio"})

@@ -89,7 +89,7 @@ def test_tables_by_hand(results: Path) -> None:
         "| grown | 20.00 to 10.00 | 10.00 to 5.00 | 300.00 to 150.00 |",
     ):
         assert line in new.splitlines(), line
-    assert "3 runs in turn. Busy! Met." in new
+    assert "1 to 3 runs in turn. Busy! Met." in new
     assert refreshed(new, results) == new
 
 
