@@ -36,4 +36,7 @@ def table(name: str, results: Path) -> str:
         report = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read; measure it again, with --json") from error
-    return TABLES[name](report)
+    try:
+        return TABLES[name](report)
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: was written by another command or version; measure it again, with --json") from error

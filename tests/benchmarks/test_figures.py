@@ -98,6 +98,10 @@ def test_what_is_missing_or_unknown_is_named(results: Path) -> None:
     for name, message in (("quality", "quality.json: cannot be read"), ("speed", "figures:speed: unknown")):
         with pytest.raises(InputError, match=message):
             refreshed(f"<!-- figures:{name} -->\n<!-- /figures -->", results)
+    (results / "peers.json").write_text('{"timings": [{}]}')
+    with pytest.raises(InputError, match=r"peers\.json: was written by another command"):
+        refreshed("<!-- figures:peers -->\n<!-- /figures -->", results)
+    (results / "peers.json").unlink()
     assert "Not measured yet" in refreshed("<!-- figures:peers -->\n<!-- /figures -->", results)
 
 
