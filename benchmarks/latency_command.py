@@ -29,7 +29,7 @@ def latency(
     runs: Runs = 50,
     warm_up: WarmUp = 3,
     seconds: Seconds = 45,
-    starts: Annotated[int, typer.Option(min=1, help="Fresh processes, after one with an empty cache.")] = 3,
+    starts: Annotated[int, typer.Option(min=1, help="Fresh processes, after one with an empty cache.")] = 2,
     backend: Annotated[str, typer.Option(help="Engine: all that run here, auto, openvino, torch, ...")] = "all",
     precision: Annotated[str, typer.Option(help="all that run well here, auto, fp32, bf16 or fp16.")] = "all",
     threads: Threads = None,

@@ -10,6 +10,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from benchmarks.options import size_name
 from benchmarks.paper import PAPER_MS, PAPER_SIZE
@@ -47,7 +48,10 @@ def draw_latency(timings: Sequence[Timing], path: Path) -> None:
                 for each in axes[2 * row : 2 * row + 2]:
                     each.axvline(PAPER_MS, color="#e45756", linestyle="--", linewidth=1.2, label=label)
                 axes[2 * row].legend(loc="upper right", fontsize=7)
-        axes[1].legend(loc="upper right", fontsize=7, ncols=2)  # the bars grow downwards
+        stages = axes[1].get_legend_handles_labels()
+        axes[-1].legend(
+            *stages, loc="upper center", bbox_to_anchor=(0.5, -0.12), fontsize=7, ncols=len(stages[1]), frameon=False
+        )
         axes[0].set_title("milliseconds a frame: each run; bar: median, 95th percentile")
         axes[1].set_title("median by stage")
 
@@ -100,6 +104,9 @@ def draw_error_against_speed(path: Path, panels: dict[str, dict[str, tuple[float
                 mark = "*" if name.startswith("ours") else "o"
                 each.plot(milliseconds, value, mark, color=COLOURS[place % len(COLOURS)], markersize=9, label=name)
             each.set(title=error, xlabel=f"milliseconds a frame, {size}", xscale="log")
+            each.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            each.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+            each.xaxis.set_minor_formatter(NullFormatter())
             each.set_ylim(0, 1.15 * max(value for _, value in points.values()))
             each.margins(x=0.15)
         axes[0].set_ylabel(title)
