@@ -1,5 +1,7 @@
 """A foreground on its new background: I = aF + (1-a)B, equation 1 of the paper."""
 
+from typing import NamedTuple, TypeVar
+
 import cv2
 import numpy as np
 
@@ -7,8 +9,10 @@ from engines.engine import Frame, Mask
 from engines.errors import InputError
 from realtime.packet import Packet
 
+Pixels = TypeVar("Pixels", Frame, Mask)
+
 BAND = 32  # rows blended at a time: few enough to stay in a core's cache
-WRAP_SIZE = 128  # pixels of the longer side on which light is spread, at most
+WRAP_SIZE = 128  # small pixels of the longer side on which light is spread, about
 WRAP_SIGMA = 0.015  # standard deviation of its reach over the edge, as a part of the longer side
 
 
@@ -25,7 +29,7 @@ def composite(packet: Packet, background: Frame, *, light_wrap: float = 0.0) -> 
     if not packet.frame.shape == background.shape == matte.foreground.shape or matte.alpha.shape != background.shape[:2]:
         sizes = [packet.frame.shape, background.shape, matte.foreground.shape, matte.alpha.shape]
         raise ValueError(f"frame, background, foreground and alpha differ in size: {sizes}")
-    foreground = wrapped(matte.foreground, matte.alpha, background, light_wrap) if light_wrap else matte.foreground
+    light = light_around(matte.alpha, background, light_wrap) if light_wrap else None
     picture = background.copy()
     for top in range(0, len(picture), BAND):
         # Most of a frame is background: only the columns that alpha reaches are blended. It halves the time.
@@ -34,24 +38,44 @@ def composite(packet: Packet, background: Frame, *, light_wrap: float = 0.0) -> 
         if width:
             part = np.s_[top + down : top + down + height, left : left + width]
             alpha = matte.alpha[part]
-            cv2.blendLinear(foreground[part], background[part], alpha, 1 - alpha, picture[part])
+            foreground = matte.foreground[part]
+            if light is not None:
+                spread = enlarged(light.colours, light.block, top + down, left, (height, width))
+                share = enlarged(light.share, light.block, top + down, left, (height, width))
+                foreground = np.asarray(cv2.blendLinear(spread, foreground, share, 1 - share), np.uint8)
+            cv2.blendLinear(foreground, background[part], alpha, 1 - alpha, picture[part])
     return picture
 
 
-def wrapped(foreground: Frame, alpha: Mask, background: Frame, amount: float) -> Frame:
-    """The foreground, uint8 (H, W, 3), with the background's blurred light mixed in near the edge of alpha.
+class Light(NamedTuple):
+    """The background's light around the person, small: a pixel for each block of so many pixels by as many."""
 
-    Its share is `amount` where all around is background, half of it on a straight edge, nothing deep inside. A new array.
-    """
+    colours: Frame  # uint8 (h, w, 3)
+    share: Mask  # of the light in the foreground's colours, float32 (h, w)
+    block: int
+
+
+def light_around(alpha: Mask, background: Frame, amount: float) -> Light:
+    """The background's blurred light: `amount` of it where all around is background, half of that on a straight edge."""
     height, width = alpha.shape
-    scale = min(1.0, WRAP_SIZE / max(height, width))
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    sigma = max(0.5, WRAP_SIGMA * max(size))
-    open_sky = 1 - np.asarray(cv2.resize(alpha, size, interpolation=cv2.INTER_AREA), np.float32)
-    light = np.asarray(cv2.resize(background, size, interpolation=cv2.INTER_AREA), np.uint8)
-    share = cv2.resize(cv2.GaussianBlur(open_sky, (0, 0), sigma), (width, height), interpolation=cv2.INTER_LINEAR) * amount
-    spread = cv2.resize(cv2.GaussianBlur(light, (0, 0), sigma), (width, height), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(cv2.blendLinear(spread, foreground, share, 1 - share), np.uint8)
+    block = min(height, width, max(1, round(max(height, width) / WRAP_SIZE)))  # a whole number: such an average is fast
+    size = (width // block, height // block)
+    even = np.s_[: size[1] * block, : size[0] * block]
+    share = amount - amount * np.asarray(cv2.resize(alpha[even], size, interpolation=cv2.INTER_AREA), np.float32)
+    light = cv2.resize(background[even], size, interpolation=cv2.INTER_AREA)
+    sigma = WRAP_SIGMA * WRAP_SIZE
+    blurred = cv2.GaussianBlur(light, (0, 0), sigma), cv2.GaussianBlur(share, (0, 0), sigma)
+    return Light(np.asarray(blurred[0], np.uint8), np.asarray(blurred[1], np.float32), block)
+
+
+def enlarged(small: Pixels, block: int, top: int, left: int, part: tuple[int, int]) -> Pixels:
+    """The part (height, width) at `top`, `left` of a small picture that is enlarged bilinearly by `block`.
+
+    The whole of it would not stay in a core's cache.
+    """
+    place = np.array([[1 / block, 0, (left + 0.5) / block - 0.5], [0, 1 / block, (top + 0.5) / block - 0.5]])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return np.asarray(cv2.warpAffine(small, place, part[::-1], flags=flags, borderMode=cv2.BORDER_REPLICATE), small.dtype)
 
 
 def check_light_wrap(amount: float) -> float:

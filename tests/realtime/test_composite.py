@@ -1,3 +1,4 @@
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -5,7 +6,7 @@ from hypothesis import strategies as st
 
 from engines.engine import Matte
 from engines.errors import InputError
-from realtime.composite import check_light_wrap, composite
+from realtime.composite import check_light_wrap, composite, enlarged
 from realtime.packet import Packet
 
 
@@ -101,3 +102,9 @@ def test_a_light_wrap_out_of_range_is_told(amount: float) -> None:
 
 def test_a_light_wrap_in_range_is_given_back() -> None:
     assert [check_light_wrap(amount) for amount in (0.0, 0.4, 1.0)] == [0.0, 0.4, 1.0]
+
+
+def test_a_part_that_is_enlarged_is_that_part_of_the_whole() -> None:
+    small = np.random.default_rng(2).random((13, 21), np.float32)
+    whole = cv2.resize(small, (21 * 7, 13 * 7), interpolation=cv2.INTER_LINEAR)
+    assert np.abs(enlarged(small, 7, 40, 60, (32, 70)) - whole[40:72, 60:130]).max() < 0.02
