@@ -201,8 +201,8 @@ def clips(
         Path | None, typer.Option(help="Folder of pictures with nobody in them; else those of the set's other pictures.")
     ] = None,
     count: Annotated[int, typer.Option(min=1, help=f"How many clips, by turns: {', '.join(KINDS)}.")] = 12,
-    frames: Annotated[int, typer.Option(min=8, help="Frames of each clip, 25 a second.")] = 50,
-    long_side: Annotated[int, typer.Option(min=64, help="Pixels, at most, of the frames' longer side.")] = 800,
+    frames: Annotated[int, typer.Option(min=8, help="Frames of each clip, 25 a second.")] = 30,
+    long_side: Annotated[int, typer.Option(min=64, help="Pixels, at most, of the frames' longer side.")] = 640,
     seed: Annotated[int, typer.Option(help="Other clips for another seed.")] = 1,
 ) -> None:
     """Makes clips with known alpha out of people with known alpha, to measure flicker on.

@@ -211,8 +211,9 @@ def _table2(
     for test_set in test_sets:
         with progress_bar(test_set.name, len(test_set.items) * len(candidates)) as advance:
             scores = ablation.score_table2(test_set, candidates, advance)
-        ablation.print_table2(test_set, scores)
-        results.append(ablation.as_json(test_set, scores))
+        apart = ablation.unification(test_set, candidates["all"])
+        ablation.print_table2(test_set, scores, apart)
+        results.append(ablation.as_json(test_set, scores, apart))
         if pictures is not None:
             items = [item for item in test_set.items if item.stem in chosen] or ablation.hairiest(test_set, count)
             ablation.write_figures(pictures, items, candidates)

@@ -91,6 +91,8 @@ def test_the_table_has_the_papers_rows_and_no_figure_that_was_not_measured(monke
     [line] = [line for line in out.splitlines() if line.strip().startswith("all ")]
     assert f"{1e3 * score.mean('sad'):.2f} | 5.8" in line
     assert "--without-coarse" in out
+    apart = json.loads(report.read_text())["sets"][0]["masks apart"]
+    assert f"{1e3 * apart['before']:.2f}e-3 apart, and {1e3 * apart['after']:.2f}e-3" in out
 
 
 def test_runs_of_the_user_take_their_rows(monkeypatch, capsys, pictures, run_folder, tmp_path):
@@ -122,6 +124,19 @@ def test_the_two_masks_are_of_one_size_and_unequal_quality(pictures):
     assert good.shape == bad.shape == low_resolution(*frame.shape[:2]) == tuple(shrink(torch.from_numpy(frame)).shape[-2:])
     assert 0.005 < np.abs(good - bad).mean() < 0.2
     assert (ablation.mask_pair(frame, truth)[1] == bad).all()  # the same every time
+
+
+def test_how_far_masks_are_apart_is_taken_before_and_after_qun(pictures):
+    class Half:
+        """A QUN that takes each mask halfway to grey."""
+
+        def unify(self, frame, mask):
+            return 0.5 * mask + 0.25
+
+    before, after = ablation.unification(open_set(pictures), Half())
+    pairs = [ablation.mask_pair(*read_item(item)) for item in open_set(pictures).items]
+    assert before == pytest.approx(np.mean([np.abs(good - bad).mean() for good, bad in pairs]))
+    assert after == pytest.approx(before / 2, rel=1e-5)
 
 
 def test_a_difference_map_is_white_where_masks_agree():
