@@ -25,6 +25,8 @@ MOST = 0.95
 COLUMNS = 160  # of the small picture, along the longer side, about
 MOVED = 6.0  # levels of 255: so much change, blurred, takes the kept share down to 1/e; half of it, noise, hardly any
 STEPS = 8  # of the table, in one level
+BLACK = 8.0  # levels: what is darker tells little of the light
+BRIGHTER = 1.2  # times: what is more is another scene
 CUT = 0.7  # the share of the picture that must have changed for it to be another scene
 GAP = Fraction(1)  # seconds: what was before a longer gap, or comes before it in time, is forgotten
 
@@ -57,10 +59,11 @@ class Steady:
             return
         alpha, seen = packet.matte.alpha, small_picture(packet)
         if self._alpha is not None and self._seen is not None and self._goes_on(packet):
-            kept = self._share(seen, self._seen)
+            before = self._seen * change_of_light(seen, self._seen)
+            kept = self._share(seen, before)
             if np.count_nonzero(kept < self.strength / 2) < CUT * kept.size:
                 alpha = blended(alpha, self._alpha, kept)
-                seen += kept[..., None] * (self._seen - seen)
+                seen += kept[..., None] * (before - seen)
                 packet.matte = replace(packet.matte, alpha=alpha)
         self._alpha, self._seen, self._time = alpha, seen, packet.time
 
@@ -83,6 +86,12 @@ def small_picture(packet: Packet) -> Small:
     even = packet.frame[: height // block * block, : width // block * block]
     small = cv2.resize(even, (width // block, height // block), interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.blur(small.astype(np.float32), (3, 3)), np.float32)
+
+
+def change_of_light(seen: Small, before: Small) -> Small:
+    """By how much each colour is brighter than before, (3,): exposure and lamps change all of a picture, and move nothing."""
+    some, same = (picture[::4, ::4].reshape(-1, 3) + BLACK for picture in (seen, before))
+    return np.asarray(np.median(some / same, axis=0).clip(1 / BRIGHTER, BRIGHTER), np.float32)
 
 
 def blended(alpha: Mask, before: Mask, kept: Small) -> Mask:

@@ -105,6 +105,16 @@ def test_flicker_before_a_still_scene_falls_to_less_than_a_half(deviation: float
     assert np.square(got[-1] - alpha).mean() < np.square(flicker[-1] - alpha).mean()
 
 
+def test_light_that_flickers_is_no_movement() -> None:
+    """A lamp, or the camera's exposure: all of the picture is brighter in every other frame."""
+    frame, alpha = person_at(50)
+    dim = (frame * 0.8).astype(np.uint8)
+    bright = (dim * 1.12).clip(0, 255).astype(np.uint8)
+    flicker = [alpha, alpha * 0.5] * 8
+    got = run(Steady(0.8), [dim, bright] * 8, flicker)
+    assert np.abs(got[-1] - got[-2]).max() < 0.2 * 0.5
+
+
 @pytest.mark.parametrize("strength", [0.6, MOST])
 def test_a_step_is_followed_in_the_same_frame(strength: float) -> None:
     frames, alphas = zip(*[person_at(50)] * 5, person_at(150), strict=True)
