@@ -6,6 +6,7 @@
 Each clip is a set as `shm-eval` reads it; its frames in the order of their names. The same arguments give the same clips.
 """
 
+import importlib.util
 import itertools
 import math
 import random
@@ -165,29 +166,40 @@ def coded(frames: Iterator[Frame], size: tuple[int, int], crf: int) -> Iterator[
 
 
 def write_clip(folder: Path, person: Layer, background: Layer, kind: Kind, frames: int, seed: int) -> None:
-    """Writes one clip into a folder that is not there yet; it appears when it is complete."""
+    """Writes one clip into a folder that is not there yet; it appears when it is complete. Raises InputError."""
     part = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(part, ignore_errors=True)  # of a run that was stopped
-    for name in ("images", "alphas"):
-        (part / name).mkdir(parents=True, exist_ok=True)
+    try:
+        for name in ("images", "alphas"):
+            (part / name).mkdir(parents=True, exist_ok=True)
+        _write_frames(part, person, background, kind, frames, seed)
+        part.rename(folder)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be written: {error.strerror}") from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _write_frames(folder: Path, person: Layer, background: Layer, kind: Kind, frames: int, seed: int) -> None:
     camera = Camera(seed)
-    alphas: list[NDArray[np.uint8]] = []
+    height, width = (side - side % 2 for side in person.colours.shape[:2])
 
     def seen() -> Iterator[Frame]:
-        for picture, alpha in clean_frames(person, background, kind, frames, seed):
-            alphas.append(np.asarray(np.round(255 * alpha), np.uint8))
+        for index, (picture, alpha) in enumerate(clean_frames(person, background, kind, frames, seed)):
+            _write(folder / f"alphas/{index:04d}.png", np.asarray(np.round(255 * alpha), np.uint8))
             yield camera(picture)
 
-    height, width = (side - side % 2 for side in person.colours.shape[:2])
     sent = seen() if camera.crf is None else coded(seen(), (height, width), camera.crf)
-    jpeg = CAMERA_JPEG if camera.crf is None else FAITHFUL_JPEG
+    colours = CAMERA_JPEG if camera.crf is None else FAITHFUL_JPEG
     quality = camera.quality if camera.crf is None else 95
+    settings = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, colours]
     for index, frame in enumerate(sent):
-        settings = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, jpeg]
-        cv2.imwrite(str(part / f"images/{index:04d}.jpg"), cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), settings)
-    for index, alpha in enumerate(alphas):
-        cv2.imwrite(str(part / f"alphas/{index:04d}.png"), alpha)
-    part.rename(folder)
+        picture = np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), np.uint8)
+        _write(folder / f"images/{index:04d}.jpg", picture, settings)
+
+
+def _write(path: Path, picture: NDArray[np.uint8], settings: Sequence[int] = ()) -> None:
+    _, data = cv2.imencode(path.suffix, picture, settings)
+    path.write_bytes(data.tobytes())
 
 
 app = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
@@ -216,6 +228,8 @@ def clips(
 
       python -m train.clips clips --people eval/composites --backgrounds rooms --count 40 --frames 100
     """
+    if importlib.util.find_spec("pymatting") is None:
+        raise InputError("PyMatting is not installed; type: pip install 'semantic-human-matting[train]'")
     test_set = open_set(people)
     if test_set.truths != "alphas":
         raise InputError(f"--people {people}: has masks; cut-outs need true alphas")

@@ -70,6 +70,16 @@ def test_a_clip_that_is_there_stays(monkeypatch, capsys, people, tmp_path):
     assert (folder / "images/0000.jpg").read_bytes() == b"mine"
 
 
+def test_a_run_that_is_stopped_leaves_no_half_a_clip(monkeypatch, capsys, people, tmp_path):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(clips.Camera, "__call__", stop)
+    code, _ = make(monkeypatch, capsys, tmp_path / "out", "--people", people, "--count", "2", "--frames", "8")
+    assert code == 130
+    assert list((tmp_path / "out").iterdir()) == []
+
+
 def test_the_frames_are_equation_one(people):
     """Before any camera, on a white person before a black background the frame is the alpha."""
     person, _ = layers(people)
