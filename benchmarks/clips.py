@@ -15,12 +15,12 @@ from rich.table import Table
 
 import engines
 from engines import Engine, Frame, InputError, Mask
-from engines.options import Threads
+from engines.options import Precision, Threads
 from realtime.packet import Packet
 from realtime.steady import DEFAULT, Steady
 from train.evaluate import check_report, progress_bar, write_report
 from train.metrics import dtssd, mse, sad
-from train.options import Adapters, ComparedPrecision, EngineOrNone, JsonFile, PeerPython, Peers
+from train.options import Adapters, EngineOrNone, JsonFile, PeerPython, Peers
 from train.peers import Peer, check_peers
 from train.scores import TestSet, open_set, read_item
 
@@ -120,7 +120,7 @@ def clips(
     smooth: Annotated[list[float] | None, typer.Option(help="Strength of the filter; may be given again.")] = None,
     backend: EngineOrNone = "auto",
     threads: Threads = None,
-    precision: ComparedPrecision = "auto",
+    precision: Precision = "auto",
     adapters: Adapters = None,
     peer: Peers = None,
     peer_python: PeerPython = None,
@@ -149,13 +149,13 @@ def clips(
         if backend != "none":
             engine = stack.enter_context(closing(engines.load(backend, threads=threads, precision=precision)))
         advance = stack.enter_context(progress_bar(folder.name, sum(len(clip.items) for clip in found)))
-        level = "bf16" if (engine.precision if engine else precision) == "bf16" else "fp32"
         for clip in found:
             with ExitStack() as streams:
                 models: list[Model] = [] if engine is None else [Ours(engine, strengths)]
                 for name in peer or []:
                     assert adapters is not None  # or check_peers had complained
-                    one = Peer(adapters, name, threads=threads, precision=level, python=peer_python, stream=True)
+                    # In fp32, always: in bf16 RobustVideoMatting fails at some sizes, and it is quality that is compared.
+                    one = Peer(adapters, name, threads=threads, precision="fp32", python=peer_python, stream=True)
                     models.append(StreamingPeer(streams.enter_context(one)))
                 scores = score_clip(clip, models, advance)
             results[clip.name] = {name: score.means() for name, score in scores.items()}
