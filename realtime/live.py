@@ -20,12 +20,13 @@ import engines
 from engines import Engine, InputError
 from engines.engine import Frame
 from engines.errors import run
+from engines.options import Backend, Precision, Threads
 from realtime.backgrounds import Background, Fit, open_background
 from realtime.composite import check_light_wrap, composite
 from realtime.filters import Filter, Kept, LightWrap, Smooth, filters_of_stream
 from realtime.packet import Packet
 from realtime.pipeline import Pipeline, Policy, Stage
-from realtime.steady import DEFAULT
+from realtime.stopping import stoppable
 from realtime.webcam import LiveSource, PacedClip, Webcam
 from realtime.window import Window, check_display
 
@@ -50,9 +51,9 @@ def live(
     light_wrap: LightWrap = 0.0,
     mirror: Annotated[bool, typer.Option("--mirror", help="Show it as a mirror does.")] = False,
     statistics: Annotated[bool, typer.Option("--statistics", help="Show the statistics from the start.")] = False,
-    backend: Annotated[str, typer.Option(help="What runs the networks: auto, openvino, torch, ...")] = "auto",
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; all cores unless told.")] = None,
-    precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.")] = "auto",
+    backend: Backend = "auto",
+    threads: Threads = None,
+    precision: Precision = "auto",
 ) -> None:
     """Put a new background behind the people before a webcam, or in a clip, and show it in a window.
 
@@ -73,7 +74,7 @@ def live(
     filters = filters_of_stream(keep, smooth)
     check_light_wrap(light_wrap)
     check_display()
-    with ExitStack() as stack:
+    with stoppable(), ExitStack() as stack:
         source = stack.enter_context(open_source(webcam, clip, loop, parse_size(size)))
         background = stack.enter_context(open_background(bg, fit=fit))
         engine = stack.enter_context(closing(engines.load(backend, threads=threads, precision=precision)))

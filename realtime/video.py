@@ -1,12 +1,8 @@
 """`shm-video`: puts a new background behind the people in a video."""
 
-import signal
-import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing
 from pathlib import Path
-from types import FrameType
 from typing import Annotated
 
 import typer
@@ -25,7 +21,7 @@ from realtime.packet import Packet
 from realtime.pipeline import Pipeline, Stage
 from realtime.sinks import Preset, Sound, VideoSink
 from realtime.sources import VideoSource
-from realtime.steady import DEFAULT
+from realtime.stopping import stoppable
 
 app = typer.Typer(add_completion=False, rich_markup_mode="rich")
 console = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -141,34 +137,6 @@ def refuse_own_input(target: Path, source: Path, bg: str) -> None:
             continue
         if same:
             raise InputError(f"{target}: is the same file as {role} {path}; name another file to write")
-
-
-@contextmanager
-def stoppable() -> Iterator[None]:
-    """Lets Ctrl-C, SIGTERM or a closed terminal end a command by an exception, once: while it tidies up, more are ignored."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    stopped = False
-
-    def stop(number: int, _: FrameType | None) -> None:
-        nonlocal stopped
-        stopped = True
-        for each in before:
-            signal.signal(each, signal.SIG_IGN)
-        raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(128 + number)
-
-    signals = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    before = {each: handler for each in signals if (handler := signal.getsignal(each)) is not signal.SIG_IGN}
-    try:
-        for each in before:
-            signal.signal(each, stop)
-        yield
-    finally:
-        if not stopped:  # else the command is on its way out, which an impatient second Ctrl-C must not cut short
-            for each, handler in before.items():
-                signal.signal(each, handler)
 
 
 class Speed(ProgressColumn):
