@@ -22,10 +22,10 @@ from engines.engine import Frame
 from engines.errors import run
 from engines.options import Backend, Precision, Threads
 from realtime.backgrounds import Background, Fit, open_background
-from realtime.composite import check_light_wrap, composite
-from realtime.filters import Filter, Kept, LightWrap, Smooth, filters_of_stream
+from realtime.composite import composite
+from realtime.handover import Policy
 from realtime.packet import Packet
-from realtime.pipeline import Pipeline, Policy, Stage
+from realtime.pipeline import Pipeline, Stage
 from realtime.stopping import stoppable
 from realtime.webcam import LiveSource, PacedClip, Webcam
 from realtime.window import Window, check_display

@@ -25,21 +25,14 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from enum import Enum
 from statistics import median
 from types import TracebackType
 from typing import Self
 
+from realtime.handover import Handover, Policy
 from realtime.packet import Packet
 
 RECENT = 4096  # times kept of each stage, for its median: constant memory on a stream without end
-
-
-class Policy(Enum):
-    """What a hand-over does when it is full."""
-
-    EVERY_FRAME = "wait"
-    NEWEST_FRAME = "drop the oldest"
 
 
 def nothing() -> None:
@@ -52,76 +45,17 @@ class Stage:
 
     `release()` is called when the pipeline stops, from any thread and maybe more than once: work that waits for something
     outside, such as the reader of a pipe, returns soon after.
+
+    `depth` is how many packets may wait for it, where the pipeline's own depth will not do. `idle()` is called, in the stage's
+    thread, whenever no packet has come for `idle_seconds`.
     """
 
     name: str
     work: Callable[[Packet], object]
     release: Callable[[], object] = nothing
-
-
-class Handover:
-    """A bounded queue of packets from one thread to the next, in order."""
-
-    def __init__(self, depth: int, policy: Policy) -> None:
-        if depth < 1:
-            raise ValueError("a hand-over holds at least one packet")
-        self.depth = depth
-        self.policy = policy
-        self.dropped = 0
-        self._packets: deque[Packet] = deque()
-        self._changed = threading.Condition()
-        self._ended = False
-        self._stopped = False
-
-    @property
-    def over(self) -> bool:
-        """Whether nothing can be taken any more: the giver has ended and all is taken, or it was stopped."""
-        with self._changed:
-            return self._stopped or (self._ended and not self._packets)
-
-    def __len__(self) -> int:
-        return len(self._packets)
-
-    def put(self, packet: Packet) -> bool:
-        """Hands a packet over; False when the hand-over has been stopped."""
-        with self._changed:
-            if self.policy is Policy.NEWEST_FRAME:
-                while len(self._packets) >= self.depth:
-                    self._packets.popleft()
-                    self.dropped += 1
-            else:
-                self._changed.wait_for(lambda: self._stopped or len(self._packets) < self.depth)
-            if self._stopped:
-                return False
-            self._packets.append(packet)
-            self._changed.notify_all()
-            return True
-
-    def get(self, seconds: float | None = None) -> Packet | None:
-        """Waits for the next packet; None when the giver has ended and all is taken, or at once when stopped.
-
-        With `seconds` it waits no longer than that, and None may also mean that none has come yet: see `over`.
-        """
-        with self._changed:
-            self._changed.wait_for(lambda: self._packets or self._ended or self._stopped, seconds)
-            if self._stopped or not self._packets:
-                return None
-            packet = self._packets.popleft()
-            self._changed.notify_all()
-            return packet
-
-    def end(self) -> None:
-        """Says that no more packets come; those inside can still be taken."""
-        with self._changed:
-            self._ended = True
-            self._changed.notify_all()
-
-    def stop(self) -> None:
-        """Lets go of all packets and of everyone who waits."""
-        with self._changed:
-            self._stopped = True
-            self._packets.clear()
-            self._changed.notify_all()
+    depth: int | None = None
+    idle: Callable[[], object] = nothing
+    idle_seconds: float | None = None
 
 
 class Timing:
@@ -174,7 +108,9 @@ class Pipeline:
         self.timings = {name: Timing() for name in names[:-1]}
         self._source = source
         self._releases = [release, *(stage.release for stage in (*stages, *sinks))]
-        self._into = {name: Handover(depth, policy) for name in names[1:]}  # each hand-over by the name of its taker
+        depths = {stage.name: stage.depth or depth for stage in (*stages, *sinks)}
+        # each hand-over by the name of its taker
+        self._into = {name: Handover(depths.get(name, depth), policy) for name in names[1:]}
         self._error: BaseException | None = None
         self._lock = threading.Lock()
         self._stopping = threading.Event()
@@ -205,6 +141,20 @@ class Pipeline:
             handover.stop()
         for release in self._releases:
             release()
+
+    def drain(self, seconds: float) -> None:
+        """Ends the source, lets what is on its way reach the sinks for so many seconds at most, and stops.
+
+        For the caller's thread, which takes no more packets afterwards.
+        """
+        end = time.monotonic() + seconds
+        self._stopping.set()
+        self._releases[0]()
+        self._into["caller"].stop()
+        for thread in self._threads:
+            if thread.ident is not None:
+                thread.join(max(0.0, end - time.monotonic()))
+        self.stop()
 
     def run(self) -> None:
         """Waits until the source has ended and every stage and sink has finished. Raises what went wrong in any of them."""
@@ -281,7 +231,11 @@ class Pipeline:
         end(after)
 
     def _work(self, stage: Stage, after: list[Handover]) -> None:
-        while (packet := self._into[stage.name].get()) is not None:
+        waiting = self._into[stage.name]
+        while (packet := waiting.get(stage.idle_seconds)) is not None or not waiting.over:
+            if packet is None:
+                stage.idle()
+                continue
             start = time.perf_counter()
             stage.work(packet)
             self.timings[stage.name].add(time.perf_counter() - start)

@@ -6,8 +6,9 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from realtime.handover import Handover, Policy
 from realtime.packet import Packet
-from realtime.pipeline import Handover, Pipeline, Policy, Stage
+from realtime.pipeline import Pipeline, Stage
 
 
 def packet(index: int) -> Packet:
@@ -240,6 +241,52 @@ def test_leaving_releases_a_source_that_stalls() -> None:
     with Pipeline(camera(), [], policy=Policy.NEWEST_FRAME, release=stalled.set) as pipeline:
         assert next(pipeline.polled(1)) is not None
     assert time.monotonic() - start < 5
+
+
+def test_draining_lets_what_is_on_its_way_reach_the_sinks() -> None:
+    def camera() -> Iterator[Packet]:
+        for index in range(1000):
+            time.sleep(0.002)
+            yield packet(index)
+
+    written: list[int] = []
+
+    def slow(packet: Packet) -> None:
+        time.sleep(0.01)
+        written.append(packet.index)
+
+    with Pipeline(camera(), [], [Stage("record", slow, depth=30)], policy=Policy.NEWEST_FRAME) as pipeline:
+        for taken in pipeline:
+            if taken.index >= 20:
+                break
+        before = len(written)
+        pipeline.drain(20)
+    assert len(written) > before + 5
+    assert written == list(range(len(written)))
+    assert len(written) >= 20
+
+
+def test_draining_does_not_wait_for_a_sink_that_hangs() -> None:
+    hung = threading.Event()
+    start = time.monotonic()
+    sinks = [Stage("hangs", lambda _: hung.wait(60), release=hung.set)]
+    with Pipeline(packets(1000), [Stage("a", nothing)], sinks, policy=Policy.NEWEST_FRAME) as pipeline:
+        next(iter(pipeline))
+        pipeline.drain(0.1)
+    assert time.monotonic() - start < 20
+
+
+def test_a_stage_with_nothing_to_do_is_told_so() -> None:
+    idle = threading.Event()
+
+    def camera() -> Iterator[Packet]:
+        yield packet(0)
+        assert idle.wait(10)
+        yield packet(1)
+
+    stage = Stage("keeps alive", nothing, idle=idle.set, idle_seconds=0.01)
+    with Pipeline(camera(), [], [stage], policy=Policy.NEWEST_FRAME) as pipeline:
+        assert [packet.index for packet in pipeline] == [0, 1]
 
 
 def test_ctrl_c_between_the_starts_of_two_threads_leaves_none_at_work(monkeypatch: pytest.MonkeyPatch) -> None:
