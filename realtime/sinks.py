@@ -11,20 +11,17 @@ from types import TracebackType
 from typing import Literal, Self
 
 import av
-import cv2
-import numpy as np
 from av.audio.stream import AudioStream
 from av.codec.context import Flags
 from av.container import OutputContainer
 from av.stream import Stream
-from av.video.frame import VideoFrame
-from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, VideoReformatter
+from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 from av.video.stream import VideoStream
 
-from engines.engine import Frame
 from engines.errors import InputError
 from realtime.packet import Packet
 from realtime.sources import open_container
+from realtime.yuv import ToYuv, even
 
 FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}  # that hold H.264 at any frame times
 CONTAINER_TAGS = ("major_brand", "minor_version", "compatible_brands", "encoder")  # of the file they stand in, not of its film
@@ -81,7 +78,7 @@ class VideoSink:
         self._size = width, height
         self._time_base = time_base if time_base.denominator <= MAX_TIMESCALE else Fraction(1, 90_000)
         self._last: int | None = None
-        self._converter = VideoReformatter()
+        self._convert = ToYuv(Colorspace.ITU709)
         self._sound = sound
         self._target = writable(self.path, overwrite=overwrite)
         # Beside it, so that moving it into place is one step; short, so that any name that fits a folder fits this one too.
@@ -103,7 +100,7 @@ class VideoSink:
         container.metadata.update({key: text for key, text in metadata.items() if key not in CONTAINER_TAGS})
         width, height = self._size
         stream = container.add_stream("libx264", rate=rate or 30, options={"crf": str(crf), "preset": preset})
-        stream.width, stream.height, stream.pix_fmt = width + width % 2, height + height % 2, "yuv420p"
+        stream.width, stream.height, stream.pix_fmt = even(width), even(height), "yuv420p"
         stream.time_base = stream.codec_context.time_base = self._time_base
         stream.codec_context.sample_aspect_ratio = pixel_aspect
         stream.codec_context.flags |= Flags.frame_duration  # else the last frame's time on screen is lost
@@ -172,19 +169,6 @@ class VideoSink:
             self.close()
         else:
             self.abort()
-
-    def _convert(self, picture: Frame) -> VideoFrame:
-        height, width = picture.shape[:2]
-        if height % 2 or width % 2:
-            picture = np.asarray(cv2.copyMakeBorder(picture, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE), np.uint8)
-        return self._converter.reformat(
-            VideoFrame.from_numpy_buffer(np.ascontiguousarray(picture), "rgb24"),
-            format="yuv420p",
-            src_color_range=ColorRange.JPEG,
-            dst_colorspace=Colorspace.ITU709,
-            dst_color_range=ColorRange.MPEG,
-            threads=1,
-        )
 
     def _mux(self, packets: "Iterable[av.Packet[VideoStream]]") -> None:
         assert self._container is not None

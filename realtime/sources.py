@@ -13,12 +13,13 @@ import cv2
 import numpy as np
 from av.container import InputContainer
 from av.video.frame import VideoFrame
-from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, VideoReformatter
+from av.video.reformatter import ColorPrimaries, ColorRange, ColorTrc, VideoReformatter
 from av.video.stream import VideoStream
 
 from engines.engine import Frame
 from engines.errors import InputError
 from realtime.packet import Packet
+from realtime.yuv import usual_matrix
 
 MIN_SIZE = 32  # px, of height and of width: the least that the networks take
 MICROSECOND = Fraction(1, 1_000_000)  # the unit of a container's own times
@@ -251,8 +252,7 @@ def to_rgb(frame: VideoFrame, size: tuple[int, int], converter: VideoReformatter
     """
     matrix = None
     if frame.colorspace in UNKNOWN_MATRIX and not frame.format.is_rgb:
-        # What players do: television before high definition was BT.601, and everything since is BT.709.
-        matrix = Colorspace.ITU709 if frame.width >= 1280 or frame.height > 576 else Colorspace.ITU601
+        matrix = usual_matrix(frame.width, frame.height)
     wide = frame.color_primaries in WIDE_GAMUT or frame.color_trc in HIGH_RANGE
     rgb = converter.reformat(
         frame,

@@ -1,0 +1,131 @@
+"""What Linux says of its video devices (V4L2): who drives them, what they can do, which sizes and rates they have."""
+
+import errno
+import fcntl
+import os
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+# Of linux/videodev2.h.
+QUERYCAP, ENUM_FMT, ENUM_FRAMESIZES, ENUM_FRAMEINTERVALS = 0x80685600, 0xC0405602, 0xC02C564A, 0xC034564B
+CAPTURE, OUTPUT, DEVICE_CAPS = 0x1, 0x2, 0x80000000
+DISCRETE = 1  # sizes and rates that are listed one by one; others are given as a range
+LOOPBACK = "v4l2 loopback"  # the driver of virtual cameras
+
+
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """One way in which a camera gives pictures: a pixel format such as "MJPG", a size, and its highest rate in frames/s."""
+
+    pixel_format: str
+    width: int
+    height: int
+    rate: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A video device: its path, the name on its case, its driver, and whether pictures come out of it or can be put in."""
+
+    path: str
+    name: str
+    driver: str
+    captures: bool
+    takes_pictures: bool
+
+
+def devices() -> list[Device]:
+    """The video devices of this machine that can be opened, by number."""
+    nodes = sorted(Path("/dev").glob("video[0-9]*"), key=lambda node: int(node.name[5:]))
+    found = []
+    for node in nodes:
+        try:
+            found.append(query(str(node)))
+        except OSError:
+            continue
+    return found
+
+
+def query(path: str) -> Device:
+    """What a device is. Raises OSError where it is none, is not there or may not be opened."""
+    with opened(path) as device:
+        answer = bytearray(104)
+        fcntl.ioctl(device, QUERYCAP, answer)
+    driver, card, _, _, capabilities, own = struct.unpack_from("16s32s32sIII", answer)
+    flags = own if capabilities & DEVICE_CAPS else capabilities
+    return Device(path, text(card), text(driver), bool(flags & CAPTURE), bool(flags & OUTPUT))
+
+
+def modes(path: str) -> list[Mode]:
+    """The formats, sizes and highest rates of a camera, as far as it tells. Raises OSError where it cannot be opened."""
+    found = []
+    with opened(path) as device:
+        for (pixel_format,) in enumerated(device, ENUM_FMT, 64, "=II", (CAPTURE,), "=44xI"):
+            for kind, *sizes in enumerated(device, ENUM_FRAMESIZES, 44, "=II", (pixel_format,), "=8xI6I"):
+                # of a range: the smallest and the largest
+                ends = [(sizes[0], sizes[1])] if kind == DISCRETE else [(sizes[0], sizes[3]), (sizes[1], sizes[4])]
+                for width, height in ends:
+                    rate = highest_rate(device, pixel_format, width, height)
+                    name = struct.pack("=I", pixel_format).decode("ascii", "replace").strip()
+                    found.append(Mode(name, width, height, rate))
+    return found
+
+
+def highest_rate(device: int, pixel_format: int, width: int, height: int) -> Fraction:
+    """The highest rate at a size, in frames/s; 0 where the camera does not tell."""
+    asked = (pixel_format, width, height)
+    intervals = enumerated(device, ENUM_FRAMEINTERVALS, 52, "=IIII", asked, "=16xIII")
+    return max((Fraction(below, above) for _, above, below in intervals if above), default=Fraction(0))
+
+
+def enumerated(
+    device: int, request: int, length: int, question: str, asked: tuple[int, ...], answer: str
+) -> Iterator[tuple[int, ...]]:
+    """Asks for item 0, 1, 2, ... of a list until there is none. Each question begins with the number of the item."""
+    for index in range(1000):
+        block = bytearray(length)
+        struct.pack_into(question, block, 0, index, *asked)
+        try:
+            fcntl.ioctl(device, request, block)
+        except OSError:
+            return
+        yield struct.unpack_from(answer, block)
+
+
+def users(path: str) -> list[str]:
+    """The programs that hold a device open, as far as this user may see, each as "name (process number)"."""
+    found = []
+    real = os.path.realpath(path)
+    for process in Path("/proc").glob("[0-9]*"):
+        if process.name == str(os.getpid()):
+            continue
+        try:
+            if any(os.path.realpath(link) == real for link in (process / "fd").iterdir()):
+                found.append(f"{(process / 'comm').read_text().strip()} ({process.name})")
+        except OSError:
+            continue
+    return found
+
+
+def is_busy(error: OSError) -> bool:
+    """Whether a device was refused because another program uses it."""
+    return error.errno == errno.EBUSY
+
+
+@contextmanager
+def opened(path: str) -> Iterator[int]:
+    """The device's file descriptor; opening does not take it away from a program that uses it."""
+    device = os.open(path, os.O_RDWR | os.O_NONBLOCK)
+    try:
+        yield device
+    finally:
+        os.close(device)
+
+
+def text(field: bytes) -> str:
+    """A name out of a field that zeros fill up."""
+    return field.split(b"\0")[0].decode("utf-8", "replace")
