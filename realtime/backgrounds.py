@@ -6,6 +6,7 @@ with open_background("beach.jpg") as background:
 
 import contextlib
 import difflib
+import re
 from collections.abc import Generator
 from fractions import Fraction
 from pathlib import Path
@@ -26,8 +27,11 @@ from realtime.sources import VideoSource
 Fit = Literal["cover", "contain", "stretch"]
 Pixel = TypeVar("Pixel", np.uint8, np.float32)
 
+WORDS = ("blur", "checkerboard", "none")  # that name a background besides colours and files
 LONGEST_STEP = Fraction(5)  # seconds between two packets; over a longer gap, or a step back, a video goes on where it was
 BLUR_SIZE = 256  # pixels of the longer side that the blur works on, at most
+CHECK = 16  # px: the side of a square of the checkerboard
+LIGHT, DARK = 204, 153  # levels of its squares
 BLUR_SIGMA = 0.022  # standard deviation of the blur, as a part of the longer side
 
 
@@ -52,14 +56,19 @@ def open_background(spec: str, *, fit: Fit = "cover") -> Background:
     """The background that a user's words name.
 
     Args:
-        spec: the path of a picture or a video; a CSS colour name or #rrggbb; or "blur". Where a file has the name of a
-            colour, write ./red for the file.
+        spec: the path of a picture or a video; a CSS colour name or #rrggbb; "blur", or "blur:2" for twice as strong;
+            "checkerboard", which stands for transparent; or "none", which leaves the frame as it is. Where a file has the
+            name of a colour, write ./red for the file.
         fit: "cover" fills the frame and cuts off what is over, "contain" shows all with black bars, "stretch" distorts.
 
     Raises InputError where the file is missing, a folder or broken, or the colour is unknown.
     """
-    if spec == "blur":
-        return Blur()
+    if spec == "none":
+        return Unchanged()
+    if spec == "checkerboard":
+        return Checkerboard()
+    if re.fullmatch(r"blur(:.*)?", spec):
+        return Blur(_strength(spec))
     with contextlib.suppress(ValueError):
         return Still(_colour(spec), fit="stretch")
     path = Path(spec).expanduser()
@@ -151,8 +160,11 @@ class Video(Background):
 class Blur(Background):
     """The frame's own background out of focus, from its background pixels only: the person's colours do not bleed into it.
 
-    A normalised blur: blur(w * frame) / blur(w) with w = 1 - alpha, at a reduced size.
+    A normalised blur: blur(w * frame) / blur(w) with w = 1 - alpha, at a reduced size. `strength` 1 is usual, 2 twice as wide.
     """
+
+    def __init__(self, strength: float = 1) -> None:
+        self._sigma = BLUR_SIGMA * strength
 
     def frame(self, packet: Packet) -> Frame:
         """Raises ValueError where the packet has no matte yet."""
@@ -164,10 +176,33 @@ class Blur(Background):
         # A small pixel on the edge is a mix of both: little person is enough to leave it out. Where there is person only,
         # far from any background, the tiny rest of the weight keeps the quotient defined; nothing shows there.
         weight = np.clip(1 - 4 * person, 1e-5, 1)[..., None]
-        sigma = BLUR_SIGMA * max(small.shape)
+        sigma = self._sigma * max(small.shape)
         weighted = cv2.GaussianBlur(np.concatenate([small * weight, weight], axis=2), (0, 0), sigma)
         blurred = np.clip(np.rint(weighted[..., :3] / weighted[..., 3:]), 0, 255).astype(np.uint8)
         return _resized(blurred, height, width)
+
+
+class Checkerboard(Background):
+    """Light and dark grey squares, as image editors show what is transparent."""
+
+    def __init__(self) -> None:
+        self._rendered = np.empty((0, 0, 3), np.uint8)
+
+    def frame(self, packet: Packet) -> Frame:
+        """The same array for every packet of a size."""
+        if self._rendered.shape != packet.frame.shape:
+            rows, columns = np.indices(packet.frame.shape[:2]) // CHECK
+            squares = np.where((rows + columns) % 2, DARK, LIGHT).astype(np.uint8)
+            self._rendered = np.ascontiguousarray(np.broadcast_to(squares[..., None], packet.frame.shape))
+        return self._rendered
+
+
+class Unchanged(Background):
+    """What was behind the person anyway: `composite` leaves such a frame as it is."""
+
+    def frame(self, packet: Packet) -> Frame:
+        """The packet's own frame."""
+        return packet.frame
 
 
 def _small(picture: NDArray[Pixel]) -> NDArray[Pixel]:
@@ -191,12 +226,27 @@ def _colour(spec: str) -> Frame:
     return np.array([[[red, green, blue]]], np.uint8)
 
 
+def _strength(spec: str) -> float:
+    """The number in "blur:2", or 1 without one. Raises InputError unless it is from 0.1 to 10."""
+    try:
+        strength = float(spec.partition(":")[2] or 1)
+    except ValueError:
+        strength = 0
+    if not 0.1 <= strength <= 10:
+        raise InputError(f"--bg {spec}: has no strength of blur; write a number from 0.1 to 10, such as blur:2")
+    return strength
+
+
 def _unknown(spec: str, path: Path) -> str:
     """What to say of a background that is neither a file nor a colour."""
     if spec.startswith("#"):
         return f"--bg {spec}: is no colour; write # and six digits from 0 to f, such as #00b140"
     if path.suffix or len(path.parts) > 1:
         return f"--bg {spec}: no such file; check the name"
-    near = difflib.get_close_matches(spec.lower(), [*webcolors.names(), "blur"], n=1)
-    remedy = f"did you mean {near[0]}?" if near else "give a picture, a video, a colour such as green or #00b140, or blur"
+    near = difflib.get_close_matches(spec.lower(), [*webcolors.names(), *WORDS], n=1)
+    remedy = (
+        f"did you mean {near[0]}?"
+        if near
+        else f"give a picture, a video, a colour such as green or #00b140, {' or '.join(WORDS)}"
+    )
     return f"--bg {spec}: is neither a file nor a colour; {remedy}"

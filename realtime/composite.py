@@ -19,8 +19,7 @@ WRAP_SIGMA = 0.015  # standard deviation of its reach over the edge, as a part o
 def composite(packet: Packet, background: Frame, *, light_wrap: float = 0.0) -> Frame:
     """The packet's own foreground on a background, uint8 RGB (H, W, 3), within one level of the exact formula.
 
-    `background` is uint8 RGB (H, W, 3) of the frame's size. The result is a new array. With `light_wrap`, up to 1, the light
-    of the background reaches over the person's edges.
+    `background` is uint8 RGB (H, W, 3) of the frame's size; the packet's own frame gives that frame. The result is a new array.
     Raises ValueError where the packet has no matte yet, or a size differs.
     """
     matte = packet.matte
@@ -31,6 +30,8 @@ def composite(packet: Packet, background: Frame, *, light_wrap: float = 0.0) -> 
         raise ValueError(f"frame, background, foreground and alpha differ in size: {sizes}")
     light = light_around(matte.alpha, background, light_wrap) if light_wrap else None
     picture = background.copy()
+    if background is packet.frame:
+        return picture
     for top in range(0, len(picture), BAND):
         # Most of a frame is background: only the columns that alpha reaches are blended. It halves the time.
         reached = cv2.convertScaleAbs(matte.alpha[top : top + BAND], alpha=255)

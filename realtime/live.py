@@ -1,38 +1,37 @@
-"""`shm-live`: a webcam or a clip with a new background, in a window, as it happens."""
+"""`shm-live`: a webcam, a stream or a clip with a new background, as it happens."""
 
 import sys
-import time
-from collections import deque
-from collections.abc import Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
-from statistics import median
 from typing import Annotated
 
-import cv2
-import numpy as np
 import typer
 from rich.console import Console
 
 import engines
-from engines import Engine, InputError
-from engines.engine import Frame
+from engines import InputError
 from engines.errors import run
 from engines.options import Backend, Precision, Threads
-from realtime.backgrounds import Background, Fit, open_background
-from realtime.composite import composite
-from realtime.handover import Policy
-from realtime.packet import Packet
-from realtime.pipeline import Pipeline, Stage
+from realtime.backgrounds import Fit
+from realtime.cameras import camera_lines
+from realtime.choice import Choice
+from realtime.controls import Lines
+from realtime.live_source import HOLD, LiveSource, PacedClip
+from realtime.network import NetworkStream, is_address
+from realtime.outputs import Form, Output, Recording
+from realtime.pipes import Pipe, PipeFormat
+from realtime.show import Show
 from realtime.stopping import stoppable
-from realtime.webcam import LiveSource, PacedClip, Webcam
+from realtime.views import View
+from realtime.virtual_camera import open_virtual_camera
+from realtime.webcam import Webcam
 from realtime.window import Window, check_display
 
-POLL = 0.01  # s to wait for a frame before keys are looked at again
-RECENT = 60  # frames that the statistics look back on
-HELP = ("q, Esc  quit", "s  statistics", "m  mirror", "h  this help")
+ANY = "any"  # what `--virtual-camera` alone stands for
+WITHOUT_VALUE = {"--webcam": "0", "--virtual-camera": ANY}  # options whose value may be left out
+USUAL_RATE = Fraction(30)  # frames a second of outputs whose source does not tell
 
 app = typer.Typer(add_completion=False, rich_markup_mode="rich")
 console = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -40,161 +39,133 @@ console = Console(stderr=True, highlight=False, soft_wrap=True)
 
 @app.command()
 def live(
-    webcam: Annotated[str | None, typer.Option(metavar="[CAMERA]", help="Number or path of a camera; 0 unless told.")] = None,
-    clip: Annotated[Path | None, typer.Option("--input", metavar="CLIP", help="A video file, at its own pace.")] = None,
+    webcam: Annotated[
+        str | None, typer.Option(metavar="[CAMERA]", help="Number, path or name of a camera; 0 unless told.")
+    ] = None,
+    clip: Annotated[
+        str | None, typer.Option("--input", metavar="CLIP|URL", help="A video file at its own pace, or an RTSP or HTTP stream.")
+    ] = None,
     loop: Annotated[bool, typer.Option("--loop", help="Start the clip again at its end.")] = False,
-    bg: Annotated[str, typer.Option(help="Put this behind: a picture, a video, a colour, or blur.")] = "blur",
-    fit: Annotated[Fit, typer.Option(help="How a picture behind is brought to the frame's size.")] = "cover",
+    list_cameras: Annotated[bool, typer.Option("--list-cameras", help="Show names, sizes and rates of cameras.")] = False,
     size: Annotated[str | None, typer.Option(metavar="WxH", help="Size of the frames, such as 1280x720.")] = None,
-    smooth: Smooth = DEFAULT,
-    keep: Kept = "all",
-    light_wrap: LightWrap = 0.0,
+    fps: Annotated[float | None, typer.Option(min=1, max=240, help="Frames a second to ask the camera for.")] = None,
+    hold: Annotated[float, typer.Option(min=0, help="Seconds that the last picture stays when none comes.")] = HOLD,
+    bg: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Put this behind: a picture, a video, a folder of them, a colour, blur, blur:2 (stronger), checkerboard or"
+            " none. Give it several times to switch between them. Blur unless told."
+        ),
+    ] = None,
+    fit: Annotated[Fit, typer.Option(help="How a picture behind is brought to the frame's size.")] = "cover",
     mirror: Annotated[bool, typer.Option("--mirror", help="Show it as a mirror does.")] = False,
+    view: Annotated[View, typer.Option(help="What is shown from the start.")] = "picture",
     statistics: Annotated[bool, typer.Option("--statistics", help="Show the statistics from the start.")] = False,
+    window: Annotated[bool, typer.Option("--window/--no-window", help="Show it in a window.")] = True,
+    virtual_camera: Annotated[
+        str | None, typer.Option(metavar="[DEVICE]", help="Be a camera for other programs; the first that is free unless told.")
+    ] = None,
+    record: Annotated[Path | None, typer.Option(help="Keep it as a video: .mp4, .mov or .mkv, without sound.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", "-y", help="Replace the recording if it exists.")] = False,
+    pipe: Annotated[PipeFormat | None, typer.Option(help="Write the pictures to standard output.")] = None,
+    snapshots: Annotated[Path, typer.Option(help="Folder that snapshots go to.", exists=True, file_okay=False)] = Path(),
     backend: Backend = "auto",
     threads: Threads = None,
     precision: Precision = "auto",
 ) -> None:
-    """Put a new background behind the people before a webcam, or in a clip, and show it in a window.
+    """Put a new background behind the people before a webcam, in a stream or in a clip, as it happens.
 
-    The newest frame is always the next: delay never builds up. Keys: q or Esc quits, s shows statistics, h helps.
+    The newest frame is always the next: delay never builds up. In the window q or Esc quits and h shows the other keys. The
+    same words work as lines on standard input. Ctrl-C ends it, too; a recording is finished.
 
     [bold]Examples[/bold]
 
       shm-live --webcam
 
-      shm-live --webcam /dev/video2 --size 1280x720 --bg beach.jpg --mirror
+      shm-live --webcam /dev/video2 --size 1280x720 --bg beach.jpg --bg blur --mirror
 
-      shm-live --input talk.mp4 --loop --bg green
+      shm-live --webcam --bg beach.jpg --virtual-camera --no-window
+
+      shm-live --webcam --record talk.mp4
+
+      shm-live --input rtsp://192.168.1.20/stream --bg pictures/
+
+      shm-live --input talk.mp4 --bg green --no-window --pipe y4m > talk.y4m
     """
+    if list_cameras:
+        print("\n".join(camera_lines()) or "there is no camera")
+        return
     if (webcam is None) == (clip is None):
         raise InputError("name one source: --webcam, or --input CLIP")
-    if loop and clip is None:
-        raise InputError("--loop is for a clip; leave it out, or name one with --input")
-    filters = filters_of_stream(keep, smooth)
-    check_light_wrap(light_wrap)
-    check_display()
     with stoppable(), ExitStack() as stack:
-        source = stack.enter_context(open_source(webcam, clip, loop, parse_size(size)))
-        background = stack.enter_context(open_background(bg, fit=fit))
+        others = (virtual_camera, record, pipe) != (None, None, None)
+        window = window and has_display(needed=not others)
+        if not window and not others:
+            raise InputError("--no-window: nothing would show; add --virtual-camera, --record or --pipe")
+        rate = Fraction(fps).limit_denominator(1001) if fps else None
+        source = stack.enter_context(open_source(webcam, clip, loop=loop, size=parse_size(size), rate=rate, hold=hold))
+        backgrounds = stack.enter_context(Choice(bg or ["blur"], fit=fit, tell=tell))
+        form = Form(source.width, source.height, rate or source.rate or USUAL_RATE)
+        outputs: list[Output] = []
+        if virtual_camera is not None:
+            device = None if virtual_camera == ANY else virtual_camera
+            own = source.path if isinstance(source, Webcam) else None
+            outputs.append(stack.enter_context(open_virtual_camera(device, form, webcam=own)))
+        if record is not None:
+            outputs.append(stack.enter_context(Recording(record, form, overwrite=overwrite, tell=tell)))
+        if pipe is not None:
+            outputs.append(stack.enter_context(Pipe(pipe, form, tell=tell)))
         engine = stack.enter_context(closing(engines.load(backend, threads=threads, precision=precision)))
-        console.print(f"{engine.name} {engine.precision} on {engine.device}; in the window, h shows the keys", markup=False)
-        show = Show(source, engine, background, mirror=mirror, statistics=statistics, filters=filters, light_wrap=light_wrap)
+        how = "h in the window shows the keys" if window else "the line 'help' shows what can be said"
+        tell(f"{engine.name} {engine.precision} on {engine.device}; {how}")
         title = f"shm-live: {source.name}"
-        window = stack.enter_context(Window(title, width=source.width, height=source.height))
-        show.run(window)
-
-
-class Meter:
-    """Counts the frames that were shown, and how late each was."""
-
-    def __init__(self) -> None:
-        self._start = time.monotonic()
-        self._count = 0
-        self._shown: deque[float] = deque(maxlen=RECENT)
-        self._delays: deque[float] = deque(maxlen=RECENT)
-
-    def add(self, delay: float) -> None:
-        """A frame has been shown, this many seconds after it came."""
-        self._count += 1
-        self._shown.append(time.monotonic())
-        self._delays.append(delay)
-
-    @property
-    def rate(self) -> float:
-        """Frames a second, over the recent ones; 0 before the second."""
-        span = self._shown[-1] - self._shown[0] if self._shown else 0.0
-        return (len(self._shown) - 1) / span if span > 0 else 0.0
-
-    @property
-    def delay_ms(self) -> float:
-        """Median milliseconds from a frame's coming to its showing, over the recent ones; 0 before the first."""
-        return 1000 * median(self._delays) if self._delays else 0.0
-
-    def summary(self, dropped: int) -> str:
-        """One line for the end."""
-        seconds = time.monotonic() - self._start
-        return (
-            f"{self._count} frames in {seconds:.1f} s: {self.rate:.1f} frames/s and {self.delay_ms:.0f} ms of delay"
-            f" at the end, {dropped} dropped for newer ones"
+        show = Show(
+            source,
+            engine,
+            backgrounds,
+            outputs,
+            window=stack.enter_context(Window(title, width=source.width, height=source.height)) if window else None,
+            lines=stack.enter_context(closing(Lines())),
+            mirror=mirror,
+            statistics=statistics,
+            view=view,
+            snapshots=snapshots,
+            tell=tell,
         )
+        show.run()
 
 
-@dataclass(slots=True)
-class Show:
-    """A live source on its way through the engine and onto its new background, into a window."""
-
-    source: LiveSource
-    engine: Engine
-    background: Background
-    mirror: bool = False
-    statistics: bool = False
-    help: bool = False
-    filters: Sequence[Filter] = ()  # of this stream: each has its memory
-    light_wrap: float = 0.0
-    meter: Meter = field(default_factory=Meter)
-
-    def run(self, window: Window) -> None:
-        """Shows the newest frame until the source ends, the window is closed or a key says so; then tells how it went."""
-        stages = [Stage("matte", self.matte), Stage("composite", self.compose)]
-        picture: Frame | None = None
-        key: str | None = None  # the last one: what it changed is shown at once, also where the camera has stalled
-        with Pipeline(self.source, stages, policy=Policy.NEWEST_FRAME, release=self.source.stop) as pipeline:
-            for packet in pipeline.polled(POLL):
-                if packet is not None:
-                    picture = packet.picture
-                    self.meter.add(self.source.delay(packet))
-                if picture is not None and (packet is not None or key is not None):
-                    window.show(picture, self.lines(pipeline))
-                key = window.key()
-                if key in {"q", "escape"} or window.closed:
-                    break
-                self.press(key)
-        console.print(self.meter.summary(sum(pipeline.dropped.values())), markup=False)
-
-    def matte(self, packet: Packet) -> None:
-        """Stage: the matte of a frame, mirrored first where that is asked for."""
-        if self.mirror:
-            packet.frame = np.ascontiguousarray(cv2.flip(packet.frame, 1), np.uint8)
-        packet.matte = self.engine(packet.frame)
-        for each in self.filters:
-            each(packet)
-
-    def compose(self, packet: Packet) -> None:
-        """Stage: the frame on its new background."""
-        packet.picture = composite(packet, self.background.frame(packet), light_wrap=self.light_wrap)
-
-    def press(self, key: str | None) -> None:
-        """Does what a key of the window asks for."""
-        if key == "s":
-            self.statistics = not self.statistics
-        elif key == "m":
-            self.mirror = not self.mirror
-        elif key == "h":
-            self.help = not self.help
-
-    def lines(self, pipeline: Pipeline) -> list[str]:
-        """The text over the picture."""
-        lines = list(HELP) if self.help else []
-        if self.statistics:
-            stages = ", ".join(f"{name} {ms:.0f}" for name, ms in pipeline.median_ms.items() if name != "source")
-            lines += [
-                f"{self.meter.rate:.1f} frames/s, delay {self.meter.delay_ms:.0f} ms, dropped {sum(pipeline.dropped.values())}",
-                f"ms a frame: {stages}",
-                f"{self.engine.name} {self.engine.precision}, {self.engine.device}",
-            ]
-        return lines
+def tell(line: str) -> None:
+    """Says something to the user, on standard error. From any thread."""
+    console.print(line, markup=False)
 
 
-def open_source(webcam: str | None, clip: Path | None, loop: bool, size: tuple[int, int] | None) -> LiveSource:
-    """The camera or the clip that the user named. Raises InputError where it cannot be opened."""
-    if clip is not None:
-        return PacedClip(clip, loop=loop, size=size)
-    assert webcam is not None
-    camera = Webcam(int(webcam) if webcam.isdecimal() else webcam, size=size)
-    if size is not None and size != (camera.width, camera.height):
-        console.print(f"{camera.name} gives {camera.width}x{camera.height}, not {size[0]}x{size[1]}", markup=False)
-    return camera
+def has_display(*, needed: bool) -> bool:
+    """Whether there is a display for a window; where there is none it is said. Raises InputError where it is needed."""
+    try:
+        check_display()
+    except InputError as error:
+        if needed:
+            raise
+        tell(f"no window: {error}")
+        return False
+    return True
+
+
+def open_source(
+    webcam: str | None, clip: str | None, *, loop: bool, size: tuple[int, int] | None, rate: Fraction | None, hold: float
+) -> LiveSource:
+    """The camera, the stream or the clip that the user named. Raises InputError where it cannot be opened."""
+    if clip is None:
+        assert webcam is not None
+        if loop:
+            raise InputError("--loop is for a clip; leave it out, or name one with --input")
+        return Webcam(webcam, size=size, rate=rate, hold=hold, tell=tell)
+    if rate is not None:
+        raise InputError("--fps is for a camera; a clip or a stream has its own rate")
+    if is_address(clip):
+        return NetworkStream(clip, loop=loop, size=size, hold=hold, tell=tell)
+    return PacedClip(Path(clip), loop=loop, size=size)
 
 
 def parse_size(text: str | None) -> tuple[int, int] | None:
@@ -208,12 +179,12 @@ def parse_size(text: str | None) -> tuple[int, int] | None:
 
 
 def spelled_out(arguments: list[str]) -> list[str]:
-    """Arguments with `--webcam` alone made `--webcam 0`: the option parser knows no optional values."""
+    """Arguments with `--webcam` alone made `--webcam 0`, and so on: the option parser knows no optional values."""
     spelled = []
     for argument, following in pairwise([*arguments, "-"]):
         spelled.append(argument)
-        if argument == "--webcam" and following.startswith("-"):
-            spelled.append("0")
+        if argument in WITHOUT_VALUE and following.startswith("-"):
+            spelled.append(WITHOUT_VALUE[argument])
     return spelled
 
 

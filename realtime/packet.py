@@ -16,6 +16,7 @@ class Packet:
     duration  how long the frame is shown, in seconds, where the source tells
     matte     what an engine made of this very frame
     picture   uint8 (H, W, 3) RGB: this frame on its new background
+    absent    whether no picture came from the camera: the frame is black, the matte empty
     """
 
     frame: Frame
@@ -24,3 +25,4 @@ class Packet:
     duration: Fraction | None = None
     matte: Matte | None = None
     picture: Frame | None = None
+    absent: bool = False
