@@ -65,9 +65,9 @@ class Choice(Background):
 
     def close(self) -> None:
         """Closes what is open. Not while another thread is in `frame`."""
-        for background in (self._shown, self._wanted):
-            if background is not None:
-                background.close()
+        if self._shown is not None and self._shown is not self._wanted:
+            self._shown.close()
+        self._wanted.close()
 
     def _open(self, spec: str) -> None:
         try:

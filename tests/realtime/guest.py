@@ -1,0 +1,98 @@
+"""Runs inside the guest of webcam-vm: drives shm-live with a real V4L2 webcam, and keeps what comes out of its virtual camera.
+
+    python -m tests.realtime.guest CLIP_OR_VIVID BACKGROUND WIDTHxHEIGHT
+
+Everything goes to $OUT: the pictures that a reader of /dev/video10 got, what shm-live said, and its exit code.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+
+OUT = Path(os.environ.get("OUT", "."))
+LIVE = [sys.executable, "-c", "from realtime.live import main; main()"]
+VIVID = Path("/sys/bus/platform/drivers/vivid")
+TOLD = OUT / "told.txt"
+
+
+def wait_until(holds: Callable[[], object], what: str, seconds: float = 400) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > end:
+            sys.exit(f"{what}: waited in vain; shm-live said:\n{TOLD.read_text()}")
+        time.sleep(0.5)
+    print(f"{what}: {time.monotonic() - end + seconds:.0f} s", flush=True)
+
+
+def told(words: str) -> bool:
+    return words in TOLD.read_text()
+
+
+def grab(name: str, camera: str = "/dev/video10", skip: int = 3) -> bool:
+    """Keeps the picture that comes after some, as a meeting program would get it. The reader is gone afterwards."""
+    capture = cv2.VideoCapture(camera, cv2.CAP_V4L2)
+    picture = None
+    for _ in range(skip + 1):
+        came, picture = capture.read()
+        if not came:
+            capture.release()
+            return False
+    capture.release()
+    return picture is not None and cv2.imwrite(str(OUT / name), picture)
+
+
+def feed(clip: str, size: str, more: str = "") -> int:
+    """Starts the webcam anew, as webcam-vm does it, with another filter added."""
+    width, height = size.split("x")
+    scale = f"scale={width}:{height}:force_original_aspect_ratio=increase,crop={width}:{height},fps=25{more},format=yuyv422"
+    words = f"ffmpeg -nostdin -loglevel error -re -stream_loop -1 -i {clip} -an -vf {scale} -f v4l2 /dev/video0"
+    return subprocess.Popen(words.split()).pid
+
+
+def main() -> None:
+    clip, background, size = sys.argv[1:]
+    vivid = clip == "vivid"
+    with (OUT / "cameras.txt").open("w") as file:
+        subprocess.run([*LIVE, "--list-cameras"], stdout=file, check=True)
+    if vivid:
+        wait_until(lambda: grab("camera.png", "/dev/video0"), "the camera itself")
+    asked = ["--size", "700x500", "--fps", "21"] if vivid else []
+    words = ["--webcam", "--bg", background, "--virtual-camera", "/dev/video10", "--no-window", "--hold", "2", *asked]
+    with TOLD.open("w") as said:
+        live = subprocess.Popen([*LIVE, *words, "--record", str(OUT / "record.mkv")], stderr=said, stdin=subprocess.PIPE)
+    assert live.stdin is not None
+    wait_until(lambda: live.poll() is not None or grab("first.png"), "the first picture")
+
+    if vivid:
+        other = [*LIVE, "--webcam", "--no-window", "--record", "other.mp4"]
+        busy = subprocess.run(other, stderr=subprocess.PIPE, text=True)
+        (OUT / "busy.txt").write_text(f"{busy.returncode}\n{busy.stderr}")
+        (VIVID / "unbind").write_text("vivid.0")
+    else:
+        os.kill(int(Path("/tmp/camera.pid").read_text()), signal.SIGKILL)
+    wait_until(lambda: told("gives no picture"), "it is said that the camera is gone")
+    time.sleep(8)  # longer than --hold, however slow
+    wait_until(lambda: grab("gone.png"), "a picture without the camera")
+    if vivid:
+        (VIVID / "bind").write_text("vivid.0")
+    else:
+        feed(clip, size, ",hflip")
+    wait_until(lambda: told("gives pictures again"), "it is said that the camera is back")
+    time.sleep(5)
+    wait_until(lambda: grab("back.png"), "a picture after the camera is back")
+    live.stdin.write(b"split\n")
+    live.stdin.flush()
+    time.sleep(8)
+    wait_until(lambda: grab("split.png"), "the split view, asked for by a line")
+    live.send_signal(signal.SIGTERM)
+    (OUT / "code.txt").write_text(str(live.wait(120)))
+
+
+if __name__ == "__main__":
+    main()
