@@ -81,7 +81,7 @@ class LiveSource:
         self._clock.pause(paused)
 
     def stop(self) -> None:
-        """Ends the iteration, from any thread, within about a second even where no frame comes."""
+        """Ends the iteration, from any thread, within a second or so (a network stream: three) even where no frame comes."""
         self._closed.set()
 
     def close(self) -> None:

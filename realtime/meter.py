@@ -14,12 +14,12 @@ class Meter:
 
     def __init__(self) -> None:
         self._start = self._last = time.monotonic()
-        self._count = 0
+        self.count = 0
         self._recent: deque[tuple[float, float]] = deque(maxlen=RECENT)  # when each was shown, and its delay
 
     def add(self, delay: float) -> None:
         """A frame has been shown, this many seconds after it came."""
-        self._count += 1
+        self.count += 1
         self._last = time.monotonic()
         self._recent.append((self._last, delay))
 
@@ -58,5 +58,5 @@ class Meter:
         if not delays or not seconds:
             return "no frame was shown"
         late = f"delay {median(delays):.0f} ms (of the last {len(delays)})"
-        shown = f"{self._count} frames in {seconds:.1f} s: {self._count / seconds:.1f} frames/s"
+        shown = f"{self.count} frames in {seconds:.1f} s: {self.count / seconds:.1f} frames/s"
         return f"{shown}, {late}, {dropped} dropped for newer ones"

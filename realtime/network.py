@@ -14,13 +14,14 @@ from av.video.reformatter import VideoReformatter
 
 from engines.engine import Frame
 from engines.errors import InputError
+from realtime.backgrounds import fitted
 from realtime.live_source import HOLD, RestoredSource
 from realtime.sources import MIN_SIZE, to_rgb
 
 OPENING, READING = 10.0, 3.0  # s to wait for a server to answer, and for its next picture
 SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "srt", "udp", "rtp", "tcp")
 IN_BURSTS = ("hls", "dash")  # formats whose pictures come several seconds at a time
-OPTIONS = {"fflags": "nobuffer", "flags": "low_delay"}
+OPTIONS = {"flags": "low_delay"}
 TRANSPORT = {
     "rtsp": {"rtsp_transport": "tcp"},
     "rtsps": {"rtsp_transport": "tcp"},
@@ -71,6 +72,7 @@ class NetworkStream(RestoredSource):
         self._coded_size = first.width, first.height
         if min(self._coded_size) < MIN_SIZE:
             raise InputError(f"--input {self.name}: {first.width}x{first.height} is too small; {MIN_SIZE} pixels are needed")
+        self._size = size
         self.width, self.height = size or self._coded_size
 
     def _connect(self) -> None:
@@ -102,7 +104,8 @@ class NetworkStream(RestoredSource):
             return None
         if self._in_time and frame.time is not None:
             self._wait(frame.time)
-        return to_rgb(frame, self._coded_size, self._converter)
+        picture = to_rgb(frame, self._coded_size, self._converter)
+        return picture if self._size is None else fitted(picture, self.height, self.width, "cover")
 
     def _wait(self, moment: float) -> None:
         """Until a picture of this time is due. One that comes late moves what follows."""

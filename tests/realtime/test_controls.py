@@ -205,9 +205,9 @@ def test_a_show_without_a_window_obeys_lines() -> None:
         assert time.monotonic() < end
         time.sleep(0.01)
     time.sleep(0.1)
-    count = seen.meter._count
+    count = seen.meter.count
     time.sleep(0.3)
-    assert seen.meter._count == count
+    assert seen.meter.count == count
     assert (seen.mirror, seen.view) == (True, "alpha")
     assert any("next background" in line for line in told)
     os.write(writing, b"quit\n")

@@ -1,7 +1,9 @@
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from fractions import Fraction
@@ -20,8 +22,10 @@ from realtime.live import main, parse_size, spelled_out
 from realtime.live_source import LiveSource, PacedClip
 from realtime.packet import Packet
 from realtime.show import Show
+from tests.realtime.clips import frame_times, frames
 from tests.realtime.plain_engine import PlainEngine
 from tests.realtime.test_backgrounds import write_video
+from tests.realtime.test_controls import Camera
 
 TOOLS = ("Xvfb", "xdotool", "import")
 needs_x = pytest.mark.skipif(
@@ -238,6 +242,73 @@ def test_without_a_display_it_says_so(
     told = capsys.readouterr().err
     assert "display" in told
     assert told.count("\n") == 1
+
+
+PLAIN = "from tests.realtime.plain_engine import plain_engine\nfrom realtime.live import main\nwith plain_engine(): main()"
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_it_with_the_recording_finished(tmp_path: Path, number: signal.Signals, code: int) -> None:
+    clip = write_video(tmp_path / "a.mkv", [255, 255], rate=20, size=(480, 360))
+    words = ["--input", str(clip), "--loop", "--bg", "#0000ff", "--no-window", "--record", str(tmp_path / "out.mp4")]
+    with subprocess.Popen([sys.executable, "-c", PLAIN, *words], stderr=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        wait_until(lambda: process.poll() is not None or any(f.stat().st_size for f in tmp_path.glob(".*.part.mp4")))
+        time.sleep(0.5)
+        process.send_signal(number)
+        time.sleep(0.01)
+        process.send_signal(number)  # an impatient user
+        _, told = process.communicate(timeout=60)
+    assert process.returncode == code, told
+    assert "Traceback" not in told
+    assert "frames/s" in told
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mkv", "out.mp4"]
+    recorded = frames(tmp_path / "out.mp4")
+    assert len(recorded) >= 2
+    assert np.abs(recorded[0].astype(int) - (0, 0, 255)).mean() < 8
+
+
+def test_all_outputs_at_once_without_a_window(tmp_path: Path) -> None:
+    clip = write_video(tmp_path / "a.mkv", [255] * 30, rate=20, size=(96, 64))
+    words = ["--input", str(clip), "--bg", "#0000ff", "--no-window", "--record", str(tmp_path / "out.mkv"), "--pipe", "rgb24"]
+    command = [sys.executable, "-c", PLAIN, *words]
+    done = subprocess.run(command, capture_output=True, cwd=ROOT, timeout=60, stdin=subprocess.DEVNULL)
+    assert done.returncode == 0, done.stderr
+    piped = np.frombuffer(done.stdout, np.uint8).reshape(-1, 64, 96, 3)
+    assert 2 <= len(piped) <= 31
+    assert np.abs(piped[-1].astype(int) - (0, 0, 255)).mean() < 3
+    assert frame_times(tmp_path / "out.mkv")[0] == 0
+
+
+def test_quit_as_a_line_on_standard_input(tmp_path: Path) -> None:
+    clip = write_video(tmp_path / "a.mkv", [255] * 30, rate=20)
+    words = ["--input", str(clip), "--loop", "--no-window", "--statistics", "--record", str(tmp_path / "out.mkv")]
+    command = [sys.executable, "-c", PLAIN, *words]
+    done = subprocess.run(command, input="help\nwhat\nquit\n", capture_output=True, text=True, cwd=ROOT, timeout=60)
+    assert done.returncode == 0
+    assert "previous background" in done.stderr
+    assert "'what' is unknown" in done.stderr
+
+
+def test_a_source_much_faster_than_the_engine_is_never_late(tmp_path: Path) -> None:
+    """Real time: 200 frames/s into an engine that takes 25 a second, for six seconds. The delay at the end is that at first."""
+    delays: list[float] = []
+
+    class Watched(Camera):
+        def delay(self, packet: Packet) -> float:
+            delays.append(super().delay(packet))
+            return delays[-1]
+
+    with Watched() as source, Choice(["red"]) as backgrounds:
+        show = Show(source, PlainEngine(seconds=0.04), backgrounds)
+        timer = threading.Timer(6, source.stop)
+        timer.start()
+        show.run()
+    fifth = len(delays) // 5
+    assert fifth >= 10
+    assert np.median(delays[-fifth:]) < 1.5 * np.median(delays[:fifth]) + 0.02
+    assert np.median(delays) < 0.04 * 4  # the frame at work, the one that waits, and the two around them
 
 
 @pytest.fixture
