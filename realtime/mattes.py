@@ -1,0 +1,33 @@
+"""The frames of a source with their mattes, for a program of your own.
+
+with VideoSource("talk.mp4") as source, closing(load()) as engine:
+    for packet in mattes(source, engine):
+        print(packet.time, packet.matte.alpha.mean())
+"""
+
+from collections.abc import Iterable, Iterator
+
+from engines.engine import Engine
+from realtime.handover import Policy
+from realtime.live_source import LiveSource
+from realtime.packet import Packet
+from realtime.pipeline import Pipeline, Stage
+
+
+def mattes(source: Iterable[Packet], engine: Engine) -> Iterator[Packet]:
+    """Packets with their mattes, as the engine makes them; reading, matting and the caller's own work run side by side.
+
+    Of a file every frame comes, in order. Of a `LiveSource` the newest comes; those for which there is no time are left out.
+    Leave the loop at any time. Raises what goes wrong in the source or the engine.
+    """
+
+    def matte(packet: Packet) -> None:
+        if packet.matte is None:
+            packet.matte = engine(packet.frame)
+
+    if isinstance(source, LiveSource):
+        pipeline = Pipeline(source, [Stage("matte", matte)], policy=Policy.NEWEST_FRAME, release=source.stop)
+    else:
+        pipeline = Pipeline(source, [Stage("matte", matte)])
+    with pipeline:
+        yield from pipeline
