@@ -5,7 +5,7 @@ FFmpeg's devices refuse what a camera does not have exactly, and lack cameras of
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from engines.engine import Frame
 from engines.errors import InputError
 from realtime.cameras import LINUX, find_camera, wants_mjpeg
 from realtime.live_source import HOLD, RestoredSource
+from realtime.packet import Packet
 from realtime.quiet import quiet_opencv
 
 if TYPE_CHECKING:
@@ -62,6 +63,10 @@ class Webcam(RestoredSource):
         told = self._capture.get(cv2.CAP_PROP_FPS)
         self.rate = Fraction(told).limit_denominator(1001) if told > 1 else None
         self._tell_what_differs()
+
+    def __iter__(self) -> Iterator[Packet]:
+        with quiet_opencv():  # it would say every second that no picture has come
+            yield from super().__iter__()
 
     def _open(self) -> Frame | None:
         """Opens the device and gives its first picture, uint8 BGR, if any comes."""

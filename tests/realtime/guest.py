@@ -47,12 +47,18 @@ def grab(name: str, camera: str = "/dev/video10", skip: int = 3) -> bool:
     return picture is not None and cv2.imwrite(str(OUT / name), picture)
 
 
-def feed(clip: str, size: str, more: str = "") -> int:
-    """Starts the webcam anew, as webcam-vm does it, with another filter added."""
+def feed(clip: str, size: str, more: str = "") -> None:
+    """Starts the webcam anew, as webcam-vm does it, with another filter added, as soon as its reader has let go of it."""
     width, height = size.split("x")
     scale = f"scale={width}:{height}:force_original_aspect_ratio=increase,crop={width}:{height},fps=25{more},format=yuyv422"
     words = f"ffmpeg -nostdin -loglevel error -re -stream_loop -1 -i {clip} -an -vf {scale} -f v4l2 /dev/video0"
-    return subprocess.Popen(words.split()).pid
+    for _ in range(100):
+        try:
+            subprocess.Popen(words.split(), stderr=subprocess.DEVNULL).wait(5)
+        except subprocess.TimeoutExpired:
+            return  # it plays
+        time.sleep(0.3)
+    sys.exit("the camera could not be given back")
 
 
 def main() -> None:
