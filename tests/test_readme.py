@@ -168,8 +168,19 @@ def test_commands_on_files_do_their_work(words: list[str], place: Path, monkeypa
     assert target.exists()
 
 
+def test_the_python_example_of_a_video(place: Path) -> None:
+    program = blocks("README.md", "python")[1]
+    with plain_engine() as engine:
+        exec(compile(program, "README.md", "exec"), {"__name__": "example"})
+    assert engine.calls == 5
+    with VideoSource(place / "talk.mp4") as before, VideoSource(place / "talk-at-the-beach.mp4") as after:
+        pairs = list(zip(before, after, strict=True))
+    assert len(pairs) == 5
+    assert all(np.abs(a.frame.astype(int) - b.frame).mean() > 5 for a, b in pairs)
+
+
 def test_the_python_example(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    [program] = blocks("README.md", "python")
+    program = blocks("README.md", "python")[0]
     exec(compile(program, "README.md", "exec"), {"__name__": "example"})
     assert "(800, 800) float32" in capsys.readouterr().out
     made, before = (cv2.imread(str(place / name)) for name in ("new.jpg", "portrait.jpg"))

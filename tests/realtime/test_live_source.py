@@ -41,9 +41,9 @@ class Faltering(RestoredSource):
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Everything takes a tenth of its time."""
-    for name in ("SILENT", "STALL", "GONE", "RETRY"):
-        monkeypatch.setattr(live_source, name, getattr(live_source, name) / 10)
+    """Everything takes a part of its time."""
+    for name, seconds in {"SILENT": 0.15, "STALL": 1.0, "GONE": 0.05, "RETRY": 0.05}.items():
+        monkeypatch.setattr(live_source, name, seconds)
 
 
 @pytest.mark.usefixtures("impatient")
@@ -144,3 +144,40 @@ def test_mjpeg_is_asked_for_where_raw_pictures_come_too_slowly() -> None:
     assert not wants_mjpeg(modes, None, None)
     assert wants_mjpeg([], (1280, 720), None)
     assert not wants_mjpeg([], (640, 480), None)
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clip's clock is not put back, however busy the machine is."""
+    monkeypatch.setattr("realtime.live_source.LATEST", Fraction(60))
+
+
+@pytest.mark.usefixtures("patient")
+def test_a_clip_is_played_at_its_own_pace(tmp_path: Path) -> None:
+    clip = write_video(tmp_path / "a.mkv", [0, 255] * 5, rate=20)
+    start = time.monotonic()
+    with PacedClip(clip) as source:
+        packets = list(source)
+    assert 0.4 < time.monotonic() - start < 5
+    assert [packet.time for packet in packets] == [Fraction(i, 20) for i in range(10)]
+
+
+@pytest.mark.usefixtures("patient")
+def test_a_looped_clip_goes_on(tmp_path: Path) -> None:
+    clip = write_video(tmp_path / "a.mkv", [0, 100, 200], rate=50)
+    with PacedClip(clip, loop=True, size=(40, 60)) as source:
+        packets = [packet for packet, _ in zip(source, range(8), strict=False)]
+    assert [round(packet.frame.mean(), -1) for packet in packets] == [0, 100, 200, 0, 100, 200, 0, 100]
+    assert packets[0].frame.shape == (60, 40, 3)
+    assert all(packet.time == Fraction(i, 50) for i, packet in enumerate(packets))
+
+
+def test_a_clip_that_is_decoded_too_slowly_is_slowed(tmp_path: Path) -> None:
+    clip = write_video(tmp_path / "a.mkv", [0] * 4, rate=20)
+    with PacedClip(clip) as source:
+        frames = iter(source)
+        next(frames)
+        time.sleep(0.6)
+        packets = list(frames)
+        assert packets[0].time > 0.5
+        assert source.delay(packets[-1]) < 0.4
