@@ -68,7 +68,7 @@ def live(
     record: Annotated[Path | None, typer.Option(help="Keep it as a video: .mp4, .mov or .mkv, without sound.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", "-y", help="Replace the recording if it exists.")] = False,
     pipe: Annotated[PipeFormat | None, typer.Option(help="Write the pictures to standard output.")] = None,
-    snapshots: Annotated[Path, typer.Option(help="Folder that snapshots go to.", exists=True, file_okay=False)] = Path(),
+    snapshots: Annotated[Path, typer.Option(help="Folder that snapshots go to.")] = Path(),
     backend: Backend = "auto",
     threads: Threads = None,
     precision: Precision = "auto",
@@ -97,6 +97,8 @@ def live(
         return
     if (webcam is None) == (clip is None):
         raise InputError("name one source: --webcam, or --input CLIP")
+    if not snapshots.is_dir():
+        raise InputError(f"--snapshots {snapshots}: is no folder; make it first")
     with stoppable(), ExitStack() as stack:
         others = (virtual_camera, record, pipe) != (None, None, None)
         window = window and has_display(needed=not others)

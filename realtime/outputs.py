@@ -24,12 +24,16 @@ class Form:
 
 
 class Output:
-    """Takes pictures in a thread of its own, as a sink of a pipeline. `closed_by_reader`: nobody takes them any more."""
+    """Takes pictures in a thread of its own, as a sink of a pipeline. `closed_by_reader`: nobody takes them any more.
+
+    `depth` is how many pictures may wait for it, before the oldest is dropped; where it `keeps_all`, the user is told of that.
+    """
 
     name: str
     depth = 1
     idle_seconds: float | None = None
     closed_by_reader = False
+    keeps_all = False
 
     @property
     def stage(self) -> Stage:
@@ -70,6 +74,7 @@ class Recording(Output):
 
     name = "record"
     depth = RECORDING_DEPTH
+    keeps_all = True
 
     def __init__(self, path: Path, form: Form, *, overwrite: bool = False, tell: Callable[[str], object] = print) -> None:
         self._sink = VideoSink(

@@ -74,6 +74,9 @@ class Show:
             finally:
                 pipeline.drain(DRAIN)
                 self.tell(self.meter.summary(dropped(pipeline)))
+                for output in self.outputs:
+                    if output.keeps_all and (lost := pipeline.dropped[output.name]):
+                        self.tell(f"{output.name}: {lost} pictures are missing in it, for it was too slow")
 
     @property
     def is_unseen(self) -> bool:

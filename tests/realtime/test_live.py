@@ -18,6 +18,7 @@ from realtime.cameras import find_camera
 from realtime.choice import Choice
 from realtime.live import main, parse_size, spelled_out
 from realtime.live_source import LiveSource, PacedClip
+from realtime.outputs import Form, Recording
 from realtime.packet import Packet
 from realtime.show import Show
 from tests.realtime.clips import frame_times, frames
@@ -178,6 +179,12 @@ def test_a_missing_camera_says_which_there_are(tmp_path: Path) -> None:
         (["--input", "missing.mp4"], "missing.mp4"),
         (["--input", "text.mp4"], "text.mp4"),
         (["--input", "a.mkv", "--size", "big"], "--size"),
+        (["--input", "a.mkv", "--fps", "20"], "--fps"),
+        (["--input", "a.mkv", "--no-window"], "--no-window"),
+        (["--input", "a.mkv", "--snapshots", "missing"], "--snapshots"),
+        (["--input", "a.mkv", "--record", "a.mkv"], "--overwrite"),
+        (["--input", "a.mkv", "--record", "a.avi"], "a.avi"),
+        (["--input", "a.mkv", "--bg", "red", "--bg", "missing.jpg"], "missing.jpg"),
         (["--input", "a.mkv", "--bg", "missing.jpg"], "missing.jpg"),
     ],
 )
@@ -229,6 +236,25 @@ def test_all_outputs_at_once_without_a_window(tmp_path: Path) -> None:
     assert 2 <= len(piped) <= 31
     assert np.abs(piped[-1].astype(int) - (0, 0, 255)).mean() < 3
     assert frame_times(tmp_path / "out.mkv")[0] == 0
+
+
+def test_a_recording_that_is_too_slow_says_how_much_is_missing(tmp_path: Path) -> None:
+    class SlowRecording(Recording):
+        depth = 2
+
+        def write(self, packet: Packet) -> None:
+            time.sleep(0.2)
+            super().write(packet)
+
+    told: list[str] = []
+    form = Form(50, 40, Fraction(25))
+    with Camera() as source, Choice(["red"]) as backgrounds, SlowRecording(tmp_path / "a.mkv", form) as recording:
+        show = Show(source, PlainEngine(), backgrounds, [recording], tell=told.append)
+        threading.Timer(1.5, source.stop).start()
+        show.run()
+    lost = int(re.search(r"record: (\d+) pictures are missing", " ".join(told))[1])  # type: ignore[index]
+    assert lost > 20
+    assert 2 <= len(frame_times(tmp_path / "a.mkv")) < 20
 
 
 def test_quit_as_a_line_on_standard_input(tmp_path: Path) -> None:

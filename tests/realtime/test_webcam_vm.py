@@ -22,6 +22,7 @@ from realtime.photos import read_photo
 from tests.realtime.clips import frames
 
 VM = os.path.abspath(os.environ["SHM_WEBCAM_VM"]) if "SHM_WEBCAM_VM" in os.environ else ""  # noqa: PTH100
+NOT_UP = 125  # the guest's kernel did not start: on a busy machine its emulated timer fails it now and then
 ROOT = Path(__file__).parents[2]
 SAMPLES = Path(realtime.__file__).parent / "samples"
 BACKGROUND = SAMPLES / "background.jpg"
@@ -60,9 +61,12 @@ def run_guest(out: Path, size: str, camera: list[str], clip: str) -> dict[str, n
     """Runs `tests.realtime.guest` and gives the pictures that it kept, RGB."""
     inside = [sys.executable, "-m", "tests.realtime.guest", clip, str(BACKGROUND), size]
     command = [VM, *camera, "--size", size, "--timeout", "1500", "--", *inside]
-    done = subprocess.run(
-        command, cwd=ROOT, env={**os.environ, "OUT": str(out)}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+    for _ in range(5):
+        done = subprocess.run(
+            command, cwd=ROOT, env={**os.environ, "OUT": str(out)}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        if done.returncode != NOT_UP:
+            break
     told = (out / "told.txt").read_text() if (out / "told.txt").exists() else ""
     print(done.stdout, told, sep="\n")
     assert done.returncode == 0
