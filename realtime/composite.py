@@ -28,10 +28,10 @@ def composite(packet: Packet, background: Frame, *, light_wrap: float = 0.0) -> 
     if not packet.frame.shape == background.shape == matte.foreground.shape or matte.alpha.shape != background.shape[:2]:
         sizes = [packet.frame.shape, background.shape, matte.foreground.shape, matte.alpha.shape]
         raise ValueError(f"frame, background, foreground and alpha differ in size: {sizes}")
-    light = light_around(matte.alpha, background, light_wrap) if light_wrap else None
     picture = background.copy()
     if background is packet.frame:
         return picture
+    light = light_around(matte.alpha, background, light_wrap) if light_wrap else None
     for top in range(0, len(picture), BAND):
         # Most of a frame is background: only the columns that alpha reaches are blended. It halves the time.
         reached = cv2.convertScaleAbs(matte.alpha[top : top + BAND], alpha=255)

@@ -17,12 +17,15 @@ from engines.options import Backend, Precision, Threads
 from realtime.backgrounds import Fit
 from realtime.cameras import camera_lines
 from realtime.choice import Choice
+from realtime.composite import check_light_wrap
 from realtime.controls import Lines
+from realtime.filters import Kept, LightWrap, Smooth, filters_of_stream
 from realtime.live_source import HOLD, LiveSource, PacedClip
 from realtime.network import NetworkStream, is_address
 from realtime.outputs import Form, Output, Recording
 from realtime.pipes import Pipe, PipeFormat
 from realtime.show import Show
+from realtime.steady import DEFAULT
 from realtime.stopping import stoppable
 from realtime.views import View
 from realtime.virtual_camera import open_virtual_camera
@@ -58,6 +61,9 @@ def live(
         ),
     ] = None,
     fit: Annotated[Fit, typer.Option(help="How a picture behind is brought to the frame's size.")] = "cover",
+    smooth: Smooth = DEFAULT,
+    keep: Kept = "all",
+    light_wrap: LightWrap = 0.0,
     mirror: Annotated[bool, typer.Option("--mirror", help="Show it as a mirror does.")] = False,
     view: Annotated[View, typer.Option(help="What is shown from the start.")] = "picture",
     statistics: Annotated[bool, typer.Option("--statistics", help="Show the statistics from the start.")] = False,
@@ -97,6 +103,8 @@ def live(
         return
     if (webcam is None) == (clip is None):
         raise InputError("name one source: --webcam, or --input CLIP")
+    filters = filters_of_stream(keep, smooth)
+    check_light_wrap(light_wrap)
     if not snapshots.is_dir():
         raise InputError(f"--snapshots {snapshots}: is no folder; make it first")
     with stoppable(), ExitStack() as stack:
@@ -131,6 +139,8 @@ def live(
             mirror=mirror,
             statistics=statistics,
             view=view,
+            filters=filters,
+            light_wrap=light_wrap,
             snapshots=snapshots,
             tell=tell,
         )

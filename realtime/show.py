@@ -13,6 +13,7 @@ from engines import Engine, InputError
 from engines.engine import Frame
 from realtime.choice import Choice
 from realtime.controls import HELP, WORDS, Lines
+from realtime.filters import Filter
 from realtime.handover import Policy
 from realtime.live_source import LiveSource
 from realtime.meter import Meter
@@ -46,6 +47,8 @@ class Show:
     mirror: bool = False
     statistics: bool = False
     view: View = "picture"
+    filters: Sequence[Filter] = ()  # of this stream: each has its memory
+    light_wrap: float = 0.0
     snapshots: Path = Path()
     tell: Callable[[str], object] = print
     help: bool = False
@@ -91,11 +94,13 @@ class Show:
             packet.frame = np.ascontiguousarray(cv2.flip(packet.frame, 1), np.uint8)
         if packet.matte is None and not (self.frozen and self.picture is not None):
             packet.matte = self.engine(packet.frame)
+            for each in self.filters:
+                each(packet)
 
     def compose(self, packet: Packet) -> None:
         """Stage: the picture that is shown; where the matte was left out for a frozen picture, the last one again."""
         if packet.matte is not None:
-            self.picture = viewed(packet, self.backgrounds, self.view)
+            self.picture = viewed(packet, self.backgrounds, self.view, light_wrap=self.light_wrap)
         packet.picture = self.picture
 
     def listen(self) -> bool:

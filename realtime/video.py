@@ -1,6 +1,7 @@
 """`shm-video`: puts a new background behind the people in a video."""
 
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Annotated
@@ -21,6 +22,7 @@ from realtime.packet import Packet
 from realtime.pipeline import Pipeline, Stage
 from realtime.sinks import Preset, Sound, VideoSink
 from realtime.sources import VideoSource
+from realtime.steady import DEFAULT
 from realtime.stopping import stoppable
 
 app = typer.Typer(add_completion=False, rich_markup_mode="rich")

@@ -14,12 +14,12 @@ View = Literal["picture", "alpha", "foreground", "split"]
 NOBODY = 128  # level of the foreground view where there is no foreground
 
 
-def viewed(packet: Packet, background: Background, view: View) -> Frame:
+def viewed(packet: Packet, background: Background, view: View, *, light_wrap: float = 0.0) -> Frame:
     """The packet as uint8 RGB (H, W, 3).
 
     "picture" is the frame on its new background, "alpha" the matte in grey, "foreground" the person's own colours wherever
     alpha is above 0, on grey, and "split" the frame as it came on the left and the picture on the right.
-    Raises ValueError where the packet has no matte yet.
+    See `composite` for `light_wrap`. Raises ValueError where the packet has no matte yet.
     """
     if packet.matte is None:
         raise ValueError("a packet is shown after it has its matte")
@@ -28,7 +28,7 @@ def viewed(packet: Packet, background: Background, view: View) -> Frame:
         return np.asarray(cv2.cvtColor(levels, cv2.COLOR_GRAY2RGB), np.uint8)
     if view == "foreground":
         return np.where(packet.matte.alpha[..., None] > 0, packet.matte.foreground, np.uint8(NOBODY))
-    picture = composite(packet, background.frame(packet))
+    picture = composite(packet, background.frame(packet), light_wrap=light_wrap)
     if view == "split":
         middle = picture.shape[1] // 2
         picture[:, :middle] = packet.frame[:, :middle]

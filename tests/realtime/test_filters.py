@@ -12,8 +12,8 @@ import pytest
 import engines
 from engines.engine import Frame, Mask, Matte
 from realtime.filters import filters_of_stream
-from realtime.live import Show
 from realtime.packet import Packet
+from realtime.show import Show
 from realtime.steady import DEFAULT, Steady
 from tests.realtime.clips import even_times, frames, make_clip
 from tests.realtime.plain_engine import PlainEngine
