@@ -21,18 +21,21 @@ VIVID = Path("/sys/bus/platform/drivers/vivid")
 TOLD = OUT / "told.txt"
 
 
-def wait_until(holds: Callable[[], object], what: str, seconds: float = 400) -> None:
+def wait_until(holds: Callable[[], object], what: str, seconds: float = 1500) -> None:
     end = time.monotonic() + seconds
     while not holds():
+        time.sleep(2)
         if time.monotonic() > end:
             sys.exit(f"{what}: waited in vain; shm-live said:\n{TOLD.read_text()}")
-        time.sleep(0.5)
     print(f"{what}: {time.monotonic() - end + seconds:.0f} s", flush=True)
 
 
 def told(words: str) -> int:
     """How often this was said: a camera of a slow machine may falter by itself."""
     return TOLD.read_text().count(words)
+
+
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # it is asked long before there is a picture
 
 
 def grab(name: str, camera: str = "/dev/video10", skip: int = 3) -> bool:

@@ -60,7 +60,7 @@ def error(a: np.ndarray, b: np.ndarray, where: np.ndarray | None = None) -> floa
 def run_guest(out: Path, size: str, camera: list[str], clip: str) -> dict[str, np.ndarray]:
     """Runs `tests.realtime.guest` and gives the pictures that it kept, RGB."""
     inside = [sys.executable, "-m", "tests.realtime.guest", clip, str(BACKGROUND), size]
-    command = [VM, *camera, "--size", size, "--timeout", "1500", "--", *inside]
+    command = [VM, *camera, "--size", size, "--timeout", "3600", "--", *inside]
     for _ in range(5):
         done = subprocess.run(
             command, cwd=ROOT, env={**os.environ, "OUT": str(out)}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
