@@ -5,13 +5,14 @@ import fcntl
 import os
 import struct
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 # Of linux/videodev2.h.
 QUERYCAP, ENUM_FMT, ENUM_FRAMESIZES, ENUM_FRAMEINTERVALS = 0x80685600, 0xC0405602, 0xC02C564A, 0xC034564B
+STREAMON, OUTPUT_STREAM = 0x40045612, 2
 CAPTURE, OUTPUT, DEVICE_CAPS = 0x1, 0x2, 0x80000000
 DISCRETE = 1  # sizes and rates that are listed one by one; others are given as a range
 LOOPBACK = "v4l2 loopback"  # the driver of virtual cameras
@@ -94,6 +95,18 @@ def enumerated(
         except OSError:
             return
         yield struct.unpack_from(answer, block)
+
+
+def free_loopback(path: str) -> None:
+    """Lets a v4l2loopback device with exclusive_caps be written to again after its writer has gone.
+
+    Up to version 0.12 the driver takes nobody for a writer who only writes, as FFmpeg does, and so never sees that one leave:
+    the device is then neither a camera nor takes pictures, until somebody leaves who has asked to stream. Raises OSError where
+    the device cannot be opened.
+    """
+    with opened(path) as device, suppress(OSError):
+        fcntl.ioctl(device, STREAMON, struct.pack("=i", OUTPUT_STREAM))
+    query(path)  # only when asked does the driver look at what it can do
 
 
 def users(path: str) -> list[str]:

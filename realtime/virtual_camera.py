@@ -5,6 +5,7 @@ On Linux it is a v4l2loopback device, written through PyAV. On Windows and macOS
 
 import errno
 import sys
+from contextlib import suppress
 from typing import Any
 
 import av
@@ -75,7 +76,11 @@ class LoopbackCamera(Output):
 
     def close(self) -> None:
         """Gives the device back."""
+        from realtime import v4l2  # Linux only
+
         self._container.close()
+        with suppress(OSError):
+            v4l2.free_loopback(self.path)
 
 
 class DriverCamera(Output):
@@ -118,6 +123,10 @@ def loopback(path: str | None, webcam: str | None) -> str:
 
     if path is None:
         ours = [device for device in v4l2.devices() if device.driver == v4l2.LOOPBACK and device.path != webcam]
+        for device in ours:
+            if not (device.takes_pictures or device.captures):
+                v4l2.free_loopback(device.path)
+        ours = [v4l2.query(device.path) for device in ours]
         free = [device.path for device in ours if device.takes_pictures]
         if not free:
             busy = f"other programs write to {', '.join(device.path for device in ours)}; end one, or " if ours else ""
@@ -137,6 +146,9 @@ def loopback(path: str | None, webcam: str | None) -> str:
         raise InputError(f"--virtual-camera {path}: {kind}; {MAKE_ONE}")
     if path == webcam:
         raise InputError(f"--virtual-camera {path}: is where the pictures come from; name another")
+    if not (device.takes_pictures or device.captures):
+        v4l2.free_loopback(path)
+        device = v4l2.query(path)
     if not device.takes_pictures:
         raise InputError(f"--virtual-camera {path}: another program writes to it; end that, or name another")
     return path

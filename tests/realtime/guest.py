@@ -15,6 +15,8 @@ from pathlib import Path
 
 import cv2
 
+from realtime import v4l2
+
 OUT = Path(os.environ.get("OUT", "."))
 LIVE = [sys.executable, "-c", "from realtime.live import main; main()"]
 VIVID = Path("/sys/bus/platform/drivers/vivid")
@@ -57,8 +59,9 @@ def feed(clip: str, size: str, more: str = "") -> None:
     scale = f"scale={width}:{height}:force_original_aspect_ratio=increase,crop={width}:{height},fps=25{more},format=yuyv422"
     words = f"ffmpeg -nostdin -loglevel error -re -stream_loop -1 -i {clip} -an -vf {scale} -f v4l2 /dev/video0"
     for _ in range(100):
+        v4l2.free_loopback("/dev/video0")
         try:
-            subprocess.Popen(words.split(), stderr=subprocess.DEVNULL).wait(5)
+            subprocess.Popen(words.split(), stderr=subprocess.DEVNULL).wait(20)
         except subprocess.TimeoutExpired:
             return  # it plays
         time.sleep(0.3)
@@ -102,7 +105,8 @@ def main() -> None:
     time.sleep(8)
     wait_until(lambda: grab("split.png"), "the split view, asked for by a line")
     live.send_signal(signal.SIGTERM)
-    (OUT / "code.txt").write_text(str(live.wait(120)))
+    (OUT / "code.txt").write_text(str(live.wait(300)))
+    (OUT / "freed.txt").write_text(str(v4l2.query("/dev/video10").takes_pictures))
 
 
 if __name__ == "__main__":

@@ -105,6 +105,7 @@ def test_a_person_before_a_camera_comes_out_of_the_virtual_camera_on_another_bac
     assert error(pictures["split.png"], split) < 4
 
     assert (out / "code.txt").read_text() == "143"
+    assert (out / "freed.txt").read_text() == "True"  # the virtual camera can be used again
     assert "v4l2 loopback" in (out / "cameras.txt").read_text()
     recorded = frames(out / "record.mkv")
     assert error(recorded[0], want.picture) < 4
