@@ -53,6 +53,14 @@ def grab(name: str, camera: str = "/dev/video10", skip: int = 3) -> bool:
     return picture is not None and cv2.imwrite(str(OUT / name), picture)
 
 
+def changed(name: str, before: str) -> bool:
+    """Keeps a picture, and says whether it is another one than that before: an emulated engine takes long for a frame."""
+    if not grab(name):
+        return False
+    now, then = (cv2.imread(str(OUT / each)) for each in (name, before))
+    return now is not None and then is not None and cv2.absdiff(now, then).mean() > 5
+
+
 def feed(clip: str, size: str, more: str = "") -> None:
     """Starts the webcam anew, as webcam-vm does it, with another filter added, as soon as its reader has let go of it."""
     width, height = size.split("x")
@@ -91,19 +99,16 @@ def main() -> None:
     else:
         os.kill(int(Path("/tmp/camera.pid").read_text()), signal.SIGKILL)
     wait_until(lambda: told("gives no picture") > gone, "it is said that the camera is gone")
-    time.sleep(8)  # longer than --hold, however slow
-    wait_until(lambda: grab("gone.png"), "a picture without the camera")
+    wait_until(lambda: changed("gone.png", "first.png"), "a picture without the camera")
     if vivid:
         (VIVID / "bind").write_text("vivid.0")
     else:
         feed(clip, size, ",hflip")
     wait_until(lambda: told("gives pictures again") > back, "it is said that the camera is back")
-    time.sleep(5)
-    wait_until(lambda: grab("back.png"), "a picture after the camera is back")
+    wait_until(lambda: changed("back.png", "gone.png"), "a picture after the camera is back")
     live.stdin.write(b"split\n")
     live.stdin.flush()
-    time.sleep(8)
-    wait_until(lambda: grab("split.png"), "the split view, asked for by a line")
+    wait_until(lambda: changed("split.png", "back.png"), "the split view, asked for by a line")
     live.send_signal(signal.SIGTERM)
     (OUT / "code.txt").write_text(str(live.wait(300)))
     (OUT / "freed.txt").write_text(str(v4l2.query("/dev/video10").takes_pictures))
