@@ -96,7 +96,7 @@ def soak(
     width, height = parse_size(size) or (800, 800)
     with VideoSource(SAMPLE) as clip:
         frames = [fitted(packet.frame, height, width, "cover") for packet, _ in zip(clip, range(50), strict=False)]
-    others = machine.OtherWork()
+    others = machine.Watch()
     with (
         tempfile.TemporaryDirectory() as folder,
         closing(engines.load(backend, threads=threads, precision=precision)) as engine,
@@ -113,8 +113,8 @@ def soak(
     each = 1000 * looks[-1].seconds / max(1, show.meter.count)
     console.print(f"{engine.name} {engine.precision}, {engine.device}, {os.cpu_count()} cores, {size}, {minutes:g} minutes")
     console.print(f"engine alone: {alone:.1f} ms a frame; the loop: {each:.1f} ms ({100 * (each / alone - 1):+.0f} %)")
-    if (share := others.share()) > machine.BUSY:
-        console.print(f"other programs took {100 * share:.0f} % of the processors: the times are too high")
+    if warning := others.load().warning:
+        console.print(warning)
     grown = growth(steady)
     for line in grown or ["nothing grew"]:
         console.print(line)

@@ -16,11 +16,12 @@ from engines import Engine
 from engines.engine import Frame
 from realtime.backgrounds import Background, fitted
 from realtime.composite import composite
+from realtime.handover import Policy
+from realtime.live_source import PacedClip
 from realtime.packet import Packet
-from realtime.pipeline import Pipeline, Policy, Stage
+from realtime.pipeline import Pipeline, Stage
 from realtime.sinks import VideoSink
 from realtime.sources import VideoSource
-from realtime.webcam import PacedClip
 
 ALONE = 64  # frames at most that the engine is given by itself
 Advance = Callable[[], None]
