@@ -132,7 +132,7 @@ def test_sentences_by_hand(results: Path) -> None:
     told = "40.0 frames/s. The engine alone takes 20.0 ms a frame; the loop takes +25 % over that."
     assert told in table("throughput", results)
     assert "1.0 ms + 98.0 ms a megapixel, power 0.99; 100 MB + 200 MB a megapixel." in table("scale", results)
-    assert "weights abc. Busy!" in table("peers", results)
+    assert "weights abc, 1 runs in turn. Busy!" in table("peers", results)
 
 
 def test_the_page_has_what_the_folder_has(results: Path) -> None:
