@@ -3,7 +3,7 @@
 import numpy as np
 from onnx import ModelProto, helper, numpy_helper
 
-from engines.geometry import OVERSAMPLING, STRIDE
+from engines.geometry import OVERSAMPLING
 
 
 def dynamic(model: ModelProto, low: tuple[int, int], inputs: dict[str, tuple[int | str, ...]]) -> None:
@@ -11,24 +11,16 @@ def dynamic(model: ModelProto, low: tuple[int, int], inputs: dict[str, tuple[int
 
     `inputs` has the shape of each input, its free sides as names.
 
-    The low resolution becomes a constant, and the padding to the stride is computed by division: TensorRT does not see that
-    the remainder of a negative number, which the graphs that ship take, is never negative.
+    The low resolution becomes a constant: TensorRT does not see that either choice has the same shape.
     """
     constants = {
         "glue/low": np.array(low, np.int64),
         "glue/oversampled": np.array(low, np.int64) * OVERSAMPLING,
-        "glue/stride_less_one": np.array(STRIDE - 1, np.int64),
     }
     nodes = []
     for node in model.graph.node:
         [result, *_] = node.output
-        if result == "glue/negative":
-            nodes.append(helper.make_node("Add", ["glue/size", "glue/stride_less_one"], ["glue/up"]))
-            nodes.append(helper.make_node("Div", ["glue/up", "glue/stride"], ["glue/strides"]))
-            nodes.append(helper.make_node("Mul", ["glue/strides", "glue/stride"], ["glue/padded"]))
-        elif result == "glue/padding":
-            nodes.append(helper.make_node("Sub", ["glue/padded", "glue/size"], ["glue/padding"]))
-        elif result not in (*constants, "glue/is_landscape"):
+        if result not in (*constants, "glue/is_landscape"):
             nodes.append(node)
     del model.graph.node[:]
     model.graph.node.extend(nodes)

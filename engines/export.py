@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from engines.fold import fold
 from engines.geometry import MASK_STRIDE, STRIDE
 from engines.networks import MRN, Networks
+from engines.networks.blocks import blocks
 from engines.onnx_glue import mpn_glue, mrn_glue, qun_glue
 from engines.weights import MANIFEST, NETWORKS, SAFETENSORS, sha256
 
@@ -21,8 +22,8 @@ IR_VERSION = 10
 GLUE = {"mpn": mpn_glue, "qun": qun_glue, "mrn": mrn_glue}
 
 
-class Apart(nn.Module):
-    """MRN with its two outputs apart, its parameters under their own names."""
+class Blocks(nn.Module):
+    """MRN in blocks of pixels, its parameters under their own names."""
 
     def __init__(self, mrn: MRN) -> None:
         super().__init__()
@@ -45,8 +46,9 @@ def core(name: str, network: nn.Module) -> ModelProto:
         inputs, shapes = (image, image[:, :1]), (shapes[0], shapes[0])
     elif isinstance(network, MRN):
         step = STRIDE // MASK_STRIDE
-        inputs, shapes = (image, image[:, :1, ::MASK_STRIDE, ::MASK_STRIDE]), (shapes[0], {2: step * rows, 3: step * columns})
-        network, outputs = Apart(network), ["padded_foreground", "padded_alpha"]
+        inputs = (blocks(image), image[:, :1, ::MASK_STRIDE, ::MASK_STRIDE])
+        shapes = ({2: STRIDE // 2 * rows, 3: STRIDE // 2 * columns}, {2: step * rows, 3: step * columns})
+        network, outputs = Blocks(network), ["difference", "logit"]
     program = torch.onnx.export(
         network.eval(),
         inputs,

@@ -5,7 +5,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engines.geometry import MASK_STRIDE, OVERSAMPLING, low_resolution, padding
-from engines.networks import MRN
 
 
 def planes(frame: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -35,7 +34,7 @@ def unify(qun: nn.Module, image: Tensor, mask: Tensor) -> Tensor:
     return qun(image, mask[None, None])[0, 0]  # type: ignore[no-any-return]
 
 
-def refine(mrn: MRN, frame: Tensor, unified: Tensor, dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor]:
+def refine(mrn: nn.Module, frame: Tensor, unified: Tensor, dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor]:
     """MRN: uint8 frame (H,W,3), unified mask (h,w) -> alpha (H,W) in [0, 1], uint8 foreground (H,W,3).
 
     `dtype`: of the image that MRN sees.
@@ -46,6 +45,6 @@ def refine(mrn: MRN, frame: Tensor, unified: Tensor, dtype: torch.dtype = torch.
     bottom, right = padding(height), padding(width)
     mask = F.pad(mask, (0, right // MASK_STRIDE, 0, bottom // MASK_STRIDE), mode="replicate")
     image = F.pad(planes(frame, dtype) / 255, (0, right, 0, bottom), mode="replicate")
-    colours, alpha = (output[0, :, :height, :width] for output in mrn.matte(image, mask))
+    colours, alpha = mrn(image, mask)[0, :, :height, :width].split((3, 1))
     foreground = (colours * 255 + 0.5).clamp(0, 255).to(torch.uint8)
     return alpha[0], foreground.permute(1, 2, 0)

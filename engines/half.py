@@ -17,6 +17,7 @@ import numpy as np
 import onnx
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
+from engines.casts import cast_at_the_doors
 from engines.dynamic import dynamic
 from engines.errors import InputError
 from engines.geometry import input_shapes, low_resolution
@@ -35,6 +36,7 @@ def halve(model: ModelProto) -> None:
 
     Of a network in FULL_INSIDE only the outputs. Raises InputError that names a number which float16 does not hold.
     """
+    cast_at_the_doors(model)
     full = model.graph.name in FULL_INSIDE
     kind, number = (TensorProto.FLOAT, np.float32) if full else (TensorProto.FLOAT16, np.float16)
     nodes = []

@@ -45,3 +45,18 @@ def upsample_to(features: Tensor, target: Tensor) -> Tensor:
 def join(features: Tensor, skip: Tensor) -> Tensor:
     """Features from below, enlarged to the size of the skip connection and stacked on it."""
     return torch.cat([upsample_to(features, skip), skip], dim=1)
+
+
+def blocks(image: Tensor) -> Tensor:
+    """Pixels (N,C,H,W) to blocks of 2x2 (N,4C,H/2,W/2): rows, columns, channels, the order in which a frame's bytes lie.
+
+    `F.pixel_unshuffle` has channels, rows, columns: a frame of bytes would have to be taken apart further for that.
+    """
+    n, c, h, w = image.shape
+    return image.view(n, c, h // 2, 2, w // 2, 2).permute(0, 3, 5, 1, 2, 4).reshape(n, 4 * c, h // 2, w // 2)
+
+
+def pixels(image: Tensor) -> Tensor:
+    """The inverse of `blocks`: (N,4C,h,w) to (N,C,2h,2w)."""
+    n, c, h, w = image.shape
+    return image.view(n, 2, 2, c // 4, h, w).permute(0, 3, 4, 1, 5, 2).reshape(n, c // 4, 2 * h, 2 * w)

@@ -4,17 +4,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engines.networks.blocks import Convolution, Residual, upsample_to
+from engines.networks.blocks import Convolution, Residual, blocks, pixels, upsample_to
 
 
 class MRN(nn.Module):
-    """Encoder and decoder between 1/2 and 1/16, on a pixel-unshuffled image; the mask joins where the image has come down 4x.
+    """Encoder and decoder between 1/2 and 1/16, on blocks of 2x2 pixels; the mask joins where the image has come down 4x.
 
     forward: image (N,3,H,W) RGB in [0, 1], mask (N,1,h,w) in [0, 1] of the same field of view at any lower resolution
     -> (N,4,H,W) in [0, 1]: foreground RGB, alpha. H and W are multiples of 16.
     """
 
-    def __init__(self, widths: tuple[int, int, int, int] = (16, 24, 48, 96)) -> None:
+    def __init__(self, widths: tuple[int, int, int, int] = (16, 16, 48, 96)) -> None:
         super().__init__()
         self.dimensions = {"widths": widths}  # travel with the weights
         w2, w4, w8, w16 = widths
@@ -29,16 +29,19 @@ class MRN(nn.Module):
         self.up4 = Residual(w4)
         self.to2 = Convolution(w4, w2, kernel=1, activation=None)
         self.up2 = Convolution(w2, w2)
-        # Two heads: taking four channels apart again costs more than a second small convolution.
-        self.foreground = nn.Conv2d(w2, 3 * 4, 3, padding=1)
-        self.alpha = nn.Conv2d(w2, 4, 3, padding=1)
+        # Two heads: on a CPU, taking the channels of one apart costs more than a second small convolution.
+        self.foreground = nn.Conv2d(w2, 3 * 4, 1)
+        self.alpha = nn.Conv2d(w2, 4, 1)
 
     def forward(self, image: Tensor, mask: Tensor) -> Tensor:
-        return torch.cat(self.matte(image, mask), dim=1)
+        difference, logit = self.matte(blocks(image), mask)
+        # The foreground is the image but where the background shines through: the network gives the difference.
+        foreground = (image + pixels(difference)).clamp(0, 1)
+        return torch.cat([foreground, torch.sigmoid(pixels(logit))], dim=1)
 
     def matte(self, image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """The same as forward, apart: foreground (N,3,H,W), alpha (N,1,H,W)."""
-        f2 = self.stem(F.pixel_unshuffle(image, 2))
+        """In blocks of 2x2 pixels: image (N,12,H/2,W/2) -> what to add to it (N,12,H/2,W/2), alpha's logit (N,4,H/2,W/2)."""
+        f2 = self.stem(image)
         f4 = self.down4(f2)
         f4 = self.fuse(torch.cat([f4, upsample_to(mask, f4)], dim=1))
         f8 = self.down8(f4)
@@ -46,6 +49,4 @@ class MRN(nn.Module):
         f8 = self.up8(F.relu(f8 + upsample_to(self.to8(f16), f8)))
         f4 = self.up4(F.relu(f4 + upsample_to(self.to4(f8), f4)))
         f2 = self.up2(F.relu(f2 + upsample_to(self.to2(f4), f2)))
-        # The foreground is the image but where the background shines through: the network gives the difference.
-        foreground = (image + F.pixel_shuffle(self.foreground(f2), 2)).clamp(0, 1)
-        return foreground, torch.sigmoid(F.pixel_shuffle(self.alpha(f2), 2))
+        return self.foreground(f2), self.alpha(f2)

@@ -7,7 +7,6 @@ import torch
 
 from engines.engine import fit_mask
 from engines.glue import refine, shrink
-from engines.networks import MRN
 
 
 @pytest.mark.parametrize(("height", "width"), [(800, 800), (1080, 1920), (240, 320), (97, 51)])
@@ -29,10 +28,10 @@ def test_a_4k_checkerboard_does_not_alias() -> None:
 def test_refine_pads_and_crops_without_a_shift() -> None:
     """A network that hands the mask and the picture through shows where the glue puts them."""
 
-    class Through(MRN):
-        def matte(self, image: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    class Through(torch.nn.Module):
+        def forward(self, image: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
             assert image.shape[2] % 16 == image.shape[3] % 16 == 0
-            return image, torch.nn.functional.interpolate(mask, size=image.shape[-2:], mode="bilinear")
+            return torch.cat([image, torch.nn.functional.interpolate(mask, size=image.shape[-2:], mode="bilinear")], dim=1)
 
     frame = np.random.default_rng(2).integers(0, 255, (203, 147, 3), np.uint8)
     mask = np.zeros((192, 160), np.float32)

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -7,6 +8,7 @@ from torch import nn
 from engines.fold import fold
 from engines.geometry import low_resolution, padding
 from engines.networks import MPN, MRN, QUN
+from engines.networks.blocks import blocks, pixels
 
 
 @pytest.mark.parametrize(("height", "width"), [(192, 160), (160, 192), (64, 96)])
@@ -65,3 +67,15 @@ def test_landscape_frames_lie_on_their_side(height: int, width: int) -> None:
 def test_padding_reaches_the_next_multiple(length: int) -> None:
     assert 0 <= padding(length) < 16
     assert (length + padding(length)) % 16 == 0
+
+
+def test_blocks_hold_pixels_in_the_order_of_a_frames_bytes_and_pixels_undo_them() -> None:
+    frame = np.random.default_rng(0).integers(0, 255, (6, 8, 3), np.uint8)
+    image = torch.from_numpy(frame).permute(2, 0, 1)[None].float()
+    made = blocks(image)
+    expected = frame.reshape(3, 2, 4, 2, 3).transpose(0, 2, 1, 3, 4).reshape(3, 4, 12)  # rows, columns, then a block's bytes
+    np.testing.assert_array_equal(made[0].permute(1, 2, 0).numpy(), expected)
+    torch.testing.assert_close(pixels(made), image)
+    np.testing.assert_array_equal(
+        sorted(made[0, :, 1, 2].tolist()), sorted(torch.pixel_unshuffle(image, 2)[0, :, 1, 2].tolist())
+    )

@@ -1,0 +1,40 @@
+"""Graphs whose bytes become floats at once: for compilers that take uint8 at the doors of a graph and nowhere inside."""
+
+from onnx import ModelProto, NodeProto, TensorProto, helper
+
+
+def _rename(node: NodeProto, old: str, new: str) -> None:
+    for names in (node.input, node.output):
+        for index, name in enumerate(names):
+            if name == old:
+                names[index] = new
+
+
+def _cast(node: NodeProto, kind: int) -> bool:
+    return node.op_type == "Cast" and node.attribute[0].i == kind
+
+
+def cast_at_the_doors(model: ModelProto) -> None:
+    """Moves, in place, the cast from uint8 to right behind the frame, and the one to uint8 to right before the foreground.
+
+    What lies between, paddings, reshapes, transposes, then works on floats, with the same result; a resize no longer rounds.
+    """
+    nodes = list(model.graph.node)
+    for value in model.graph.input:
+        if value.type.tensor_type.elem_type == TensorProto.UINT8:
+            inner = next(node for node in nodes if _cast(node, TensorProto.FLOAT) and node.name.startswith("glue/"))
+            nodes.remove(inner)
+            for node in nodes:
+                _rename(node, inner.output[0], inner.input[0])
+                _rename(node, value.name, f"{value.name}/float")
+            nodes.insert(0, helper.make_node("Cast", [value.name], [f"{value.name}/float"], to=TensorProto.FLOAT))
+    for value in model.graph.output:
+        if value.type.tensor_type.elem_type == TensorProto.UINT8:
+            inner = next(node for node in nodes if _cast(node, TensorProto.UINT8))
+            nodes.remove(inner)
+            for node in nodes:
+                _rename(node, inner.output[0], inner.input[0])
+                _rename(node, value.name, f"{value.name}/float")
+            nodes.append(helper.make_node("Cast", [f"{value.name}/float"], [value.name], to=TensorProto.UINT8))
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
