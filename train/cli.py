@@ -14,11 +14,11 @@ from engines import InputError
 from engines.networks import MPN, QUN
 from train.library import open_library
 from train.recipe import Recipe, load_recipe
-from train.shipped import begin_with_released
+from train.shipped import begin_with_released, released_network
 from train.stages import NAMES, Course, mpn_course, mrn_course, qun_course
 from train.trainer import Trainer, load_checkpoint, load_weights
 
-RELEASED = Path("released")  # --begin-with: the weights that ship
+RELEASED = Path("released")  # --begin-with and --on: the weights that ship
 
 app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
 
@@ -42,13 +42,18 @@ def frozen(kind: type[Network], path: Path) -> Network:
     return network.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 
-def course(name: str, recipe: Recipe, out: Path) -> Course:
-    """The course of one stage, on what the stages before it left in `out`. Raises InputError if that is missing."""
+def earlier(kind: type[Network], name: str, run: Path) -> Network:
+    """A network of a run, or the one that ships where that is what `run` says. Raises InputError if it is missing."""
+    return released_network(kind, name) if run == RELEASED else frozen(kind, run / f"{name}.pt")
+
+
+def course(name: str, recipe: Recipe, run: Path) -> Course:
+    """The course of one stage, on what the stages before it left in `run`. Raises InputError if that is missing."""
     if name == "mpn":
         return mpn_course(recipe)
     if name == "qun":
-        return qun_course(recipe, frozen(MPN, out / "mpn.pt"))
-    return mrn_course(recipe, frozen(MPN, out / "mpn.pt"), frozen(QUN, out / "qun.pt"))
+        return qun_course(recipe, earlier(MPN, "mpn", run))
+    return mrn_course(recipe, earlier(MPN, "mpn", run), earlier(QUN, "qun", run))
 
 
 @app.command(
@@ -66,6 +71,12 @@ def train(
     begin_with: Annotated[
         Path | None,
         typer.Option(help="Folder of another run, or `released`: a stage that is new in --out begins with those weights."),
+    ] = None,
+    on: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of another run, or `released`: its networks come before the one that learns; --out unless told."
+        ),
     ] = None,
     threads: Annotated[int, typer.Option(help="Threads for the networks; 0: all cores.", min=0)] = 0,
     workers: Annotated[int, typer.Option(help="Processes that prepare samples.", min=0)] = 1,
@@ -85,7 +96,7 @@ def train(
     torch.manual_seed(settings.seed)
     library = open_library(data, settings.validation)
     for name in NAMES if which is Which.all else (which.value,):
-        plan = course(name, settings, out)
+        plan = course(name, settings, on or out)
         if begin_with == RELEASED:
             if not (out / f"{name}.pt").exists():
                 begin_with_released(plan, library, settings)

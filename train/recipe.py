@@ -20,9 +20,6 @@ class Stage:
     learning_rate: float = 1e-3
     encoder_learning_rate: float = 1e-3  # MPN: of the layers with ImageNet weights
     frozen_encoder_stages: int = 0  # MPN: how many of these, and the stem, keep their ImageNet weights
-    frozen_depthwise: bool = (
-        False  # MPN: the encoder's depthwise filters keep their weights: a step on a CPU is a third shorter
-    )
     warm_up: int = 200  # steps
     weight_decay: float = 1e-2
     average: float = 0.998  # decay of the exponential moving average of the weights: what is saved for use
@@ -32,7 +29,8 @@ class Stage:
     lambda_h: float = 0.5  # MRN, equation 6
     cross_entropy: float = 0.0  # MPN and MRN: weight of this term beside equations 2 and 6
     crop: tuple[int, int] = (384, 320)  # MRN: height and width in pixels
-    degrade: float = 0.5  # MRN: share of unified masks that are made worse than they came
+    exact: float = 0.0  # MRN: share of masks that are the truth at low resolution, rather than what MPN and QUN make
+    degrade: float = 0.5  # MRN: share of masks that are made worse than they came
 
 
 @dataclass(frozen=True)
@@ -59,8 +57,6 @@ class Recipe:
 def _wanted(value: Any, default: Any) -> str:
     """What a setting must be that is not of its default's type; empty if it is."""
     numbers = (int, float) if isinstance(default, float) else int
-    if isinstance(default, bool):
-        return "" if isinstance(value, bool) else "true or false"
     if isinstance(default, Stage):
         return "" if isinstance(value, dict) else "a table"
     if isinstance(default, dict):

@@ -120,7 +120,7 @@ class QUNSamples(Samples):
 
 
 class MRNSamples(Samples):
-    """image (3,h,w): the whole frame; crop and foreground (3,H,W), alpha (1,H,W); window (4,): where the crop lies in it."""
+    """image (3,h,w), mask (1,h,w): the whole frame. crop, foreground (3,H,W), alpha (1,H,W): a part; window (4,): which."""
 
     fine_only = True
 
@@ -146,6 +146,7 @@ class MRNSamples(Samples):
         view = render(scene, (height, width), window)
         return {
             "image": to_image(image),
+            "mask": to_mask(halve(whole.alpha)),
             "crop": to_image(grain(expose(view.picture, random.Random(look)), dice)),
             "foreground": to_image(expose(view.foreground, random.Random(look))),
             "alpha": to_mask(view.alpha),

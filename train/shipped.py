@@ -2,17 +2,20 @@
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from safetensors import safe_open
 from torch import Tensor, nn
 
 from engines import InputError
+from engines.fold import fold
 from engines.weights import FOLDER, SAFETENSORS, verified
 from train.library import Library
 from train.recipe import Recipe
 from train.stages import Course, as_floats
 
+Network = TypeVar("Network", bound=nn.Module)
 BATCHES = 24  # enough for the means and variances of every channel
 
 
@@ -24,6 +27,13 @@ def released_tensors(name: str, folder: Path = FOLDER) -> dict[str, Tensor]:
     verified(folder)
     with safe_open(folder / SAFETENSORS, framework="pt") as file:
         return {k.removeprefix(f"{name}."): file.get_tensor(k).float() for k in file.keys() if k.startswith(f"{name}.")}  # noqa: SIM118
+
+
+def released_network(kind: type[Network], name: str) -> Network:
+    """One network as it was released, batch normalisation folded in, for use by the stages after it. Raises InputError."""
+    network = kind()
+    fold(network).load_state_dict(released_tensors(name))
+    return network.requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 
 def _normalised(network: nn.Module) -> dict[str, tuple[nn.Conv2d, nn.BatchNorm2d]]:

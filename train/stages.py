@@ -55,8 +55,6 @@ def mpn_course(recipe: Recipe) -> Course:
     frozen: tuple[nn.Module, ...] = ()
     if recipe.mpn.frozen_encoder_stages:
         frozen = (network.encoder.stem, *list(network.encoder.stages)[: recipe.mpn.frozen_encoder_stages])
-    if recipe.mpn.frozen_depthwise:
-        frozen += tuple(m for m in network.encoder.modules() if isinstance(m, nn.Conv2d) and m.groups > 1)
 
     def losses(network: nn.Module, batch: Sample) -> Losses:
         masks = network(batch["image"]).float()
@@ -137,7 +135,9 @@ def mrn_course(recipe: Recipe, mpn: nn.Module, qun: nn.Module | None) -> Course:
             masks = mpn(batch["image"])[:, :1].float()
             if qun is not None:
                 masks = qun(batch["image"], masks).float()
-            masks = worsen(masks, recipe.mrn.degrade if torch.is_grad_enabled() or network.training else 0.0)
+            if network.training:
+                exact = torch.rand(len(masks), 1, 1, 1, device=masks.device) < recipe.mrn.exact
+                masks = worsen(torch.where(exact, batch["mask"], masks), recipe.mrn.degrade)
             masks = through_window(masks, batch["window"], quarter)
         output = network(batch["crop"], masks).float()
         alpha = output[:, 3:]

@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
+from engines.weights import FOLDER, SAFETENSORS, verified
 from tests.train.conftest import TINY, scenery, write
 from train import cli
+from train.release import release
 from train.shipped import released_tensors
 from train.trainer import load_checkpoint
 
@@ -105,5 +108,20 @@ def test_training_goes_on_from_the_weights_that_ship(
     options = ["--data", data, "--workers", 0, "--threads", 1, "--begin-with", "released"]
     assert run(monkeypatch, "mpn", "--out", tmp_path, "--recipe", recipe_file, *options) == 0
     learnt, shipped = load_checkpoint(tmp_path / "mpn.pt")["average"], released_tensors("mpn")
-    head = "head.weight"  # without normalisation: as it ships, but for what three steps change
+    head = "head.weight"  # without normalisation: as it ships, but for what one step changes
     assert 0 < (learnt[head] - shipped[head]).abs().max() < 0.02
+
+
+def test_mrn_learns_behind_the_networks_that_ship_and_is_released_with_them(
+    monkeypatch: pytest.MonkeyPatch, data: Path, recipe_file: Path, tmp_path: Path
+) -> None:
+    options = ["--data", data, "--workers", 0, "--threads", 1, "--on", "released"]
+    assert run(monkeypatch, "mrn", "--out", tmp_path / "run", "--recipe", recipe_file, *options) == 0
+    assert {p.name for p in (tmp_path / "run").glob("*.pt")} == {"mrn.pt"}
+    release(tmp_path / "run", Path("released"), tmp_path / "made")
+    made, shipped = (load_file(folder / SAFETENSORS) for folder in (tmp_path / "made", FOLDER))
+    same = {name.partition(".")[0] for name, value in made.items() if torch.equal(value, shipped[name])}
+    assert same == {"mpn", "qun"}
+    manifest = verified(tmp_path / "made")
+    assert manifest["training"]["mrn"]["steps"] == 1
+    assert manifest["training"]["mpn"] == verified()["training"]["mpn"]

