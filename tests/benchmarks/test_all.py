@@ -1,6 +1,7 @@
 """`bench all` and its page, and that the micro-benchmarks are kept apart from the tests."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -183,7 +184,8 @@ def test_bad_input_is_one_line(bench, tmp_path: Path) -> None:  # type: ignore[n
 def test_micro_benchmarks_are_found_when_asked_for_and_only_then() -> None:
     def found(*words: str) -> str:
         command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "--no-header", *words]
-        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300).stdout
+        plain = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300, env=plain).stdout
 
     assert "test_composite" in found("benchmarks/micro")
     assert "benchmarks/micro" not in found("-k", "test_composite")

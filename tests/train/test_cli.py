@@ -43,7 +43,7 @@ def test_bad_input_is_told_in_one_line(
         ("mpn", {"--data": empty}, "found no people"),
         ("mpn", {"--out": file}, "is a file; give a folder"),
         ("mpn", {"--out": file / "run"}, "cannot make this folder"),
-        ("mpn", {"--recipe": "frist"}, "no such recipe; give one of first"),
+        ("mpn", {"--recipe": "frist"}, "no such recipe; give one of ablation_all"),
         ("mpn", {"--begin-with": empty}, "mpn.pt: no such checkpoint"),
         ("qun", {}, "mpn.pt: no such checkpoint; train that stage first"),
         ("mrn", {}, "mpn.pt: no such checkpoint; train that stage first"),
