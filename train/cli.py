@@ -12,9 +12,10 @@ from torch import nn
 import engines.errors
 from engines import InputError
 from engines.networks import MPN, QUN
+from engines.torch_engine import released_networks
 from train.library import open_library
 from train.recipe import Recipe, load_recipe
-from train.shipped import begin_with_released, released_network
+from train.shipped import begin_with_released
 from train.stages import NAMES, Course, mpn_course, mrn_course, qun_course
 from train.trainer import Trainer, load_checkpoint, load_weights
 
@@ -44,7 +45,9 @@ def frozen(kind: type[Network], path: Path) -> Network:
 
 def earlier(kind: type[Network], name: str, run: Path) -> Network:
     """A network of a run, or the one that ships where that is what `run` says. Raises InputError if it is missing."""
-    return released_network(kind, name) if run == RELEASED else frozen(kind, run / f"{name}.pt")
+    if run != RELEASED:
+        return frozen(kind, run / f"{name}.pt")
+    return released_networks()._asdict()[name].to(memory_format=torch.channels_last)  # type: ignore[no-any-return]
 
 
 def course(name: str, recipe: Recipe, run: Path) -> Course:

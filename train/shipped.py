@@ -1,51 +1,18 @@
 """Training that goes on from the weights that ship: their batch normalisation, folded away, measured again on data."""
 
 from collections.abc import Iterable, Iterator
-from pathlib import Path
-from typing import TypeVar
 
 import torch
-from safetensors import safe_open
 from torch import Tensor, nn
 
 from engines import InputError
-from engines.fold import fold
-from engines.weights import FOLDER, SAFETENSORS, verified
+from engines.fold import normalised
+from engines.torch_engine import released_networks
 from train.library import Library
 from train.recipe import Recipe
 from train.stages import Course, as_floats
 
-Network = TypeVar("Network", bound=nn.Module)
 BATCHES = 24  # enough for the means and variances of every channel
-
-
-def released_tensors(name: str, folder: Path = FOLDER) -> dict[str, Tensor]:
-    """The tensors of one network ("mpn", "qun" or "mrn") as it was released, float32, batch normalisation folded in.
-
-    Raises InputError if a file of the release is missing or damaged.
-    """
-    verified(folder)
-    with safe_open(folder / SAFETENSORS, framework="pt") as file:
-        return {k.removeprefix(f"{name}."): file.get_tensor(k).float() for k in file.keys() if k.startswith(f"{name}.")}  # noqa: SIM118
-
-
-def released_network(kind: type[Network], name: str) -> Network:
-    """One network as it was released, batch normalisation folded in, for use by the stages after it. Raises InputError."""
-    network = kind()
-    fold(network).load_state_dict(released_tensors(name))
-    return network.requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
-
-
-def _normalised(network: nn.Module) -> dict[str, tuple[nn.Conv2d, nn.BatchNorm2d]]:
-    """Each convolution that batch normalisation follows, by its name."""
-    pairs = {}
-    for name, module in network.named_modules():
-        if isinstance(module, nn.Sequential):
-            for index in range(len(module) - 1):
-                first, second = module[index], module[index + 1]
-                if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):
-                    pairs[f"{name}.{index}"] = (first, second)
-    return pairs
 
 
 @torch.no_grad()
@@ -56,21 +23,19 @@ def unfold(network: nn.Module, folded: dict[str, Tensor], passes: Iterable[objec
     deviation, its shift the mean plus the folded bias, of what it meets while `passes` is walked through: each step of it sends
     a batch through the network. Raises InputError if the weights are another network's.
     """
-    pairs = _normalised(network)
+    pairs = {pair.convolution_name: pair for pair in normalised(network)}
     if not folded.keys() >= {f"{name}.bias" for name in pairs}:
         raise InputError("the weights that ship are another network's; install the package again")
-    lengths = {name: convolution.weight.flatten(1).norm(dim=1) for name, (convolution, _) in pairs.items()}
+    lengths = {name: pair.convolution.weight.flatten(1).norm(dim=1) for name, pair in pairs.items()}
     state = network.state_dict()
-    for name, (_, normalisation) in pairs.items():
-        index = int(name.rpartition(".")[2])
-        prefix = f"{name.rpartition('.')[0]}.{index + 1}"
-        bias = folded[f"{name}.bias"]
+    for name, pair in pairs.items():
+        behind, bias = pair.normalisation_name, folded[f"{name}.bias"]
         state |= {
             f"{name}.weight": folded[f"{name}.weight"],
-            f"{prefix}.weight": torch.full_like(bias, (1 + normalisation.eps) ** 0.5),
-            f"{prefix}.bias": bias.clone(),
-            f"{prefix}.running_mean": torch.zeros_like(bias),
-            f"{prefix}.running_var": torch.ones_like(bias),
+            f"{behind}.weight": torch.full_like(bias, (1 + pair.normalisation.eps) ** 0.5),
+            f"{behind}.bias": bias.clone(),
+            f"{behind}.running_mean": torch.zeros_like(bias),
+            f"{behind}.running_var": torch.ones_like(bias),
         }
     plain = {k: v for k, v in folded.items() if k.removesuffix(".weight").removesuffix(".bias") not in pairs}
     try:
@@ -85,15 +50,16 @@ def unfold(network: nn.Module, folded: dict[str, Tensor], passes: Iterable[objec
         sums[name] = [a + b for a, b in zip(sums[name], total, strict=True)] if name in sums else total
 
     hooks = [
-        convolution.register_forward_hook(lambda _module, _inputs, output, name=name: measure(name, output))
-        for name, (convolution, _) in pairs.items()
+        pair.convolution.register_forward_hook(lambda _module, _inputs, output, name=name: measure(name, output))
+        for name, pair in pairs.items()
     ]
     network.eval()
     for _ in passes:
         pass
     for hook in hooks:
         hook.remove()
-    for name, (convolution, normalisation) in pairs.items():
+    for name, pair in pairs.items():
+        convolution, normalisation = pair.convolution, pair.normalisation
         mean, square, count = sums[name]
         mean, variance = mean / count, (square / count - (mean / count).square()).clamp(min=0)
         # To the normalisation the size of a filter is all one, to the optimiser it is not: as long as it was when new.
@@ -115,4 +81,4 @@ def begin_with_released(course: Course, library: Library, recipe: Recipe) -> Non
         for batch, _ in zip(samples, range(BATCHES), strict=False):
             yield course.losses(course.network, as_floats(batch))
 
-    unfold(course.network, released_tensors(course.name), passes())
+    unfold(course.network, released_networks()._asdict()[course.name].state_dict(), passes())
