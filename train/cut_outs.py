@@ -2,15 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import cv2
 import numpy as np
 
 from engines import Frame, InputError, Mask
+from train.library import shrink
 from train.scores import Item, read_item
-
-Pixels = TypeVar("Pixels", Frame, Mask)
 
 
 @dataclass(frozen=True)
@@ -26,7 +24,7 @@ def cut_out(item: Item, long_side: int) -> Layer:
     from pymatting import estimate_foreground_ml  # slow to import
 
     frame, alpha = read_item(item)
-    frame, alpha = _shrunk(frame, long_side), _shrunk(alpha, long_side)
+    frame, alpha = shrink(frame, long_side), shrink(alpha, long_side)
     colours = estimate_foreground_ml(frame / 255.0, alpha.astype(np.float64))
     return Layer(np.asarray((colours * 255 + 0.5).clip(0, 255), np.uint8), np.asarray(alpha, np.float32))
 
@@ -38,7 +36,7 @@ def plate(item: Item, long_side: int) -> Layer:
     was behind nobody lies in the middle, where the next person stands.
     """
     frame, alpha = read_item(item)
-    frame, alpha = _shrunk(frame, long_side), _shrunk(alpha, long_side)
+    frame, alpha = shrink(frame, long_side), shrink(alpha, long_side)
     person = cv2.dilate(np.asarray(alpha > 0.01, np.uint8), np.ones((9, 9), np.uint8))
     filled = frame.astype(np.float32) * (1 - person[..., None])
     weight = (1 - person).astype(np.float32)
@@ -63,12 +61,4 @@ def still(path: Path, long_side: int) -> Layer:
     picture = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB) if data.size else None
     if picture is None:
         raise InputError(f"{path}: is no picture that can be read")
-    return Layer(_shrunk(np.asarray(picture, np.uint8), long_side))
-
-
-def _shrunk(picture: Pixels, long_side: int) -> Pixels:
-    scale = long_side / max(picture.shape[:2])
-    if scale >= 1:
-        return picture
-    size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
-    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), picture.dtype)
+    return Layer(shrink(np.asarray(picture, np.uint8), long_side))

@@ -100,7 +100,8 @@ def choose(groups: dict[str, list[Subject]], weights: dict[str, float], dice: ra
     return dice.choice(groups[name])
 
 
-def _shrink(picture: Pixels, long_side: int) -> Pixels:
+def shrink(picture: Pixels, long_side: int) -> Pixels:
+    """A picture (H, W) or (H, W, c) brought down to that long side, each pixel a mean; a smaller one as it is."""
     scale = long_side / max(picture.shape[:2])
     if scale >= 1:
         return picture
@@ -121,7 +122,7 @@ def _shrink_cutout(rgba: Picture, long_side: int) -> Picture:
     """A cut-out made smaller, its colours carried outwards to where alpha is near 0: edges that are resized mix no black in."""
     weight = rgba[..., 3:].astype(np.float32) / 255
     premultiplied: NDArray[np.float32] = np.dstack([rgba[..., :3] * weight, weight]).astype(np.float32)
-    small = _shrink(premultiplied, long_side)
+    small = shrink(premultiplied, long_side)
     h, w = small.shape[:2]
     colours = np.zeros((h, w, 3), np.float32)
     empty = np.ones((h, w), bool)
@@ -147,10 +148,10 @@ def read_subject(subject: Subject, long_side: int) -> Picture:
     truth = _read(subject.alpha, cv2.IMREAD_GRAYSCALE)
     if truth.shape != image.shape[:2]:
         truth = np.asarray(cv2.resize(truth, (image.shape[1], image.shape[0]), interpolation=cv2.INTER_LINEAR), np.uint8)
-    return _shrink(np.dstack([image[..., ::-1], truth]), long_side)
+    return shrink(np.dstack([image[..., ::-1], truth]), long_side)
 
 
 @lru_cache(maxsize=2048)
 def read_background(path: Path, long_side: int) -> Picture:
     """RGB (h, w, 3) uint8, no longer than `long_side`."""
-    return np.ascontiguousarray(_shrink(_read(path, cv2.IMREAD_COLOR), long_side)[..., ::-1])
+    return np.ascontiguousarray(shrink(_read(path, cv2.IMREAD_COLOR), long_side)[..., ::-1])
