@@ -2,17 +2,15 @@
 
 import json
 import os
-import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from benchmarks.machine import gpu_memory, peak_memory
 from engines import InputError
 from engines.cache import FOLDER_VARIABLE
+from train.child import Child
 
 ROOT = Path(__file__).parents[1]
 
@@ -23,7 +21,7 @@ def child_environment() -> dict[str, str]:
     return os.environ | {"PYTHONPATH": os.pathsep.join(path for path in paths if path)}
 
 
-class EngineProcess:
+class EngineProcess(Child):
     """An engine that has matted its first frame of a size (width, height): `time(index)` gives the milliseconds of another.
 
     Attributes:
@@ -40,17 +38,12 @@ class EngineProcess:
     def __init__(
         self, backend: str, precision: str, threads: int | None, size: tuple[int, int], cache: Path | None = None
     ) -> None:
-        self._label = f"{backend} {precision}"
         self.size = size
-        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         settings = {"backend": backend, "precision": precision, "threads": threads, "size": size, "begin": time.monotonic()}
-        self._process = subprocess.Popen(
+        super().__init__(
+            f"{backend} {precision}",
             [sys.executable, "-m", "benchmarks.engine_worker", json.dumps(settings)],
-            env=child_environment() | ({} if cache is None else {FOLDER_VARIABLE: str(cache)}),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._complaints,
-            text=True,
+            child_environment() | ({} if cache is None else {FOLDER_VARIABLE: str(cache)}),
         )
         try:
             about = self._receive()
@@ -65,12 +58,7 @@ class EngineProcess:
 
     def time(self, index: int) -> dict[str, float]:
         """Milliseconds of a frame, by stage."""
-        assert self._process.stdin is not None
-        try:
-            self._process.stdin.write(f"{index}\n")
-            self._process.stdin.flush()
-        except BrokenPipeError as error:
-            raise InputError(self._end()) from error
+        self._send(f"{index}\n".encode())
         return self._receive()
 
     def memory(self) -> dict[str, float]:
@@ -78,18 +66,6 @@ class EngineProcess:
         peak = {"peak": peak_memory(self._process.pid)}
         gpu = gpu_memory(self._process.pid)
         return peak if gpu is None else peak | {"gpu": gpu}
-
-    def close(self) -> None:
-        """Ends the process."""
-        self._process.kill()
-        self._process.communicate()
-        self._complaints.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.close()
 
     def _receive(self) -> dict[str, Any]:
         assert self._process.stdout is not None
@@ -100,10 +76,3 @@ class EngineProcess:
         if "error" in answer:
             raise InputError(answer["error"])
         return answer
-
-    def _end(self) -> str:
-        code = self._process.wait()
-        self._complaints.seek(0)
-        lines = self._complaints.read().decode(errors="replace").splitlines()
-        last = next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
-        return f"{self._label}: its process ended (code {code}): {last}"

@@ -2,25 +2,22 @@
 
 import math
 import os
-import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 
 import engines
 from engines import Engine, Frame, InputError, Mask
+from train.child import Child
 from train.peer_worker import ANSWER, REQUEST
 
 WORKER = Path(__file__).with_name("peer_worker.py")
 
 
-class Peer:
+class Peer(Child):
     """One peer model, ready in its own process: `peer(frame)` gives its alpha, and `peer.last_ms` says how long it took.
 
     `folder` holds adapters: modules with `load() -> f`, f(uint8 RGB (H, W, 3)) -> alpha (H, W); `name` is one of them. An
@@ -48,18 +45,7 @@ class Peer:
         self.last_ms = math.nan
         settings = {"PEERS_THREADS": str(threads or os.cpu_count() or 1), "PEERS_PREC": precision.replace("fp", "f")}
         command = [str(python or sys.executable), str(WORKER), str(folder.resolve()), name, *["stream"] * stream]
-        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the peer
-        try:
-            self._process = subprocess.Popen(
-                command,
-                env=os.environ | settings,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=self._complaints,
-            )
-        except OSError as error:
-            self._complaints.close()
-            raise InputError(f"peer {name}: cannot run {command[0]}: {error.strerror}") from error
+        super().__init__(f"peer {name}", command, os.environ | settings)
         try:
             self.streams = self._receive()[0] == b"stream"
         except BaseException:
@@ -68,13 +54,8 @@ class Peer:
 
     def __call__(self, frame: Frame) -> Mask:
         """The alpha of a frame, float32 (H, W), clipped to [0, 1]."""
-        assert self._process.stdin is not None
         height, width = frame.shape[:2]
-        try:
-            self._process.stdin.write(REQUEST.pack(height, width) + np.ascontiguousarray(frame).tobytes())
-            self._process.stdin.flush()
-        except BrokenPipeError as error:
-            raise InputError(self._end()) from error
+        self._send(REQUEST.pack(height, width) + np.ascontiguousarray(frame).tobytes())
         payload, self.last_ms = self._receive()
         if len(payload) != 4 * height * width:
             raise InputError(f"peer {self.name}: its alpha is not of the frame's size, {width}x{height}")
@@ -82,18 +63,6 @@ class Peer:
         if not np.isfinite(alpha).all():
             raise InputError(f"peer {self.name}: its alpha holds values that are not numbers")
         return alpha.clip(0, 1).astype(np.float32)
-
-    def close(self) -> None:
-        """Ends its process."""
-        self._process.kill()
-        self._process.communicate()
-        self._complaints.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.close()
 
     def _receive(self) -> tuple[bytes, float]:
         assert self._process.stdout is not None
@@ -107,13 +76,6 @@ class Peer:
         if status == b"E":
             raise InputError(f"peer {self.name}: {' '.join(payload.decode(errors='replace').split())}")
         return payload, milliseconds
-
-    def _end(self) -> str:
-        code = self._process.wait()
-        self._complaints.seek(0)
-        lines = self._complaints.read().decode(errors="replace").split("\n")
-        last = next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
-        return f"peer {self.name}: its process ended (code {code}): {last}"
 
 
 def check_peers(adapters: Path | None, names: Sequence[str]) -> None:
