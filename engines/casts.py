@@ -15,17 +15,18 @@ def _cast(node: NodeProto, kind: int) -> bool:
 
 
 def cast_at_the_doors(model: ModelProto) -> None:
-    """Moves, in place, the cast from uint8 to right behind the frame, and the one to uint8 to right before the foreground.
+    """Moves, in place, the casts from uint8 to right behind the frame, and the one to uint8 to right before the foreground.
 
     What lies between, paddings, reshapes, transposes, then works on floats, with the same result; a resize no longer rounds.
     """
     nodes = list(model.graph.node)
     for value in model.graph.input:
         if value.type.tensor_type.elem_type == TensorProto.UINT8:
-            inner = next(node for node in nodes if _cast(node, TensorProto.FLOAT) and node.name.startswith("glue/"))
-            nodes.remove(inner)
+            for inner in [node for node in nodes if _cast(node, TensorProto.FLOAT) and node.name.startswith("glue/")]:
+                nodes.remove(inner)
+                for node in nodes:
+                    _rename(node, inner.output[0], inner.input[0])
             for node in nodes:
-                _rename(node, inner.output[0], inner.input[0])
                 _rename(node, value.name, f"{value.name}/float")
             nodes.insert(0, helper.make_node("Cast", [value.name], [f"{value.name}/float"], to=TensorProto.FLOAT))
     for value in model.graph.output:

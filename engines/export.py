@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from engines.fold import fold
 from engines.geometry import MASK_STRIDE, STRIDE
 from engines.networks import MRN, Networks
-from engines.networks.blocks import blocks
-from engines.onnx_glue import mpn_glue, mrn_glue, qun_glue
+from engines.networks.blocks import pairs
+from engines.onnx_glue import MATTE_ROWS, mpn_glue, mrn_glue, qun_glue
 from engines.weights import MANIFEST, NETWORKS, SAFETENSORS, sha256
 
 OPSET = 18
@@ -22,14 +22,14 @@ IR_VERSION = 10
 GLUE = {"mpn": mpn_glue, "qun": qun_glue, "mrn": mrn_glue}
 
 
-class Blocks(nn.Module):
-    """MRN in blocks of pixels, its parameters under their own names."""
+class Rows(nn.Module):
+    """MRN in pairs of pixels and rows, its parameters under their own names."""
 
     def __init__(self, mrn: MRN) -> None:
         super().__init__()
         self.mrn = mrn
 
-    def forward(self, image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """See `MRN.matte`."""
         return self.mrn.matte(image, mask)
 
@@ -46,9 +46,9 @@ def core(name: str, network: nn.Module) -> ModelProto:
         inputs, shapes = (image, image[:, :1]), (shapes[0], shapes[0])
     elif isinstance(network, MRN):
         step = STRIDE // MASK_STRIDE
-        inputs = (blocks(image), image[:, :1, ::MASK_STRIDE, ::MASK_STRIDE])
-        shapes = ({2: STRIDE // 2 * rows, 3: STRIDE // 2 * columns}, {2: step * rows, 3: step * columns})
-        network, outputs = Blocks(network), ["difference", "logit"]
+        inputs = (pairs(image), image[:, :1, ::MASK_STRIDE, ::MASK_STRIDE])
+        shapes = ({2: STRIDE * rows, 3: STRIDE // 2 * columns}, {2: step * rows, 3: step * columns})
+        network, outputs = Rows(network), list(MATTE_ROWS)
     program = torch.onnx.export(
         network.eval(),
         inputs,

@@ -112,25 +112,33 @@ def qun_glue() -> Glue:
     return Glue(before, _first_channel("unified"), inputs, [_tensor("unified", TensorProto.FLOAT, "h", "w")], AXES)
 
 
-def _crop(blocks: str, channels: int, output: str) -> list[NodeProto]:
-    """Blocks of 2x2 pixels (1,H/2,W/2,4c) -> a frame (H,W,c), cropped to the size that came in."""
-    name = output.removeprefix("glue/")
+def _in_turn(rows: tuple[str, str], output: str) -> list[NodeProto]:
+    """Upper and lower rows (1,c,H/2,W/2) of c values for each pair of pixels -> all of them in turn (H/2,2,cW/2)."""
+    nodes = []
+    for row in rows:
+        nodes += [
+            _node("Transpose", [row], f"glue/{row}_pairs", perm=[0, 2, 3, 1]),
+            _node("Reshape", [f"glue/{row}_pairs", "glue/to_rows"], f"glue/{row}_rows"),
+        ]
+    return [*nodes, _node("Concat", [f"glue/{row}_rows" for row in rows], output, axis=1)]
+
+
+def _crop(padded: str, output: str, size: str) -> list[NodeProto]:
+    """Rows in turn (H/2,2,cW/2) -> a frame of the `size` that they fill, cropped to the size that came in."""
     return [
-        _node(
-            "Concat", ["glue/rows", "glue/columns", "glue/two", f"glue/pair_of_{channels}"], f"glue/{name}_in_blocks", axis=0
-        ),
-        _node("Concat", ["glue/padded_size", f"glue/channels_{channels}"], f"glue/{name}_in_rows", axis=0),
-        _node("Reshape", [blocks, f"glue/{name}_in_blocks"], f"glue/{name}_columns"),
-        _node("Transpose", [f"glue/{name}_columns"], f"glue/{name}_rows", perm=[0, 2, 1, 3]),
-        _node("Reshape", [f"glue/{name}_rows", f"glue/{name}_in_rows"], f"glue/{name}_padded"),
-        _node("Slice", [f"glue/{name}_padded", "glue/zeros", "glue/size", "glue/axes_0_1"], output),
+        _node("Reshape", [padded, size], f"{padded}_padded"),
+        _node("Slice", [f"{padded}_padded", "glue/zeros", "glue/size", "glue/axes_0_1"], output),
     ]
+
+
+# What MRN gives: for the upper and the lower row of each two, what to add to the colours, and alpha's logit.
+MATTE_ROWS = ("difference_upper", "difference_lower", "logit_upper", "logit_lower")
 
 
 def mrn_glue() -> Glue:
     """Frame uint8 (H,W,3), unified mask (h,w) -> alpha (H,W) in [0, 1], foreground uint8 (H,W,3).
 
-    Frames are padded, taken to blocks of 2x2 pixels and back as bytes: a quarter of what there is to move as floats.
+    The frame is read as pairs of pixels and the matte written row by row: no pixel is taken from its neighbours.
     """
     before = [
         *_sides(),
@@ -142,14 +150,12 @@ def mrn_glue() -> Glue:
         _node("Sub", ["glue/padded_size", "glue/size"], "glue/padding"),
         _node("Concat", ["glue/three_zeros", "glue/padding", "glue/zero"], "glue/pads", axis=0),
         _node("Pad", ["frame", "glue/pads"], "glue/padded", mode="edge"),
-        _node("Div", ["glue/padded_size", "glue/two"], "glue/blocks"),
-        _node("Split", ["glue/blocks"], ["glue/rows", "glue/columns"], axis=0, num_outputs=2),
-        _node("Concat", ["glue/rows", "glue/two", "glue/columns", "glue/two_pixels"], "glue/in_rows", axis=0),
-        _node("Concat", ["glue/one", "glue/blocks", "glue/four_pixels"], "glue/in_blocks", axis=0),
-        _node("Reshape", ["glue/padded", "glue/in_rows"], "glue/frame_rows"),
-        _node("Transpose", ["glue/frame_rows"], "glue/frame_columns", perm=[0, 2, 1, 3]),
-        _node("Reshape", ["glue/frame_columns", "glue/in_blocks"], "glue/frame_blocks"),
-        _node("Cast", ["glue/frame_blocks"], "glue/float", to=TensorProto.FLOAT),
+        _node("Div", ["glue/padded_size", "glue/two"], "glue/halves"),
+        _node("Split", ["glue/padded_size"], ["glue/rows", "glue/columns"], axis=0, num_outputs=2),
+        _node("Split", ["glue/halves"], ["glue/half_rows", "glue/half_columns"], axis=0, num_outputs=2),
+        _node("Concat", ["glue/one", "glue/rows", "glue/half_columns", "glue/six"], "glue/in_pairs", axis=0),
+        _node("Reshape", ["glue/padded", "glue/in_pairs"], "glue/pairs"),
+        _node("Cast", ["glue/pairs"], "glue/float", to=TensorProto.FLOAT),
         _node("Transpose", ["glue/float"], "glue/levels", perm=[0, 3, 1, 2]),
         _node("Mul", ["glue/levels", "glue/unit"], "image"),
         # The mask at a quarter of the frame's size, rounded up, then padded as the frame was.
@@ -162,24 +168,29 @@ def mrn_glue() -> Glue:
         _node("Pad", ["glue/quarter_mask", "glue/mask_pads"], "mask", mode="edge"),
     ]
     after = [
-        _node("Transpose", ["difference"], "glue/difference", perm=[0, 2, 3, 1]),
-        _node("Transpose", ["logit"], "glue/logit", perm=[0, 2, 3, 1]),
+        _node("Concat", ["glue/half_rows", "glue/one", "glue/minus_one"], "glue/to_rows", axis=0),
+        _node("Concat", ["glue/half_rows", "glue/two", "glue/minus_one"], "glue/to_two_rows", axis=0),
+        _node("Concat", ["glue/padded_size", "glue/three"], "glue/padded_colours", axis=0),
+        *_in_turn(MATTE_ROWS[:2], "glue/difference"),
+        # From the bytes again: reading these costs less than keeping what the network sees.
+        _node("Reshape", ["glue/padded", "glue/to_two_rows"], "glue/two_rows"),
+        _node("Cast", ["glue/two_rows"], "glue/colours", to=TensorProto.FLOAT),
         _node("Mul", ["glue/difference", "glue/white"], "glue/scaled"),
-        _node("Add", ["glue/float", "glue/scaled"], "glue/sum"),
+        _node("Add", ["glue/colours", "glue/scaled"], "glue/sum"),
         _node("Add", ["glue/sum", "glue/half"], "glue/rounded"),
         _node("Clip", ["glue/rounded", "glue/black", "glue/white"], "glue/clipped"),  # the cast truncates, and wraps past 255
-        _node("Cast", ["glue/clipped"], "glue/colours", to=TensorProto.UINT8),
-        *_crop("glue/colours", 3, "foreground"),
-        _node("Sigmoid", ["glue/logit"], "glue/blocks_of_alpha"),
-        *_crop("glue/blocks_of_alpha", 1, "glue/alpha"),
-        _node("Squeeze", ["glue/alpha", "glue/axis_2"], "alpha"),
+        _node("Cast", ["glue/clipped"], "glue/foreground", to=TensorProto.UINT8),
+        *_crop("glue/foreground", "foreground", "glue/padded_colours"),
+        *_in_turn(MATTE_ROWS[2:], "glue/logit"),
+        _node("Sigmoid", ["glue/logit"], "glue/alpha"),
+        *_crop("glue/alpha", "alpha", "glue/padded_size"),
     ]
     constants = [
         *AXES,
-        _integers("axis_2", 2),
+        _integers("minus_one", -1),
         _integers("two", 2),
-        _integers("two_pixels", 6),
-        _integers("four_pixels", 12),
+        _integers("three", 3),
+        _integers("six", 6),
         _integers("zeros", 0, 0),
         _integers("three_zeros", 0, 0, 0),
         _integers("six_zeros", *[0] * 6),
@@ -191,8 +202,6 @@ def mrn_glue() -> Glue:
         _number("white", 255.0),
         _number("half", 0.5),
         _number("black", 0.0),
-        *(_integers(f"channels_{c}", c) for c in (1, 3)),
-        *(_integers(f"pair_of_{c}", 2 * c) for c in (1, 3)),
     ]
     outputs = [_tensor("alpha", TensorProto.FLOAT, "H", "W"), _tensor("foreground", TensorProto.UINT8, "H", "W", 3)]
     return Glue(before, after, [FRAME, _tensor("unified", TensorProto.FLOAT, "h", "w")], outputs, constants)

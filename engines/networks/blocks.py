@@ -5,19 +5,25 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
+def _pair(number: int | tuple[int, int]) -> tuple[int, int]:
+    return (number, number) if isinstance(number, int) else number
+
+
 class Convolution(nn.Sequential):
-    """Convolution, batch normalisation and, unless `activation` is None, an activation."""
+    """Convolution, batch normalisation and, unless `activation` is None, an activation. Padded: H -> H / stride."""
 
     def __init__(
         self,
         inputs: int,
         outputs: int,
-        kernel: int = 3,
-        stride: int = 1,
+        kernel: int | tuple[int, int] = 3,
+        stride: int | tuple[int, int] = 1,
         activation: type[nn.Module] | None = nn.ReLU,
     ) -> None:
+        (high, wide), (down, along) = _pair(kernel), _pair(stride)
+        padding = ((high - down + 1) // 2, (wide - along + 1) // 2)
         layers: list[nn.Module] = [
-            nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False),
+            nn.Conv2d(inputs, outputs, (high, wide), (down, along), padding, bias=False),
             nn.BatchNorm2d(outputs),
         ]
         if activation is not None:
@@ -47,16 +53,21 @@ def join(features: Tensor, skip: Tensor) -> Tensor:
     return torch.cat([upsample_to(features, skip), skip], dim=1)
 
 
-def blocks(image: Tensor) -> Tensor:
-    """Pixels (N,C,H,W) to blocks of 2x2 (N,4C,H/2,W/2): rows, columns, channels, the order in which a frame's bytes lie.
+def pairs(image: Tensor) -> Tensor:
+    """Pixels (N,C,H,W) to pairs of neighbours in a row (N,2C,H,W/2): the left one's channels, then the right one's.
 
-    `F.pixel_unshuffle` has channels, rows, columns: a frame of bytes would have to be taken apart further for that.
+    So lie the bytes of a frame: as pairs they are read without being moved, where `F.pixel_unshuffle` has to take them apart.
     """
     n, c, h, w = image.shape
-    return image.view(n, c, h // 2, 2, w // 2, 2).permute(0, 3, 5, 1, 2, 4).reshape(n, 4 * c, h // 2, w // 2)
+    return image.view(n, c, h, w // 2, 2).permute(0, 4, 1, 2, 3).reshape(n, 2 * c, h, w // 2)
 
 
 def pixels(image: Tensor) -> Tensor:
-    """The inverse of `blocks`: (N,4C,h,w) to (N,C,2h,2w)."""
+    """The inverse of `pairs`: (N,2C,H,W/2) to (N,C,H,W)."""
     n, c, h, w = image.shape
-    return image.view(n, 2, 2, c // 4, h, w).permute(0, 3, 4, 1, 5, 2).reshape(n, c // 4, 2 * h, 2 * w)
+    return image.view(n, 2, c // 2, h, w).permute(0, 2, 3, 4, 1).reshape(n, c // 2, h, 2 * w)
+
+
+def interleaved(upper: Tensor, lower: Tensor) -> Tensor:
+    """Rows of two images (N,C,H,W) in turn: (N,C,2H,W)."""
+    return torch.stack((upper, lower), dim=3).flatten(2, 3)

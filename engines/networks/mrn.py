@@ -4,11 +4,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engines.networks.blocks import Convolution, Residual, blocks, pixels, upsample_to
+from engines.networks.blocks import Convolution, Residual, interleaved, pairs, pixels, upsample_to
 
 
 class MRN(nn.Module):
-    """Encoder and decoder between 1/2 and 1/16, on blocks of 2x2 pixels; the mask joins where the image has come down 4x.
+    """Encoder and decoder between 1/2 and 1/16; the mask joins where the image has come down 4x.
+
+    The image comes in and goes out as pairs of pixels, the order in which the bytes of a frame lie. The stem sees 6x6 pixels,
+    3 pairs in each of 6 rows; two heads side by side give the upper and the lower row of what one position stands for.
 
     forward: image (N,3,H,W) RGB in [0, 1], mask (N,1,h,w) in [0, 1] of the same field of view at any lower resolution
     -> (N,4,H,W) in [0, 1]: foreground RGB, alpha. H and W are multiples of 16.
@@ -18,7 +21,7 @@ class MRN(nn.Module):
         super().__init__()
         self.dimensions = {"widths": widths}  # travel with the weights
         w2, w4, w8, w16 = widths
-        self.stem = Convolution(3 * 4, w2)
+        self.stem = Convolution(3 * 2, w2, kernel=(6, 3), stride=(2, 1))
         self.down4 = Convolution(w2, w4 - 1, stride=2)  # the mask is the last of the w4 channels
         self.fuse = Residual(w4)
         self.down8 = nn.Sequential(Convolution(w4, w8, stride=2), Residual(w8))
@@ -29,18 +32,20 @@ class MRN(nn.Module):
         self.up4 = Residual(w4)
         self.to2 = Convolution(w4, w2, kernel=1, activation=None)
         self.up2 = Convolution(w2, w2)
-        # Two heads: on a CPU, taking the channels of one apart costs more than a second small convolution.
-        self.foreground = nn.Conv2d(w2, 3 * 4, 1)
-        self.alpha = nn.Conv2d(w2, 4, 1)
+        # Four heads: on a CPU, taking the channels of one apart costs more than three more small convolutions.
+        self.foreground = nn.ModuleList(nn.Conv2d(w2, 3 * 2, 1) for _row in range(2))
+        self.alpha = nn.ModuleList(nn.Conv2d(w2, 2, 1) for _row in range(2))
 
     def forward(self, image: Tensor, mask: Tensor) -> Tensor:
-        difference, logit = self.matte(blocks(image), mask)
+        rows = self.matte(pairs(image), mask)
         # The foreground is the image but where the background shines through: the network gives the difference.
-        foreground = (image + pixels(difference)).clamp(0, 1)
-        return torch.cat([foreground, torch.sigmoid(pixels(logit))], dim=1)
+        foreground = (image + pixels(interleaved(*rows[:2]))).clamp(0, 1)
+        return torch.cat([foreground, torch.sigmoid(pixels(interleaved(*rows[2:])))], dim=1)
 
-    def matte(self, image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """In blocks of 2x2 pixels: image (N,12,H/2,W/2) -> what to add to it (N,12,H/2,W/2), alpha's logit (N,4,H/2,W/2)."""
+    def matte(self, image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """In pairs of pixels: image (N,6,H,W/2) -> upper, then lower rows of what to add to it (N,6,H/2,W/2), and of alpha's
+        logit (N,2,H/2,W/2).
+        """
         f2 = self.stem(image)
         f4 = self.down4(f2)
         f4 = self.fuse(torch.cat([f4, upsample_to(mask, f4)], dim=1))
@@ -49,4 +54,6 @@ class MRN(nn.Module):
         f8 = self.up8(F.relu(f8 + upsample_to(self.to8(f16), f8)))
         f4 = self.up4(F.relu(f4 + upsample_to(self.to4(f8), f4)))
         f2 = self.up2(F.relu(f2 + upsample_to(self.to2(f4), f2)))
-        return self.foreground(f2), self.alpha(f2)
+        upper, lower = (head(f2) for head in self.foreground)
+        upper_alpha, lower_alpha = (head(f2) for head in self.alpha)
+        return upper, lower, upper_alpha, lower_alpha

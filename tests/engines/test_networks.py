@@ -8,7 +8,7 @@ from torch import nn
 from engines.fold import fold
 from engines.geometry import low_resolution, padding
 from engines.networks import MPN, MRN, QUN
-from engines.networks.blocks import blocks, pixels
+from engines.networks.blocks import interleaved, pairs, pixels
 
 
 @pytest.mark.parametrize(("height", "width"), [(192, 160), (160, 192), (64, 96)])
@@ -69,13 +69,25 @@ def test_padding_reaches_the_next_multiple(length: int) -> None:
     assert (length + padding(length)) % 16 == 0
 
 
-def test_blocks_hold_pixels_in_the_order_of_a_frames_bytes_and_pixels_undo_them() -> None:
+def test_pairs_hold_pixels_in_the_order_of_a_frames_bytes_and_pixels_undo_them() -> None:
     frame = np.random.default_rng(0).integers(0, 255, (6, 8, 3), np.uint8)
     image = torch.from_numpy(frame).permute(2, 0, 1)[None].float()
-    made = blocks(image)
-    expected = frame.reshape(3, 2, 4, 2, 3).transpose(0, 2, 1, 3, 4).reshape(3, 4, 12)  # rows, columns, then a block's bytes
-    np.testing.assert_array_equal(made[0].permute(1, 2, 0).numpy(), expected)
+    made = pairs(image)
+    np.testing.assert_array_equal(made[0].permute(1, 2, 0).numpy(), frame.reshape(6, 4, 6))
     torch.testing.assert_close(pixels(made), image)
-    np.testing.assert_array_equal(
-        sorted(made[0, :, 1, 2].tolist()), sorted(torch.pixel_unshuffle(image, 2)[0, :, 1, 2].tolist())
-    )
+
+
+def test_rows_come_in_turn() -> None:
+    upper, lower = torch.rand(2, 1, 6, 3, 5)
+    rows = interleaved(upper, lower)
+    assert rows.shape == (1, 6, 6, 5)
+    torch.testing.assert_close(rows[:, :, 0::2], upper)
+    torch.testing.assert_close(rows[:, :, 1::2], lower)
+
+
+def test_mrns_stem_sees_three_pairs_in_six_rows_as_a_convolution_of_6x6_pixels() -> None:
+    stem = MRN().stem[0]
+    image = torch.rand(1, 3, 16, 32)
+    weight = stem.weight.detach()  # (w2, 6, 6, 3): a pair's channels, rows, pairs
+    plain = weight.view(-1, 2, 3, 6, 3).permute(0, 2, 3, 4, 1).reshape(-1, 3, 6, 6)  # channels, rows, columns
+    torch.testing.assert_close(stem(pairs(image)), torch.nn.functional.conv2d(image, plain, stride=2, padding=2))
