@@ -71,10 +71,16 @@ def _first_channel(output: str) -> list[NodeProto]:
     ]
 
 
+def _down(rows: str, height: str, output: str) -> NodeProto:
+    """Rows of any values, (1,H,1,n) -> bilinearly to a height. A row is one pixel with n channels: what a CPU does fastest."""
+    return _resize(rows, height, output, axes=(1, 2))
+
+
 def mpn_glue() -> Glue:
     """Frame uint8 (H,W,3) -> image (1,3,h,w) at the low resolution of the frame's direction, coarse mask (h,w).
 
-    The first step of the way down leaves the colours of a pixel together: taken apart is what is left, a quarter.
+    Resized in the three steps of `engines.geometry`: the height in all three, then the width, which is less to do by then.
+    The first step keeps the colours of a pixel together: taken apart is what is left.
     """
     h, w = LOW_RESOLUTION
     before = [
@@ -85,12 +91,27 @@ def mpn_glue() -> Glue:
         _node("Concat", ["glue/height", "glue/width"], "glue/size", axis=0),
         _node("Div", ["glue/size", "glue/two"], "glue/half"),
         _node("Max", ["glue/half", "glue/oversampled"], "glue/at_least"),
+    ]
+    for size in ("low", "oversampled", "at_least"):
+        before += [
+            _node("Split", [f"glue/{size}"], [f"glue/{size}_height", f"glue/{size}_width"], axis=0, num_outputs=2),
+            _node("Concat", [f"glue/{size}_height", "glue/one"], f"glue/{size}_rows", axis=0),
+            _node("Concat", ["glue/low_height", f"glue/{size}_width"], f"glue/{size}_columns", axis=0),
+        ]
+    before += [
         _node("Unsqueeze", ["frame", "glue/axis_0"], "glue/pixels"),
         _node("Cast", ["glue/pixels"], "glue/float", to=TensorProto.FLOAT),
-        _resize("glue/float", "glue/at_least", "glue/half_size", axes=(1, 2)),
-        _node("Transpose", ["glue/half_size"], "glue/halved", perm=[0, 3, 1, 2]),
-        _resize("glue/halved", "glue/oversampled", "glue/twice"),
-        _resize("glue/twice", "glue/low", "glue/levels"),
+        _node("Concat", ["glue/one", "glue/height", "glue/one", "glue/minus_one"], "glue/as_rows", axis=0),
+        _node("Reshape", ["glue/float", "glue/as_rows"], "glue/rows"),
+        _down("glue/rows", "glue/at_least_rows", "glue/half_as_high"),
+        _down("glue/half_as_high", "glue/oversampled_rows", "glue/twice_as_high"),
+        _down("glue/twice_as_high", "glue/low_rows", "glue/low_rows_of_all"),
+        _node("Concat", ["glue/one", "glue/low_height", "glue/width", "glue/three"], "glue/as_pixels", axis=0),
+        _node("Reshape", ["glue/low_rows_of_all", "glue/as_pixels"], "glue/wide"),
+        _resize("glue/wide", "glue/at_least_columns", "glue/half_as_wide", axes=(1, 2)),
+        _node("Transpose", ["glue/half_as_wide"], "glue/halved", perm=[0, 3, 1, 2]),
+        _resize("glue/halved", "glue/oversampled_columns", "glue/twice"),
+        _resize("glue/twice", "glue/low_columns", "glue/levels"),
         _node("Mul", ["glue/levels", "glue/unit"], "image"),
     ]
     constants = [
@@ -98,7 +119,9 @@ def mpn_glue() -> Glue:
         _integers("portrait", h, w),
         _integers("landscape", w, h),
         _integers("oversampling", OVERSAMPLING),
+        _integers("minus_one", -1),
         _integers("two", 2),
+        _integers("three", 3),
         _number("unit", 1 / 255),
     ]
     outputs = [_tensor("image", TensorProto.FLOAT, 1, 3, "h", "w"), _tensor("coarse", TensorProto.FLOAT, "h", "w")]
