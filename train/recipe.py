@@ -41,6 +41,7 @@ class Recipe:
     low_resolution: tuple[int, int] = (192, 160)  # height, width of a portrait frame at MPN and QUN; landscape swaps them
     validation: float = 0.03  # share of the subjects that are kept out to watch the training
     empty: float = 0.05  # share of frames with nobody in them
+    props: float = 0.0  # share of composed frames with things behind people, and before them
     whole: float = 0.5  # share of photos that MPN sees whole, rather than in part
     composed: dict[str, float] = field(default_factory=dict)  # share of a set's photos that are put on another background
     sets: dict[str, float] = field(default_factory=dict)  # how often a set is drawn; 1 where it is not named, 0 leaves it out

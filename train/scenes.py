@@ -13,15 +13,13 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from train.camera import tint
 from train.foregrounds import foreground_of
 from train.library import Picture, Subject, choose, read_background, read_subject
+from train.props import Floats, Prop, Window, draw_props, put
 from train.recipe import Recipe
 
-Floats = NDArray[np.float32]
-Window = tuple[float, float, float, float]  # x0, y0, x1, y1 in unit coordinates
 WHOLE: Window = (0.0, 0.0, 1.0, 1.0)
 ASPECTS = (16 / 9, 4 / 3, 1.0, 3 / 4, 9 / 16)  # width by height of the frames that cameras make
 LONG_SIDES = (192, 384, 768, 1600)  # sources are read at the smallest of these that is fine enough
@@ -39,10 +37,12 @@ class Layer:
 
 @dataclass(frozen=True)
 class Scene:
-    """Layers from back to front. A lone photo keeps its own background."""
+    """Layers from back to front, and props behind and before people. A lone photo keeps its own background."""
 
     layers: tuple[Layer, ...]
     aspect: float
+    behind: tuple[Prop, ...] = ()
+    before: tuple[Prop, ...] = ()
 
     @property
     def photo(self) -> bool:
@@ -165,8 +165,9 @@ def draw_scene(
 ) -> Scene:
     """Draws a scene as the recipe has it: nobody, a photo as it is, or one to three people before a background."""
     aspect = dice.choice(ASPECTS)
+    behind, before = draw_props(backgrounds, recipe.props, dice) if recipe.props else ((), ())
     if dice.random() < recipe.empty:
-        return Scene((_background_layer(backgrounds, aspect, dice),), aspect)
+        return Scene((_background_layer(backgrounds, aspect, dice),), aspect, behind, before)
     first = choose(groups, weights, dice)
     if not first.cutout and dice.random() >= recipe.composed.get(first.set, 0.0):
         return photo_scene(first, dice, recipe.whole)
@@ -180,7 +181,7 @@ def draw_scene(
             people.append(other)
     layers = [_background_layer(backgrounds, aspect, dice)]
     layers += [_person_layer(person, aspect, dice, crowd=count > 1) for person in people]
-    return Scene(tuple(layers), aspect)
+    return Scene(tuple(layers), aspect, behind, before)
 
 
 def _warp(picture: Picture, place: Floats, window: Window, size: tuple[int, int], border: int) -> Picture:
@@ -225,8 +226,8 @@ def render(scene: Scene, size: tuple[int, int], window: Window = WHOLE, *, clean
     assert isinstance(back.source, Path)
     rgb = read_background(back.source, _fine_enough(back.place, window, size))
     background = tint(_warp(rgb, back.place, window, size, cv2.BORDER_REFLECT_101), random.Random(back.look))
-    if len(scene.layers) == 1:
-        return View(background, background, np.zeros(size, np.uint8))
+    for prop in scene.behind:
+        background, _ = put(prop, background, background, window)
     colours: Floats = np.zeros((*size, 3), np.float32)  # premultiplied
     coverage: Floats = np.zeros((*size, 1), np.float32)
     for layer in scene.layers[1:]:
@@ -235,7 +236,13 @@ def render(scene: Scene, size: tuple[int, int], window: Window = WHOLE, *, clean
         colours = person * front + (1 - front) * colours
         coverage = front + (1 - front) * coverage
     picture = _levels(colours + (1 - coverage) * background)  # equation 1
+    # Where a prop hides a person, the colours behind it stay: alpha says that none of them is seen.
     foreground = _levels(np.divide(colours, np.maximum(coverage, 1 / 512), dtype=np.float32))
+    for prop in scene.before:
+        picture, hidden = put(prop, picture, background, window)
+        coverage = coverage * (1 - hidden)
+    if not coverage.any():
+        foreground = picture
     return View(picture, foreground, _levels(coverage[..., 0] * 255))
 
 
