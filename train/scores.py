@@ -70,12 +70,17 @@ def read_item(item: Item) -> tuple[Frame, Mask]:
 
     Raises InputError where they cannot be read or are not of one size.
     """
-    frame = _read(item.image, cv2.IMREAD_COLOR_RGB)
+    frame = read_frame(item.image)
     truth = _read(item.truth, cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH)
     if frame.shape[:2] != truth.shape:
         sizes = [f"{shape[1]}x{shape[0]}" for shape in (truth.shape, frame.shape)]
         raise InputError(f"{item.truth}: is {sizes[0]}, its picture {sizes[1]}; they must be of one size")
     return frame, np.divide(truth, np.iinfo(truth.dtype).max, dtype=np.float32)
+
+
+def read_frame(path: Path) -> Frame:
+    """A picture as a frame. Raises InputError where it cannot be read."""
+    return _read(path, cv2.IMREAD_COLOR_RGB)
 
 
 @dataclass(frozen=True)
