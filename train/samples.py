@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator
+from itertools import count
 
 import cv2
 import numpy as np
@@ -15,6 +16,7 @@ from train.recipe import Recipe
 from train.scenes import Scene, draw_scene, render
 
 Sample = dict[str, Tensor]
+WHOLE_BATCH = slice(None)
 
 
 def to_image(picture: Picture) -> Tensor:
@@ -64,15 +66,25 @@ def degrade(mask: Picture, dice: random.Random) -> Picture:
 
 
 class Samples(IterableDataset[Sample]):
-    """An endless stream of batches, each of frames that lie the same way. The same seed and worker give the same stream."""
+    """An endless stream of batches, each of frames that lie the same way. The same seed and worker give the same stream.
+
+    Each sample has dice of its own, so that `share` of each batch can be drawn without the rest: processes that train together
+    draw the same batches, and each its share of them. What a loss leaves to chance comes with the sample, as `chance`.
+    """
 
     fine_only = False
 
     def __init__(
-        self, library: Library, recipe: Recipe, batch: int, seed: int = 0, subjects: tuple[Subject, ...] | None = None
+        self,
+        library: Library,
+        recipe: Recipe,
+        batch: int,
+        seed: int = 0,
+        subjects: tuple[Subject, ...] | None = None,
+        share: slice = WHOLE_BATCH,
     ) -> None:
         super().__init__()
-        self.library, self.recipe, self.batch, self.seed = library, recipe, batch, seed
+        self.library, self.recipe, self.batch, self.seed, self.share = library, recipe, batch, seed, share
         chosen = library.subjects if subjects is None else subjects
         self.weights = recipe.fine_sets if self.fine_only else recipe.sets
         self.groups = by_set([s for s in chosen if (s.fine or not self.fine_only) and self.weights.get(s.set, 1.0) > 0])
@@ -80,53 +92,61 @@ class Samples(IterableDataset[Sample]):
     def __iter__(self) -> Iterator[Sample]:
         cv2.setNumThreads(1)  # the networks want the cores
         worker = get_worker_info()
-        dice = random.Random(f"{self.recipe.seed}:{self.seed}:{worker.id if worker else 0}")
-        waiting: dict[torch.Size, list[Sample]] = {}
-        while True:
-            sample = self.draw(dice)
-            group = waiting.setdefault(sample["image"].shape, [])
-            group.append(sample)
+        waiting: dict[tuple[int, int], list[tuple[Scene, random.Random]]] = {}
+        for number in count():
+            dice = random.Random(f"{self.recipe.seed}:{self.seed}:{worker.id if worker else 0}:{number}")
+            scene = self.scene(dice)
+            group = waiting.setdefault(low_resolution_size(self.recipe, scene.aspect), [])
+            group.append((scene, dice))
             if len(group) == self.batch:
-                yield default_collate(group)
+                yield default_collate([self.look(*each) for each in group[self.share]])
                 group.clear()
 
     def scene(self, dice: random.Random) -> Scene:
         """One scene from this stage's subjects."""
         return draw_scene(self.library.backgrounds, self.groups, self.weights, self.recipe, dice)
 
-    def draw(self, dice: random.Random) -> Sample:
-        """One sample."""
+    def look(self, scene: Scene, dice: random.Random) -> Sample:
+        """One sample: what of a scene this stage is shown."""
         raise NotImplementedError
 
 
 class MPNSamples(Samples):
     """image (3,h,w), mask (1,h,w)."""
 
-    def draw(self, dice: random.Random) -> Sample:
+    def look(self, scene: Scene, dice: random.Random) -> Sample:
         """A whole frame at low resolution."""
-        picture, alpha = low_resolution_view(self.scene(dice), self.recipe, dice)
+        picture, alpha = low_resolution_view(scene, self.recipe, dice)
         return {"image": to_image(picture), "mask": to_mask(alpha)}
 
 
 class QUNSamples(Samples):
-    """image (3,h,w), mask and coarse_mask (1,h,w): the same frame's mask at two qualities."""
+    """image (3,h,w), mask and coarse_mask (1,h,w): the same frame's mask at two qualities. chance (1,) in [0, 1)."""
 
     fine_only = True
 
-    def draw(self, dice: random.Random) -> Sample:
+    def look(self, scene: Scene, dice: random.Random) -> Sample:
         """A whole frame at low resolution and a degraded pair."""
-        picture, alpha = low_resolution_view(self.scene(dice), self.recipe, dice)
-        return {"image": to_image(picture), "mask": to_mask(alpha), "coarse_mask": to_mask(degrade(alpha, dice))}
+        picture, alpha = low_resolution_view(scene, self.recipe, dice)
+        coarse = degrade(alpha, dice)
+        return {
+            "image": to_image(picture),
+            "mask": to_mask(alpha),
+            "coarse_mask": to_mask(coarse),
+            "chance": torch.tensor([dice.random()]),
+        }
 
 
 class MRNSamples(Samples):
-    """image (3,h,w), mask (1,h,w): the whole frame. crop, foreground (3,H,W), alpha (1,H,W): a part; window (4,): which."""
+    """image (3,h,w), mask (1,h,w): the whole frame. crop, foreground (3,H,W), alpha (1,H,W): a part; window (4,): which.
+
+    chance (6,) in [0, 1).
+    """
 
     fine_only = True
 
-    def draw(self, dice: random.Random) -> Sample:
+    def look(self, scene: Scene, dice: random.Random) -> Sample:
         """A crop at full resolution, four times out of five with the edge of a person in it."""
-        scene = self.scene(dice)
         low = low_resolution_size(self.recipe, scene.aspect)
         look = dice.getrandbits(32)
         whole = render(scene, (2 * low[0], 2 * low[1]), clean=False)
@@ -151,4 +171,5 @@ class MRNSamples(Samples):
             "foreground": to_image(expose(view.foreground, random.Random(look))),
             "alpha": to_mask(view.alpha),
             "window": torch.tensor(window, dtype=torch.float32),
+            "chance": torch.tensor([dice.random() for _ in range(6)]),
         }

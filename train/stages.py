@@ -80,7 +80,7 @@ def qun_course(recipe: Recipe, mpn: nn.Module) -> Course:
         image, mask, coarse = batch["image"], batch["mask"], batch["coarse_mask"]
         with torch.no_grad():
             predicted = mpn(image)[:, :1].float()
-        coarse = torch.where(torch.rand(len(image), 1, 1, 1).to(image.device) < 0.5, predicted, coarse)
+        coarse = torch.where(batch["chance"].view(-1, 1, 1, 1) < 0.5, predicted, coarse)
         both = network(torch.cat([image, image]), torch.cat([mask, coarse])).float()
         unified, unified_coarse = both.chunk(2)
         loss = qun_loss(unified, mask, unified_coarse, coarse, recipe.qun.lambda_1, recipe.qun.lambda_2)
@@ -95,12 +95,15 @@ def qun_course(recipe: Recipe, mpn: nn.Module) -> Course:
     return Course("qun", QUN(), recipe.qun, QUNSamples, losses, before=(mpn,))
 
 
-def worsen(masks: Tensor, share: float) -> Tensor:
-    """Makes a share of low-resolution masks (N,1,h,w) worse than they came, so that MRN learns to look at the picture."""
+def worsen(masks: Tensor, share: float, chance: Tensor) -> Tensor:
+    """Makes a share of low-resolution masks (N,1,h,w) worse than they came, so that MRN learns to look at the picture.
+
+    Which, and how, tells `chance` (N,5) in [0, 1).
+    """
     results = []
-    for mask in torch.split(masks, 1):
-        if torch.rand(()) < share:
-            kind, size = int(torch.randint(5, ())), 2 * int(torch.randint(1, 4, ())) + 1
+    for mask, (whether, how, much, *aside) in zip(torch.split(masks, 1), chance.tolist(), strict=True):
+        if whether < share:
+            kind, size = int(5 * how), 2 * int(1 + 3 * much) + 1
             if kind == 0:
                 mask = F.max_pool2d(mask, size, 1, size // 2)
             elif kind == 1:
@@ -110,8 +113,7 @@ def worsen(masks: Tensor, share: float) -> Tensor:
             elif kind == 3:
                 mask = (F.avg_pool2d(mask, size, 1, size // 2, count_include_pad=False) > 0.5).to(mask.dtype)
             else:
-                shifts = (int(torch.randint(-3, 4, ())), int(torch.randint(-3, 4, ())))
-                mask = mask.roll(shifts, (2, 3))
+                mask = mask.roll([int(7 * shift) - 3 for shift in aside], (2, 3))
         results.append(mask)
     return torch.cat(results)
 
@@ -136,8 +138,8 @@ def mrn_course(recipe: Recipe, mpn: nn.Module, qun: nn.Module | None) -> Course:
             if qun is not None:
                 masks = qun(batch["image"], masks).float()
             if network.training:
-                exact = torch.rand(len(masks), 1, 1, 1, device=masks.device) < recipe.mrn.exact
-                masks = worsen(torch.where(exact, batch["mask"], masks), recipe.mrn.degrade)
+                exact = batch["chance"][:, :1].view(-1, 1, 1, 1) < recipe.mrn.exact
+                masks = worsen(torch.where(exact, batch["mask"], masks), recipe.mrn.degrade, batch["chance"][:, 1:])
             masks = through_window(masks, batch["window"], quarter)
         output = network(batch["crop"], masks).float()
         alpha = output[:, 3:]

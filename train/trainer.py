@@ -199,12 +199,10 @@ class Trainer:
             return {}
         self.average.eval()
         totals: dict[str, float] = {}
-        with torch.random.fork_rng(devices=[]):  # losses may draw by chance too
-            torch.manual_seed(self.recipe.seed)
-            for batch, _ in zip(samples, range(JUDGED), strict=False):
-                batch = {name: value.to(self.device) for name, value in as_floats(batch).items()}
-                for name, value in self.course.losses(self.average.module, batch).items():
-                    totals[name] = totals.get(name, 0.0) + float(value) / JUDGED
+        for batch, _ in zip(samples, range(JUDGED), strict=False):
+            batch = {name: value.to(self.device) for name, value in as_floats(batch).items()}
+            for name, value in self.course.losses(self.average.module, batch).items():
+                totals[name] = totals.get(name, 0.0) + float(value) / JUDGED
         return totals
 
     def run(self) -> bool:

@@ -37,6 +37,23 @@ def test_the_same_seed_gives_the_same_stream(kind: type[Samples], library: Libra
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_the_shares_of_a_batch_make_it_up(kind: type[Samples], library: Library, recipe: Recipe) -> None:
+    shares = [batches(kind(library, recipe, 3, share=part), 4) for part in (slice(2), slice(2, 3))]
+    for whole, *parts in zip(batches(kind(library, recipe, 3), 4), *shares, strict=True):
+        assert [len(part["image"]) for part in parts] == [2, 1]
+        assert all(torch.equal(torch.cat([part[name] for part in parts]), value) for name, value in whole.items())
+
+
+@pytest.mark.parametrize("kind", [QUNSamples, MRNSamples])
+def test_chance_comes_with_each_sample(kind: type[Samples], library: Library, recipe: Recipe) -> None:
+    chance = torch.cat([batch["chance"] for batch in batches(kind(library, recipe, 4), 10)])
+    assert chance.shape == (40, 1 if kind is QUNSamples else 6)
+    assert 0 <= chance.min() < 0.2
+    assert 0.8 < chance.max() < 1
+    assert len(chance.unique()) == chance.numel()
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_all_frames_of_a_batch_lie_one_way(kind: type[Samples], library: Library, recipe: Recipe) -> None:
     shapes = set()
     for batch in batches(kind(library, recipe, 3), 8):
@@ -108,7 +125,7 @@ def test_the_window_is_where_the_crop_lies(library: Library, recipe: Recipe, mon
     stream, dice = MRNSamples(library, recipe, 1), random.Random(3)
     edges = 0
     for _ in range(12):
-        sample = stream.draw(dice)
+        sample = stream.look(stream.scene(dice), dice)
         whole = torch.from_numpy(wholes.pop())[None, None].float() / 255
         cropped = through_window(whole, sample["window"][None], (48, 40))[0, 0]
         true = cv2.resize(sample["alpha"][0].numpy(), (40, 48), interpolation=cv2.INTER_AREA) / 255

@@ -50,20 +50,23 @@ def test_through_the_whole_window_a_mask_stays() -> None:
 def test_worsen() -> None:
     torch.manual_seed(1)
     soft = F.interpolate(torch.rand(200, 1, 4, 4), size=(24, 20), mode="bicubic").clamp(0, 1)
-    assert torch.equal(worsen(soft, 0.0), soft)
-    worse = worsen(soft, 1.0)
+    chance = torch.rand(200, 5)
+    assert torch.equal(worsen(soft, 0.0, chance), soft)
+    worse = worsen(soft, 1.0, chance)
+    assert torch.equal(worsen(soft[7:9], 1.0, chance[7:9]), worse[7:9])
     assert worse.shape == soft.shape
     assert worse.min() >= 0
     assert worse.max() <= 1
     changed = (worse != soft).flatten(1).any(1).float()
     assert changed.mean() > 0.9
-    half = (worsen(soft, 0.5) != soft).flatten(1).any(1).float()
+    half = (worsen(soft, 0.5, chance) != soft).flatten(1).any(1).float()
     assert 0.3 < half.mean() < 0.7
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0])
 def test_worsen_makes_up_nobody(value: float) -> None:
-    assert torch.equal(worsen(torch.full((60, 1, 16, 12), value), 1.0), torch.full((60, 1, 16, 12), value))
+    plain = torch.full((60, 1, 16, 12), value)
+    assert torch.equal(worsen(plain, 1.0, torch.rand(60, 5)), plain)
 
 
 def test_as_floats() -> None:
