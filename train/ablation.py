@@ -19,8 +19,8 @@ from engines import Frame, InputError, Mask
 from engines.glue import predict, refine, shrink, unify
 from engines.networks import MPN, MRN, QUN, Networks
 from engines.torch_engine import released_networks
-from train.cli import frozen
 from train.pictures import grey, panel, write_picture
+from train.runs import frozen
 from train.samples import degrade
 from train.scores import Item, Prediction, Score, TestSet, read_item, score_set
 

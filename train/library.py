@@ -49,6 +49,11 @@ class Library:
     validation: tuple[Subject, ...]
     backgrounds: tuple[Path, ...]
 
+    def names(self) -> list[str]:
+        """All that is in it, on whatever machine it lies."""
+        subjects = [f"{s.set}/{s.image.name}" for s in self.subjects + self.validation]
+        return subjects + [f"{path.parent.name}/{path.name}" for path in self.backgrounds]
+
 
 def _pictures(folder: Path) -> list[Path]:
     return sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES)

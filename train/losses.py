@@ -3,6 +3,8 @@
 import torch.nn.functional as F
 from torch import Tensor
 
+from train.processes import mean
+
 
 def l1(predicted: Tensor, truth: Tensor) -> Tensor:
     """Mean absolute difference of two tensors of one shape: a scalar."""
@@ -46,8 +48,9 @@ def qun_loss(
 def mrn_loss(output: Tensor, foreground: Tensor, alpha: Tensor, lambda_h: float = 0.5) -> Tensor:
     """Equation 6: output (N,4,H,W), foreground (N,3,H,W), alpha (N,1,H,W).
 
-    Foreground colours are defined only where alpha is above 0, so they are compared only there.
+    Foreground colours are defined only where alpha is above 0, so they are compared only there; how much that is, is told by
+    the whole batch where processes share one.
     """
     seen = (alpha > 0).to(output.dtype)
-    colours = ((output[:, :3] - foreground).abs() * seen).sum() / (3 * seen.sum()).clamp(min=1)
+    colours = ((output[:, :3] - foreground).abs() * seen).sum() / mean(3 * seen.sum()).clamp(min=1)
     return lambda_h * colours + (1 - lambda_h) * l1(output[:, 3:], alpha)

@@ -9,8 +9,8 @@ import engines.errors
 from engines.export import export
 from engines.networks import MPN, MRN, QUN, Networks
 from engines.weights import FOLDER, verified
-from train.cli import RELEASED, earlier, frozen
-from train.trainer import load_checkpoint
+from train.checkpoints import load_checkpoint
+from train.runs import RELEASED, earlier, frozen
 
 app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
 

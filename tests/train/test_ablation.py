@@ -16,9 +16,9 @@ from engines.glue import refine, shrink
 from engines.networks import MPN, MRN, QUN
 from tests.train.conftest import figure, scenery, write
 from train import ablation, evaluate
+from train.checkpoints import save_atomically
 from train.recipe import load_recipe
 from train.scores import open_set, read_item
-from train.trainer import save_atomically
 
 PORTRAIT = Path(realtime.__file__).parent / "samples/portrait.jpg"
 

@@ -11,8 +11,8 @@ from engines.torch_engine import released_networks
 from engines.weights import FOLDER, SAFETENSORS, verified
 from tests.train.conftest import TINY, scenery, write
 from train import cli
+from train.checkpoints import load_checkpoint
 from train.release import release
-from train.trainer import load_checkpoint
 
 
 @pytest.fixture

@@ -18,12 +18,13 @@ from torch._utils import ExceptionWrapper
 from engines import InputError
 from engines.networks import MPN, MRN, QUN
 from tests.train.conftest import TINY
-from train.cli import course, frozen
+from train.checkpoints import load_checkpoint, save_atomically
 from train.library import Library
 from train.recipe import Recipe, Stage
+from train.runs import course, frozen
 from train.samples import Sample
 from train.stages import Course, Losses, as_floats
-from train.trainer import Trainer, following, learning_rate_factor, load_checkpoint, save_atomically
+from train.trainer import Trainer, following, learning_rate_factor
 
 KINDS: dict[str, type[nn.Module]] = {"mpn": MPN, "qun": QUN, "mrn": MRN}
 
