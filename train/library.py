@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines import InputError
+from train.recipe import Recipe, ships
 
 SUFFIXES = {".webp", ".png", ".jpg", ".jpeg"}
 Picture = NDArray[np.uint8]
@@ -88,6 +89,25 @@ def open_library(data: Path, validation: float = 0.0) -> Library:
     kept_out = {s for s in subjects if random.Random(f"1:{s.set}:{s.image.stem}").random() < validation}
     chosen = tuple(s for s in subjects if s not in kept_out)
     return Library(chosen, tuple(s for s in subjects if s in kept_out), tuple(backgrounds))
+
+
+def check_sets(recipe: Recipe, name: str, library: Library) -> list[str]:
+    """Which sets a recipe names and the data lacks. Raises InputError, but for a recipe that ships: it may be used on any data.
+
+    A name with a slip in it would else pass, and its set would be drawn as often as one that is not named.
+    """
+    subjects = library.subjects + library.validation
+    every, fine = {s.set for s in subjects}, {s.set for s in subjects if s.fine}
+    lacking: dict[str, None] = {}
+    for table, known in (("sets", every), ("composed", every), ("fine_sets", fine)):
+        for given in getattr(recipe, table).keys() - known:
+            where = f"--recipe {name}, [{table}]"
+            if given in every:
+                raise InputError(f"{where}: '{given}' has masks only; sets of fine/ are {', '.join(sorted(fine))}")
+            if not ships(name):
+                raise InputError(f"{where}: the data has no set '{given}'; it has {', '.join(sorted(known))}")
+            lacking[given] = None
+    return sorted(lacking)
 
 
 def by_set(subjects: Sequence[Subject]) -> dict[str, list[Subject]]:

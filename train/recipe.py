@@ -97,17 +97,26 @@ def _check(recipe: Recipe, where: str) -> None:
             raise InputError(f"{where}, [{name}]: 'batch' must be 1 or more")
 
 
-def load_recipe(name: str) -> Recipe:
-    """A recipe that ships (`first`) or a TOML file by its path. Raises InputError if there is none or it has a mistake."""
-    shipped = RECIPES / f"{name}.toml"
-    path = shipped if shipped.is_file() else Path(name)
+def ships(name: str) -> bool:
+    """Whether a recipe of this name comes with the package."""
+    return (RECIPES / f"{name}.toml").is_file()
+
+
+def read_toml(name: str) -> tuple[dict[str, Any], Path]:
+    """What a TOML file that ships says, or one by its path; and where it is. Raises InputError if there is none."""
+    path = RECIPES / f"{name}.toml" if ships(name) else Path(name)
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8")), path
     except (OSError, UnicodeDecodeError) as error:
         known = ", ".join(sorted(p.stem for p in RECIPES.glob("*.toml")))
         raise InputError(f"--recipe {name}: no such recipe; give one of {known}, or the path of a TOML file") from error
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"--recipe {name}: not valid TOML: {error}") from error
+
+
+def load_recipe(name: str) -> Recipe:
+    """A recipe that ships (`first`) or a TOML file by its path. Raises InputError if there is none or it has a mistake."""
+    values, _ = read_toml(name)
     recipe: Recipe = _build(Recipe, values, f"--recipe {name}")
     _check(recipe, f"--recipe {name}")
     return recipe

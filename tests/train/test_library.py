@@ -8,7 +8,8 @@ import pytest
 
 from engines import InputError
 from tests.train.conftest import figure, make_data, scenery, write
-from train.library import Library, Subject, open_library, read_background, read_subject
+from train.library import Library, Subject, check_sets, open_library, read_background, read_subject
+from train.recipe import Recipe
 
 
 def sets(library: Library) -> set[tuple[str, bool, bool, int]]:
@@ -120,3 +121,23 @@ def test_the_edges_of_a_cutout_do_not_go_black(tmp_path: Path, long_side: int) -
     near = cv2.dilate((picture[..., 3] > 8).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     assert near.sum() > (picture[..., 3] > 8).sum()
     assert np.abs(picture[near][:, :3].astype(int) - colour).max() <= 4
+
+
+def test_a_set_that_is_not_there_is_refused(library: Library) -> None:
+    assert check_sets(Recipe(sets={"photos": 1, "street": 0}, fine_sets={"cutouts": 2}), "own.toml", library) == []
+    wrong = [
+        (Recipe(sets={"steet": 0.0}), r"own\.toml, \[sets\]: the data has no set 'steet'; it has cutouts, photos, street"),
+        (Recipe(composed={"photo": 0.5}), r"\[composed\]: the data has no set 'photo'"),
+        (Recipe(fine_sets={"cutout": 1.0}), r"\[fine_sets\]: the data has no set 'cutout'; it has cutouts, photos$"),
+        (Recipe(fine_sets={"street": 1.0}), r"\[fine_sets\]: 'street' has masks only; sets of fine/ are cutouts, photos$"),
+    ]
+    for recipe, message in wrong:
+        with pytest.raises(InputError, match=message):
+            check_sets(recipe, "own.toml", library)
+
+
+def test_a_recipe_that_ships_may_name_what_other_data_lacks(library: Library) -> None:
+    assert check_sets(Recipe(sets={"studio": 1, "street": 0}, fine_sets={"cutouts_pose": 2}), "first", library) == [
+        "cutouts_pose",
+        "studio",
+    ]

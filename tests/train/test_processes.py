@@ -27,7 +27,7 @@ HALVES = (slice(0, 2), slice(2, 4))
 
 
 def start(*arguments: object) -> subprocess.Popen[str]:
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path.cwd())}
     return subprocess.Popen([sys.executable, *map(str, arguments)], stderr=subprocess.PIPE, text=True, env=environment)
 
 
@@ -195,15 +195,15 @@ def test_a_picture_that_one_process_cannot_read_ends_all(recipe_file: Path, tmp_
 
 @pytest.mark.slow
 def test_ctrl_c_on_one_process_stops_all_and_one_goes_on_alone(data: Path, tmp_path: Path) -> None:
-    endless = tmp_path / "endless.toml"
+    endless, out = tmp_path / "endless.toml", tmp_path / "run"
     endless.write_text(TINY.format(steps=10**6))
-    out = tmp_path / "run"
+    saves_each_step = tmp_path / "saves_each_step.py"
+    saves_each_step.write_text("import train.trainer; train.trainer.SAVE_EVERY = 0; from train.cli import main; main()")
     options = ["mpn", "--data", data, "--out", out, "--recipe", endless, "--workers", 0]
-    process = start(*TOGETHER, *options)
+    process = start(*TOGETHER[:-2], saves_each_step, *options)
     try:
-        until((out / "logs/mpn").exists, process)
-        time.sleep(2)
-        trainers = [child for child in psutil.Process(process.pid).children() if "train.cli" in child.cmdline()]
+        until((out / "mpn.pt").exists, process)
+        trainers = [each for each in psutil.Process(process.pid).children() if str(saves_each_step) in each.cmdline()]
         assert len(trainers) == 2
         second = max(trainers, key=lambda child: int(child.environ()["RANK"]))
         second.send_signal(signal.SIGINT)
