@@ -86,6 +86,9 @@ def test_each_command_is_one_that_exists(words: list[str]) -> None:
     elif name == "python":
         assert rest[0] == "-m"
         assert understood(rest[1], importlib.import_module(rest[1]).app, rest[2:])
+    elif name == "torchrun":
+        assert rest[:4] == ["--standalone", "--nproc-per-node", "2", "-m"]
+        assert understood(rest[4], importlib.import_module(rest[4]).app, rest[5:])
     elif name == "pip":
         assert rest[0] == "install"
         asked = [extra for extras in re.findall(r"\.\[([\w,-]+)\]", " ".join(rest)) for extra in extras.split(",")]

@@ -6,6 +6,9 @@ import cv2
 import numpy as np
 
 from train.library import Picture
+from train.recipe import Augment
+
+UNTOUCHED = 0.3  # of the pictures have no blur, noise or compression
 
 
 def tint(picture: Picture, dice: random.Random, strength: float = 1.0) -> Picture:
@@ -57,19 +60,16 @@ def compress(picture: Picture, dice: random.Random) -> Picture:
     return np.ascontiguousarray(np.asarray(decoded, np.uint8)[..., ::-1])
 
 
-def expose(picture: Picture, dice: random.Random) -> Picture:
-    """Light and colour, seven times out of ten. The same dice change a second picture in the same way."""
-    return tint(picture, dice, 0.8) if dice.random() < 0.7 else picture
+def expose(picture: Picture, dice: random.Random, augment: Augment) -> Picture:
+    """Light and colour, by its chance. The same dice change a second picture in the same way."""
+    return tint(picture, dice, 0.8) if dice.random() < augment.light else picture
 
 
-def grain(picture: Picture, dice: random.Random) -> Picture:
-    """Blur, noise and compression, each by its own chance: three pictures in ten pass untouched."""
-    if dice.random() < 0.3:
+def grain(picture: Picture, dice: random.Random, augment: Augment) -> Picture:
+    """Blur, noise and compression, each by its own chance. Three pictures in ten have none of them: the chances are of all."""
+    if dice.random() < UNTOUCHED:
         return picture
-    if dice.random() < 0.25:
-        picture = blur(picture, dice)
-    if dice.random() < 0.4:
-        picture = noise(picture, dice)
-    if dice.random() < 0.4:
-        picture = compress(picture, dice)
+    for chance, change in ((augment.blur, blur), (augment.noise, noise), (augment.compression, compress)):
+        if dice.random() < chance / (1 - UNTOUCHED):
+            picture = change(picture, dice)
     return picture

@@ -34,6 +34,19 @@ class Stage:
 
 
 @dataclass(frozen=True)
+class Augment:
+    """How often each augmentation is done, from 0 (left out) to 1. `python -m train.worth` tells what each is worth."""
+
+    flip: float = 0.5  # the whole frame, a person or a background mirrored
+    turn: float = 0.3  # parts of photos, by a few degrees
+    tint: float = 1.0  # light and colour of each person and background by itself
+    light: float = 0.7  # exposure, gamma, contrast, white balance and saturation of the whole frame
+    blur: float = 0.175  # out of focus, or moved. Three pictures in ten have none of these three, so at most 0.7 have one
+    noise: float = 0.28
+    compression: float = 0.28  # JPEG
+
+
+@dataclass(frozen=True)
 class Recipe:
     """The three stages and what they draw from."""
 
@@ -46,6 +59,7 @@ class Recipe:
     composed: dict[str, float] = field(default_factory=dict)  # share of a set's photos that are put on another background
     sets: dict[str, float] = field(default_factory=dict)  # how often a set is drawn; 1 where it is not named, 0 leaves it out
     fine_sets: dict[str, float] = field(default_factory=dict)  # the same for QUN and MRN, which see fine data only
+    augment: Augment = field(default_factory=Augment)
     mpn: Stage = field(default_factory=Stage)
     qun: Stage = field(default_factory=Stage)
     mrn: Stage = field(default_factory=Stage)
@@ -58,7 +72,7 @@ class Recipe:
 def _wanted(value: Any, default: Any) -> str:
     """What a setting must be that is not of its default's type; empty if it is."""
     numbers = (int, float) if isinstance(default, float) else int
-    if isinstance(default, Stage):
+    if dataclasses.is_dataclass(default):
         return "" if isinstance(value, dict) else "a table"
     if isinstance(default, dict):
         fits = isinstance(value, dict) and not any(_wanted(v, 0.0) for v in value.values())
@@ -80,8 +94,8 @@ def _build(kind: type[Any], values: dict[str, Any], where: str) -> Any:
         default = getattr(defaults, name)
         if wanted := _wanted(value, default):
             raise InputError(f"{where}: '{name}' must be {wanted}, not {value!r}")
-        if isinstance(default, Stage):
-            made[name] = _build(Stage, value, f"{where}, [{name}]")
+        if dataclasses.is_dataclass(default):
+            made[name] = _build(type(default), value, f"{where}, [{name}]")
         else:
             made[name] = tuple(value) if isinstance(value, list) else value
     return kind(**made)
@@ -92,6 +106,9 @@ def _check(recipe: Recipe, where: str) -> None:
         raise InputError(f"{where}: 'low_resolution' must be multiples of 32")
     if min(recipe.mrn.crop) < 16 or any(side % 16 for side in recipe.mrn.crop):
         raise InputError(f"{where}, [mrn]: 'crop' must be multiples of 16")
+    for name, chance in dataclasses.asdict(recipe.augment).items():
+        if not 0 <= chance <= 1:
+            raise InputError(f"{where}, [augment]: '{name}' must be from 0 to 1, not {chance}")
     for name in ("mpn", "qun", "mrn"):
         if getattr(recipe, name).batch < 1:
             raise InputError(f"{where}, [{name}]: 'batch' must be 1 or more")

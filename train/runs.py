@@ -68,15 +68,23 @@ def prepare(name: str, library: Library, recipe: Recipe, run: Run) -> Course:
     return plan
 
 
-def learn(names: Sequence[str], library: Library, recipe: Recipe, run: Run, workers: int = 1, precision: str = "auto") -> bool:
+def learn(
+    names: Sequence[str],
+    library: Library,
+    recipe: Recipe,
+    run: Run,
+    workers: int = 1,
+    precision: str = "auto",
+    judged_on: Recipe | None = None,
+) -> bool:
     """Trains the stages of these names, or goes on with them; False when it was asked to stop before the end.
 
-    Raises InputError for what a stage needs and lacks.
+    The people kept out are seen as `judged_on` has it, the recipe itself unless told. Raises InputError for what a stage lacks.
     """
     for name in names:
         torch.manual_seed(recipe.seed)  # a stage begins with the same weights when it is asked for alone
         plan = prepare(name, library, recipe, run)
-        if not Trainer(plan, library, recipe, run.out, workers, precision).run():
+        if not Trainer(plan, library, recipe, run.out, workers, precision, judged_on).run():
             print(f"stopped; the same command goes on from {run.out / name}.pt", file=sys.stderr)
             return False
     return True

@@ -46,7 +46,7 @@ def low_resolution_view(scene: Scene, recipe: Recipe, dice: random.Random) -> tu
     """The whole scene as MPN sees it, through a camera: picture and alpha."""
     h, w = low_resolution_size(recipe, scene.aspect)
     view = render(scene, (2 * h, 2 * w), clean=False)
-    return halve(grain(expose(view.picture, dice), dice)), halve(view.alpha)
+    return halve(grain(expose(view.picture, dice, recipe.augment), dice, recipe.augment)), halve(view.alpha)
 
 
 def degrade(mask: Picture, dice: random.Random) -> Picture:
@@ -148,9 +148,9 @@ class MRNSamples(Samples):
     def look(self, scene: Scene, dice: random.Random) -> Sample:
         """A crop at full resolution, four times out of five with the edge of a person in it."""
         low = low_resolution_size(self.recipe, scene.aspect)
-        look = dice.getrandbits(32)
+        look, augment = dice.getrandbits(32), self.recipe.augment
         whole = render(scene, (2 * low[0], 2 * low[1]), clean=False)
-        image = halve(grain(expose(whole.picture, random.Random(look)), dice))
+        image = halve(grain(expose(whole.picture, random.Random(look), augment), dice, augment))
         height, width = self.recipe.mrn.crop
         long_side = dice.uniform(480, 1280)
         frame_w, frame_h = (long_side, long_side / scene.aspect) if scene.aspect > 1 else (long_side * scene.aspect, long_side)
@@ -167,8 +167,8 @@ class MRNSamples(Samples):
         return {
             "image": to_image(image),
             "mask": to_mask(halve(whole.alpha)),
-            "crop": to_image(grain(expose(view.picture, random.Random(look)), dice)),
-            "foreground": to_image(expose(view.foreground, random.Random(look))),
+            "crop": to_image(grain(expose(view.picture, random.Random(look), augment), dice, augment)),
+            "foreground": to_image(expose(view.foreground, random.Random(look), augment)),
             "alpha": to_mask(view.alpha),
             "window": torch.tensor(window, dtype=torch.float32),
             "chance": torch.tensor([dice.random() for _ in range(6)]),

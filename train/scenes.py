@@ -18,7 +18,7 @@ from train.camera import tint
 from train.foregrounds import foreground_of
 from train.library import Picture, Subject, choose, read_background, read_subject
 from train.props import Floats, Prop, Window, draw_props, put
-from train.recipe import Recipe
+from train.recipe import Augment, Recipe
 
 WHOLE: Window = (0.0, 0.0, 1.0, 1.0)
 ASPECTS = (16 / 9, 4 / 3, 1.0, 3 / 4, 9 / 16)  # width by height of the frames that cameras make
@@ -32,6 +32,7 @@ class Layer:
     source: Subject | Path
     place: Floats
     look: int  # seed of its tint
+    tinted: bool = True
     feather: bool = False  # a coarse mask used as a cut-out: shrink and soften it
 
 
@@ -94,18 +95,18 @@ def _through(rect: Window, flip: bool, turn: float, aspect: float) -> Floats:
     return matrix[:2].astype(np.float32)
 
 
-def _turn(dice: random.Random) -> float:
-    return math.radians(dice.gauss(0, 5)) if dice.random() < 0.3 else 0.0
+def _turn(dice: random.Random, augment: Augment) -> float:
+    return math.radians(dice.gauss(0, 5)) if dice.random() < augment.turn else 0.0
 
 
-def photo_scene(subject: Subject, dice: random.Random, whole: float) -> Scene:
+def photo_scene(subject: Subject, dice: random.Random, whole: float, augment: Augment) -> Scene:
     """A photo with its own background: whole with the chance `whole`, else a part of it with the shape of a camera's frame."""
     own = _source_aspect(subject)
-    flip = dice.random() < 0.5
+    flip, look, tinted = dice.random() < augment.flip, dice.getrandbits(32), dice.random() < augment.tint
     if dice.random() < whole:
         jitter = [dice.uniform(-0.03, 0.03) for _ in range(4)]
         rect = (jitter[0], jitter[1], 1 + jitter[2], 1 + jitter[3])
-        return Scene((Layer(subject, _through(rect, flip, 0.0, own), dice.getrandbits(32)),), own)
+        return Scene((Layer(subject, _through(rect, flip, 0.0, own), look, tinted),), own)
     aspect = dice.choice(ASPECTS)
     zoom = math.exp(dice.uniform(math.log(0.5), math.log(1.05)))
     width, height = min(1.0, aspect / own) * zoom, min(1.0, own / aspect) * zoom
@@ -115,20 +116,20 @@ def photo_scene(subject: Subject, dice: random.Random, whole: float) -> Scene:
         cx = min(max(cx, min(0.5, width / 2)), max(0.5, 1 - width / 2))
         cy = min(max(cy, min(0.5, height / 2)), max(0.5, 1 - height / 2))
     rect = (cx - width / 2, cy - height / 2, cx + width / 2, cy + height / 2)
-    return Scene((Layer(subject, _through(rect, flip, _turn(dice), aspect), dice.getrandbits(32)),), aspect)
+    return Scene((Layer(subject, _through(rect, flip, _turn(dice, augment), aspect), look, tinted),), aspect)
 
 
-def _background_layer(backgrounds: Sequence[Path], aspect: float, dice: random.Random) -> Layer:
+def _background_layer(backgrounds: Sequence[Path], aspect: float, dice: random.Random, augment: Augment) -> Layer:
     path = dice.choice(backgrounds)
     own = _source_aspect(path)
     zoom = dice.uniform(0.45, 1.0)
     width, height = min(1.0, aspect / own) * zoom, min(1.0, own / aspect) * zoom
     x0, y0 = dice.uniform(0, 1 - width), dice.uniform(0, 1 - height)
-    place = _through((x0, y0, x0 + width, y0 + height), dice.random() < 0.5, 0.0, aspect)
-    return Layer(path, place, dice.getrandbits(32))
+    place = _through((x0, y0, x0 + width, y0 + height), dice.random() < augment.flip, 0.0, aspect)
+    return Layer(path, place, dice.getrandbits(32), dice.random() < augment.tint)
 
 
-def _person_layer(subject: Subject, aspect: float, dice: random.Random, crowd: bool) -> Layer:
+def _person_layer(subject: Subject, aspect: float, dice: random.Random, augment: Augment, crowd: bool) -> Layer:
     own = _source_aspect(subject)
     x0, y0, x1, y1, bottom, side = _extent(subject)
     if bottom:
@@ -151,9 +152,10 @@ def _person_layer(subject: Subject, aspect: float, dice: random.Random, crowd: b
     else:
         foot = dice.uniform(person_height, max(person_height, 1.05))
     matrix = np.array([[scale_x, 0, cx - scale_x * (x0 + x1) / 2], [0, scale_y, foot - scale_y * y1], [0, 0, 1]])
-    if dice.random() < 0.5:
+    if dice.random() < augment.flip:
         matrix = np.array([[-1, 0, 2 * cx], [0, 1, 0], [0, 0, 1]]) @ matrix
-    return Layer(subject, matrix[:2].astype(np.float32), dice.getrandbits(32), feather=not subject.fine)
+    look, tinted = dice.getrandbits(32), dice.random() < augment.tint
+    return Layer(subject, matrix[:2].astype(np.float32), look, tinted, feather=not subject.fine)
 
 
 def draw_scene(
@@ -167,10 +169,10 @@ def draw_scene(
     aspect = dice.choice(ASPECTS)
     behind, before = draw_props(backgrounds, recipe.props, dice) if recipe.props else ((), ())
     if dice.random() < recipe.empty:
-        return Scene((_background_layer(backgrounds, aspect, dice),), aspect, behind, before)
+        return Scene((_background_layer(backgrounds, aspect, dice, recipe.augment),), aspect, behind, before)
     first = choose(groups, weights, dice)
     if not first.cutout and dice.random() >= recipe.composed.get(first.set, 0.0):
-        return photo_scene(first, dice, recipe.whole)
+        return photo_scene(first, dice, recipe.whole, recipe.augment)
     count = dice.choices((1, 2, 3), (0.8, 0.15, 0.05))[0]
     people = [first]
     for _ in range(20):  # a library may have few cut-outs, or none
@@ -179,8 +181,8 @@ def draw_scene(
         other = choose(groups, weights, dice)
         if other.cutout:
             people.append(other)
-    layers = [_background_layer(backgrounds, aspect, dice)]
-    layers += [_person_layer(person, aspect, dice, crowd=count > 1) for person in people]
+    layers = [_background_layer(backgrounds, aspect, dice, recipe.augment)]
+    layers += [_person_layer(person, aspect, dice, recipe.augment, crowd=count > 1) for person in people]
     return Scene(tuple(layers), aspect, behind, before)
 
 
@@ -210,7 +212,11 @@ def _person(layer: Layer, window: Window, size: tuple[int, int], border: int, cl
     alpha = np.ascontiguousarray(rgba[..., 3])
     if layer.feather:
         alpha = np.asarray(cv2.GaussianBlur(cv2.erode(alpha, np.ones((3, 3), np.uint8)), (3, 3), 0), np.uint8)
-    return tint(np.ascontiguousarray(rgba[..., :3]), random.Random(layer.look), 0.6), alpha
+    return _tinted(np.ascontiguousarray(rgba[..., :3]), layer, 0.6), alpha
+
+
+def _tinted(picture: Picture, layer: Layer, strength: float) -> Picture:
+    return tint(picture, random.Random(layer.look), strength) if layer.tinted else picture
 
 
 def render(scene: Scene, size: tuple[int, int], window: Window = WHOLE, *, clean: bool = True) -> View:
@@ -225,7 +231,7 @@ def render(scene: Scene, size: tuple[int, int], window: Window = WHOLE, *, clean
     back = scene.layers[0]
     assert isinstance(back.source, Path)
     rgb = read_background(back.source, _fine_enough(back.place, window, size))
-    background = tint(_warp(rgb, back.place, window, size, cv2.BORDER_REFLECT_101), random.Random(back.look))
+    background = _tinted(_warp(rgb, back.place, window, size, cv2.BORDER_REFLECT_101), back, 1.0)
     for prop in scene.behind:
         background, _ = put(prop, background, background, window)
     colours: Floats = np.zeros((*size, 3), np.float32)  # premultiplied

@@ -89,9 +89,17 @@ class Trainer:
     """Trains one course to its end, or goes on with it where `out/NAME.pt` left off. `precision`: auto, fp32 or bf16."""
 
     def __init__(
-        self, course: Course, library: Library, recipe: Recipe, out: Path, workers: int = 1, precision: str = "auto"
+        self,
+        course: Course,
+        library: Library,
+        recipe: Recipe,
+        out: Path,
+        workers: int = 1,
+        precision: str = "auto",
+        judged_on: Recipe | None = None,
     ) -> None:
         self.course, self.library, self.recipe, self.out, self.workers = course, library, recipe, out, workers
+        self.judged_on = judged_on or recipe
         self.share = share(course.settings.batch, f"[{course.name}]")
         self.device = device()
         self.dtype = PRECISIONS[precision] if precision in PRECISIONS else fast_dtype(self.device)
@@ -127,7 +135,8 @@ class Trainer:
     def _resume(self, state: dict[str, Any]) -> None:
         if state["stage"] != self.course.name:
             raise InputError(f"{self.path}: is a checkpoint of {state['stage']}; delete it to start that stage anew")
-        if _own(state["recipe"], self.course.name) != _own(self.recipe.as_dict(), self.course.name):
+        stored = Recipe().as_dict() | state["recipe"]  # a setting that came later was then at its default
+        if _own(stored, self.course.name) != _own(self.recipe.as_dict(), self.course.name):
             raise InputError(f"{self.path}: was made with another recipe; give another --out, or delete it to start anew")
         load_weights(self.network, state["network"], self.path)
         load_weights(self.average.module, state["average"], self.path)
@@ -175,19 +184,19 @@ class Trainer:
         return {name: value.to(self.device) for name, value in as_floats(batch).items()}
 
     @torch.no_grad()
-    def judge(self) -> dict[str, float]:
-        """Mean losses of the averaged weights on subjects that were kept out; the same samples each time."""
-        samples = self._samples(self.recipe, seed=-1, subjects=self.library.validation)
+    def judge(self, recipe: Recipe | None = None, batches: int = JUDGED) -> dict[str, float]:
+        """Mean losses of the averaged weights on subjects that were kept out: the same samples each time, by a recipe."""
+        samples = self._samples(recipe or self.judged_on, seed=-1, subjects=self.library.validation)
         if not samples.groups:
             return {}
         self.average.eval()
         totals: dict[str, float] = {}
         stream = iter(samples)
-        for _ in range(JUDGED):
+        for _ in range(batches):
             with agreed():
                 batch = next(stream)
             for name, value in _means(self.course.losses(self.average.module, self._ready(batch))).items():
-                totals[name] = totals.get(name, 0.0) + value / JUDGED
+                totals[name] = totals.get(name, 0.0) + value / batches
         return totals
 
     def run(self) -> bool:

@@ -51,6 +51,8 @@ def test_a_file_gives_what_it_says_and_defaults_for_the_rest(tmp_path: Path) -> 
         ("low_resolution = [0, 160]", "multiples of 32"),
         ("[mrn]\ncrop = [60, 48]", "multiples of 16"),
         ("[qun]\nbatch = 0", "'batch' must be 1 or more"),
+        ("[augment]\nhail = 1", r"\[augment\]: unknown setting 'hail'; known are flip"),
+        ("[augment]\nnoise = 1.5", r"\[augment\]: 'noise' must be from 0 to 1, not 1.5"),
     ],
 )
 def test_mistakes_are_told_in_one_line(tmp_path: Path, text: str, message: str) -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.train.conftest import figure
 from train import samples
 from train.library import Library, Picture
-from train.recipe import Recipe
+from train.recipe import Augment, Recipe
 from train.samples import MPNSamples, MRNSamples, QUNSamples, Sample, Samples, degrade, low_resolution_size
 from train.scenes import WHOLE, Scene, View, Window, render
 from train.stages import through_window
@@ -132,3 +132,19 @@ def test_the_window_is_where_the_crop_lies(library: Library, recipe: Recipe, mon
         edges += 0.02 < true.mean() < 0.98
         assert np.abs(cropped.numpy() - true).mean() < 0.02
     assert edges >= 6  # most crops have an edge to learn from
+
+
+def test_what_is_left_out_is_not_done(library: Library, recipe: Recipe) -> None:
+    none = Augment(flip=0, turn=0, tint=0, light=0, blur=0, noise=0, compression=0)
+    plain = MPNSamples(library, replace(recipe, augment=none), 1)
+    for number in range(8):
+        scene = plain.scene(random.Random(number))
+        assert not any(layer.tinted or layer.place[0, 0] < 0 for layer in scene.layers)
+        view = render(scene, tuple(2 * side for side in low_resolution_size(recipe, scene.aspect)), clean=False)  # type: ignore[arg-type]
+        seen = plain.look(scene, random.Random(1))["image"].numpy().transpose(1, 2, 0)
+        np.testing.assert_array_equal(seen, samples.halve(view.picture))
+    always = replace(none, light=1, blur=0.7, noise=0.7, compression=0.7)
+    changed = MPNSamples(library, replace(recipe, augment=always), 1)
+    scene = changed.scene(random.Random(1))
+    looks = {changed.look(scene, random.Random(seed))["image"].numpy().tobytes() for seed in range(8)}
+    assert len(looks) == 8

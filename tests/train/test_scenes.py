@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from train.library import Library, Subject, by_set
-from train.recipe import Recipe
+from train.recipe import Augment, Recipe
 from train.scenes import Layer, Scene, View, draw_scene, photo_scene, render
 
 FIXTURES = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -90,7 +90,7 @@ def test_a_photo_keeps_its_own_background(library: Library) -> None:
         assert scene.photo
         view = render(scene, (64, 64))
         assert view.alpha.any()
-    whole = photo_scene(library.subjects[-1], random.Random(1), whole=1.0)
+    whole = photo_scene(library.subjects[-1], random.Random(1), whole=1.0, augment=Augment())
     assert whole.aspect == pytest.approx(1.0, abs=0.02)  # the last photo is a square
 
 
@@ -122,7 +122,7 @@ def test_a_photo_with_alpha_is_composed_with_its_clean_foreground(library: Libra
 
 def test_a_photo_has_its_clean_foreground_where_that_is_wanted(library: Library) -> None:
     photo = next(s for s in library.subjects if s.set == "photos")
-    scene = photo_scene(photo, random.Random(3), whole=1.0)
+    scene = photo_scene(photo, random.Random(3), whole=1.0, augment=Augment())
     view, quick = render(scene, (64, 64)), render(scene, (64, 64), clean=False)
     np.testing.assert_array_equal(view.picture, quick.picture)
     np.testing.assert_array_equal(quick.foreground, quick.picture)

@@ -1,0 +1,115 @@
+"""What an augmentation is worth, and training curves: on toy data, a step or two a run."""
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from torch.utils.tensorboard import SummaryWriter
+
+from engines import InputError
+from tests.train.conftest import TINY
+from train import curves, worth
+from train.recipe import Augment, Recipe
+from train.worth import PLAIN, WITH_ALL, left_out
+
+
+def run(module: object, monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
+    monkeypatch.setattr(sys, "argv", ["command", *map(str, arguments)])
+    with pytest.raises(SystemExit) as caught:
+        module.main()  # type: ignore[attr-defined]
+    return int(caught.value.code or 0)
+
+
+def test_each_augmentation_is_left_out_once() -> None:
+    recipe = Recipe(augment=Augment(turn=0))
+    variants = left_out(recipe, None)
+    assert list(variants) == [WITH_ALL, "flip", "tint", "light", "blur", "noise", "compression"]
+    assert variants[WITH_ALL] == recipe
+    assert variants["noise"] == replace(recipe, augment=Augment(turn=0, noise=0))
+    assert list(left_out(recipe, ["blur"])) == [WITH_ALL, "blur"]
+    with pytest.raises(InputError, match="--without hail: no such augmentation; give one of flip, turn"):
+        left_out(recipe, ["hail"])
+    with pytest.raises(InputError, match="--without turn: the recipe has none of it"):
+        left_out(recipe, ["turn"])
+    assert (PLAIN.light, PLAIN.noise, PLAIN.flip) == (0, 0, 0.5)
+
+
+@pytest.mark.slow
+def test_runs_are_scored_on_the_same_people(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], data: Path, tmp_path: Path
+) -> None:
+    recipe, out = tmp_path / "tiny.toml", tmp_path / "worth"
+    recipe.write_text(TINY.format(steps=9).replace("validation = 0.0", "validation = 0.4"))
+    monkeypatch.setattr(worth, "JUDGED", 2)
+    options = ["--data", data, "--out", out, "--recipe", recipe, "--steps", 2, "--seeds", 1, "--workers", 0, "--threads", 1]
+    assert run(worth, monkeypatch, "mrn", *options, "--without", "noise") == 0
+    made = json.loads((out / "worth.json").read_text())
+    assert made["steps"] == 2
+    assert [score["without"] for score in made["scores"]] == [WITH_ALL, "noise"]
+    assert all(0 < score[kind] < 1 for score in made["scores"] for kind in ("camera", "plain"))
+    table = (out / "worth.txt").read_text()
+    assert table in capfd.readouterr().out
+    assert f"{1e3 * made['scores'][1]['camera']:.2f}" in table
+    assert {path.name for path in out.iterdir()} == {"all-1", "noise-1", "worth.json", "worth.txt", "worth.png"}
+
+    before = (out / "noise-1/mrn.pt").stat().st_mtime_ns
+    assert run(worth, monkeypatch, "mrn", *options, "--without", "noise") == 0
+    assert (out / "noise-1/mrn.pt").stat().st_mtime_ns == before
+    assert json.loads((out / "worth.json").read_text()) == made
+
+
+def test_what_cannot_be_told_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], data: Path, tmp_path: Path
+) -> None:
+    recipe = tmp_path / "tiny.toml"
+    recipe.write_text(TINY.format(steps=1))
+    options = ["--data", data, "--out", tmp_path / "out", "--recipe", recipe]
+    for network, message in (("qun", "qun: give mpn or mrn"), ("mpn", "keeps nobody out to judge on")):
+        assert run(worth, monkeypatch, network, *options) == 2
+        written = capfd.readouterr().err
+        assert message in written
+        assert written.count("\n") == 1
+
+
+def logged(folder: Path, offset: float) -> Path:
+    with SummaryWriter(str(folder / "logs/mrn")) as log:
+        for step in (50, 100, 150):
+            log.add_scalar("validation/mse", offset + step / 1000, step)
+            log.add_scalar("train/loss", offset, step)
+    return folder
+
+
+def test_curves_are_read_as_they_were_logged(tmp_path: Path) -> None:
+    found = curves.read_curves(logged(tmp_path / "run", 0.5) / "logs/mrn")
+    assert found.keys() == {"validation/mse", "train/loss"}
+    assert [step for step, _ in found["validation/mse"]] == [50, 100, 150]
+    assert [value for _, value in found["validation/mse"]] == pytest.approx([0.55, 0.6, 0.65])
+    logged(tmp_path / "run", 0.7)  # gone on with from before these steps
+    assert [value for _, value in curves.read_curves(tmp_path / "run/logs/mrn")["validation/mse"]] == pytest.approx(
+        [0.75, 0.8, 0.85]
+    )
+    assert curves.read_curves(tmp_path / "run/logs/mpn") == {}
+
+
+def test_curves_are_drawn(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    one, two, picture = logged(tmp_path / "one", 0.1), logged(tmp_path / "two", 0.2), tmp_path / "curves.png"
+    assert run(curves, monkeypatch, one, two, picture) == 0
+    pixels = cv2.imread(str(picture))
+    assert pixels is not None
+    both = {tuple(pixel) for pixel in np.unique(pixels.reshape(-1, 3), axis=0)}
+    assert {(180, 119, 31), (14, 127, 255)} <= both  # a line of each run's colour
+    (tmp_path / "empty").mkdir()
+    for arguments, message in (
+        ([one, picture], "exists; give another name, or --overwrite"),
+        ([one, tmp_path / "a.gif"], "name a .png, .svg, .pdf file"),
+        ([tmp_path / "empty", tmp_path / "b.png"], "has no logs of a stage"),
+        ([one, one, tmp_path / "b.png"], "a run is named twice"),
+    ):
+        assert run(curves, monkeypatch, *arguments) == 2
+        assert message in capfd.readouterr().err
+    assert run(curves, monkeypatch, one, picture, "--overwrite") == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"one", "two", "empty", "curves.png"}

@@ -1,0 +1,149 @@
+"""`python -m train.worth`: what each augmentation is worth: runs of equal length, each without one of them."""
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import fmean
+from typing import Annotated
+
+import torch
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+import engines.errors
+from engines import InputError
+from train.cli import Precision, Which, make_folder, read_data
+from train.curves import draw_curves
+from train.library import Library
+from train.recipe import Augment, Recipe, load_recipe
+from train.runs import RELEASED, Run, learn, prepare
+from train.trainer import Trainer
+
+WITH_ALL = "all"
+JUDGED = 32  # batches
+PLAIN = Augment(turn=0, tint=0, light=0, blur=0, noise=0, compression=0)
+
+app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
+
+
+@dataclass(frozen=True)
+class Worth:
+    """Mean square errors of a run on subjects that were kept out: through a camera, as the recipe has it, and plain."""
+
+    without: str
+    seed: int
+    camera: float
+    plain: float
+
+
+def left_out(recipe: Recipe, without: Sequence[str] | None) -> dict[str, Recipe]:
+    """The recipe, and the recipe without each of the augmentations: those named, or all that it has. Raises InputError."""
+    chances = dataclasses.asdict(recipe.augment)
+    for name in without or ():
+        if name not in chances:
+            raise InputError(f"--without {name}: no such augmentation; give one of {', '.join(chances)}")
+        if not chances[name]:
+            raise InputError(f"--without {name}: the recipe has none of it")
+    names = without or [name for name, chance in chances.items() if chance]
+    return {WITH_ALL: recipe} | {name: replace(recipe, augment=replace(recipe.augment, **{name: 0.0})) for name in names}
+
+
+def judge(network: str, library: Library, recipe: Recipe, base: Recipe, run: Run, without: str) -> Worth:
+    """Scores a finished run, on the same samples as the others."""
+    trainer = Trainer(prepare(network, library, recipe, run), library, recipe, run.out, precision="fp32")
+    camera, plain = (trainer.judge(judged_on, JUDGED)["mse"] for judged_on in (base, replace(base, augment=PLAIN)))
+    return Worth(without, recipe.seed, camera, plain)
+
+
+def tell(scores: Sequence[Worth], steps: int) -> Table:
+    """A row for each augmentation: the errors without it, and how much more that is than with all, seed by seed."""
+    table = Table(
+        title=f"Without each, after {steps} batches: MSE x1e-3 on people kept out", box=SIMPLE_HEAD, title_justify="left"
+    )
+    table.add_column("without", no_wrap=True)
+    for heading in ("camera", "more than with all (each seed)", "plain", "more than with all (each seed)"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for name in dict.fromkeys(score.without for score in scores):
+        row = [name if name != WITH_ALL else "nothing"]
+        for kind in ("camera", "plain"):
+            own, whole = ({s.seed: 1e3 * getattr(s, kind) for s in scores if s.without == each} for each in (name, WITH_ALL))
+            differences = [own[seed] - whole[seed] for seed in own]
+            each = ", ".join(f"{difference:+.2f}" for difference in differences)
+            row += [f"{fmean(own.values()):.2f}", "" if name == WITH_ALL else f"{fmean(differences):+.2f} ({each})"]
+        table.add_row(*row)
+    return table
+
+
+def write(scores: Sequence[Worth], steps: int, runs: dict[str, Path], out: Path) -> None:
+    """Writes worth.json, worth.txt and worth.png into `out`."""
+    console = Console(width=128, record=True, file=(out / ".worth.txt").open("w", encoding="utf-8"))
+    with console.file:
+        console.print(tell(scores, steps))
+    (out / ".worth.txt").replace(out / "worth.txt")
+    (out / ".worth.json").write_text(
+        json.dumps({"steps": steps, "scores": [dataclasses.asdict(score) for score in scores]}, indent=1), encoding="utf-8"
+    )
+    (out / ".worth.json").replace(out / "worth.json")
+    draw_curves(runs, out / "worth.png")
+
+
+@app.command(
+    epilog="Examples:\n\n`python -m train.worth mpn --data data --out runs/worth`\n\n"
+    "`python -m train.worth mrn --data data --out runs/worth-mrn --steps 300 --without noise --without blur`"
+)
+def worth(
+    network: Annotated[Which, typer.Argument(help="The network to train: mpn or mrn.")],
+    data: Annotated[Path, typer.Option(help="As in shm-train.")],
+    out: Annotated[Path, typer.Option(help="Folder for the runs, worth.json, worth.txt and worth.png; goes on from there.")],
+    recipe: Annotated[
+        str, typer.Option(help="A recipe that ships, or a TOML file: what is left out is of its [augment].")
+    ] = "fifth",
+    steps: Annotated[int, typer.Option(help="Batches of each run.", min=1)] = 400,
+    seeds: Annotated[int, typer.Option(help="Runs of each kind: how they differ tells what is chance.", min=1)] = 2,
+    without: Annotated[list[str] | None, typer.Option(help="Leave out only this; may be given again.")] = None,
+    begin_with: Annotated[Path, typer.Option(help="Folder of a run, or `released`: what the runs begin with.")] = RELEASED,
+    on: Annotated[
+        Path, typer.Option(help="Folder of a run, or `released`: the networks before the one that learns.")
+    ] = RELEASED,
+    threads: Annotated[int, typer.Option(help="Threads for the networks; 0: all cores.", min=0)] = 0,
+    workers: Annotated[int, typer.Option(help="Processes that prepare samples.", min=0)] = 1,
+    precision: Annotated[Precision, typer.Option(help="auto: bf16 where the hardware multiplies it.")] = Precision.auto,
+) -> None:
+    """Trains a network with all augmentations and, for as long, without each of them; tells how they do on people kept out."""
+    if network not in (Which.mpn, Which.mrn):
+        raise InputError(f"{network.value}: give mpn or mrn; what an augmentation is worth is told for each by itself")
+    name = network.value
+    if threads:
+        torch.set_num_threads(threads)
+    make_folder(data, out)
+    base = load_recipe(recipe)
+    base = replace(base, **{name: replace(getattr(base, name), steps=steps)})
+    library = read_data(data, base, recipe)
+    if not library.validation:
+        raise InputError(f"--recipe {recipe}: keeps nobody out to judge on; raise its 'validation'")
+    scores: list[Worth] = []
+    first: dict[str, Path] = {}
+    for seed in range(base.seed, base.seed + seeds):
+        for kind, settings in left_out(base, without).items():
+            run = Run(out / f"{kind}-{seed}", begin_with, on)
+            settings = replace(settings, seed=seed)
+            if not learn([name], library, settings, run, workers, precision.value, judged_on=base):
+                raise typer.Exit(130)
+            scores.append(judge(name, library, settings, base, run, kind))
+            if seed == base.seed:
+                first["with all" if kind == WITH_ALL else f"without {kind}"] = run.out
+    write(scores, steps, first, out)
+    Console().print(tell(scores, steps))
+
+
+def main() -> None:
+    """Runs the command."""
+    engines.errors.run(app)
+
+
+if __name__ == "__main__":
+    main()
