@@ -1,7 +1,7 @@
 """What an engine is: one call from a frame to its matte, the same for every backend."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import cv2
 import numpy as np
@@ -46,6 +46,45 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Gives back what the engine holds."""
+        ...
+
+
+class Pending(Protocol):
+    """A frame on its way through an engine: its matte or its picture is taken, one of them, once, from any thread.
+
+    It holds buffers of the engine until then. One that is let go untaken gives them back too.
+    """
+
+    def wait(self) -> None:
+        """Waits until the networks are done with the frame, so that the next one that is submitted is not kept waiting."""
+        ...
+
+    def matte(self) -> Matte:
+        """The frame's matte, as calling the engine gives it. Raises RuntimeError where it was taken already."""
+        ...
+
+    def composite(self, background: Frame) -> Frame:
+        """The frame's foreground on a background, equation 1, computed on the engine's device: its matte never leaves that.
+
+        `background` is uint8 RGB (H, W, 3) of the frame's size. One that numpy knows as not writeable is taken to stay as it
+        is: handed over again, it is not brought to the device again. The picture is uint8 RGB (H, W, 3), within one level of
+        the exact formula, and the caller's own. Raises ValueError for another form, and RuntimeError as `matte` does.
+        """
+        ...
+
+
+@runtime_checkable
+class OverlappingEngine(Engine, Protocol):
+    """An engine that brings one frame up and another down while it computes a third: engines on a device of their own can.
+
+    `engine(frame)` is `engine.submit(frame).matte()`. For the overlap one thread submits and another takes, in order.
+    """
+
+    def submit(self, frame: Frame, mask: Mask | None = None) -> Pending:
+        """Sends a frame on its way; it may be overwritten afterwards. For what is raised, and `mask`, see `Engine`.
+
+        Waits where the device has a frame at work and another one ready, never for what nobody has taken yet.
+        """
         ...
 
 

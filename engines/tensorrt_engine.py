@@ -1,16 +1,14 @@
 """The engine for NVIDIA GPUs: three FP16 engines of TensorRT, or of TensorRT for RTX, in one CUDA graph.
 
-Engines are deserialised once, addresses bound once, and the whole way of a frame (up, three networks, down) is captured once: a
-frame costs one replay and one synchronisation, and allocates nothing on the GPU.
+Engines are deserialised once, addresses bound once, and the three networks captured once: a frame costs one replay and one
+synchronisation, and allocates nothing on the GPU. On its way up and down others are computed: see `engines.lane`.
 """
 
 import logging
-import threading
 import time
-from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 from weakref import WeakValueDictionary
@@ -19,18 +17,20 @@ import torch
 from torch import Tensor
 
 from engines.cache import Cache, Engines
-from engines.engine import Frame, Mask, Matte, check_frame
+from engines.cuda import CudaDevice
+from engines.engine import Frame, Mask, Matte
 from engines.errors import InputError
-from engines.lane import TENSORS, Lane, Network
+from engines.lane import TENSORS, Lane, Network, PendingFrame
+from engines.lanes import Lanes
 from engines.parity import MatteOf, check_parity
 from engines.profile import Profile
+from engines.streams import Streams
 from engines.tensorrt_build import complaints, package
 from engines.tensorrt_compile import Told, build_for, engines_for, find_engines
 from engines.weights import NETWORKS
 
 log = logging.getLogger("engines")
 
-SIZES_KEPT = 4  # frame sizes whose buffers and graphs are kept
 OTHERWISE = "take --backend torch or openvino"
 
 
@@ -117,20 +117,12 @@ class BoundContext:
             raise InputError(f"{self._executable.name}: {self._executable.why('TensorRT')}; start again, or {OTHERWISE}")
 
 
-@dataclass
-class Captured:
-    """A lane and its CUDA graphs: without and with a mask of the user's own."""
-
-    lane: Lane
-    graphs: dict[bool, torch.cuda.CUDAGraph] = field(default_factory=dict)
-
-
 class Runner:
-    """Runs frames through engines on one stream of the GPU."""
+    """Makes engines ready to run, on three streams of the GPU."""
 
     def __init__(self, trt: ModuleType) -> None:
         self._trt = trt
-        self._stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        self.streams = Streams(CudaDevice())
         self._alive: WeakValueDictionary[tuple[str, int], Executable] = WeakValueDictionary()
 
     def _executable(self, name: str, plan: bytes) -> Executable:
@@ -141,45 +133,45 @@ class Runner:
             executable = self._alive[key] = Executable(self._trt, name, plan)
         return executable
 
-    def captured(self, plans: Engines, height: int, width: int) -> Captured:
+    def lane(self, plans: Engines, height: int, width: int) -> Lane:
         """Engines made ready for a frame size."""
         networks: dict[str, Network] = {name: self._executable(name, plans[name]).context() for name in NETWORKS}
-        return Captured(Lane(networks, height, width, torch.device("cuda")))
-
-    def _graph(self, captured: Captured, own_mask: bool) -> torch.cuda.CUDAGraph:
-        if own_mask not in captured.graphs:
-            with torch.cuda.stream(self._stream):
-                # TensorRT makes its buffers at the first run, which must not be while a graph is captured.
-                captured.lane.enqueue(self._stream.cuda_stream, own_mask)
-            self._stream.synchronize()
-            graph = torch.cuda.CUDAGraph()
-            # Only this thread's calls are part of it: another may be using the GPU as well.
-            with torch.cuda.graph(graph, stream=self._stream, capture_error_mode="thread_local"):
-                captured.lane.enqueue(torch.cuda.current_stream().cuda_stream, own_mask)
-            captured.graphs[own_mask] = graph
-        return captured.graphs[own_mask]
-
-    def run(self, captured: Captured, frame: Frame, mask: Mask | None) -> Matte:
-        """One frame: one replay, one synchronisation."""
-        captured.lane.put(frame, mask)
-        graph = self._graph(captured, mask is not None)
-        with torch.cuda.stream(self._stream):
-            graph.replay()
-        self._stream.synchronize()
-        return captured.lane.matte()
+        return Lane(networks, height, width, self.streams)
 
 
 @contextmanager
 def trial(backend: str, plans: Engines, profile: Profile) -> Iterator[MatteOf]:
     """While this lasts, what engines that are not kept yet make of frames of the profile's usual size."""
     with told_in_one_line(backend):
-        runner = Runner(package(backend))
-        captured = runner.captured(plans, *profile.usual)
-        yield lambda frame: runner.run(captured, frame, None)
+        lane = Runner(package(backend)).lane(plans, *profile.usual)
+        yield lambda frame: lane.submit(frame).matte()
+
+
+@dataclass
+class ToldFrame:
+    """See `engines.engine.Pending`. Where the GPU fails, it raises InputError."""
+
+    frame: PendingFrame
+    backend: str
+
+    def wait(self) -> None:
+        """See `engines.engine.Pending`."""
+        with told_in_one_line(self.backend):
+            self.frame.wait()
+
+    def matte(self) -> Matte:
+        """See `engines.engine.Pending`."""
+        with told_in_one_line(self.backend):
+            return self.frame.matte()
+
+    def composite(self, background: Frame) -> Frame:
+        """See `engines.engine.Pending`."""
+        with told_in_one_line(self.backend):
+            return self.frame.composite(background)
 
 
 class TensorRTEngine:
-    """See `engines.engine.Engine`. `last_ms` has the milliseconds of the last call as one: a CUDA graph is a whole."""
+    """See `engines.engine.OverlappingEngine`. `last_ms` has the milliseconds of the last call, as one: a graph is a whole."""
 
     precision = "fp16"
 
@@ -195,8 +187,7 @@ class TensorRTEngine:
         self._cache = cache or Cache()
         with told_in_one_line(backend):
             self._runner = Runner(self._trt)
-        self._captured: OrderedDict[tuple[int, int], Captured] = OrderedDict()
-        self._lock = threading.Lock()
+        self._lanes = Lanes(self._runner.streams, self._lane)
         self.last_ms: dict[str, float] = {}
 
     def _build(self, profile: Profile, timing: bytes, told: Told) -> tuple[Engines, bytes]:
@@ -218,26 +209,23 @@ class TensorRTEngine:
         log.warning("%s: ready after %.0f s", self.name, time.perf_counter() - began)
         return plans
 
-    def _for_size(self, height: int, width: int) -> Captured:
-        if (height, width) not in self._captured:
-            self._captured[height, width] = self._runner.captured(self._plans(height, width), height, width)
-            if len(self._captured) > SIZES_KEPT:
-                self._captured.popitem(last=False)
-        self._captured.move_to_end((height, width))
-        return self._captured[height, width]
+    def _lane(self, height: int, width: int) -> Lane:
+        return self._runner.lane(self._plans(height, width), height, width)
 
     def __call__(self, frame: Frame, mask: Mask | None = None) -> Matte:
         """See `engines.engine.Engine`. Raises InputError where the GPU fails."""
-        check_frame(frame)
-        with self._lock, told_in_one_line(self.name):
-            captured = self._for_size(*frame.shape[:2])
-            began = time.perf_counter()
-            matte = self._runner.run(captured, frame, mask)
-            self.last_ms = {"all three": (time.perf_counter() - began) * 1e3}
-            return matte
+        began = time.perf_counter()
+        matte = self.submit(frame, mask).matte()
+        self.last_ms = {"all three": (time.perf_counter() - began) * 1e3}
+        return matte
+
+    def submit(self, frame: Frame, mask: Mask | None = None) -> ToldFrame:
+        """See `engines.engine.OverlappingEngine`. It and what it gives raise InputError where the GPU fails."""
+        with told_in_one_line(self.name):
+            return ToldFrame(self._lanes.submit(frame, mask), self.name)
 
     def close(self) -> None:
         """Gives back the engines, their buffers and their graphs."""
-        with self._lock:
-            self._captured.clear()
+        with told_in_one_line(self.name):
+            self._lanes.close()
             torch.cuda.empty_cache()
