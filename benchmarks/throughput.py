@@ -18,6 +18,7 @@ from realtime.backgrounds import Background, fitted
 from realtime.composite import composite
 from realtime.handover import Policy
 from realtime.live_source import PacedClip
+from realtime.matting import matte_stages
 from realtime.packet import Packet
 from realtime.pipeline import Pipeline, Stage
 from realtime.sinks import VideoSink
@@ -54,13 +55,10 @@ class FileRuns:
 def stages(engine: Engine, background: Background) -> list[Stage]:
     """What shm-video and shm-live do to a packet before it leaves."""
 
-    def matte(packet: Packet) -> None:
-        packet.matte = engine(packet.frame)
-
     def compose(packet: Packet) -> None:
         packet.picture = composite(packet, background.frame(packet))
 
-    return [Stage("matte", matte), Stage("composite", compose)]
+    return [*matte_stages(engine), Stage("composite", compose)]
 
 
 def measure_file(

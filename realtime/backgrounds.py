@@ -111,7 +111,7 @@ class Still(Background):
         """The same array for every packet of a size."""
         if self._rendered.shape != packet.frame.shape:
             height, width, _ = packet.frame.shape
-            self._rendered = fitted(self._picture, height, width, self._fit)
+            self._rendered = lasting(fitted(self._picture, height, width, self._fit))
         return self._rendered
 
 
@@ -137,7 +137,7 @@ class Video(Background):
             self._rendered = None
         if self._rendered is None or self._rendered.shape != packet.frame.shape:
             height, width, _ = packet.frame.shape
-            self._rendered = fitted(self._now[1], height, width, self._fit)
+            self._rendered = lasting(fitted(self._now[1], height, width, self._fit))
         return self._rendered
 
     def close(self) -> None:
@@ -168,11 +168,10 @@ class Blur(Background):
 
     def frame(self, packet: Packet) -> Frame:
         """Raises ValueError where the packet has no matte yet."""
-        if packet.matte is None:
-            raise ValueError("the blur needs the packet's matte")
+        alpha = packet.fetch().alpha
         height, width = packet.frame.shape[:2]
         small = _small(packet.frame).astype(np.float32)
-        person = cv2.dilate(_small(packet.matte.alpha), np.ones((3, 3), np.uint8))
+        person = cv2.dilate(_small(alpha), np.ones((3, 3), np.uint8))
         # A small pixel on the edge is a mix of both: little person is enough to leave it out. Where there is person only,
         # far from any background, the tiny rest of the weight keeps the quotient defined; nothing shows there.
         weight = np.clip(1 - 4 * person, 1e-5, 1)[..., None]
@@ -193,7 +192,7 @@ class Checkerboard(Background):
         if self._rendered.shape != packet.frame.shape:
             rows, columns = np.indices(packet.frame.shape[:2]) // CHECK
             squares = np.where((rows + columns) % 2, DARK, LIGHT).astype(np.uint8)
-            self._rendered = np.ascontiguousarray(np.broadcast_to(squares[..., None], packet.frame.shape))
+            self._rendered = lasting(np.ascontiguousarray(np.broadcast_to(squares[..., None], packet.frame.shape)))
         return self._rendered
 
 
@@ -203,6 +202,12 @@ class Unchanged(Background):
     def frame(self, packet: Packet) -> Frame:
         """The packet's own frame."""
         return packet.frame
+
+
+def lasting(picture: Frame) -> Frame:
+    """The same array, which nobody can write to from now on: an engine that composites brings it to its device once."""
+    picture.setflags(write=False)
+    return picture
 
 
 def _small(picture: NDArray[Pixel]) -> NDArray[Pixel]:

@@ -20,11 +20,13 @@ def composite(packet: Packet, background: Frame, *, light_wrap: float = 0.0) -> 
     """The packet's own foreground on a background, uint8 RGB (H, W, 3), within one level of the exact formula.
 
     `background` is uint8 RGB (H, W, 3) of the frame's size; the packet's own frame gives that frame. The result is a new array.
+    Where the matte is still on the engine's device, it stays there and the picture is made there, unless light is wrapped.
     Raises ValueError where the packet has no matte yet, or a size differs.
     """
-    matte = packet.matte
-    if matte is None:
-        raise ValueError("a packet is composited after it has its matte")
+    if packet.pending is not None and not light_wrap:
+        pending, packet.pending = packet.pending, None
+        return background.copy() if background is packet.frame else pending.composite(background)
+    matte = packet.fetch()
     if not packet.frame.shape == background.shape == matte.foreground.shape or matte.alpha.shape != background.shape[:2]:
         sizes = [packet.frame.shape, background.shape, matte.foreground.shape, matte.alpha.shape]
         raise ValueError(f"frame, background, foreground and alpha differ in size: {sizes}")

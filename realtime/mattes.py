@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from engines.engine import Engine
 from realtime.handover import Policy
 from realtime.live_source import LiveSource
+from realtime.matting import matte, matte_stages
 from realtime.packet import Packet
 from realtime.pipeline import Pipeline, Stage
 
@@ -21,13 +22,13 @@ def mattes(source: Iterable[Packet], engine: Engine) -> Iterator[Packet]:
     Leave the loop at any time. Raises what goes wrong in the source or the engine.
     """
 
-    def matte(packet: Packet) -> None:
+    def live(packet: Packet) -> None:
         if packet.matte is None:
-            packet.matte = engine(packet.frame)
+            matte(packet, engine, [Packet.fetch])
 
     if isinstance(source, LiveSource):
-        pipeline = Pipeline(source, [Stage("matte", matte)], policy=Policy.NEWEST_FRAME, release=source.stop)
+        pipeline = Pipeline(source, [Stage("matte", live)], policy=Policy.NEWEST_FRAME, release=source.stop)
     else:
-        pipeline = Pipeline(source, [Stage("matte", matte)])
+        pipeline = Pipeline(source, matte_stages(engine, [Packet.fetch]))
     with pipeline:
         yield from pipeline

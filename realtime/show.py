@@ -16,6 +16,7 @@ from realtime.controls import HELP, WORDS, Lines
 from realtime.filters import Filter
 from realtime.handover import Policy
 from realtime.live_source import LiveSource
+from realtime.matting import matte
 from realtime.meter import Meter
 from realtime.outputs import Output
 from realtime.packet import Packet
@@ -93,13 +94,11 @@ class Show:
         if self.mirror:
             packet.frame = np.ascontiguousarray(cv2.flip(packet.frame, 1), np.uint8)
         if packet.matte is None and not (self.frozen and self.picture is not None):
-            packet.matte = self.engine(packet.frame)
-            for each in self.filters:
-                each(packet)
+            matte(packet, self.engine, self.filters)
 
     def compose(self, packet: Packet) -> None:
         """Stage: the picture that is shown; where the matte was left out for a frozen picture, the last one again."""
-        if packet.matte is not None:
+        if packet.matte is not None or packet.pending is not None:
             self.picture = viewed(packet, self.backgrounds, self.view, light_wrap=self.light_wrap)
         packet.picture = self.picture
 

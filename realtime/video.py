@@ -18,6 +18,7 @@ from engines.options import Backend, Precision, Threads
 from realtime.backgrounds import Background, Fit, open_background
 from realtime.composite import check_light_wrap, composite
 from realtime.filters import Filter, Kept, LightWrap, Smooth, filters_of_stream
+from realtime.matting import matte_stages
 from realtime.packet import Packet
 from realtime.pipeline import Pipeline, Stage
 from realtime.sinks import Preset, Sound, VideoSink
@@ -110,16 +111,11 @@ def edit(
 ) -> int:
     """Mattes, composites and encodes all frames, with a progress bar; returns how many there were."""
 
-    def matte(packet: Packet) -> None:
-        packet.matte = engine(packet.frame)
-        for each in filters:
-            each(packet)
-
     def compose(packet: Packet) -> None:
         packet.picture = composite(packet, background.frame(packet), light_wrap=light_wrap)
 
     frames = 0
-    stages = [Stage("matte", matte), Stage("composite", compose), Stage("encode", sink.write)]
+    stages = [*matte_stages(engine, filters), Stage("composite", compose), Stage("encode", sink.write)]
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Speed(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(sink.path.name, total=film.frames)

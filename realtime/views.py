@@ -21,13 +21,12 @@ def viewed(packet: Packet, background: Background, view: View, *, light_wrap: fl
     alpha is above 0, on grey, and "split" the frame as it came on the left and the picture on the right.
     See `composite` for `light_wrap`. Raises ValueError where the packet has no matte yet.
     """
-    if packet.matte is None:
-        raise ValueError("a packet is shown after it has its matte")
     if view == "alpha":
-        levels = cv2.convertScaleAbs(packet.matte.alpha, alpha=255)
+        levels = cv2.convertScaleAbs(packet.fetch().alpha, alpha=255)
         return np.asarray(cv2.cvtColor(levels, cv2.COLOR_GRAY2RGB), np.uint8)
     if view == "foreground":
-        return np.where(packet.matte.alpha[..., None] > 0, packet.matte.foreground, np.uint8(NOBODY))
+        matte = packet.fetch()
+        return np.where(matte.alpha[..., None] > 0, matte.foreground, np.uint8(NOBODY))
     picture = composite(packet, background.frame(packet), light_wrap=light_wrap)
     if view == "split":
         middle = picture.shape[1] // 2
