@@ -60,7 +60,7 @@ class Pending(Protocol):
         ...
 
     def matte(self) -> Matte:
-        """The frame's matte, as calling the engine gives it. Raises RuntimeError where it was taken already."""
+        """The frame's matte, as calling the engine gives it. Raises ValueError where it was taken already."""
         ...
 
     def composite(self, background: Frame) -> Frame:
@@ -68,7 +68,7 @@ class Pending(Protocol):
 
         `background` is uint8 RGB (H, W, 3) of the frame's size. One that numpy knows as not writeable is taken to stay as it
         is: handed over again, it is not brought to the device again. The picture is uint8 RGB (H, W, 3), within one level of
-        the exact formula, and the caller's own. Raises ValueError for another form, and RuntimeError as `matte` does.
+        the exact formula, and the caller's own. Raises ValueError for another form, and as `matte` does.
         """
         ...
 

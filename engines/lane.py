@@ -229,7 +229,7 @@ class PendingFrame:
     def _taken(self) -> Slot:
         slot, self._slot = self._slot, None
         if slot is None:
-            raise RuntimeError("what was made of this frame has been taken already")
+            raise ValueError("what was made of this frame has been taken already")
         return slot
 
     def _release(self, slot: Slot) -> None:

@@ -9,7 +9,7 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 from engines import InputError
 from engines.half import FULL_INSIDE, half_graph, half_graph_for
 from engines.profile import parse_range
-from engines.tensorrt_build import Network, package, targets
+from engines.tensorrt_build import Network, check_target, package, targets
 from engines.weights import NETWORKS
 
 trt = pytest.importorskip("tensorrt_rtx", reason="tensorrt-rtx is not installed")
@@ -37,6 +37,11 @@ def test_one_engine_builds_for_a_range_of_sizes_odd_ones_too() -> None:
     profile = parse_range("33x32:801x601:1921x1081")
     for name in NETWORKS:
         assert Network(trt, half_graph_for(name, profile)).build("sm89", profile=profile)
+
+
+def test_the_h100_is_refused() -> None:
+    with pytest.raises(InputError, match=r"--target sm90: tensorrt_rtx .* builds for sm75"):
+        check_target(trt, "sm90")
 
 
 def test_a_profile_that_does_not_fit_the_graph_is_refused_in_one_line() -> None:

@@ -3,15 +3,18 @@
 import statistics
 import time
 from collections.abc import Iterator
+from typing import NoReturn
 
 import numpy as np
 import pytest
 import torch
 
 from engines import Engine, Frame, InputError, load
+from engines.engine import OverlappingEngine
+from engines.lane import PendingFrame
 from engines.nvidia import driver_missing, packages_missing
 from engines.parity import KINDS, check_parity, sample_frame
-from engines.tensorrt_engine import told_in_one_line
+from engines.tensorrt_engine import ToldFrame, told_in_one_line
 
 BACKENDS = ("tensorrt", "tensorrt-rtx")
 
@@ -33,6 +36,22 @@ def test_a_gpu_that_fails_is_told_in_one_line(error: Exception, told: str) -> No
     assert "\n" not in str(refused.value)
     assert "--backend tensorrt" in str(refused.value)
     assert "openvino" in str(refused.value)
+
+
+def test_a_gpu_that_fails_while_a_frame_is_under_way_is_told_so_too() -> None:
+    class Broken(PendingFrame):
+        def __init__(self) -> None:
+            self._slot = None
+
+        def fails(self, *_: object) -> NoReturn:
+            raise RuntimeError("CUDA error: the device fell off the bus")
+
+        wait = matte = composite = fails
+
+    frame = ToldFrame(Broken(), "tensorrt")
+    for take in (frame.wait, frame.matte, lambda: frame.composite(np.zeros((32, 32, 3), np.uint8))):
+        with pytest.raises(InputError, match=r"--backend tensorrt: the GPU fails \(CUDA error: the device fell off the bus\)"):
+            take()
 
 
 @pytest.fixture(scope="module", params=BACKENDS)
@@ -78,9 +97,58 @@ def test_it_is_faster_than_pytorch_on_the_same_gpu(engine: Engine, height: int, 
     assert statistics.median(times["tensorrt"][20:]) < statistics.median(times["torch"][20:])
 
 
+def in_flight(engine: OverlappingEngine, frames: list[Frame], background: Frame | None) -> list[Frame]:
+    """What comes down of frames of which two are under way besides the one that is taken."""
+    pending = [engine.submit(frame) for frame in frames[:2]]
+    taken = []
+    for index in range(len(frames)):
+        if index + 2 < len(frames):
+            pending.append(engine.submit(frames[index + 2]))
+        each = pending.pop(0)
+        taken.append(each.matte().foreground if background is None else each.composite(background))
+    return taken
+
+
+@pytest.mark.gpu
+def test_frames_that_overlap_are_those_that_come_alone(engine: OverlappingEngine) -> None:
+    frames = [sample_frame(kind, 720, 1280) for kind in KINDS] * 8
+    for ours, frame in zip(in_flight(engine, frames, None), frames, strict=True):
+        np.testing.assert_array_equal(ours, engine(frame).foreground)
+
+
+@pytest.mark.gpu
+def test_a_picture_made_on_the_gpu_is_within_a_level_of_the_formula(engine: OverlappingEngine) -> None:
+    frames = [sample_frame(kind, 301, 211) for kind in KINDS] * 8
+    background = np.random.default_rng(2).integers(0, 256, frames[0].shape, np.uint8)
+    for picture, frame in zip(in_flight(engine, frames, background), frames, strict=True):
+        matte = engine(frame)
+        alpha = matte.alpha[..., None].astype(np.float64)
+        assert np.abs(picture - (alpha * matte.foreground + (1 - alpha) * background)).max() <= 1
+
+
+@pytest.mark.gpu
+def test_overlapping_is_faster_and_allocates_nothing(engine: OverlappingEngine) -> None:
+    frames = [sample_frame("real", 1080, 1920)] * 200
+    background = np.full_like(frames[0], 90)
+    background.setflags(write=False)
+    in_flight(engine, frames[:20], background)
+    allocated = torch.cuda.memory_stats()["allocation.all.allocated"]
+    began = time.perf_counter()
+    in_flight(engine, frames, background)
+    overlapped = time.perf_counter() - began
+    began = time.perf_counter()
+    for frame in frames:
+        engine.submit(frame).composite(background)
+    alone = time.perf_counter() - began
+    each = [seconds / len(frames) * 1e3 for seconds in (overlapped, alone)]
+    print(f"{engine.name} on {engine.device}, 1920x1080: {each[0]:.2f} ms a frame overlapped, {each[1]:.2f} ms alone")
+    assert torch.cuda.memory_stats()["allocation.all.allocated"] == allocated
+    assert overlapped < alone
+
+
 @pytest.mark.gpu
 @pytest.mark.slow
-def test_ten_thousand_frames_are_alike_and_memory_is_flat(engine: Engine) -> None:
+def test_ten_thousand_frames_are_alike_and_memory_is_flat(engine: OverlappingEngine) -> None:
     frames: dict[str, Frame] = {kind: sample_frame(kind, 720, 1280) for kind in KINDS}
     first = {kind: engine(frame).alpha for kind, frame in frames.items()}
     free, _ = torch.cuda.mem_get_info()
@@ -89,4 +157,5 @@ def test_ten_thousand_frames_are_alike_and_memory_is_flat(engine: Engine) -> Non
         alpha = engine(frames[kind]).alpha
         if index % 500 < len(KINDS):
             np.testing.assert_array_equal(alpha, first[kind])
+        engine.submit(frames[kind]).composite(frames[KINDS[0]])
     assert abs(torch.cuda.mem_get_info()[0] - free) < 2**20
