@@ -83,7 +83,8 @@ def main() -> None:
         subprocess.run([*LIVE, "--list-cameras"], stdout=file, check=True)
     if vivid:
         wait_until(lambda: grab("camera.png", "/dev/video0"), "the camera itself")
-    asked = ["--size", "700x500", "--fps", "21"] if vivid else []
+    # There is nobody in the pattern: only a view with the frame itself in it tells whether the camera is there.
+    asked = ["--size", "700x500", "--fps", "21", "--view", "split"] if vivid else []
     words = ["--webcam", "--bg", background, "--virtual-camera", "/dev/video10", "--no-window", "--hold", "2", *asked]
     with TOLD.open("w") as said:
         live = subprocess.Popen([*LIVE, *words, "--record", str(OUT / "record.mkv")], stderr=said, stdin=subprocess.PIPE)
@@ -108,7 +109,7 @@ def main() -> None:
     wait_until(lambda: changed("back.png", "gone.png"), "a picture after the camera is back")
     live.stdin.write(b"split\n")
     live.stdin.flush()
-    wait_until(lambda: changed("split.png", "back.png"), "the split view, asked for by a line")
+    wait_until(lambda: changed("split.png", "back.png"), "the split view on or off, as asked for by a line")
     live.send_signal(signal.SIGTERM)
     (OUT / "code.txt").write_text(str(live.wait(300)))
     (OUT / "freed.txt").write_text(str(v4l2.query("/dev/video10").takes_pictures))
