@@ -12,7 +12,7 @@ from realtime.steady import MOST, Steady
 Filter = Callable[[Packet], object]
 
 Smooth = Annotated[
-    float, typer.Option(help=f"Steady the matte where nothing moves: the share of the last one kept, 0 (off) to {MOST}.")
+    float, typer.Option(help=f"Steady the matte: the share of the last one kept where the picture agrees, 0 (off) to {MOST}.")
 ]
 Kept = Annotated[Keep, typer.Option(help="Who stays: all, or only the largest connected person, followed over time.")]
 LightWrap = Annotated[float, typer.Option(help="Let the background's light reach over the edges: 0 (off) to 1.")]

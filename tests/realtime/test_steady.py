@@ -105,6 +105,35 @@ def test_flicker_before_a_still_scene_falls_to_less_than_a_half(deviation: float
     assert np.square(got[-1] - alpha).mean() < np.square(flicker[-1] - alpha).mean()
 
 
+def test_flicker_of_a_person_who_moves_falls_too() -> None:
+    """Two pixels a frame, of a person with some pattern: the matte is carried along."""
+    frame, alpha = person_at(40)
+    frame[60:, 40:120] = room(HEIGHT - 60, 80, seed=7)
+    frames, truths = [], []
+    for step in range(20):
+        place = np.array([[1, 0, 2 * step], [0, 1, 0]], np.float32)
+        there = np.asarray(cv2.warpAffine(alpha, place, (WIDTH, HEIGHT)), np.float32)
+        person = np.asarray(cv2.warpAffine(frame, place, (WIDTH, HEIGHT)), np.uint8)
+        frames.append(noisy(np.where(there[..., None] > 0.5, person, room()), 2))
+        truths.append(there)
+    flicker = [truth * np.float32(level) for truth, level in zip(truths, RNG.uniform(0.8, 1, len(truths)), strict=True)]
+    got = run(Steady(), frames, flicker)
+
+    def change(alphas: list[Mask]) -> float:
+        errors = np.subtract(alphas, truths)[4:, 80:, 85:115]  # where the person is in all of these frames
+        return float(np.diff(errors, axis=0).std())
+
+    assert change(got) < 0.7 * change(flicker)
+
+
+@pytest.mark.parametrize("size", [(32, 32), (33, 950), (950, 33), (71, 47), (100, 1001)])
+def test_small_and_narrow_frames_are_steadied_too(size: tuple[int, int]) -> None:
+    """OpenCV's optical flow crashes, the whole program with it, on pictures that are too small for it."""
+    frame, alpha = room(*size), RNG.random(size, np.float32)
+    got = run(Steady(0.5), [frame, frame], [alpha, alpha * 0])
+    assert np.abs(got[-1] - alpha / 2).max() < 1e-5
+
+
 def test_light_that_flickers_is_no_movement() -> None:
     """A lamp, or the camera's exposure: all of the picture is brighter in every other frame."""
     frame, alpha = person_at(50)
