@@ -23,6 +23,7 @@ class Stage:
     warm_up: int = 200  # steps
     weight_decay: float = 1e-2
     average: float = 0.998  # decay of the exponential moving average of the weights: what is saved for use
+    keep: float = 0.0  # share of what the stage began with in what it ends with: the mean of two near each other is steadier
     lambda_l: float = 0.5  # MPN, equation 2
     lambda_1: float = 0.25  # QUN, equation 5: identity
     lambda_2: float = 0.5  # QUN, equation 5: consistency
@@ -112,6 +113,8 @@ def _check(recipe: Recipe, where: str) -> None:
     for name in ("mpn", "qun", "mrn"):
         if getattr(recipe, name).batch < 1:
             raise InputError(f"{where}, [{name}]: 'batch' must be 1 or more")
+        if not 0 <= getattr(recipe, name).keep < 1:
+            raise InputError(f"{where}, [{name}]: 'keep' must be 0 or more and less than 1")
 
 
 def ships(name: str) -> bool:

@@ -117,6 +117,8 @@ class Trainer:
         self.optimizer = self._optimizer()
         self.step = 0
         self.seconds = 0.0
+        # Only a stage that keeps a share of what it began with has to remember it.
+        self.start = {k: v.clone() for k, v in self.network.state_dict().items()} if course.settings.keep else {}
         self.path = out / f"{course.name}.pt"
         if is_there(self.path):
             self._resume(load_checkpoint(self.path))
@@ -142,7 +144,7 @@ class Trainer:
         load_weights(self.average.module, state["average"], self.path)
         self.average.n_averaged.fill_(state["step"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.step, self.seconds = state["step"], state["seconds"]
+        self.step, self.seconds, self.start = state["step"], state["seconds"], state.get("start", {})
 
     def save(self) -> None:
         """Writes the checkpoint, in the first process."""
@@ -156,6 +158,7 @@ class Trainer:
             "network": self.network.state_dict(),
             "average": self.average.module.state_dict(),
             "optimizer": self.optimizer.state_dict(),
+            "start": self.start,
         }
         save_atomically(state, self.path)
 
@@ -176,6 +179,13 @@ class Trainer:
         self.average.update_parameters(self.network)
         self.step += 1
         return _means(losses)
+
+    @torch.no_grad()
+    def _keep(self) -> None:
+        """Moves the averaged weights towards what the stage began with (Wortsman et al. 2022), where the recipe says so."""
+        for name, value in self.average.module.state_dict().items():
+            if name in self.start and value.is_floating_point():
+                value.lerp_(self.start[name], self.course.settings.keep)
 
     def _samples(self, recipe: Recipe, seed: int, subjects: tuple[Subject, ...]) -> Samples:
         return self.course.samples(self.library, recipe, self.course.settings.batch, seed, subjects, self.share)
@@ -237,6 +247,8 @@ class Trainer:
                 losses = self._learn(self._ready(batch))
                 self.seconds += time.monotonic() - began
                 progress.learnt(self.step, self.seconds, losses)
+                if self.step == settings.steps:
+                    self._keep()
                 if self.step % judge_every == 0 or self.step == settings.steps:
                     progress.judged(self.step, self.judge())
             with agreed():

@@ -140,6 +140,23 @@ def test_what_is_averaged_lies_between(library: Library, recipe: Recipe, out: Pa
         assert torch.allclose(value, expected, atol=1e-6), name
 
 
+def test_a_share_of_what_a_stage_began_with_is_kept(library: Library, out: Path) -> None:
+    (out / "qun.pt").unlink()
+    averages = []
+    for keep in (0.0, 0.25):
+        recipe = replace(tiny(3), qun=replace(tiny(3).qun, keep=keep))
+        run = shutil.copytree(out, out.with_name(f"keep-{keep}"))
+        torch.manual_seed(3)
+        plan = course("qun", recipe, run)
+        start = {name: value.clone() for name, value in plan.network.state_dict().items()}
+        assert not Trainer(interrupt(plan, at=2), library, recipe, run, workers=0).run()
+        assert trainer("qun", library, recipe, run).run()  # what it began with is in the checkpoint
+        averages.append(load_checkpoint(run / "qun.pt")["average"])
+    for name, value in averages[0].items():
+        if value.is_floating_point():
+            torch.testing.assert_close(averages[1][name], torch.lerp(value, start[name], 0.25))
+
+
 def test_another_recipe_is_refused(out: Path, library: Library) -> None:
     with pytest.raises(InputError, match=r"qun\.pt: was made with another recipe"):
         trainer("qun", library, replace(tiny(2), seed=9), out)
