@@ -12,7 +12,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from statistics import median
+from statistics import mean, median
 from typing import Annotated
 
 import numpy as np
@@ -29,6 +29,7 @@ from engines.errors import run
 from engines.options import Backend, Precision, Threads
 from realtime.backgrounds import fitted
 from realtime.choice import Choice
+from realtime.filters import Smooth, filters_of_stream
 from realtime.live import parse_size
 from realtime.live_source import LiveSource
 from realtime.outputs import Form, Recording
@@ -37,7 +38,8 @@ from realtime.show import Show
 from realtime.sources import VideoSource
 
 SAMPLE = Path(realtime.__file__).parent / "samples" / "sample.mp4"
-ALONE = 20  # frames that the engine has for itself at first
+ALONE = 20  # frames that the engine has for itself, at first and at last
+LEAST_TOLD = 0.05  # ms of processors a frame
 WARM_UP = 0.4  # part of the run after which nothing may grow: buffers and caches have their size
 MEMORY_SLACK = 24 * 2**20  # bytes of growth that are taken for noise of the allocator
 RATE = 60  # frames/s of the source: more than the engine can take
@@ -80,6 +82,7 @@ def soak(
     minutes: Annotated[float, typer.Option(min=0.05, help="How long it runs.")] = 30,
     size: Annotated[str, typer.Option(metavar="WxH", help="Of the frames.")] = "800x800",
     bg: Annotated[str, typer.Option(help="What stands behind.")] = "blur",
+    smooth: Smooth = 0.0,
     record: Annotated[bool, typer.Option("--record/--no-record", help="Record too, into a folder that goes.")] = True,
     backend: Backend = "auto",
     threads: Threads = None,
@@ -89,9 +92,11 @@ def soak(
 
     Delay, memory, threads and open files are looked at all the time. What the loop costs over the engine alone is told too.
 
-    [bold]Example[/bold]
+    [bold]Examples[/bold]
 
       python -m benchmarks.soak --minutes 30
+
+      python -m benchmarks.soak --minutes 2 --no-record --bg beach.jpg --precision bf16
     """
     width, height = parse_size(size) or (800, 800)
     with VideoSource(SAMPLE) as clip:
@@ -103,16 +108,23 @@ def soak(
         Flood(frames) as source,
         Choice([bg], tell=console.print) as backgrounds,
     ):
-        alone = engine_alone(engine, frames)
+        before = engine_alone(engine, frames)
         outputs = [Recording(Path(folder) / "soak.mkv", Form(width, height, Fraction(RATE)))] if record else []
-        show = Show(source, engine, backgrounds, outputs, tell=console.print)
-        looks = watched(show, 60 * minutes)
+        filters = filters_of_stream("all", smooth)
+        show = Show(source, engine, backgrounds, outputs, filters=filters, tell=console.print)
+        looks, costs = watched(show, 60 * minutes)
         for output in outputs:
             output.close()
+        after = engine_alone(engine, frames)
     steady = [look for look in looks if look.seconds >= WARM_UP * 60 * minutes]
+    alone, processors = (mean(figures) for figures in zip(before, after, strict=True))
     each = 1000 * looks[-1].seconds / max(1, show.meter.count)
     console.print(f"{engine.name} {engine.precision}, {engine.device}, {os.cpu_count()} cores, {size}, {minutes:g} minutes")
     console.print(f"engine alone: {alone:.1f} ms a frame; the loop: {each:.1f} ms ({100 * (each / alone - 1):+.0f} %)")
+    total = sum(costs.values())
+    most_first = sorted(costs.items(), key=lambda cost: -cost[1])
+    by_thread = ", ".join(f"{name} {ms:.1f}" for name, ms in most_first if ms >= LEAST_TOLD)
+    console.print(f"ms of processors a frame: the engine alone {processors:.1f}; the loop {total:.1f}: {by_thread}")
     if warning := others.load().warning:
         console.print(warning)
     grown = growth(steady)
@@ -122,22 +134,37 @@ def soak(
         raise typer.Exit(1)
 
 
-def engine_alone(engine: Engine, frames: list[Frame]) -> float:
-    """Median milliseconds a frame of the engine, with nothing beside it."""
+def engine_alone(engine: Engine, frames: list[Frame]) -> tuple[float, float]:
+    """Median milliseconds a frame of the engine, with nothing beside it: by the clock, and of all its threads together."""
     engine(frames[0])
-    times = []
+    times, work = [], []
     for frame, _ in zip(frames, range(ALONE), strict=False):
-        start = time.perf_counter()
+        start, begin = time.perf_counter(), time.process_time()
         engine(frame)
         times.append(time.perf_counter() - start)
-    return 1000 * median(times)
+        work.append(time.process_time() - begin)
+    return 1000 * median(times), 1000 * median(work)
 
 
-def watched(show: Show, seconds: float) -> list[Look]:
-    """Runs a show for so long, and looks at the process four times a second or a thousand times in all."""
+def thread_seconds() -> dict[str, float]:
+    """Seconds of processors so far by the names of threads; those that Python did not start, the engine's too, are "others"."""
+    names = {thread.native_id: thread.name.removeprefix("pipeline-") for thread in threading.enumerate()}
+    seconds: dict[str, float] = {}
+    for thread in psutil.Process().threads():
+        name = names.get(thread.id, "others")
+        seconds[name] = seconds.get(name, 0) + thread.user_time + thread.system_time
+    return seconds
+
+
+def watched(show: Show, seconds: float) -> tuple[list[Look], dict[str, float]]:
+    """Runs a show for so long, and looks at the process four times a second or a thousand times in all.
+
+    Gives the looks, and milliseconds of processors a frame for each thread.
+    """
     process = psutil.Process()
     looks: list[Look] = []
-    start = time.monotonic()
+    costs: dict[str, float] = {}
+    start, already = time.monotonic(), thread_seconds()
 
     def watch() -> None:
         while (now := time.monotonic() - start) < seconds:
@@ -145,13 +172,15 @@ def watched(show: Show, seconds: float) -> list[Look]:
             memory = process.memory_info().rss
             looks.append(Look(now, memory, process.num_threads(), files, show.meter.delay_ms))
             time.sleep(max(0.25, seconds / 1000))
+        for name, used in thread_seconds().items():
+            costs[name] = 1000 * (used - already.get(name, 0)) / max(1, show.meter.count)
         show.source.stop()
 
-    watcher = threading.Thread(target=watch)
+    watcher = threading.Thread(target=watch, name="watch")
     watcher.start()
     show.run()
     watcher.join()
-    return looks
+    return looks, costs
 
 
 def growth(looks: list[Look]) -> list[str]:

@@ -10,8 +10,9 @@ from tests.realtime.plain_engine import plain_engine
 
 def test_a_short_run_on_a_fast_source_with_nothing_growing() -> None:
     with plain_engine(0.02):
-        done = CliRunner().invoke(app, ["--minutes", "0.1", "--size", "320x240"])
+        done = CliRunner().invoke(app, ["--minutes", "0.1", "--size", "320x240", "--smooth", "0.5"])
     assert done.exit_code == 0, done.output
+    assert re.search(r"the engine alone [\d.]+; the loop [\d.]+: .*composite [\d.]+", done.output)
     assert "nothing grew" in done.output
     assert int(re.search(r"(\d+) dropped", done.output)[1]) > 20  # type: ignore[index]
 
