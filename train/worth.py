@@ -65,7 +65,7 @@ def tell(scores: Sequence[Worth], steps: int) -> Table:
         title=f"Without each, after {steps} batches: MSE x1e-3 on people kept out", box=SIMPLE_HEAD, title_justify="left"
     )
     table.add_column("without", no_wrap=True)
-    for heading in ("camera", "more than with all (each seed)", "plain", "more than with all (each seed)"):
+    for heading in ("camera", "more (each seed)", "plain", "more (each seed)"):
         table.add_column(heading, justify="right", no_wrap=True)
     for name in dict.fromkeys(score.without for score in scores):
         row = [name if name != WITH_ALL else "nothing"]
@@ -80,7 +80,7 @@ def tell(scores: Sequence[Worth], steps: int) -> Table:
 
 def write(scores: Sequence[Worth], steps: int, runs: dict[str, Path], out: Path) -> None:
     """Writes worth.json, worth.txt and worth.png into `out`."""
-    console = Console(width=128, record=True, file=(out / ".worth.txt").open("w", encoding="utf-8"))
+    console = Console(width=100, file=(out / ".worth.txt").open("w", encoding="utf-8"))
     with console.file:
         console.print(tell(scores, steps))
     (out / ".worth.txt").replace(out / "worth.txt")
@@ -137,7 +137,7 @@ def worth(
             if seed == base.seed:
                 first["with all" if kind == WITH_ALL else f"without {kind}"] = run.out
     write(scores, steps, first, out)
-    Console().print(tell(scores, steps))
+    print((out / "worth.txt").read_text(encoding="utf-8"), end="")
 
 
 def main() -> None:
