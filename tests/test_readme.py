@@ -1,6 +1,7 @@
 """What README.md and CONTRIBUTING.md tell the reader to type: it is run here, or at least understood by the commands."""
 
 import importlib
+import importlib.util
 import itertools
 import json
 import re
@@ -85,7 +86,9 @@ def test_each_command_is_one_that_exists(words: list[str]) -> None:
         assert understood(name, importlib.import_module(module).app, rest)
     elif name == "python":
         assert rest[0] == "-m"
-        assert understood(rest[1], importlib.import_module(rest[1]).app, rest[2:])
+        spec = importlib.util.find_spec(rest[1])
+        module = rest[1] if spec is None or spec.submodule_search_locations is None else f"{rest[1]}.__main__"
+        assert understood(rest[1], importlib.import_module(module).app, rest[2:])
     elif name == "torchrun":
         assert rest[:4] == ["--standalone", "--nproc-per-node", "2", "-m"]
         assert understood(rest[4], importlib.import_module(rest[4]).app, rest[5:])

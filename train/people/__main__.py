@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from engines import InputError
 from engines.errors import run
 from train.evaluate import progress_bar
-from train.people.body import template
+from train.people.body import check_installed
 from train.people.casting import cast
 from train.people.person import Person
 from train.people.renderer import Renderer, on_checks
@@ -61,6 +61,7 @@ def people(
     """
     if sheet is not None and (sheet.is_dir() or not sheet.absolute().parent.is_dir()):
         raise InputError(f"--sheet {sheet}: is a folder, or its folder does not exist")
+    check_installed()
     wanted = dict(_read(person) if person else _drawn(seed, count))
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -68,9 +69,6 @@ def people(
         raise InputError(f"{out}: cannot make this folder: {error.strerror}") from error
     missing = [name for name in wanted if not (out / f"{name}.webp").exists()]
     if missing:
-        if not os.access(blender_python, os.X_OK):
-            raise InputError(f"--blender-python {blender_python}: is no program; name the python of an environment with bpy")
-        template()
         with closing(Renderer(blender_python)) as renderer, progress_bar(out.name, len(wanted)) as advance:
             for name, someone in wanted.items():
                 if name in missing:

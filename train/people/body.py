@@ -1,7 +1,6 @@
 """A body from the parametric model `anny`: its mesh, posed, and the places on it that hair, clothes and glasses hold on to."""
 
-import logging
-import warnings
+import importlib.util
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -16,7 +15,6 @@ from train.people.person import Person
 from train.people.skeleton import Floats, Skeleton, about
 
 Ints = NDArray[np.int64]
-INSTALL = "type: pip install 'semantic-human-matting[people]'"
 
 
 @dataclass(frozen=True)
@@ -55,21 +53,21 @@ class Body:
 CANONICAL_EYES = np.array([0.0, -0.107, 0.649])
 
 
+def check_installed() -> None:
+    """Raises InputError where the model is not installed."""
+    for package in ("anny", "scipy"):
+        if importlib.util.find_spec(package) is None:
+            raise InputError(f"{package} is not installed; type: pip install 'semantic-human-matting[people]'")
+
+
 @lru_cache(maxsize=1)
 def template() -> Template:
-    """The model, read once. Raises InputError if it is not installed."""
-    try:
-        import torch
+    """The model, read once. The first time that a user does this, anny works some minutes to fill its cache."""
+    import warp
 
-        logging.getLogger("warp").setLevel(logging.ERROR)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            import warp  # type: ignore[import-not-found, unused-ignore]
+    warp.config.log_level = warp.LOG_ERROR
+    import anny
 
-            warp.config.quiet = True
-            import anny  # type: ignore[import-not-found, unused-ignore]
-    except ModuleNotFoundError as error:
-        raise InputError(f"{error.name} is not installed; {INSTALL}") from error
     model = anny.Anny(
         local_changes="default",
         facial_actions="all",
@@ -91,7 +89,6 @@ def template() -> Template:
     at = np.zeros((len(canonical), 2))
     at[faces.ravel()] = uv.reshape(-1, 2)
     ears, face, lips = (_sampled(masks / f"mpfb_{name}.jpg", at) for name in ("ears", "face", "lips"))
-    del torch
     return Template(model, canonical, faces, uv, skin, (left, right), ears, face, lips, masks)
 
 

@@ -119,7 +119,7 @@ def _combed(hair: Hair, style: Style, roots: Roots, side: Floats, fringe: NDArra
     if knots is not None:
         return unit(knots - roots.local)
     front = (1 - smooth(y, 0.0, 0.12))[:, None]
-    aside = np.stack([side * 0.9, np.full(len(x), 0.5), np.zeros(len(x))], 1)
+    aside = np.stack([side * 0.55, np.full(len(x), 0.75), np.full(len(x), 0.15)], 1)
     behind = np.stack([7 * x, np.full(len(x), 0.35), np.full(len(x), -0.7)], 1)
     if style.back:
         aside = np.stack([2 * x, np.full(len(x), 1.0), np.full(len(x), 0.2)], 1)

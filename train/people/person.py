@@ -113,7 +113,7 @@ class Person:
         """Raises InputError where the text is no person."""
         try:
             return _built(cls, json.loads(text))
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise InputError(f"these are no parameters of a person: {error}") from error
 
 

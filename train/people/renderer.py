@@ -24,7 +24,7 @@ class Renderer(Child):
     """
 
     def __init__(self, python: Path) -> None:
-        if not os.access(python, os.X_OK):
+        if not os.access(python, os.X_OK) or python.is_dir():
             raise InputError(f"--blender-python {python}: is no program; name the python of an environment with bpy")
         super().__init__("renderer", [str(python), str(WORKER)], os.environ)
         try:
@@ -43,7 +43,8 @@ class Renderer(Child):
             colours, alpha = (cv2.imread(str(path), cv2.IMREAD_UNCHANGED) for path in paths[1:])
         if colours is None or alpha is None:
             raise InputError("renderer: wrote no picture; is there room for temporary files?")
-        return finished(cv2.cvtColor(colours, cv2.COLOR_BGRA2RGBA), alpha[..., 3])
+        rgba = cv2.cvtColor(colours, cv2.COLOR_BGRA2RGBA)
+        return finished(np.asarray(rgba, np.uint16), np.asarray(alpha[..., 3], np.uint16))
 
     def _answer(self) -> dict[str, object]:
         assert self._process.stdout is not None
@@ -64,11 +65,12 @@ def finished(colours: NDArray[np.uint16], alpha: NDArray[np.uint16]) -> NDArray[
     own = (colours[..., 3] / 65535.0).astype(np.float32)
     mixed = (colours[..., :3] / 65535.0).astype(np.float32)
     sure = np.clip((own - 0.35) / 0.5, 0, 1)[..., None]
+    trust = own**2  # what was hardly hit has hardly a colour
     light = np.zeros_like(mixed)
     weight = np.zeros(own.shape, np.float32)
     for deviation, share in ((1.0, 1.0), (4.0, 1e-2), (16.0, 1e-4), (48.0, 1e-6)):
-        light += share * np.asarray(cv2.GaussianBlur(mixed * own[..., None], (0, 0), deviation))
-        weight += share * np.asarray(cv2.GaussianBlur(own, (0, 0), deviation))
+        light += share * np.asarray(cv2.GaussianBlur(mixed * trust[..., None], (0, 0), deviation))
+        weight += share * np.asarray(cv2.GaussianBlur(trust, (0, 0), deviation))
     around = light / np.maximum(weight, 1e-12)[..., None]
     straight = sure * mixed + (1 - sure) * around
     matte = np.round(alpha / 257.0)

@@ -51,7 +51,7 @@ class Cut:
         keys = np.sort(edges, axis=1) @ np.array([1 << 32, 1])
         _, first, counts = np.unique(keys, return_index=True, return_counts=True)
         outer = edges[first[counts == 1]]
-        return outer[(self.share[outer] > 0).all(1)]
+        return np.asarray(outer[(self.share[outer] > 0).all(1)])
 
 
 def cut(faces: Ints, field: Floats) -> Cut:

@@ -105,7 +105,7 @@ def _skin(person: Person, body: Body, outfit: Outfit) -> Scene:
 def _shadow(person: Person, body: Body) -> Floats:
     """How much of the hair's colour shows on the skin (V,) where hair grows: no scalp shines through it."""
     short = person.hair.style in ("crew", "bald", "short")
-    shadow = scalp_density(person, body) * (0.45 if short else 0.85)
+    shadow = scalp_density(person, body) * (0.45 if short else 0.97)
     shadow = np.maximum(shadow, 0.35 * brows(body.template))
     if person.beard != "none":
         shadow = np.maximum(shadow, (0.25 if person.beard == "stubble" else 0.5) * beard(body.template, person.beard))
@@ -115,7 +115,7 @@ def _shadow(person: Person, body: Body) -> Floats:
 def _under_hair(person: Person) -> list[float]:
     """The colour of hair as seen from afar, linear, mixed with the skin's."""
     hair = 0.45 * np.exp(-np.array([2.9, 3.6, 4.6]) * person.hair.melanin - np.array([0.1, 0.4, 0.9]) * person.hair.redness)
-    return [float(c) for c in 0.75 * hair * person.hair.tint + 0.25 * np.array(person.skin)]
+    return [float(c) for c in 0.9 * hair * person.hair.tint + 0.06 * np.array(person.skin)]
 
 
 def _blush(canonical: Floats) -> Floats:
