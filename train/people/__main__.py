@@ -42,7 +42,7 @@ def people(
     blender_python: Annotated[
         Path, typer.Option(help="The python that has bpy: Blender is a tool that runs in a process of its own.")
     ] = Path(sys.executable),
-    samples: Annotated[int, typer.Option(min=1, help="Samples of a pixel's colour at most; it is denoised.")] = 32,
+    samples: Annotated[int, typer.Option(min=1, help="Samples of a pixel's colour at most; it is denoised.")] = 16,
     alpha_samples: Annotated[int, typer.Option(min=16, help="Samples of a pixel's alpha at most; it is not.")] = 128,
     scale: Annotated[float, typer.Option(min=0.1, max=4, help="Of the pictures' size; at 1 they are 704 or 768 high.")] = 1.0,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads of the renderer.  [dim]all processors[/dim]")] = None,

@@ -28,7 +28,7 @@ HEADS = {"close": (1.75, 2.1), "head and shoulders": (2.4, 3.2), "half body": (3
 """How many heads high each framing's picture is."""
 
 
-def stage(person: Person, samples: int = 32, alpha_samples: int = 128, threads: int = 2, shrink: float = 1.0) -> Scene:
+def stage(person: Person, samples: int = 16, alpha_samples: int = 128, threads: int = 2, shrink: float = 1.0) -> Scene:
     """The scene of a person. `shrink` makes the picture smaller, for a quick look."""
     body = build(person)
     dice = np.random.default_rng([person.seed, 2])

@@ -32,17 +32,11 @@ def arms() -> Skeleton:
         "head": ("spine", (0, 0, 0.2)),
     }
     for side, out in (("L", 1), ("R", -1)):
-        chain = {
-            "clavicle": 0.02,
-            "upperarm01": 0.16,
-            "upperarm02": 0.28,
-            "lowerarm01": 0.42,
-            "lowerarm02": 0.54,
-            "wrist": 0.66,
-        }
+        chain = {"clavicle": 0.02, "upperarm01": 0.16, "upperarm02": 0.28, "lowerarm01": 0.42, "lowerarm02": 0.5, "wrist": 0.6}
         before = "spine"
         for bone, aside in chain.items():
-            places[f"{bone}.{side}"] = (before, (out * aside, -0.02 if bone == "lowerarm01" else -0.05 * (aside > 0.5), 0.0))
+            forwards = float(np.interp(aside, (0.16, 0.42, 0.6), (0, -0.02, -0.08)))  # bent a little at the elbow
+            places[f"{bone}.{side}"] = (before, (out * aside, forwards, 0.0))
             before = f"{bone}.{side}"
         for finger in range(1, 6):
             before = f"wrist.{side}"

@@ -131,8 +131,8 @@ def set_up(scene: Spec) -> None:
     stage.view_settings.exposure = scene["exposure"]
     cycles = stage.cycles
     cycles.device, cycles.seed = "CPU", scene["seed"] % 2**31
-    cycles.max_bounces, cycles.transparent_max_bounces = 4, 12
-    cycles.diffuse_bounces, cycles.glossy_bounces, cycles.transmission_bounces = 2, 2, 4
+    cycles.max_bounces, cycles.transparent_max_bounces = 3, 12
+    cycles.diffuse_bounces, cycles.glossy_bounces, cycles.transmission_bounces = 2, 2, 3
     cycles.sample_clamp_indirect = 4.0
     cycles.use_adaptive_sampling = True
 
@@ -142,7 +142,7 @@ def draw(scene: Spec, colours: str, alpha: str) -> None:
     set_up(scene)
     stage = bpy.context.scene
     cycles, render = stage.cycles, stage.render
-    cycles.samples, cycles.adaptive_min_samples, cycles.adaptive_threshold = scene["samples"], 8, 0.08
+    cycles.samples, cycles.adaptive_min_samples, cycles.adaptive_threshold = scene["samples"], 6, 0.1
     cycles.use_denoising, cycles.denoiser = True, "OPENIMAGEDENOISE"
     cycles.denoising_input_passes, cycles.denoising_prefilter = "RGB_ALBEDO_NORMAL", "FAST"
     render.use_persistent_data = True
