@@ -14,6 +14,7 @@ from train.people.wardrobe import BEARDS, EXPRESSIONS, FEATURES, FRAMINGS, GARME
 Dice = np.random.Generator
 T = TypeVar("T")
 CALM = ("hanging", "desk")
+AT_THE_HEAD = ("hand at chin", "hand at cheek", "phone", "behind head", "waving")
 
 
 def cast(seed: int) -> Person:
@@ -41,7 +42,7 @@ def cast(seed: int) -> Person:
     }
     gesture = _pick(dice, list(GESTURES)) if dice.random() < 0.55 else _pick(dice, CALM)
     framing = _weighted(dice, FRAMINGS)
-    if framing in ("close", "head and shoulders") and gesture in ("hips", "crossed"):
+    if framing in ("close", "head and shoulders") and gesture not in (*CALM, *AT_THE_HEAD):
         framing = "half body"
     tone = _shifted(dice, tone, 0.1)
     mood = EXPRESSIONS[_weighted(dice, {name: 4.0 if name in ("neutral", "smile") else 1.0 for name in EXPRESSIONS})]

@@ -84,7 +84,9 @@ def dress(person: Person, body: Body, dice: np.random.Generator) -> Outfit:
     layers.append((garment.kind, coverage(garment, canonical), garment.loose, _cloth(garment), edge))
     scenes, cover = [], np.zeros(len(canonical))
     hidden = np.zeros(len(kind.faces), bool)
-    for name, field, loose, material, finish in layers:
+    for index, (name, field, loose, material, finish) in enumerate(layers):
+        for _, over, *_ in layers[index + 1 :]:
+            field = np.minimum(field, 0.03 - over)  # what lies well under another layer would only come through it
         field = np.where(kind.skin, field, -1.0)
         scenes.append(_laid(body, field, loose, finish, dice).scene(name, material, 1))
         cover = np.maximum(cover, np.where(field > 0, loose + 0.004, 0))

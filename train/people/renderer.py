@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,7 +25,7 @@ class Renderer(Child):
     """
 
     def __init__(self, python: Path) -> None:
-        if not os.access(python, os.X_OK) or python.is_dir():
+        if shutil.which(python) is None:
             raise InputError(f"--blender-python {python}: is no program; name the python of an environment with bpy")
         super().__init__("renderer", [str(python), str(WORKER)], os.environ)
         try:

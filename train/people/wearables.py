@@ -38,7 +38,8 @@ def wear(person: Person, body: Body, dice: np.random.Generator) -> list[dict[str
         if name in ("glasses", "sunglasses"):
             shaded = name == "sunglasses"
             frame = [dark, colour, metal][int(dice.integers(3))]
-            lens = {"kind": "lens", "tint": [0.03, 0.03, 0.035] if shaded else [0.97, 0.98, 0.98]}
+            clear = {"kind": "lens", "tint": [0.97, 0.98, 0.98]}
+            lens = {"kind": "plain", "colour": [0.008, 0.008, 0.01], "roughness": 0.06} if shaded else clear
             for mesh, is_lens in _glasses(dice, shaded):
                 add(mesh, lens if is_lens else frame)
         elif name in ("headphones", "headset"):

@@ -170,7 +170,8 @@ def plain(nodes: Nodes, spec: Spec) -> Any:
 def lens(nodes: Nodes, spec: Spec) -> Any:
     """What is seen through."""
     clear, glossy = nodes.add("BsdfTransparent", {"Color": spec["tint"]}), nodes.add("BsdfGlossy", {"Roughness": 0.02})
-    mixed = nodes.add("MixShader", {"Fac": 0.06})
+    mixed = nodes.add("MixShader")
+    mixed.inputs[0].default_value = 0.06
     nodes.tree.links.new(clear.outputs[0], mixed.inputs[1])
     nodes.tree.links.new(glossy.outputs[0], mixed.inputs[2])
     nodes.tree.links.new(mixed.outputs[0], nodes.end.inputs[0])
