@@ -230,7 +230,7 @@ def _lights(person: Person, body: Body) -> list[Scene]:
             "position": position.tolist(),
             "target": target.tolist(),
             "size": [size, size * 1.3],
-            "watts": watts * away**2,
+            "watts": 0.5 * watts * away**2,
             "colour": list(colour),
         }
 
