@@ -1,27 +1,26 @@
-"""The frames that everything is timed on."""
+"""The frames that everything is timed on: of the clip that ships, for what a composite costs depends on where people are."""
 
-import cv2
-import numpy as np
+from functools import cache
+from pathlib import Path
 
+import realtime
 from engines.engine import Frame
+from realtime.backgrounds import fitted
+from realtime.sources import VideoSource
 
+SAMPLE = Path(realtime.__file__).parent / "samples" / "sample.mp4"
 SCENES = 4
-TILE = 512  # pixels: noise is drawn once and laid out like tiles, since 4K frames of it take seconds
+APART = 24  # frames of the clip from one scene to the next: about a second
+
+
+@cache
+def sample_frames(count: int, apart: int = 1) -> tuple[Frame, ...]:
+    """So many frames of the sample, from its first on, each so many frames behind the one before."""
+    with VideoSource(SAMPLE) as clip:
+        return tuple(packet.frame for number, packet in zip(range(apart * count), clip, strict=False) if number % apart == 0)
 
 
 def make_frames(size: tuple[int, int], count: int = SCENES) -> list[Frame]:
-    """A few frames of a size (width, height), uint8 RGB: a head and shoulders in noise, at a new place in each."""
+    """A few frames of a size (width, height), uint8 RGB: the sample's, cut to that shape and resized."""
     width, height = size
-    tile = np.random.default_rng(0).normal(110, 25, (TILE, TILE, 3)).clip(0, 255).astype(np.uint8)
-    noise = np.tile(tile, (-(-height // TILE), -(-width // TILE), 1))[:height, :width]
-    frames = []
-    for scene in range(count):
-        frame = np.ascontiguousarray(np.roll(noise, scene, axis=1))
-        middle = round(width * (0.4 + 0.2 * scene / SCENES))
-        for centre, axes in (
-            ((middle, height), (width // 3, height // 3)),
-            ((middle, height * 9 // 20), (width // 8, height // 5)),
-        ):
-            cv2.ellipse(frame, centre, axes, 0, 0, 360, (205, 160, 130), cv2.FILLED, cv2.LINE_AA)
-        frames.append(frame)
-    return frames
+    return [fitted(frame, height, width, "cover") for frame in sample_frames(count, APART)]

@@ -21,8 +21,8 @@ import typer
 from rich.console import Console
 
 import engines
-import realtime
 from benchmarks import machine
+from benchmarks.frames import sample_frames
 from engines import Engine
 from engines.engine import Frame
 from engines.errors import run
@@ -35,9 +35,7 @@ from realtime.live_source import LiveSource
 from realtime.outputs import Form, Recording
 from realtime.packet import Packet
 from realtime.show import Show
-from realtime.sources import VideoSource
 
-SAMPLE = Path(realtime.__file__).parent / "samples" / "sample.mp4"
 ALONE = 20  # frames that the engine has for itself, at first and at last
 LEAST_TOLD = 0.05  # ms of processors a frame
 WARM_UP = 0.4  # part of the run after which nothing may grow: buffers and caches have their size
@@ -99,8 +97,7 @@ def soak(
       python -m benchmarks.soak --minutes 2 --no-record --bg beach.jpg --precision bf16
     """
     width, height = parse_size(size) or (800, 800)
-    with VideoSource(SAMPLE) as clip:
-        frames = [fitted(packet.frame, height, width, "cover") for packet, _ in zip(clip, range(50), strict=False)]
+    frames = [fitted(frame, height, width, "cover") for frame in sample_frames(50)]
     others = machine.Watch()
     with (
         tempfile.TemporaryDirectory() as folder,
