@@ -17,7 +17,9 @@ WRAP_SIGMA = 0.015  # standard deviation of its reach over the edge, as a part o
 
 
 def composite(packet: Packet, background: Frame, *, light_wrap: float = 0.0) -> Frame:
-    """The packet's own foreground on a background, uint8 RGB (H, W, 3), within one level of the exact formula.
+    """The packet's own foreground on a background, uint8 RGB (H, W, 3), within a level and a half of the exact formula.
+
+    alpha is rounded to 8 bits, as every file has it, and so is each of the two products: it takes half as long as floats do.
 
     `background` is uint8 RGB (H, W, 3) of the frame's size; the packet's own frame gives that frame. The result is a new array.
     Where the matte is still on the engine's device, it stays there and the picture is made there, unless light is wrapped.
@@ -40,13 +42,15 @@ def composite(packet: Packet, background: Frame, *, light_wrap: float = 0.0) -> 
         left, down, width, height = cv2.boundingRect(reached)
         if width:
             part = np.s_[top + down : top + down + height, left : left + width]
-            alpha = matte.alpha[part]
             foreground = matte.foreground[part]
             if light is not None:
                 spread = enlarged(light.colours, light.block, top + down, left, (height, width))
                 share = enlarged(light.share, light.block, top + down, left, (height, width))
                 foreground = np.asarray(cv2.blendLinear(spread, foreground, share, 1 - share), np.uint8)
-            cv2.blendLinear(foreground, background[part], alpha, 1 - alpha, picture[part])
+            alpha = cv2.cvtColor(reached[down : down + height, left : left + width], cv2.COLOR_GRAY2RGB)
+            front = cv2.multiply(foreground, alpha, scale=1 / 255)
+            cv2.bitwise_not(alpha, alpha)
+            cv2.add(front, cv2.multiply(background[part], alpha, scale=1 / 255), picture[part])
     return picture
 
 
