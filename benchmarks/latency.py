@@ -138,8 +138,9 @@ def take_turns(
 ) -> list[Timing]:
     """Times `runs` frames of each after `warm_up` frames that do not count.
 
-    They take turns, A B C A B C, so that a busy machine slows all of them alike. After `seconds` no new round is begun, once
-    there are LEAST_RUNS of them. `advance` is called after each round.
+    They take turns, A B C A B C, so that a busy machine slows all of them alike. Each turn is two frames, of which the second
+    counts: as in a stream, it finds the processor's caches filled by the same model, not by another. After `seconds` no new
+    round is begun, once there are LEAST_RUNS of them. `advance` is called after each round.
     """
     timings = [Timing(contestant.name, contestant.precision, size) for contestant in contestants]
     end = time.monotonic() + seconds
@@ -147,6 +148,7 @@ def take_turns(
         if turn >= LEAST_RUNS and time.monotonic() > end:
             break
         for contestant, timing in zip(contestants, timings, strict=True):
+            contestant.time(turn + warm_up)
             for stage, milliseconds in contestant.time(turn + warm_up).items():
                 if turn >= 0:
                     timing.stages.setdefault(stage, []).append(milliseconds)

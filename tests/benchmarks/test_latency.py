@@ -34,10 +34,10 @@ def test_they_take_turns_and_the_warm_up_does_not_count():
     calls = []
     rounds = []
     first, second = take_turns([Scripted("a", calls), Scripted("b", calls)], (40, 32), 3, 2, advance=lambda: rounds.append(1))
-    assert calls == ["a", "b"] * 5
+    assert calls == ["a", "a", "b", "b"] * 5
     assert len(rounds) == 5
-    assert first.stages == {WHOLE: [5, 7, 9]}
-    assert second.stages == {WHOLE: [6, 8, 10]}
+    assert first.stages == {WHOLE: [10, 14, 18]}  # the second frame of each turn
+    assert second.stages == {WHOLE: [12, 16, 20]}
     assert first.size == (40, 32)
 
 
