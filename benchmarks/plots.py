@@ -47,6 +47,7 @@ def draw_latency(timings: Sequence[Timing], path: Path) -> None:
                 label = f"the paper: {PAPER_MS:.0f} ms"
                 for each in axes[2 * row : 2 * row + 2]:
                     each.axvline(PAPER_MS, color="#e45756", linestyle="--", linewidth=1.2, label=label)
+                    each.set_xlim(right=max(each.get_xlim()[1], 1.05 * PAPER_MS))
                 axes[2 * row].legend(loc="upper right", fontsize=7)
         stages = axes[1].get_legend_handles_labels()
         axes[-1].legend(
