@@ -172,7 +172,7 @@ def test_two_processes_come_to_what_one_does(data: Path, recipe_file: Path, tmp_
         assert (two["step"], two["recipe"]) == (2, one["recipe"])
         gradients = [torch.cat([s["exp_avg"].flatten() for s in each["optimizer"]["state"].values()]) for each in (one, two)]
         # Where QUN leaves a mask as it is, float error alone makes the sign that is the gradient of |.|_1.
-        assert off(*gradients) < {"mpn": 1e-4, "qun": 0.1, "mrn": 1e-3}[name]
+        assert off(*gradients) < {"mpn": 2e-3, "qun": 0.1, "mrn": 2e-3}[name]
         for kind in ("network", "average"):
             assert off(*(torch.cat([v.flatten().float() for v in each[kind].values()]) for each in (one, two))) < 1e-3
 
