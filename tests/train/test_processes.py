@@ -171,8 +171,8 @@ def test_two_processes_come_to_what_one_does(data: Path, recipe_file: Path, tmp_
         one, two = (load_checkpoint(tmp_path / out / f"{name}.pt") for out in ("one", "two"))
         assert (two["step"], two["recipe"]) == (2, one["recipe"])
         gradients = [torch.cat([s["exp_avg"].flatten() for s in each["optimizer"]["state"].values()]) for each in (one, two)]
-        # Float error alone makes the sign that is the gradient of |.|_1 where nothing is to learn, and a whole step of Adam where
-        # a gradient is next to nothing. Other samples, or a sum in place of a mean, are off by one and more.
+        # Float error alone makes the sign that is the gradient of |.|_1 where nothing is to learn, and a whole step of Adam
+        # where a gradient is next to nothing. Other samples, or a sum in place of a mean, are off by one and more.
         assert off(*gradients) < 0.1, name
         for kind in ("network", "average"):
             assert off(*(torch.cat([v.flatten().float() for v in each[kind].values()]) for each in (one, two))) < 1e-3
