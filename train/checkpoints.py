@@ -1,6 +1,5 @@
 """What a run leaves on the disk of its first process, and what all its processes read from there."""
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +7,7 @@ import torch
 from torch import nn
 
 from engines import InputError
+from train.in_place import in_place
 from train.processes import from_first
 
 CONTENTS = {"stage", "step", "seconds", "recipe", "network", "average", "optimizer"}
@@ -16,12 +16,8 @@ CONTENTS = {"stage", "step", "seconds", "recipe", "network", "average", "optimiz
 def save_atomically(state: dict[str, Any], path: Path) -> None:
     """Writes beside and moves into place: what a kill leaves is the old checkpoint or the new one, whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with in_place(path) as beside:
         torch.save(state, beside)
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 import engines.errors
 from engines import InputError
+from train.in_place import in_place
 from train.stages import NAMES
 
 SUFFIXES = (".png", ".svg", ".pdf")
@@ -64,15 +65,12 @@ def draw_curves(runs: Mapping[str, Path], picture: Path) -> None:
                         panel.plot(*zip(*curve, strict=True), style, color=f"C{number % 10}", label=label, linewidth=1.2)
     handles = {label: line for panel in panels.flat for line, label in zip(*panel.get_legend_handles_labels(), strict=True)}
     figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4, fontsize=8)
-    beside = picture.with_name(f".{picture.name}{picture.suffix}")
     try:
         picture.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(beside, dpi=110)
-        beside.replace(picture)
+        with in_place(picture) as beside:
+            figure.savefig(beside, dpi=110)
     except OSError as error:
         raise InputError(f"{picture}: cannot be written: {error.strerror}") from error
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 @app.command(epilog="Example:\n\n`python -m train.curves runs/fine runs/all curves.png`")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from engines import InputError
+from train.in_place import in_place
 from train.recipe import Recipe, load_recipe, read_toml, ships
 from train.runs import Run
 from train.stages import NAMES
@@ -44,12 +45,8 @@ class Programme:
         """Puts the last of each network into `out`, as a run of a single recipe leaves it, and as train.release takes it."""
         for name in NAMES:
             source = next(out / c.name / f"{name}.pt" for c in reversed(self.courses) if name in c.networks)
-            beside = out / f".{name}.pt"
-            try:
+            with in_place(out / f"{name}.pt") as beside:
                 shutil.copyfile(source, beside)
-                beside.replace(out / f"{name}.pt")
-            finally:
-                beside.unlink(missing_ok=True)
 
 
 def load_plan(name: str) -> Recipe | Programme:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from engines import InputError
 from engines.errors import run
 from train.evaluate import progress_bar
+from train.in_place import in_place
 from train.people.body import check_installed
 from train.people.casting import cast
 from train.people.person import Person
@@ -128,14 +129,11 @@ def _encoded(picture: NDArray[np.uint8], suffix: str, quality: int) -> bytes:
 
 
 def _write(path: Path, data: bytes) -> None:
-    part = path.with_name(f".{path.name}.part")
     try:
-        part.write_bytes(data)
-        part.replace(path)
+        with in_place(path) as beside:
+            beside.write_bytes(data)
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror}") from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def main() -> None:
