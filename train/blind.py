@@ -20,14 +20,13 @@ from engines.options import Threads
 from train.evaluate import progress_bar
 from train.options import Adapters, ComparedPrecision, PeerPython
 from train.peers import open_models
-from train.pictures import grey, panel, write_picture
-from train.scores import SUFFIXES, read_frame
+from train.pictures import grey, on_green, panel, write_picture
+from train.scores import Prediction, pictures_in, read_frame
 
 KEY = "key.json"  # which side was ours, by the pair's number; not to be opened before the votes are in
 VOTES = "votes.txt"
 CHOICES = ("left", "right", "same")
 PAIRS_A_SHEET = 3
-GROUND = (0, 177, 64)
 
 app = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
 
@@ -36,8 +35,7 @@ def pair(number: int, frame: Frame, left: Mask, right: Mask) -> Frame:
     """One row of a sheet: the picture, then each matte as the picture on green, then each alpha."""
     panels = [panel(f"{number}", frame)]
     for side, alpha in (("left", left), ("right", right)):
-        ground = np.full_like(frame, GROUND)
-        panels.append(panel(side, np.asarray(cv2.blendLinear(frame, ground, alpha, 1 - alpha), np.uint8)))
+        panels.append(panel(side, on_green(frame, Prediction(alpha, math.nan))))
     panels += [panel(side, grey(alpha)) for side, alpha in (("left", left), ("right", right))]
     return np.hstack(panels)
 
@@ -137,7 +135,7 @@ def count(folder: Annotated[Path, typer.Argument(help="The folder of `draw`, its
 
 def _files(path: Path) -> list[Path]:
     if path.is_dir():
-        files = [file for file in path.iterdir() if file.suffix.lower() in SUFFIXES]
+        files = pictures_in(path)
         if not files:
             raise InputError(f"{path}: holds no pictures")
         return files

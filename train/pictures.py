@@ -23,7 +23,7 @@ def side_by_side(frame: Frame, truth: Mask, predictions: dict[str, Prediction]) 
             matte = getattr(prediction, step)
             if matte is not None:
                 panels.append(panel(f"{name}: {step}", grey(matte), frame.shape[:2]))
-        panels.append(panel(f"{name}: on green", _on_green(frame, prediction)))
+        panels.append(panel(f"{name}: on green", on_green(frame, prediction)))
     panels.append(panel("true alpha", grey(truth)))
     return np.hstack(panels)
 
@@ -53,7 +53,8 @@ def grey(matte: Mask) -> Frame:
     return np.asarray(np.repeat(np.round(255 * matte)[..., None], 3, axis=2), dtype=np.uint8)
 
 
-def _on_green(frame: Frame, prediction: Prediction) -> Frame:
+def on_green(frame: Frame, prediction: Prediction) -> Frame:
+    """A prediction's foreground on green; where a model gives none, the frame's own colours."""
     foreground = frame if prediction.foreground is None else prediction.foreground
     alpha = prediction.alpha[..., None]
     return np.asarray(np.round(alpha * foreground + (1 - alpha) * np.array(GREEN, np.float32)), dtype=np.uint8)

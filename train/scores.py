@@ -54,9 +54,9 @@ def open_set(folder: Path) -> TestSet:
     truths = next((kind for kind in ("alphas", "masks") if (folder / kind).is_dir()), None)
     if truths is None or not (folder / "images").is_dir():
         raise InputError(f"{folder}: a set is a folder with images/ and alphas/ or masks/")
-    by_stem = {path.stem: path for path in _pictures(folder / truths)}
+    by_stem = {path.stem: path for path in pictures_in(folder / truths)}
     items = []
-    for image in _pictures(folder / "images"):
+    for image in pictures_in(folder / "images"):
         if image.stem not in by_stem:
             raise InputError(f"{image}: has no truth {image.stem}.* in {folder / truths}")
         items.append(Item(image.stem, image, by_stem[image.stem]))
@@ -203,7 +203,8 @@ def score_set(test_set: TestSet, candidates: Iterable[Candidate], advance: Calla
     return [score for _, score in runs]
 
 
-def _pictures(folder: Path) -> list[Path]:
+def pictures_in(folder: Path) -> list[Path]:
+    """The files of a folder that are named as pictures, in order."""
     return sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
 
 
