@@ -1,13 +1,13 @@
 """Programmes: what a TOML file of courses says, mistakes in it, and `shm-train all` that goes through one."""
 
-import sys
 from pathlib import Path
 
 import pytest
 
 from engines import InputError
 from tests.train.conftest import TINY
-from train import cli, trainer
+from tests.train.test_cli import run
+from train import trainer
 from train.checkpoints import load_checkpoint
 from train.programme import Programme, Training, load_plan
 from train.recipe import Recipe
@@ -87,13 +87,6 @@ def test_mistakes_are_told_in_one_line(programme: Path, old: str, new: str, mess
         load_plan(str(programme))
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
-
-
-def run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
-    monkeypatch.setattr(sys, "argv", ["shm-train", *map(str, arguments)])
-    with pytest.raises(SystemExit) as caught:
-        cli.main()
-    return int(caught.value.code or 0)
 
 
 def test_all_its_courses_are_trained_and_go_on_where_they_were_stopped(
