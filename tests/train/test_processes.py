@@ -160,22 +160,26 @@ def recipe_file(tmp_path: Path) -> Path:
 
 
 @pytest.mark.slow
-def test_two_processes_come_to_what_one_does(data: Path, recipe_file: Path, tmp_path: Path) -> None:
-    options = ["all", "--data", data, "--recipe", recipe_file, "--workers", 0, "--precision", "fp32"]
-    for launcher, out in ((ALONE, "one"), (TOGETHER, "two")):
+@pytest.mark.parametrize(("steps", "gradients_within", "weights_within"), [(1, 1e-4, 1e-4), (2, 0.1, 1e-3)])
+def test_two_processes_come_to_what_one_does(
+    steps: int, gradients_within: float, weights_within: float, data: Path, recipe_file: Path, tmp_path: Path
+) -> None:
+    """After one step to float error; the second begins where Adam made whole steps of float error."""
+    recipe_file.write_text(recipe_file.read_text().replace("steps = 2", f"steps = {steps}"))
+    options = ["all", "--data", data, "--recipe", recipe_file, "--workers", 0, "--precision", "fp32", "--on", tmp_path / "one"]
+    for launcher, out in ((ALONE, "one"), (TOGETHER, "two")):  # behind the same earlier networks, so that each stage is alone
         code, errors = finish(*launcher, *options, "--out", tmp_path / out)
         assert code == 0, errors
         assert errors.count("done: ") == 1
         assert {p.name for p in (tmp_path / out).iterdir()} == {"mpn.pt", "qun.pt", "mrn.pt", "logs"}
     for name in ("mpn", "qun", "mrn"):
         one, two = (load_checkpoint(tmp_path / out / f"{name}.pt") for out in ("one", "two"))
-        assert (two["step"], two["recipe"]) == (2, one["recipe"])
+        assert (two["step"], two["recipe"]) == (steps, one["recipe"])
         gradients = [torch.cat([s["exp_avg"].flatten() for s in each["optimizer"]["state"].values()]) for each in (one, two)]
-        # Float error alone makes the sign that is the gradient of |.|_1 where nothing is to learn, and a whole step of Adam
-        # where a gradient is next to nothing. Other samples, or a sum in place of a mean, are off by one and more.
-        assert off(*gradients) < 0.1, name
+        assert off(*gradients) < gradients_within, name
         for kind in ("network", "average"):
-            assert off(*(torch.cat([v.flatten().float() for v in each[kind].values()]) for each in (one, two))) < 1e-3
+            weights = (torch.cat([v.flatten().float() for v in each[kind].values()]) for each in (one, two))
+            assert off(*weights) < weights_within, name
 
 
 def off(one: Tensor, two: Tensor) -> float:
