@@ -29,9 +29,7 @@ Pixel = TypeVar("Pixel", np.uint8, np.float32)
 
 WORDS = ("blur", "checkerboard", "none")  # that name a background besides colours and files
 LONGEST_STEP = Fraction(5)  # seconds between two packets; over a longer gap, or a step back, a video goes on where it was
-BLUR_SIZE = (
-    160  # pixels of the longer side that the blur works on, at most: as good to the eye as 512, at a fraction of the time
-)
+BLUR_SIZE = 160  # pixels of the longer side that the blur works on, at most: as good to the eye as 512, and much faster
 CHECK = 16  # px: the side of a square of the checkerboard
 LIGHT, DARK = 204, 153  # levels of its squares
 BLUR_SIGMA = 0.022  # standard deviation of the blur, as a part of the longer side

@@ -21,8 +21,13 @@ def test_the_old_file_stays_until_the_new_one_is_whole(tmp_path: Path) -> None:
 def test_an_error_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path) -> None:
     path = tmp_path / "run.pt"
     path.write_text("old")
-    with pytest.raises(KeyboardInterrupt), in_place(path) as beside:
-        beside.write_text("half")
-        raise KeyboardInterrupt
+
+    def stopped() -> None:
+        with in_place(path) as beside:
+            beside.write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stopped()
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
