@@ -1,6 +1,8 @@
 """Sizes that every backend agrees on."""
 
-LOW_RESOLUTION = (192, 160)  # height, width at MPN and QUN, for a frame that is not wider than high; else its twin, on its side
+# Height, width at MPN and QUN, for a frame that is not wider than high; else its twin, on its side. The paper has 192x160, with
+# which MPN's mask has a third more of its error on composed frames.
+LOW_RESOLUTION = (256, 192)
 # On its way there the frame is resized bilinearly to half its size, to OVERSAMPLING times the low resolution, and to the low
 # resolution. The first and the last step average 2x2 pixels: cheap at any size, and no aliasing to speak of at 4K. The first
 # step never goes below the second, so that small frames lose no detail.

@@ -134,6 +134,7 @@ def shrink(picture: Pixels, long_side: int) -> Pixels:
     return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), picture.dtype)
 
 
+@lru_cache(maxsize=96)  # a scene is laid out by a small copy, and rendered some samples later from a larger one: decoded once
 def _read(path: Path, flags: int) -> Picture:
     picture = cv2.imread(str(path), flags)
     if picture is None:

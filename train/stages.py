@@ -12,6 +12,7 @@ from engines.networks import MPN, MRN, QUN
 from train.losses import consistence_loss, cross_entropy, identity_loss, l1, mpn_loss, mrn_loss, qun_loss
 from train.recipe import Recipe, Stage
 from train.samples import MPNSamples, MRNSamples, QUNSamples, Sample, Samples
+from train.worsen import worsen
 
 Losses = dict[str, Tensor]
 NAMES = ("mpn", "qun", "mrn")
@@ -93,29 +94,6 @@ def qun_course(recipe: Recipe, mpn: nn.Module) -> Course:
         }
 
     return Course("qun", QUN(), recipe.qun, QUNSamples, losses, before=(mpn,))
-
-
-def worsen(masks: Tensor, share: float, chance: Tensor) -> Tensor:
-    """Makes a share of low-resolution masks (N,1,h,w) worse than they came, so that MRN learns to look at the picture.
-
-    Which, and how, tells `chance` (N,5) in [0, 1).
-    """
-    results = []
-    for mask, (whether, how, much, *aside) in zip(torch.split(masks, 1), chance.tolist(), strict=True):
-        if whether < share:
-            kind, size = int(5 * how), 2 * int(1 + 3 * much) + 1
-            if kind == 0:
-                mask = F.max_pool2d(mask, size, 1, size // 2)
-            elif kind == 1:
-                mask = -F.max_pool2d(-mask, size, 1, size // 2)
-            elif kind == 2:
-                mask = F.avg_pool2d(mask, size, 1, size // 2, count_include_pad=False)
-            elif kind == 3:
-                mask = (F.avg_pool2d(mask, size, 1, size // 2, count_include_pad=False) > 0.5).to(mask.dtype)
-            else:
-                mask = mask.roll([int(7 * shift) - 3 for shift in aside], (2, 3))
-        results.append(mask)
-    return torch.cat(results)
 
 
 def through_window(masks: Tensor, windows: Tensor, size: tuple[int, int]) -> Tensor:

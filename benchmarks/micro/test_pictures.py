@@ -11,6 +11,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks.frames import make_frames
 from engines.engine import Frame, Matte, fit_mask
+from engines.geometry import LOW_RESOLUTION
 from realtime.backgrounds import fitted
 from realtime.composite import composite
 from realtime.packet import Packet
@@ -44,7 +45,7 @@ def test_resize_a_background_to_the_frame(benchmark: BenchmarkFixture, frame: Fr
 
 def test_resize_a_mask_to_the_frame(benchmark: BenchmarkFixture, frame: Frame) -> None:
     """A mask of the low resolution."""
-    mask = np.random.default_rng(0).random((192, 160), np.float32)
+    mask = np.random.default_rng(0).random(LOW_RESOLUTION, np.float32)
     assert benchmark(fit_mask, mask, frame.shape[:2]).shape == frame.shape[:2]
 
 

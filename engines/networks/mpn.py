@@ -12,10 +12,10 @@ class MPN(nn.Module):
     """Encoder with ImageNet weights, decoder with skip connections, two output channels.
 
     forward: image (N,3,h,w) RGB in [0, 1] -> masks (N,2,h,w) in [0, 1]: foreground, background.
-    h and w are multiples of 32; the paper's 192x160 and its landscape twin 160x192 are what it is trained at.
+    h and w are multiples of 32; 256x192 and its landscape twin 192x256 are what it is trained at. The paper has 192x160.
     """
 
-    def __init__(self, decoder: tuple[int, int, int, int, int] = (128, 96, 64, 32, 24)) -> None:
+    def __init__(self, decoder: tuple[int, int, int, int, int] = (96, 64, 48, 24, 16)) -> None:
         super().__init__()
         self.dimensions = {"decoder": decoder}  # travel with the weights
         c32, c16, c8, c4, c2 = decoder

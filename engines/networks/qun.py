@@ -16,7 +16,7 @@ class QUN(nn.Module):
     h and w are multiples of 8.
     """
 
-    def __init__(self, widths: tuple[int, int, int] = (16, 32, 64)) -> None:
+    def __init__(self, widths: tuple[int, int, int] = (8, 16, 32)) -> None:
         super().__init__()
         self.dimensions = {"widths": widths}  # travel with the weights
         w2, w4, w8 = widths

@@ -42,15 +42,15 @@ def test_the_larger_of_computing_and_moving_counts() -> None:
 @pytest.mark.parametrize("name", ["qun", "mrn"])
 def test_the_operations_are_those_that_pytorch_counts(name: str) -> None:
     networks = released_networks()
-    image, mask = torch.zeros(1, 3, 192, 160), torch.zeros(1, 1, 192 if name == "qun" else 48, 160 if name == "qun" else 40)
+    image, mask = torch.zeros(1, 3, 256, 192), torch.zeros(1, 1, 256 if name == "qun" else 64, 192 if name == "qun" else 48)
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
         getattr(networks, name)(image, mask)
-    ours = sum(layer.operations for layer in layers(half_graph(name, 192, 160)))
+    ours = sum(layer.operations for layer in layers(half_graph(name, 256, 192)))
     assert 1 <= ours / counter.get_total_flops() < 1.05  # PyTorch counts convolutions only
 
 
 def test_a_frame_goes_up_and_its_matte_comes_down() -> None:
-    assert transfer(800, 800) == (3 * 800 * 800, 5 * 800 * 800 + 2 * 2 * 192 * 160)
+    assert transfer(800, 800) == (3 * 800 * 800, 5 * 800 * 800 + 2 * 2 * 256 * 192)
 
 
 def test_the_page_in_the_repository_is_the_one_that_the_graphs_give() -> None:

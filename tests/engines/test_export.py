@@ -35,7 +35,7 @@ def test_a_network_exports_with_its_glue(tmp_path: Path) -> None:
     network = fold(QUN(widths=(8, 8, 8)))
     path = tmp_path / "qun.onnx"
     path.write_bytes(with_glue("qun", core("qun", network)).SerializeToString())
-    image, mask = torch.rand(1, 3, 160, 192), torch.rand(160, 192)
+    image, mask = torch.rand(1, 3, 192, 256), torch.rand(192, 256)
     (unified,) = session(path).run(None, {"image": image.numpy(), "coarse": mask.numpy()})
     with torch.no_grad():
         expected = network(image, mask[None, None])[0, 0].numpy()

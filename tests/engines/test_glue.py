@@ -34,15 +34,15 @@ def test_refine_pads_and_crops_without_a_shift() -> None:
             return torch.cat([image, torch.nn.functional.interpolate(mask, size=image.shape[-2:], mode="bilinear")], dim=1)
 
     frame = np.random.default_rng(2).integers(0, 255, (203, 147, 3), np.uint8)
-    mask = np.zeros((192, 160), np.float32)
-    mask[:, 80:] = 1
+    mask = np.zeros((256, 192), np.float32)
+    mask[:, 96:] = 1
     alpha, foreground = refine(Through(), torch.from_numpy(frame), torch.from_numpy(mask))
     np.testing.assert_array_equal(foreground.numpy(), frame)
     edge = np.argmax(alpha.numpy() > 0.5, axis=1)
     assert np.abs(edge - 147 / 2).max() <= 2
 
 
-@pytest.mark.parametrize("size", [(192, 160), (160, 192)])
+@pytest.mark.parametrize("size", [(256, 192), (192, 256)])
 def test_fit_mask_keeps_the_share_of_the_person(size: tuple[int, int]) -> None:
     mask = np.zeros((480, 640), np.float32)
     mask[120:, 160:480] = 1

@@ -15,7 +15,7 @@ def test_backends_agree(openvino_engine: Engine, torch_engine: Engine, portrait:
     ours, oracle = openvino_engine(frame), torch_engine(frame)
     assert ours.alpha.shape == (height, width)
     assert ours.foreground.shape == (height, width, 3)
-    assert ours.coarse.shape == ours.unified.shape == ((160, 192) if width > height else (192, 160))
+    assert ours.coarse.shape == ours.unified.shape == ((192, 256) if width > height else (256, 192))
     for name in ("coarse", "unified", "alpha"):
         np.testing.assert_allclose(getattr(ours, name), getattr(oracle, name), atol=2e-3)
     assert np.abs(ours.foreground.astype(int) - oracle.foreground.astype(int)).max() <= 1

@@ -44,8 +44,8 @@ def test_each_program_goes_to_the_compiler_with_its_inputs_and_our_settings(monk
     assert shares[-1] == 1
     assert [[tuple(each.shape) for each in call.pop("arg_inputs")] for call in calls] == [
         [(64, 96, 3)],
-        [(1, 3, 160, 192), (160, 192)],
-        [(64, 96, 3), (160, 192)],
+        [(1, 3, 192, 256), (192, 256)],
+        [(64, 96, 3), (192, 256)],
     ]
     assert calls == [SETTINGS] * 3
 

@@ -15,7 +15,7 @@ from engines.networks.lite0 import EfficientNetLite0
 from train.library import Library
 from train.recipe import Recipe, Stage
 from train.samples import MRNSamples, QUNSamples
-from train.stages import as_floats, foreground_iou, mpn_course, mrn_course, qun_course, through_window, worsen
+from train.stages import as_floats, foreground_iou, mpn_course, mrn_course, qun_course, through_window
 
 
 @pytest.fixture(scope="module")
@@ -45,28 +45,6 @@ def test_through_window_is_enlarge_then_crop() -> None:
 def test_through_the_whole_window_a_mask_stays() -> None:
     masks = torch.rand(2, 1, 9, 7)
     assert torch.allclose(through_window(masks, torch.tensor([[0.0, 0, 1, 1]] * 2), (9, 7)), masks, atol=1e-5)
-
-
-def test_worsen() -> None:
-    torch.manual_seed(1)
-    soft = F.interpolate(torch.rand(200, 1, 4, 4), size=(24, 20), mode="bicubic").clamp(0, 1)
-    chance = torch.rand(200, 5)
-    assert torch.equal(worsen(soft, 0.0, chance), soft)
-    worse = worsen(soft, 1.0, chance)
-    assert torch.equal(worsen(soft[7:9], 1.0, chance[7:9]), worse[7:9])
-    assert worse.shape == soft.shape
-    assert worse.min() >= 0
-    assert worse.max() <= 1
-    changed = (worse != soft).flatten(1).any(1).float()
-    assert changed.mean() > 0.9
-    half = (worsen(soft, 0.5, chance) != soft).flatten(1).any(1).float()
-    assert 0.3 < half.mean() < 0.7
-
-
-@pytest.mark.parametrize("value", [0.0, 1.0])
-def test_worsen_makes_up_nobody(value: float) -> None:
-    plain = torch.full((60, 1, 16, 12), value)
-    assert torch.equal(worsen(plain, 1.0, torch.rand(60, 5)), plain)
 
 
 def test_as_floats() -> None:
