@@ -10,7 +10,7 @@ import typer
 from benchmarks.app import app, console
 from benchmarks.clips import clips, open_clips
 from benchmarks.latency_command import latency
-from benchmarks.options import parse_size
+from benchmarks.options import TableRun, WithoutCoarse, parse_size
 from benchmarks.peers import Field
 from benchmarks.peers_command import peers
 from benchmarks.quality_command import quality
@@ -51,6 +51,8 @@ def everything(
     adapters: Adapters = None,
     peer: Peers = None,
     peer_python: PeerPython = None,
+    run: TableRun = None,
+    without_coarse: WithoutCoarse = None,
     onnx: Annotated[list[Path] | None, typer.Option(metavar="TOML", help="An ONNX model of yours; may be given again.")] = None,
 ) -> None:
     """All of it, into a folder: report.md with tables and plots, and the figures as JSON. The page is written after each part.
@@ -97,7 +99,7 @@ def everything(
         Part.peers: of_peers,
         Part.throughput: lambda: throughput(**one, **passes, **out("throughput")),
         Part.scale: lambda: scale(**one, **counted, **out("scale")),
-        Part.quality: lambda: quality(sets or [], **others, **out("quality")),
+        Part.quality: lambda: quality(sets or [], run=run, without_coarse=without_coarse, **others, **out("quality")),
         Part.refine: lambda: refine(sets[0] if sets else Path(), **others, **out("refinement", plot=False)),
         Part.clips: lambda: clips(film or Path(), **others, **out("clips", plot=False)),
     }

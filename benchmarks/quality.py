@@ -21,6 +21,7 @@ WITHOUT_QUN = "ours, without QUN"
 WITHOUT_COARSE = "ours, without coarse data"
 MEASURED = {"Trimap + closed form": CLOSED_FORM}  # the rows that can be measured here, under which name
 OWN_ROWS = {"without coarse data": WITHOUT_COARSE, "without QUN": WITHOUT_QUN, "all": "ours"}
+ABLATION = "ablation, "  # before the name of a row: of the runs of equal length
 
 
 @dataclass(frozen=True)
@@ -39,12 +40,21 @@ class Judged:
         return {"model": self.model, "precision": self.precision, **means, "pictures": pictures}
 
 
-def ablated(without_coarse: Path | None) -> list[Ablated]:
-    """Ours without QUN, and, from a run of shm-train that saw no coarse data, without that; in PyTorch. Raises InputError."""
-    rows = candidates_of(None, without_coarse)
+def ablated(run: Path | None, without_coarse: Path | None) -> list[Ablated]:
+    """Ours without QUN, and, from a run of shm-train that saw no coarse data, without that; in PyTorch. Raises InputError.
+
+    `run`: one as long as that, which saw all; it and its own without QUN then stand beside that, under the ablation's names.
+    """
+    rows = candidates_of(None, None if run else without_coarse)
     for row, candidate in rows.items():
         candidate.name = OWN_ROWS[row]
-    return [candidate for row, candidate in rows.items() if row != "all"]
+    others = [candidate for row, candidate in rows.items() if row != "all"]
+    if run is not None:
+        equals = candidates_of(run, without_coarse)
+        for row, candidate in equals.items():
+            candidate.name = ABLATION + row
+        others += equals.values()
+    return others
 
 
 def trimap(truth: Mask) -> NDArray[np.float64]:
@@ -76,13 +86,17 @@ def judge_closed_form(test_set: TestSet, advance: Callable[[], None] = lambda: N
 
 
 def beside_the_paper(judged: Iterable[Judged]) -> list[PaperRow]:
-    """Each row of Table 2: its name, the paper's four errors, and the same measured here where that was done."""
+    """Each row of Table 2: its name, the paper's four errors, and the same measured here where that was done.
+
+    Ours are those of the ablation where it was scored, else the ones that ship.
+    """
     by_name = {"ours" if each.model.startswith("ours, ") and each.whole else each.model: each.score for each in judged}
     printed: dict[str, tuple[tuple[float, ...], str | None]] = {
         name: (errors, MEASURED.get(name)) for name, errors in TABLE_2.items()
     }
     for row, name in OWN_ROWS.items():
-        printed[name] = (tuple(PAPER[row][metric] for metric in METRICS), name)
+        equal = ABLATION + row
+        printed[name] = (tuple(PAPER[row][metric] for metric in METRICS), equal if equal in by_name else name)
     return [
         (name, errors, None if here not in by_name else tuple(by_name[here].mean(metric) for metric in METRICS))
         for name, (errors, here) in printed.items()

@@ -12,10 +12,11 @@ from rich.table import Table
 import engines
 from benchmarks import machine
 from benchmarks.app import app, circumstances, console, figures_table
-from benchmarks.options import PlotFile
+from benchmarks.options import PlotFile, TableRun, WithoutCoarse
 from benchmarks.paper import DIFFERENT_DATA
 from benchmarks.plots import draw_error_against_speed
 from benchmarks.quality import (
+    ABLATION,
     WITHOUT_COARSE,
     WITHOUT_QUN,
     Judged,
@@ -37,9 +38,8 @@ from train.scores import Candidate, MaskCandidate, OwnCandidate, PeerCandidate, 
 def quality(
     sets: Annotated[list[Path], typer.Argument(metavar="SET...", help="Folders with images/ and alphas/ or masks/.")],
     pictures: Annotated[int | None, typer.Option(min=1, help="Take so many of each set, spread over it; else all.")] = None,
-    without_coarse: Annotated[
-        Path | None, typer.Option(metavar="RUN", help="A run that saw no coarse data, such as of the recipe ablation_fine.")
-    ] = None,
+    run: TableRun = None,
+    without_coarse: WithoutCoarse = None,
     closed_form: Annotated[
         bool, typer.Option("--closed-form/--no-closed-form", help="Closed-form matting with a trimap of the truth, too.")
     ] = True,
@@ -54,7 +54,8 @@ def quality(
 ) -> None:
     """The paper's four errors, IoU and the error at edges, of ours, its variants and peers, and Table 2 beside ours.
 
-    Without QUN the same weights run with MPN's mask in its place. Peers run in fp32, as they were trained.
+    Without QUN the same weights run with MPN's mask in its place. Peers run in fp32, as they were trained. With --run, the rows
+    of Table 2 that are ours are of that run and of --without-coarse, which should be as long.
     --plot draws error against speed.
 
     [bold]Examples[/bold]
@@ -63,7 +64,7 @@ def quality(
 
       bench quality eval/composites --adapters adapters --peer rvm --json quality.json --plot quality.png
 
-      bench quality eval/composites --without-coarse runs/fine --no-closed-form
+      bench quality eval/composites --run runs/all --without-coarse runs/fine --no-closed-form
     """
     test_sets = [thinned(open_set(folder), pictures) for folder in sets]
     if len({test_set.name for test_set in test_sets}) < len(test_sets):
@@ -73,9 +74,9 @@ def quality(
     check_peers(adapters, peer or [])
     if backend == "none" and not peer:
         raise InputError("--backend none leaves nothing to score; name a peer with --adapters and --peer")
-    if backend == "none" and without_coarse is not None:
-        raise InputError("--without-coarse stands beside ours; leave out --backend none")
-    others = ablated(without_coarse) if backend != "none" else []
+    if backend == "none" and (run is not None or without_coarse is not None):
+        raise InputError("--run and --without-coarse stand beside ours; leave out --backend none")
+    others = ablated(run, without_coarse) if backend != "none" else []
     watch = machine.Watch()
     results: list[dict[str, Any]] = []
     tables: dict[str, Any] = {}
@@ -139,7 +140,11 @@ def paper_table(test_set: TestSet, rows: Sequence[PaperRow]) -> Table:
 def error_against_speed(result: dict[str, Any]) -> dict[str, dict[str, tuple[float, float]]]:
     """For each of three errors, of each whole model: median milliseconds and the error x1e-3."""
     left_out = (" alone", WITHOUT_QUN, WITHOUT_COARSE)  # whose times are those of the whole, and of another backend
-    models = {f"{each['model']} {each['precision']}": each for each in result["models"] if not each["model"].endswith(left_out)}
+    models = {
+        f"{each['model']} {each['precision']}": each
+        for each in result["models"]
+        if not each["model"].endswith(left_out) and not each["model"].startswith(ABLATION)
+    }
     return {
         HEADINGS[metric]: {name: (each["median_ms"], 1e3 * each["mean"][metric]) for name, each in models.items()}
         for metric in ("sad", "mse", "band")

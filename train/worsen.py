@@ -1,7 +1,7 @@
 """Low-resolution masks made worse than they came: what MRN learns from, so that it looks at the picture.
 
-MPN knows the people it was trained on, so its masks of them are better than those of strangers. Some kinds change the whole mask
-alike (the first five), some here this way and there that way, as a network errs on people it has not seen.
+MPN knows the people it was trained on, so its masks of them are better than those of strangers. Some kinds change the whole
+mask alike (the first five), some here this way and there that way, as a network errs on people it has not seen.
 """
 
 from collections.abc import Callable

@@ -10,7 +10,9 @@ import pytest
 from benchmarks.quality import CLOSED_FORM, WITHOUT_QUN, Judged, ablated, beside_the_paper, closed_form, trimap
 from benchmarks.quality_command import thinned
 from engines import InputError
+from engines.networks import MPN, MRN, QUN, Networks
 from tests.benchmarks.test_peers import ADAPTER
+from train.checkpoints import save_atomically
 from train.metrics import edge_band, mse
 from train.scores import Item, Score, TestSet
 
@@ -48,11 +50,12 @@ def test_closed_form_finds_the_alpha_of_plain_colours(ramp: tuple[np.ndarray, np
     assert np.array_equal(closed_form(frame, empty), empty)
 
 
-def test_table_2_row_for_row() -> None:
-    def judged(name: str, error: float) -> Judged:
-        figures = dict.fromkeys(("sad", "mse", "gradient", "connectivity", "band", "iou"), error)
-        return Judged(name, "fp32", Score({"a": figures}), whole=name == "ours, x")
+def judged(name: str, error: float) -> Judged:
+    figures = dict.fromkeys(("sad", "mse", "gradient", "connectivity", "band", "iou"), error)
+    return Judged(name, "fp32", Score({"a": figures}), whole=name == "ours, x")
 
+
+def test_table_2_row_for_row() -> None:
     every = [judged("ours, x", 0.1), judged(CLOSED_FORM, 0.2), judged(WITHOUT_QUN, 0.3), judged("rvm", 0.4)]
     rows = {name: (paper, here) for name, paper, here in beside_the_paper(every)}
     assert len(rows) == 7
@@ -71,9 +74,24 @@ def test_a_part_of_a_set_is_spread_over_it() -> None:
 
 
 def test_ours_without_qun_and_without_coarse_data(tmp_path: Path) -> None:
-    assert [each.name for each in ablated(None)] == [WITHOUT_QUN]
-    with pytest.raises(InputError, match="none: no such folder"):
-        ablated(tmp_path / "none")
+    assert [each.name for each in ablated(None, None)] == [WITHOUT_QUN]
+    for run, fine in ((None, tmp_path / "none"), (tmp_path / "none", None)):
+        with pytest.raises(InputError, match="none: no such folder"):
+            ablated(run, fine)
+
+
+def test_runs_of_equal_length_stand_in_table_2_in_place_of_the_weights_that_ship(tmp_path: Path) -> None:
+    networks = Networks(MPN(), QUN(), MRN())
+    for name, network in networks._asdict().items():
+        state = {"stage": name, "step": 1, "seconds": 0.0, "recipe": {}, "optimizer": {}}
+        save_atomically(state | {"network": network.state_dict(), "average": network.state_dict()}, tmp_path / f"{name}.pt")
+    names = [each.name for each in ablated(tmp_path, tmp_path)]
+    assert names == [WITHOUT_QUN, "ablation, without coarse data", "ablation, without QUN", "ablation, all"]
+    every = [judged(name, number / 10) for number, name in enumerate(["ours, x", *names])]
+    rows = {name: here for name, _, here in beside_the_paper(every)}
+    assert rows["ours, without coarse data"] == (0.2,) * 4
+    assert rows["ours, without QUN"] == (0.3,) * 4
+    assert rows["ours"] == (0.4,) * 4
 
 
 def test_the_command(bench, folder: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
