@@ -15,7 +15,7 @@ class MPN(nn.Module):
     h and w are multiples of 32; 256x192 and its landscape twin 192x256 are what it is trained at. The paper has 192x160.
     """
 
-    def __init__(self, decoder: tuple[int, int, int, int, int] = (96, 64, 48, 24, 16)) -> None:
+    def __init__(self, decoder: tuple[int, int, int, int, int] = (128, 96, 64, 24, 16)) -> None:
         super().__init__()
         self.dimensions = {"decoder": decoder}  # travel with the weights
         c32, c16, c8, c4, c2 = decoder
