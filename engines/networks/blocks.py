@@ -4,6 +4,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+SURE = 0.02  # a mask that is 0 or 1 counts as this far from it: its logit is finite, and a network can still change it
+
+
+def logit(mask: Tensor) -> Tensor:
+    """A mask in [0, 1] in units of the sigmoid's input: where a network is to correct a mask, it gives what to add to this."""
+    return torch.logit(mask, SURE)
+
 
 def _pair(number: int | tuple[int, int]) -> tuple[int, int]:
     return (number, number) if isinstance(number, int) else number

@@ -4,9 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engines.networks.blocks import Convolution, Residual, join
-
-SURE = 0.02  # a mask that is 0 or 1 begins this far from it, where the sigmoid still has a gradient
+from engines.networks.blocks import Convolution, Residual, join, logit
 
 
 class QUN(nn.Module):
@@ -32,6 +30,6 @@ class QUN(nn.Module):
         f4 = self.down4(f2)
         features = self.up4(join(self.down8(f4), f4))
         features = self.up2(join(features, f2))
-        # Identity loss (equation 3) asks for little change: the network gives the change, in units of the sigmoid's input.
+        # Identity loss (equation 3) asks for little change: the network gives the change.
         change = F.pixel_shuffle(self.head(features), 2)
-        return torch.sigmoid(change + torch.logit(mask, SURE))
+        return torch.sigmoid(change + logit(mask))

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
@@ -91,3 +92,13 @@ def test_mrns_stem_sees_three_pairs_in_six_rows_as_a_convolution_of_6x6_pixels()
     weight = stem.weight.detach()  # (w2, 6, 6, 3): a pair's channels, rows, pairs
     plain = weight.view(-1, 2, 3, 6, 3).permute(0, 2, 3, 4, 1).reshape(-1, 3, 6, 6)  # channels, rows, columns
     torch.testing.assert_close(stem(pairs(image)), torch.nn.functional.conv2d(image, plain, stride=2, padding=2))
+
+
+def test_an_mrn_that_changes_nothing_gives_the_mask_it_was_given() -> None:
+    mrn = MRN().eval()
+    for head in mrn.alpha:
+        nn.init.zeros_(head.weight)
+        nn.init.zeros_(head.bias)
+    mask = F.interpolate(torch.rand(1, 1, 3, 4), size=(16, 24), mode="bicubic").clamp(0.05, 0.95)
+    alpha = mrn(torch.rand(1, 3, 64, 96), mask)[:, 3:]
+    torch.testing.assert_close(alpha, F.interpolate(mask, scale_factor=4, mode="bilinear"), atol=0.05, rtol=0)
