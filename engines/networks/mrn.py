@@ -55,7 +55,7 @@ class MRN(nn.Module):
         f4 = self.up4(F.relu(f4 + upsample_to(self.to4(f8), f4)))
         f2 = self.up2(F.relu(f2 + upsample_to(self.to2(f4), f2)))
         upper, lower = (head(f2) for head in self.foreground)
-        # The mask is right nearly everywhere: the network gives the change. Otherwise it blurs the edges of masks that are exact.
+        # The mask is right nearly everywhere: the network gives the change. Else it blurs the edges of masks that are exact.
         known = upsample_to(logit(mask), f2)
         upper_alpha, lower_alpha = (head(f2) + known for head in self.alpha)
         return upper, lower, upper_alpha, lower_alpha
