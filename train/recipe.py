@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from engines import InputError
+from engines.geometry import LOW_RESOLUTION
 
 RECIPES = Path(__file__).parent / "recipes"
 
@@ -52,7 +53,7 @@ class Recipe:
     """The three stages and what they draw from."""
 
     seed: int = 1
-    low_resolution: tuple[int, int] = (192, 160)  # height, width of a portrait frame at MPN and QUN; landscape swaps them
+    low_resolution: tuple[int, int] = LOW_RESOLUTION  # height, width of a portrait frame at MPN and QUN; landscape swaps them
     validation: float = 0.03  # share of the subjects that are kept out to watch the training
     empty: float = 0.05  # share of frames with nobody in them
     props: float = 0.0  # share of composed frames with things behind people, and before them
