@@ -51,7 +51,8 @@ def _bent(mask: Tensor, size: int, aside: list[float]) -> Tensor:
     pixels = field(2, (h, w), aside[0]).to(mask.device) * (size / 3)
     grid = F.affine_grid(torch.eye(2, 3, device=mask.device)[None], [1, 1, h, w], align_corners=False)
     grid = grid + pixels.permute(0, 2, 3, 1) * torch.tensor([2 / w, 2 / h], device=mask.device)
-    return F.grid_sample(mask, grid, padding_mode="border", align_corners=False)
+    bent = F.grid_sample(mask, grid, padding_mode="border", align_corners=False)
+    return bent.clamp(mask.min(), mask.max())  # its four weights add up to 1 but for float error
 
 
 def _doubted(mask: Tensor, size: int, aside: list[float]) -> Tensor:
