@@ -29,7 +29,7 @@ class Rows(nn.Module):
         super().__init__()
         self.mrn = mrn
 
-    def forward(self, image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def forward(self, image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """See `MRN.matte`."""
         return self.mrn.matte(image, mask)
 

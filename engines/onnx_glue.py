@@ -1,7 +1,7 @@
 """The glue of the three graphs as ONNX nodes: what stands between a uint8 frame and the networks, and after them.
 
 The same as `engines.glue` does in PyTorch. A name with a slash is inside; names without one are inputs and outputs of a graph,
-or of the network in it: image and mask in, output (MRN: padded_foreground and padded_alpha) out.
+or of the network in it: image and mask in, output (MRN: the MATTE_ROWS) out.
 """
 
 from collections.abc import Sequence
@@ -154,8 +154,8 @@ def _crop(padded: str, output: str, size: str) -> list[NodeProto]:
     ]
 
 
-# What MRN gives: for the upper and the lower row of each two, what to add to the colours, and alpha's logit.
-MATTE_ROWS = ("difference_upper", "difference_lower", "logit_upper", "logit_lower")
+# What MRN gives: for the upper and the lower row of each two, what to add to the colours, and to the mask's logit; that logit.
+MATTE_ROWS = ("difference_upper", "difference_lower", "logit_upper", "logit_lower", "logit_known")
 
 
 def mrn_glue() -> Glue:
@@ -204,7 +204,9 @@ def mrn_glue() -> Glue:
         _node("Clip", ["glue/rounded", "glue/black", "glue/white"], "glue/clipped"),  # the cast truncates, and wraps past 255
         _node("Cast", ["glue/clipped"], "glue/foreground", to=TensorProto.UINT8),
         *_crop("glue/foreground", "foreground", "glue/padded_colours"),
-        *_in_turn(MATTE_ROWS[2:], "glue/logit"),
+        *_in_turn(MATTE_ROWS[2:4], "glue/change"),
+        _node("Reshape", ["logit_known", "glue/to_rows"], "glue/known"),
+        _node("Add", ["glue/change", "glue/known"], "glue/logit"),
         _node("Sigmoid", ["glue/logit"], "glue/alpha"),
         *_crop("glue/alpha", "alpha", "glue/padded_size"),
     ]

@@ -40,11 +40,14 @@ class MRN(nn.Module):
         rows = self.matte(pairs(image), mask)
         # The foreground is the image but where the background shines through: the network gives the difference.
         foreground = (image + pixels(interleaved(*rows[:2]))).clamp(0, 1)
-        return torch.cat([foreground, torch.sigmoid(pixels(interleaved(*rows[2:])))], dim=1)
+        alpha = torch.sigmoid(pixels(interleaved(*rows[2:4])) + rows[4].repeat_interleave(2, dim=2))
+        return torch.cat([foreground, alpha], dim=1)
 
-    def matte(self, image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """In pairs of pixels: image (N,6,H,W/2) -> upper, then lower rows of what to add to it (N,6,H/2,W/2), and of alpha's
-        logit (N,2,H/2,W/2).
+    def matte(self, image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """In pairs of pixels: image (N,6,H,W/2) -> upper, then lower rows of what to add to it (N,6,H/2,W/2), and of what to
+        add to the mask's logit (N,2,H/2,W/2); that logit (N,1,H/2,W) for each two rows, pixel by pixel.
+
+        The mask is right nearly everywhere: the network gives the change. Else it blurs the edges of masks that are exact.
         """
         f2 = self.stem(image)
         f4 = self.down4(f2)
@@ -55,7 +58,8 @@ class MRN(nn.Module):
         f4 = self.up4(F.relu(f4 + upsample_to(self.to4(f8), f4)))
         f2 = self.up2(F.relu(f2 + upsample_to(self.to2(f4), f2)))
         upper, lower = (head(f2) for head in self.foreground)
-        # The mask is right nearly everywhere: the network gives the change. Else it blurs the edges of masks that are exact.
-        known = upsample_to(logit(mask), f2)
-        upper_alpha, lower_alpha = (head(f2) + known for head in self.alpha)
-        return upper, lower, upper_alpha, lower_alpha
+        upper_alpha, lower_alpha = (head(f2) for head in self.alpha)
+        # Beside the heads and not in them: whoever joins the rows adds it at no cost.
+        rows, columns = f2.shape[-2:]
+        known = F.interpolate(logit(mask), size=(rows, 2 * columns), mode="bilinear", align_corners=False)
+        return upper, lower, upper_alpha, lower_alpha, known
