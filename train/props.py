@@ -52,11 +52,18 @@ def _surface(backgrounds: Sequence[Path], dice: random.Random) -> Piece | Colour
 
 
 def desk(backgrounds: Sequence[Path], dice: random.Random) -> Prop:
-    """What people sit behind: all below a line, straight or nearly so, in the lower part of the frame."""
+    """What people sit behind: all below a line in the lower part of the frame.
+
+    The edge of a thing is straight. Where there is none, and people end as they were cut out, hands and sleeves make it uneven.
+    """
     left = dice.uniform(0.72, 0.99)
     right = left + dice.gauss(0, 0.02)
     surface = None if dice.random() < 0.4 else _surface(backgrounds, dice)
-    return Prop(((-0.1, left), (1.1, right), (1.1, 1.1), (-0.1, 1.1)), surface)
+    uneven = dice.uniform(0, 0.03) if surface is None and dice.random() < 0.5 else 0.0
+    steps = dice.randint(4, 16) if uneven else 1
+    along = [step / steps for step in range(steps + 1)]
+    edge = [(1.2 * part - 0.1, left + (right - left) * part + dice.gauss(0, uneven)) for part in along]
+    return Prop((*edge, (1.1, 1.1), (-0.1, 1.1)), surface)
 
 
 def screen(backgrounds: Sequence[Path], dice: random.Random) -> Prop:
