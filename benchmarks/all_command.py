@@ -19,6 +19,7 @@ from benchmarks.report import write_page
 from benchmarks.scale_command import scale
 from benchmarks.throughput_command import throughput
 from engines import InputError
+from engines.geometry import MODELS
 from train.options import Adapters, PeerPython, Peers
 from train.scores import open_set
 
@@ -95,7 +96,7 @@ def everything(
         peers(size=size, onnx=onnx, test_set=first, **counted, **others, **out("peers", plot=first is not None))
 
     parts: dict[Part, Callable[[], None]] = {
-        Part.latency: lambda: latency(size=size, backend=backend or "all", **counted, **out("latency")),
+        Part.latency: lambda: latency(size=size, backend=backend or "all", model=list(MODELS), **counted, **out("latency")),
         Part.peers: of_peers,
         Part.throughput: lambda: throughput(**one, **passes, **out("throughput")),
         Part.scale: lambda: scale(**one, **counted, **out("scale")),

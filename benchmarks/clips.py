@@ -15,7 +15,7 @@ from rich.table import Table
 
 import engines
 from engines import Engine, Frame, InputError, Mask
-from engines.options import Precision, Threads
+from engines.options import Model, Precision, Threads
 from realtime.packet import Packet
 from realtime.steady import DEFAULT, Steady
 from train.evaluate import check_report, progress_bar, write_report
@@ -31,7 +31,7 @@ NOTE = (
     "means over the frames of a clip, then over clips. A streaming peer starts each clip anew."
 )
 Alphas = dict[str, Mask]
-Model = Callable[[Frame], Alphas]
+AlphasOf = Callable[[Frame], Alphas]
 
 
 @dataclass
@@ -87,7 +87,7 @@ class StreamingPeer:
         return {self._name: self._peer(frame)}
 
 
-def score_clip(clip: TestSet, models: Sequence[Model], advance: Callable[[], None]) -> dict[str, ClipScore]:
+def score_clip(clip: TestSet, models: Sequence[AlphasOf], advance: Callable[[], None]) -> dict[str, ClipScore]:
     """Puts the frames of a clip to the models, in order."""
     scores: dict[str, ClipScore] = {}
     for item in clip.items:
@@ -121,6 +121,7 @@ def clips(
     backend: EngineOrNone = "auto",
     threads: Threads = None,
     precision: Precision = "auto",
+    model: Model = "base",
     adapters: Adapters = None,
     peer: Peers = None,
     peer_python: PeerPython = None,
@@ -147,11 +148,11 @@ def clips(
     with ExitStack() as stack:
         engine = None
         if backend != "none":
-            engine = stack.enter_context(closing(engines.load(backend, threads=threads, precision=precision)))
+            engine = stack.enter_context(closing(engines.load(backend, threads=threads, precision=precision, model=model)))
         advance = stack.enter_context(progress_bar(folder.name, sum(len(clip.items) for clip in found)))
         for clip in found:
             with ExitStack() as streams:
-                models: list[Model] = [] if engine is None else [Ours(engine, strengths)]
+                models: list[AlphasOf] = [] if engine is None else [Ours(engine, strengths)]
                 for name in peer or []:
                     assert adapters is not None  # or check_peers had complained
                     # In fp32, always: in bf16 RobustVideoMatting fails at some sizes, and it is quality that is compared.

@@ -1,7 +1,7 @@
 """One engine in a process of its own, for frames of one size: `python -m benchmarks.engine_worker JSON`.
 
-The argument has backend, precision, threads, size (width, height), and begin, the time.monotonic() of its starting. Each answer
-is a line of JSON. The first comes unasked: what the engine is, and how long it and its first picture took. Then each line on
+The argument has backend, precision, threads, model, size (width, height), and begin, the time.monotonic() of its starting. Each
+answer is a line of JSON. The first comes unasked: what the engine is, how long it and its first picture took. Then each line on
 standard input, the number of a frame, is answered with the milliseconds of its stages. What goes wrong is {"error": ...}.
 """
 
@@ -49,7 +49,8 @@ def serve(settings: dict[str, Any], requests: TextIO, answers: TextIO) -> None:
         answers.flush()
 
     try:
-        engine = engines.load(settings["backend"], threads=settings["threads"], precision=settings["precision"])
+        chosen = {name: settings[name] for name in ("threads", "precision", "model")}
+        engine = engines.load(settings["backend"], **chosen)
         ready = 1e3 * (time.monotonic() - settings["begin"])
         frames = make_frames(tuple(settings["size"]))  # in no time that is told
         background = np.full_like(frames[0], 96)

@@ -12,9 +12,11 @@ from benchmarks.paper import PAPER_MS, PAPER_SIZE
 from benchmarks.processes import EngineProcess
 from benchmarks.timing import Timing
 from engines import InputError
-from engines.loading import BACKENDS, PRECISIONS
+from engines.geometry import BASE
+from engines.loading import BACKENDS, PRECISIONS, check_model
 from engines.nvidia import driver_missing
 from engines.openvino_engine import bf16_is_native
+from train.scores import own_name
 
 FULL_HD = (1920, 1080)
 LEAST_RUNS = 5  # whatever the time that they take
@@ -34,18 +36,21 @@ class Contestant(Protocol):
 
 @dataclass(frozen=True)
 class Choice:
-    """A backend and a precision to time. One that the user `named` must run; others are left out where they cannot."""
+    """A backend, a precision and a model to time. One that the user `named` must run; others are left out where they cannot."""
 
     backend: str
     precision: str
     named: bool
+    model: str = BASE
 
 
-def choices(backend: str, precision: str) -> list[Choice]:
+def choices(backend: str, precision: str, models: Sequence[str] = (BASE,)) -> list[Choice]:
     """What "all" or a name of each means here: bf16 only where the processor has it, fp16 only with an NVIDIA GPU.
 
-    Raises InputError where nothing is left.
+    Raises InputError where nothing is left, or there is no such model.
     """
+    for model in models:
+        check_model(model)
     backends = [name for name in BACKENDS if name != "auto"] if backend == "all" else [backend]
     found = []
     for each in backends:
@@ -54,7 +59,8 @@ def choices(backend: str, precision: str) -> list[Choice]:
         if backend == "auto":
             levels = ["auto"] if precision == "all" else [precision]
         named = backend != "all"
-        found += [Choice(each, level, named and precision != "all") for level in levels if named or level in known]
+        those = [level for level in levels if named or level in known]
+        found += [Choice(each, level, named and precision != "all", model) for model in models for level in those]
     if not found:
         raise InputError(f"--precision {precision}: no backend has it; take one of auto, fp32, bf16, fp16")
     return found
@@ -74,6 +80,7 @@ class LeftOut:
     precision: str
     size: tuple[int, int]
     why: str
+    model: str = BASE
 
 
 def time_size(
@@ -102,13 +109,14 @@ def time_size(
             except InputError as error:
                 if choice.named:
                     raise
-                left_out.append(LeftOut(choice.backend, choice.precision, size, str(error)))
+                left_out.append(LeftOut(choice.backend, choice.precision, size, str(error), choice.model))
                 continue
             opened.append(stack.enter_context(engine))
             fresh.append(times)
         timings = take_turns(opened, size, runs, warm_up, seconds, advance)
         for engine, timing, times in zip(opened, timings, fresh, strict=True):
-            timing.name, timing.start, timing.memory = f"ours, {engine.name}", times, engine.memory()
+            timing.name = own_name(engine.name, engine.model)
+            timing.start, timing.memory = times, engine.memory()
     return timings, left_out
 
 
@@ -119,7 +127,7 @@ def _start(
     times: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory(prefix="bench-") as cache:
         for turn in range(starts + 1):
-            engine = EngineProcess(choice.backend, choice.precision, threads, size, Path(cache))
+            engine = EngineProcess(choice.backend, choice.precision, threads, size, Path(cache), choice.model)
             for until, milliseconds in engine.start.items():
                 times.setdefault(until if turn else f"{until}, empty cache", []).append(milliseconds)
             advance()

@@ -16,6 +16,7 @@ from benchmarks.options import PlotFile, Runs, Seconds, Sizes, WarmUp, parse_siz
 from benchmarks.plots import draw_latency
 from benchmarks.results_file import check_output, read_report, write_report
 from benchmarks.timing import Timing
+from engines.geometry import BASE
 from engines.options import Threads
 from train.evaluate import progress_bar
 from train.options import JsonFile
@@ -32,6 +33,7 @@ def latency(
     starts: Annotated[int, typer.Option(min=1, help="Fresh processes, after one with an empty cache.")] = 2,
     backend: Annotated[str, typer.Option(help="Engine: all that run here, auto, openvino, torch, ...")] = "all",
     precision: Annotated[str, typer.Option(help="all that run well here, auto, fp32, bf16 or fp16.")] = "all",
+    model: Annotated[list[str] | None, typer.Option(help="base or large; base unless told, may be given again.")] = None,
     threads: Threads = None,
     json_file: JsonFile = None,
     plot: PlotFile = None,
@@ -48,10 +50,12 @@ def latency(
 
       bench latency --size 800x800 --runs 100 --json latency.json --plot latency.png
 
+      bench latency --model base --model large
+
       bench latency --backend openvino --precision bf16 --compare latency.json
     """
     sizes = [parse_size(text) for text in size or SIZES]
-    chosen = choices(backend, precision)
+    chosen = choices(backend, precision, list(dict.fromkeys(model or [BASE])))
     check_output("--json", json_file)
     check_output("--plot", plot, ".png")
     old = read_report("--compare", compare, "machine", "timings")

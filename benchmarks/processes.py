@@ -10,6 +10,7 @@ from typing import Any
 from benchmarks.machine import gpu_memory, peak_memory
 from engines import InputError
 from engines.cache import FOLDER_VARIABLE
+from engines.geometry import BASE
 from train.child import Child
 
 ROOT = Path(__file__).parents[1]
@@ -25,7 +26,7 @@ class EngineProcess(Child):
     """An engine that has matted its first frame of a size (width, height): `time(index)` gives the milliseconds of another.
 
     Attributes:
-        name, device, precision: of the engine.
+        name, device, precision, model: of the engine.
         threads: that an inference uses, None where the engine does not tell.
         size: of its frames.
         start: milliseconds from the start of the process until the engine was there ("ready") and until the first picture.
@@ -36,10 +37,17 @@ class EngineProcess(Child):
     """
 
     def __init__(
-        self, backend: str, precision: str, threads: int | None, size: tuple[int, int], cache: Path | None = None
+        self,
+        backend: str,
+        precision: str,
+        threads: int | None,
+        size: tuple[int, int],
+        cache: Path | None = None,
+        model: str = BASE,
     ) -> None:
         self.size = size
-        settings = {"backend": backend, "precision": precision, "threads": threads, "size": size, "begin": time.monotonic()}
+        settings: dict[str, Any] = {"backend": backend, "precision": precision, "threads": threads, "model": model}
+        settings |= {"size": size, "begin": time.monotonic()}
         super().__init__(
             f"{backend} {precision}",
             [sys.executable, "-m", "benchmarks.engine_worker", json.dumps(settings)],
@@ -53,6 +61,7 @@ class EngineProcess(Child):
         self.name: str = about["name"]
         self.device: str = about["device"]
         self.precision: str = about["precision"]
+        self.model = model
         self.threads: int | None = about["threads"]
         self.start: dict[str, float] = about["start"]
 

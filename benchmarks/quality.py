@@ -31,7 +31,7 @@ class Judged:
     model: str
     precision: str
     score: Score
-    whole: bool = False  # the whole of ours, as it ships
+    whole: bool = False  # the whole of ours, as it ships: the base model
 
     def as_json(self) -> dict[str, Any]:
         """As the report has it, every picture with it."""

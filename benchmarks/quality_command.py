@@ -27,6 +27,7 @@ from benchmarks.quality import (
 )
 from benchmarks.results_file import check_output, write_report
 from engines import InputError
+from engines.geometry import MODELS
 from engines.options import Precision, Threads
 from train.evaluate import HEADINGS, NOTE, progress_bar, score_table
 from train.options import Adapters, EngineOrNone, JsonFile, PeerPython, Peers
@@ -52,7 +53,7 @@ def quality(
     json_file: JsonFile = None,
     plot: PlotFile = None,
 ) -> None:
-    """The paper's four errors, IoU and the error at edges, of ours, its variants and peers, and Table 2 beside ours.
+    """The paper's four errors, IoU and the error at edges, of both our models, variants and peers, and Table 2 beside ours.
 
     Without QUN the same weights run with MPN's mask in its place. Peers run in fp32, as they were trained. With --run, the rows
     of Table 2 that are ours are of that run and of --without-coarse, which should be as long.
@@ -87,9 +88,10 @@ def quality(
             opened = Peer(adapters, name, threads=threads, precision="fp32", python=peer_python)
             candidates.append(PeerCandidate(stack.enter_context(opened)))
         if backend != "none":
-            engine = stack.enter_context(closing(engines.load(backend, threads=threads, precision=precision)))
-            masks = [MaskCandidate(engine, "coarse"), MaskCandidate(engine, "unified")]
-            candidates[:0] = [OwnCandidate(engine), *masks, *others]
+            loaded = [engines.load(backend, threads=threads, precision=precision, model=model) for model in MODELS]
+            base, *larger = [stack.enter_context(closing(engine)) for engine in loaded]
+            masks = [MaskCandidate(base, "coarse"), MaskCandidate(base, "unified")]
+            candidates[:0] = [OwnCandidate(base), *map(OwnCandidate, larger), *masks, *others]
         for test_set in test_sets:
             judged = judge(test_set, candidates, closed_form=closed_form)
             results.append({"set": test_set.name, "truths": test_set.truths, "models": [each.as_json() for each in judged]})
@@ -118,7 +120,7 @@ def judge(test_set: TestSet, candidates: Sequence[Candidate], *, closed_form: bo
         scores = score_set(test_set, candidates, advance)
     console.print(score_table(test_set, list(candidates), scores))
     judged = [
-        Judged(each.name, each.precision, score, whole=isinstance(each, OwnCandidate))
+        Judged(each.name, each.precision, score, whole=isinstance(each, OwnCandidate) and each.base)
         for each, score in zip(candidates, scores, strict=True)
     ]
     if closed_form and test_set.truths == "alphas":

@@ -11,7 +11,7 @@ from benchmarks.app import app, circumstances, console, figures_table
 from benchmarks.refinement import KINDS, refine_set
 from benchmarks.results_file import check_output, write_report
 from engines import InputError
-from engines.options import Backend, Threads
+from engines.options import Backend, Model, Threads
 from train.evaluate import progress_bar
 from train.options import Adapters, ComparedPrecision, JsonFile, PeerPython, Peers
 from train.peers import open_models
@@ -24,6 +24,7 @@ def refine(
     backend: Backend = "auto",
     threads: Threads = None,
     precision: ComparedPrecision = "auto",
+    model: Model = "base",
     adapters: Adapters = None,
     peer: Peers = None,
     peer_python: PeerPython = None,
@@ -44,7 +45,7 @@ def refine(
         raise InputError(f"{folder}: has masks for truths; the edges that are measured need alphas/")
     check_output("--json", json_file)
     watch = machine.Watch()
-    with open_models(backend, threads, precision, adapters, peer or [], peer_python) as (engine, opened):
+    with open_models(backend, threads, precision, model, adapters, peer or [], peer_python) as (engine, opened):
         if engine is None:
             raise InputError("--backend none leaves nothing that refines; choose an engine")
         with progress_bar(test_set.name, len(test_set.items) * (len(KINDS) + len(opened))) as advance:

@@ -26,7 +26,7 @@ from benchmarks.frames import sample_frames
 from engines import Engine
 from engines.engine import Frame
 from engines.errors import run
-from engines.options import Backend, Precision, Threads
+from engines.options import Backend, Model, Precision, Threads
 from realtime.backgrounds import fitted
 from realtime.choice import Choice
 from realtime.filters import Smooth, filters_of_stream
@@ -85,6 +85,7 @@ def soak(
     backend: Backend = "auto",
     threads: Threads = None,
     precision: Precision = "auto",
+    model: Model = "base",
 ) -> None:
     """Run the live loop on a source that is faster than the engine; exit code 1 where anything grows.
 
@@ -101,7 +102,7 @@ def soak(
     others = machine.Watch()
     with (
         tempfile.TemporaryDirectory() as folder,
-        closing(engines.load(backend, threads=threads, precision=precision)) as engine,
+        closing(engines.load(backend, threads=threads, precision=precision, model=model)) as engine,
         Flood(frames) as source,
         Choice([bg], tell=console.print) as backgrounds,
     ):

@@ -17,7 +17,7 @@ from benchmarks.options import PlotFile, parse_size, size_name
 from benchmarks.plots import draw_throughput
 from benchmarks.results_file import check_output, write_report
 from benchmarks.throughput import measure_file, measure_live, write_clip
-from engines.options import Backend, Precision, Threads
+from engines.options import Backend, Model, Precision, Threads
 from realtime.backgrounds import open_background
 from realtime.sources import VideoSource
 from train.evaluate import progress_bar
@@ -39,6 +39,7 @@ def throughput(
     backend: Backend = "auto",
     threads: Threads = None,
     precision: Precision = "auto",
+    model: Model = "base",
     json_file: JsonFile = None,
     plot: PlotFile = None,
 ) -> None:
@@ -61,7 +62,7 @@ def throughput(
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
         background = stack.enter_context(open_background(bg))
-        engine = stack.enter_context(closing(engines.load(backend, threads=threads, precision=precision)))
+        engine = stack.enter_context(closing(engines.load(backend, threads=threads, precision=precision, model=model)))
         film = write_clip(clip, folder / "clip.mp4", None, frames, asked) if asked or frames else clip
         watch = machine.Watch()
         with progress_bar(f"{clip.name}, {size_name(whole)}", 3 * runs) as advance:

@@ -15,8 +15,10 @@ from rich.table import Table
 from engines import nvidia
 from engines.cache import Cache, Engines, Entry
 from engines.errors import InputError, run
-from engines.keys import stale
-from engines.loading import PRECISIONS, fastest
+from engines.geometry import BASE
+from engines.keys import model_of
+from engines.loading import PRECISIONS, check_model, fastest
+from engines.options import Model
 from engines.parity import MatteOf, check_parity
 from engines.profile import Profile, parse_range, parse_size
 from engines.weights import NETWORKS
@@ -45,6 +47,7 @@ def compile_engines(
     ] = None,
     via: Annotated[Via, typer.Option(help="What makes TensorRT engines: its ONNX parser, or torch-tensorrt.")] = "onnx",
     precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.")] = "auto",
+    model: Model = BASE,
     check: Annotated[
         bool, typer.Option("--check", help="Compare with PyTorch in fp32 on sample frames; keep no engine that is off.")
     ] = False,
@@ -84,7 +87,9 @@ def compile_engines(
         raise InputError(f"--precision {precision}: {backend} has {', '.join(PRECISIONS[backend])}")
     if dynamic is not None and size:
         raise InputError("--dynamic and --size exclude each other; leave one of them out")
-    profiles = [parse_range(dynamic)] if dynamic else [Profile.of(*parse_size(text)) for text in dict.fromkeys(size or SIZES)]
+    check_model(model)
+    sizes = dict.fromkeys(size or SIZES)
+    profiles = [parse_range(dynamic, model)] if dynamic else [Profile.of(*parse_size(text), model) for text in sizes]
     if check and nvidia.packages_missing("torch"):
         raise InputError(f"--check: PyTorch is not installed; {nvidia.remedy('torch')}")
     began = monotonic()
@@ -92,7 +97,7 @@ def compile_engines(
         for option, given in (("--dynamic", dynamic), ("--target", target), ("--via", None if via == "onnx" else via)):
             if given:
                 raise InputError(f"{option} {given}: is for TensorRT; leave it out, or name --backend tensorrt or tensorrt-rtx")
-        paths = compile_openvino(cache, profiles, precision, check)
+        paths = compile_openvino(cache, profiles, precision, model, check)
     else:
         paths = compile_tensorrt(cache, backend, profiles, target, via, check)
     for path in paths:
@@ -100,17 +105,17 @@ def compile_engines(
     console.print(f"three engines for each of {len(profiles)} in {monotonic() - began:.1f} s", markup=False)
 
 
-def compile_openvino(cache: Cache, profiles: list[Profile], precision: str, check: bool) -> list[Path]:
+def compile_openvino(cache: Cache, profiles: list[Profile], precision: str, model: str, check: bool) -> list[Path]:
     """Compiles for this CPU; gives the files. Raises InputError where the check fails or a file cannot be written."""
     from engines.openvino_engine import OpenVINOEngine
 
     paths = []
-    with closing(OpenVINOEngine(precision=precision, cache=cache)) as engine:
+    with closing(OpenVINOEngine(precision=precision, model=model, cache=cache)) as engine:
         for profile in profiles:
             height, width = profile.usual
 
             def compare(matte_of: MatteOf, size: tuple[int, int] = profile.usual) -> None:
-                console.print(check_parity(matte_of, *size), markup=False)
+                console.print(check_parity(matte_of, *size, model), markup=False)
 
             with progress(str(profile)) as advance:
                 advance("openvino", 0)
@@ -157,7 +162,7 @@ def compile_tensorrt(
                 from engines.tensorrt_engine import trial
 
                 with trial(backend, engines, profile) as matte_of:
-                    console.print(check_parity(matte_of, *profile.usual), markup=False)
+                    console.print(check_parity(matte_of, *profile.usual, profile.model), markup=False)
 
             path = cache.path(tensorrt_key(backend, profile, device=device, compiler=compiler(trt)))
             if via != "onnx":  # the key does not tell the two ways apart: either may be loaded
@@ -193,7 +198,16 @@ def show(cache: Cache) -> None:
         print(f"no engines in {cache.folder}")
         return
     table = Table(title=str(cache.folder), title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for heading in ("backend", "for", "frames", "precision", "built by", *(f"{name}, MB" for name in NETWORKS), "state"):
+    for heading in (
+        "backend",
+        "for",
+        "frames",
+        "precision",
+        "model",
+        "built by",
+        *(f"{name}, MB" for name in NETWORKS),
+        "state",
+    ):
         table.add_column(heading, justify="right" if heading.endswith("MB") else "left", overflow="fold")
     for entry in entries:
         table.add_row(*cells(entry))
@@ -203,11 +217,22 @@ def show(cache: Cache) -> None:
 def cells(entry: Entry) -> list[str]:
     """A row of the table."""
     if entry.key is None:
-        return [entry.path.parent.name, entry.path.name, *[""] * 6, f"damaged: {entry.damage}"]
+        return [entry.path.parent.name, entry.path.name, *[""] * 7, f"damaged: {entry.damage}"]
     key = entry.key
     sizes = [f"{entry.lengths[name] / 1e6:.1f}" if name in entry.lengths else "" for name in NETWORKS]
-    state = "" if key.shapes == "timing" else "stale" if stale(key) else "ready"
-    return [key.backend, key.device, key.shapes, key.precision, key.compiler, *sizes, state]
+    if key.shapes == "timing":
+        return [key.backend, key.device, key.shapes, key.precision, "", key.compiler, *sizes, ""]
+    model = model_of(key)
+    return [
+        key.backend,
+        key.device,
+        key.shapes,
+        key.precision,
+        model or "",
+        key.compiler,
+        *sizes,
+        "ready" if model else "stale",
+    ]
 
 
 def remove(cache: Cache) -> None:

@@ -11,15 +11,15 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from engines.fold import fold
-from engines.geometry import MASK_STRIDE, STRIDE
+from engines.geometry import BASE, MASK_STRIDE, MODELS, STRIDE
 from engines.networks import MRN, Networks
 from engines.networks.blocks import pairs
 from engines.onnx_glue import MATTE_ROWS, mpn_glue, mrn_glue, qun_glue
-from engines.weights import MANIFEST, NETWORKS, SAFETENSORS, sha256
+from engines.weights import MANIFEST, SAFETENSORS, graph_file, sha256
 
 OPSET = 18
 IR_VERSION = 10
-GLUE = {"mpn": mpn_glue, "qun": qun_glue, "mrn": mrn_glue}
+OTHER_GLUE = {"qun": qun_glue, "mrn": mrn_glue}
 
 
 class Rows(nn.Module):
@@ -64,14 +64,14 @@ def core(name: str, network: nn.Module) -> ModelProto:
     return program.model_proto
 
 
-def with_glue(name: str, network: ModelProto) -> ModelProto:
+def with_glue(name: str, network: ModelProto, model: str = BASE) -> ModelProto:
     """The graph that every backend compiles: the network with its glue before and after."""
-    glue = GLUE[name]()
+    glue = mpn_glue(model) if name == "mpn" else OTHER_GLUE[name]()
     nodes = [*glue.before, *network.graph.node, *glue.after]
     graph = helper.make_graph(nodes, name, glue.inputs, glue.outputs, [*glue.constants, *network.graph.initializer])
-    model = helper.make_model(graph, opset_imports=network.opset_import, functions=network.functions, ir_version=IR_VERSION)
-    onnx.checker.check_model(model)
-    return model
+    whole = helper.make_model(graph, opset_imports=network.opset_import, functions=network.functions, ir_version=IR_VERSION)
+    onnx.checker.check_model(whole)
+    return whole
 
 
 def _places(path: Path) -> dict[str, tuple[int, int]]:
@@ -121,14 +121,17 @@ def export(networks: Networks, folder: Path, about: dict[str, Any]) -> None:
     weights = folder / SAFETENSORS
     save_file(tensors, weights, metadata={"dimensions": json.dumps(about["dimensions"])})
     weights.chmod(0o644)  # safetensors makes it its owner's alone, and an installed package is for all users
+    files = [SAFETENSORS]
     for name, network in networks._asdict().items():
-        model = with_glue(name, core(name, network))
-        for node in model.graph.node:  # where in the source each node came from: of no use to a backend
-            del node.metadata_props[:]
-            node.doc_string = ""
-        del model.graph.value_info[:]
-        point_into(model, name, weights)
-        (folder / f"{name}.onnx").write_bytes(model.SerializeToString())
-    files = [SAFETENSORS, *(f"{name}.onnx" for name in NETWORKS)]
+        alone = core(name, network)
+        for file, model in {graph_file(name, model): model for model in MODELS}.items():
+            whole = with_glue(name, alone, model)
+            for node in whole.graph.node:  # where in the source each node came from: of no use to a backend
+                del node.metadata_props[:]
+                node.doc_string = ""
+            del whole.graph.value_info[:]
+            point_into(whole, name, weights)
+            (folder / file).write_bytes(whole.SerializeToString())
+            files.append(file)
     manifest = {**about, "sha256": {name: sha256(folder / name) for name in files}}
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")

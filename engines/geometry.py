@@ -1,8 +1,10 @@
 """Sizes that every backend agrees on."""
 
-# Height, width at MPN and QUN, for a frame that is not wider than high; else its twin, on its side. The paper has 192x160, with
-# which MPN's mask has a third more of its error on composed frames.
-LOW_RESOLUTION = (256, 192)
+# The models that ship. They share their weights; what differs is how finely MPN and QUN see a frame: height, width for one that
+# is not wider than high; else its twin, on its side. The paper has 192x160.
+MODELS = {"base": (256, 192), "large": (384, 288)}
+BASE = "base"
+LOW_RESOLUTION = MODELS[BASE]
 # On its way there the frame is resized bilinearly to half its size, to OVERSAMPLING times the low resolution, and to the low
 # resolution. The first and the last step average 2x2 pixels: cheap at any size, and no aliasing to speak of at 4K. The first
 # step never goes below the second, so that small frames lose no detail.
@@ -12,9 +14,9 @@ MASK_STRIDE = 4  # the unified mask joins MRN where the image has come down so f
 SMALLEST = 32  # pixels, height and width
 
 
-def low_resolution(height: int, width: int) -> tuple[int, int]:
+def low_resolution(height: int, width: int, model: str = BASE) -> tuple[int, int]:
     """Height and width of the coarse mask of a frame."""
-    h, w = LOW_RESOLUTION
+    h, w = MODELS[model]
     return (w, h) if width > height else (h, w)
 
 
@@ -23,8 +25,8 @@ def padding(length: int) -> int:
     return -length % STRIDE
 
 
-def input_shapes(height: int, width: int) -> dict[str, dict[str, tuple[int, ...]]]:
+def input_shapes(height: int, width: int, model: str = BASE) -> dict[str, dict[str, tuple[int, ...]]]:
     """The shape of each input of the three graphs, for frames of one size."""
-    h, w = low_resolution(height, width)
+    h, w = low_resolution(height, width, model)
     frame, image, mask = (height, width, 3), (1, 3, h, w), (h, w)
     return {"mpn": {"frame": frame}, "qun": {"image": image, "coarse": mask}, "mrn": {"frame": frame, "unified": mask}}

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engines.geometry import MASK_STRIDE, OVERSAMPLING, low_resolution, padding
+from engines.geometry import BASE, MASK_STRIDE, OVERSAMPLING, low_resolution, padding
 
 
 def planes(frame: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -12,10 +12,10 @@ def planes(frame: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
     return frame.permute(2, 0, 1)[None].to(dtype)
 
 
-def shrink(frame: Tensor) -> Tensor:
+def shrink(frame: Tensor, model: str = BASE) -> Tensor:
     """The low-resolution image (1,3,h,w) in [0, 1] of a uint8 frame (H,W,3)."""
     height, width = frame.shape[:2]
-    h, w = low_resolution(height, width)
+    h, w = low_resolution(height, width, model)
     image = planes(frame)
     oversampled = (OVERSAMPLING * h, OVERSAMPLING * w)
     halved = (max(height // 2, oversampled[0]), max(width // 2, oversampled[1]))

@@ -8,7 +8,8 @@ how far). alpha leaves as float16 as well: its steps, at most 1/2048, are an eig
 leave the GPU.
 
 MPN is float32 inside, and only what it hands on is float16: rounding each of its operations moves the edge of the mask, on dark
-and bright frames by more than 40 levels of alpha. It is small: it sees 192x160 pixels, whatever the frame's size.
+and bright frames by more than 40 levels of alpha. It is small: it sees 256x192 pixels (the large model: 384x288), whatever the
+frame's size.
 """
 
 from pathlib import Path
@@ -20,7 +21,7 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 from engines.casts import cast_at_the_doors
 from engines.dynamic import dynamic
 from engines.errors import InputError
-from engines.geometry import input_shapes, low_resolution
+from engines.geometry import BASE, input_shapes
 from engines.profile import Profile
 from engines.static import static
 from engines.weights import FOLDER, graph
@@ -78,28 +79,28 @@ def hand_on(model: ModelProto) -> None:
         model.graph.node.append(helper.make_node("Cast", [full], [value.name], name=cast, to=TensorProto.FLOAT16))
 
 
-def half_graph(name: str, height: int, width: int, folder: Path = FOLDER) -> ModelProto:
+def half_graph(name: str, height: int, width: int, folder: Path = FOLDER, model: str = BASE) -> ModelProto:
     """A network that ships, "mpn", "qun" or "mrn", with its glue, in FP16, its weights in it, for frames of one size.
 
     Inputs and outputs have the names and shapes of the graph that ships; those that were float32 are float16.
     Raises InputError if the weights are missing or damaged, or hold a number that float16 does not.
     """
-    model = onnx.load(graph(name, folder))
-    halve(model)
-    static(model, input_shapes(height, width)[name])
-    onnx.checker.check_model(model)
-    return model
+    proto = onnx.load(graph(name, folder, model))
+    halve(proto)
+    static(proto, input_shapes(height, width, model)[name])
+    onnx.checker.check_model(proto)
+    return proto
 
 
 def half_graph_for(name: str, profile: Profile, folder: Path = FOLDER) -> ModelProto:
     """The same for a range of frame sizes: of the frame's inputs and outputs, height and width are free."""
     if profile.fixed:
-        return half_graph(name, *profile.usual, folder)
-    model = onnx.load(graph(name, folder))
+        return half_graph(name, *profile.usual, folder, profile.model)
+    model = onnx.load(graph(name, folder, profile.model))
     halve(model)
-    shapes: dict[str, tuple[int | str, ...]] = {**input_shapes(*profile.usual)[name]}
+    shapes: dict[str, tuple[int | str, ...]] = {**input_shapes(*profile.usual, profile.model)[name]}
     if "frame" in shapes:
         shapes["frame"] = ("H", "W", 3)
-    dynamic(model, low_resolution(*profile.usual), shapes)
+    dynamic(model, profile.low_resolution, shapes)
     onnx.checker.check_model(model)
     return model

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from engines.blend import blend
 from engines.engine import Frame, Mask, Matte, fit_mask
-from engines.geometry import low_resolution
+from engines.geometry import BASE, low_resolution
 from engines.streams import Streams, Work
 from engines.weights import NETWORKS
 
@@ -27,6 +27,10 @@ TENSORS = {  # what each network reads and writes
 }
 DOWN = ("coarse", "unified", "alpha", "foreground")  # to the host, where the matte is wanted
 AHEAD = 2  # frames that the networks may have before them: the one at work, and the next
+
+
+Kind = tuple[tuple[int, ...], torch.dtype]
+Kinds = dict[str, Kind]
 
 
 class Network(Protocol):
@@ -41,9 +45,9 @@ class Network(Protocol):
         ...
 
 
-def buffer_kinds(height: int, width: int) -> dict[str, tuple[tuple[int, ...], torch.dtype]]:
+def buffer_kinds(height: int, width: int, model: str = BASE) -> Kinds:
     """Shape and type of each tensor between the networks, for one frame size."""
-    h, w = low_resolution(height, width)
+    h, w = low_resolution(height, width, model)
     half = torch.float16
     return {
         "frame": ((height, width, 3), torch.uint8),
@@ -58,7 +62,7 @@ def buffer_kinds(height: int, width: int) -> dict[str, tuple[tuple[int, ...], to
 class Pair:
     """A buffer on the device, and its twin on the host."""
 
-    def __init__(self, kind: tuple[tuple[int, ...], torch.dtype], streams: Streams) -> None:
+    def __init__(self, kind: Kind, streams: Streams) -> None:
         shape, dtype = kind
         self.there = torch.empty(shape, dtype=dtype, device=streams.device.place)
         self._pinned = streams.device.pinned(shape, dtype)
@@ -76,8 +80,7 @@ class Pair:
 class Slot:
     """The buffers of one frame on its way. `pixels` is the frame first, then its foreground, then maybe its picture."""
 
-    def __init__(self, height: int, width: int, streams: Streams) -> None:
-        kinds = buffer_kinds(height, width)
+    def __init__(self, kinds: Kinds, streams: Streams) -> None:
         self._streams = streams
         self._picture_kind = kinds["frame"]
         self.pixels = Pair(kinds["frame"], streams)
@@ -107,10 +110,11 @@ class Slot:
 class Lane:
     """The networks for one frame size and the buffers between them. One thread at a time submits; see `engines.lanes`."""
 
-    def __init__(self, networks: dict[str, Network], height: int, width: int, streams: Streams) -> None:
-        kinds = buffer_kinds(height, width)
+    def __init__(self, networks: dict[str, Network], height: int, width: int, streams: Streams, model: str = BASE) -> None:
+        kinds = self._kinds = buffer_kinds(height, width, model)
         place = streams.device.place
         self.size = height, width
+        self._low_resolution = low_resolution(height, width, model)
         self.streams = streams
         self.free: SimpleQueue[Slot] = SimpleQueue()  # its `put` may come from a finaliser
         self._networks = networks
@@ -125,7 +129,7 @@ class Lane:
 
     def submit(self, frame: Frame, mask: Mask | None = None) -> "PendingFrame":
         """Sends a frame of this size on its way, and a mask of the user's own. No more than AHEAD go before the networks."""
-        coarse = None if mask is None else fit_mask(mask, low_resolution(*self.size))
+        coarse = None if mask is None else fit_mask(mask, self._low_resolution)
         slot = self._slot()
         np.copyto(slot.pixels.here, frame)
         if coarse is not None:
@@ -152,7 +156,7 @@ class Lane:
         try:
             slot = self.free.get_nowait()
         except Empty:
-            return Slot(*self.size, self.streams)
+            return Slot(self._kinds, self.streams)
         slot.settle()  # nobody may have taken what it had
         return slot
 

@@ -4,6 +4,7 @@ import logging
 
 from engines.engine import Engine
 from engines.errors import InputError
+from engines.geometry import BASE, MODELS
 from engines.nvidia import driver_missing, packages_missing, remedy, require
 
 log = logging.getLogger("engines")
@@ -28,20 +29,22 @@ def fastest() -> tuple[str, str]:
     return "openvino", f"there is an NVIDIA GPU, but {packages_missing('torch')[0]} is not installed; {remedy('torch')}"
 
 
-def load(backend: str = "auto", *, threads: int | None = None, precision: str = "auto") -> Engine:
+def load(backend: str = "auto", *, threads: int | None = None, precision: str = "auto", model: str = BASE) -> Engine:
     """An engine with the weights that ship.
 
     `backend` "auto" takes the fastest that this machine can run: "tensorrt", "tensorrt-rtx" or "torch" on an NVIDIA GPU,
     whichever is installed, else "openvino" on the CPU; the logger "engines" says which and why. A backend asked for by name is
     taken, or the error says what it lacks. Engines for a size of frames are built when the first such frame comes, and kept.
-    `threads`: of a CPU, None for one per physical core. `precision`: "auto", "fp32", "bf16" or "fp16".
+    `threads`: of a CPU, None for one per physical core. `precision`: "auto", "fp32", "bf16" or "fp16". `model`: "base", or
+    "large", which sees more than twice as many pixels where it looks for people: finer mattes, and more time.
 
-    Raises InputError if there is no such backend or precision, or it cannot run here.
+    Raises InputError if there is no such backend, precision or model, or it cannot run here.
     """
     if backend not in BACKENDS:
         raise InputError(f"--backend {backend}: unknown; take one of {', '.join(BACKENDS)}")
     if threads is not None and threads < 1:
         raise InputError(f"--threads {threads}: must be at least 1")
+    check_model(model)
     why = "asked for"
     device = "auto"  # PyTorch, asked for by name, is content with a CPU
     if backend == "auto":
@@ -49,24 +52,30 @@ def load(backend: str = "auto", *, threads: int | None = None, precision: str = 
         device = "cuda"
     if precision not in PRECISIONS[backend]:
         raise InputError(f"--precision {precision}: {backend} has {', '.join(PRECISIONS[backend])}")
-    engine = made(backend, threads, precision, device)
-    log.info("%s, %s, on %s (%s)", engine.name, engine.precision, engine.device, why)
+    engine = made(backend, threads, precision, device, model)
+    log.info("%s, %s, model %s, on %s (%s)", engine.name, engine.precision, engine.model, engine.device, why)
     return engine
 
 
-def made(backend: str, threads: int | None, precision: str, device: str) -> Engine:
+def check_model(model: str) -> None:
+    """Raises InputError if there is no such model."""
+    if model not in MODELS:
+        raise InputError(f"--model {model}: unknown; take one of {', '.join(MODELS)}")
+
+
+def made(backend: str, threads: int | None, precision: str, device: str, model: str) -> Engine:
     """The engine of a backend. Each is imported only when it is wanted: no CPU engine loads PyTorch."""
     if backend == "openvino":
         from engines.openvino_engine import OpenVINOEngine
 
-        return OpenVINOEngine(threads=threads, precision=precision)
+        return OpenVINOEngine(threads=threads, precision=precision, model=model)
     if backend == "torch":
         if packages_missing("torch"):
             raise InputError(f"--backend torch: PyTorch is not installed; {remedy('torch')}")
         from engines.torch_engine import TorchEngine
 
-        return TorchEngine(threads=threads, precision=precision, device=device)
+        return TorchEngine(threads=threads, precision=precision, device=device, model=model)
     require(backend)
     from engines.tensorrt_engine import TensorRTEngine
 
-    return TensorRTEngine(backend)
+    return TensorRTEngine(backend, model=model)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from onnx import NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
-from engines.geometry import LOW_RESOLUTION, MASK_STRIDE, OVERSAMPLING, STRIDE
+from engines.geometry import BASE, MASK_STRIDE, MODELS, OVERSAMPLING, STRIDE
 
 
 @dataclass
@@ -76,13 +76,13 @@ def _down(rows: str, height: str, output: str) -> NodeProto:
     return _resize(rows, height, output, axes=(1, 2))
 
 
-def mpn_glue() -> Glue:
+def mpn_glue(model: str = BASE) -> Glue:
     """Frame uint8 (H,W,3) -> image (1,3,h,w) at the low resolution of the frame's direction, coarse mask (h,w).
 
     Resized in the three steps of `engines.geometry`: the height in all three, then the width, which is less to do by then.
     The first step keeps the colours of a pixel together: taken apart is what is left.
     """
-    h, w = LOW_RESOLUTION
+    h, w = MODELS[model]
     before = [
         *_sides(),
         _node("Greater", ["glue/width", "glue/height"], "glue/is_landscape"),

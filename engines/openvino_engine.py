@@ -17,7 +17,7 @@ import openvino as ov
 
 from engines.cache import Cache, Engines, Key
 from engines.engine import Frame, Mask, Matte, check_frame, fit_mask
-from engines.geometry import input_shapes
+from engines.geometry import BASE, input_shapes
 from engines.keys import openvino_key
 from engines.parity import MatteOf
 from engines.weights import FOLDER, NETWORKS, graph, verified
@@ -62,7 +62,13 @@ class OpenVINOEngine:
     name = "openvino"
 
     def __init__(
-        self, *, threads: int | None = None, precision: str = "auto", folder: Path = FOLDER, cache: Cache | None = None
+        self,
+        *,
+        threads: int | None = None,
+        precision: str = "auto",
+        model: str = BASE,
+        folder: Path = FOLDER,
+        cache: Cache | None = None,
     ) -> None:
         """`threads` None: as many as there are physical cores. `precision`: "bf16", "fp32", or "auto": bf16 where it is native.
 
@@ -70,6 +76,7 @@ class OpenVINOEngine:
         Raises InputError if the weights are missing or damaged.
         """
         verified(folder)
+        self.model = model
         self._folder = folder
         self._cache = cache or Cache()
         self._core = ov.Core()
@@ -99,14 +106,14 @@ class OpenVINOEngine:
         """Under which the cache has what was compiled for a frame size."""
         abilities = " ".join(sorted(self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")))
         compiler, processor = f"openvino {ov.get_version()}", f"{self.device} {abilities}"
-        return openvino_key(height, width, precision=self.precision, processor=processor, compiler=compiler)
+        return openvino_key(height, width, precision=self.precision, processor=processor, compiler=compiler, model=self.model)
 
     def _compile(self, height: int, width: int) -> Models:
         # Static shapes: OpenVINO runs them in two thirds of the time of dynamic ones.
-        shapes = input_shapes(height, width)
+        shapes = input_shapes(height, width, self.model)
         models = {}
         for name in NETWORKS:
-            model = self._core.read_model(graph(name, self._folder))
+            model = self._core.read_model(graph(name, self._folder, self.model))
             model.reshape(shapes[name])
             models[name] = self._core.compile_model(model, "CPU", self._settings_for(name))
         return models

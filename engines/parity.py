@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from engines.engine import Frame, Matte
 from engines.errors import InputError
+from engines.geometry import BASE
 
 PORTRAIT = Path(__file__).parents[1] / "realtime/samples/portrait.jpg"  # it ships with the package
 KINDS = ("real", "dark", "bright", "noisy", "flat")
@@ -59,11 +60,11 @@ def differences(matte_of: MatteOf, oracle: MatteOf, height: int, width: int) -> 
     return found
 
 
-def check_parity(matte_of: MatteOf, height: int, width: int) -> str:
+def check_parity(matte_of: MatteOf, height: int, width: int, model: str = BASE) -> str:
     """One line: how far an engine is from PyTorch in float32 on the CPU. Raises InputError if that is too far."""
     from engines.torch_engine import TorchEngine
 
-    found = differences(matte_of, TorchEngine(precision="fp32", device="cpu"), height, width)
+    found = differences(matte_of, TorchEngine(precision="fp32", device="cpu", model=model), height, width)
     told = ", ".join(f"{each.kind} {each.mean:.2f} (worst {each.worst:.1f})" for each in found)
     line = f"{width}x{height}, alpha against PyTorch fp32, mean error in 8-bit levels: {told}"
     if not all(each.passes for each in found):

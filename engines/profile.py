@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from engines.errors import InputError
-from engines.geometry import SMALLEST, input_shapes, low_resolution
+from engines.geometry import BASE, SMALLEST, input_shapes, low_resolution
 
 Size = tuple[int, int]  # height, width in pixels
 
@@ -16,11 +16,17 @@ class Profile:
     least: Size
     usual: Size
     most: Size
+    model: str = BASE
 
     @classmethod
-    def of(cls, height: int, width: int) -> "Profile":
+    def of(cls, height: int, width: int, model: str = BASE) -> "Profile":
         """For one size."""
-        return cls((height, width), (height, width), (height, width))
+        return cls((height, width), (height, width), (height, width), model)
+
+    @property
+    def low_resolution(self) -> Size:
+        """Height and width of the coarse mask."""
+        return low_resolution(*self.usual, self.model)
 
     @property
     def fixed(self) -> bool:
@@ -30,11 +36,11 @@ class Profile:
     def covers(self, height: int, width: int) -> bool:
         """Whether a frame of this size can be taken: it is within the range, and lies or stands as the range does."""
         inside = all(low <= side <= high for low, side, high in zip(self.least, (height, width), self.most, strict=True))
-        return inside and low_resolution(height, width) == low_resolution(*self.usual)
+        return inside and low_resolution(height, width, self.model) == self.low_resolution
 
     def shapes(self, network: str) -> dict[str, tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]]:
         """The smallest, the usual and the largest shape of each input of a graph: "mpn", "qun" or "mrn"."""
-        least, usual, most = (input_shapes(*size)[network] for size in (self.least, self.usual, self.most))
+        least, usual, most = (input_shapes(*size, self.model)[network] for size in (self.least, self.usual, self.most))
         return {name: (least[name], usual[name], most[name]) for name in usual}
 
     def __str__(self) -> str:
@@ -50,7 +56,7 @@ def parse_size(text: str, option: str = "--size") -> Size:
     return int(match[2]), int(match[1])
 
 
-def parse_range(text: str) -> Profile:
+def parse_range(text: str, model: str = BASE) -> Profile:
     """The profile of "640x480:1280x720:1920x1080". Raises InputError for anything else, or where frames would lie and stand."""
     option, parts = f"--dynamic {text}", text.split(":")
     if len(parts) != 3:
@@ -58,7 +64,7 @@ def parse_range(text: str) -> Profile:
     least, usual, most = (parse_size(part, "--dynamic") for part in parts)
     if not all(low <= middle <= high for low, middle, high in zip(least, usual, most, strict=True)):
         raise InputError(f"{option}: each side must not shrink from MIN to OPT to MAX")
-    profile = Profile(least, usual, most)
+    profile = Profile(least, usual, most, model)
     # The three sizes being alike is not enough: of 100x50:100x60:200x190, 100x190 is taller than wide.
     if len({low_resolution(*size) for size in (least, usual, most)}) != 1:
         raise InputError(f"{option}: mixes wide frames with tall ones; build one range for each")

@@ -93,9 +93,9 @@ def engines_for(
     return cache.obtain(key, make, check=check, must_keep=must_keep)
 
 
-def find_engines(trt: ModuleType, backend: str, height: int, width: int, *, device: str, cache: Cache) -> Engines | None:
-    """The engines in the cache that take frames of one size: those for that size, else those for a range that it is in."""
-    exact = tensorrt_key(backend, Profile.of(height, width), device=device, compiler=compiler(trt))
+def find_engines(trt: ModuleType, backend: str, profile: Profile, *, device: str, cache: Cache) -> Engines | None:
+    """The engines in the cache that take frames of a profile's one size: those for it, else those for a range that it is in."""
+    exact = tensorrt_key(backend, profile, device=device, compiler=compiler(trt))
     found = cache.read(exact)
     if found is not None:
         return found
@@ -103,6 +103,6 @@ def find_engines(trt: ModuleType, backend: str, height: int, width: int, *, devi
         key = entry.key
         if key is None or ":" not in key.shapes or key != replace(exact, shapes=key.shapes):
             continue
-        if parse_range(key.shapes).covers(height, width):
+        if parse_range(key.shapes, profile.model).covers(*profile.usual):
             return cache.read(key)
     return None

@@ -20,6 +20,7 @@ from engines.cache import Cache, Engines
 from engines.cuda import CudaDevice
 from engines.engine import Frame, Mask, Matte
 from engines.errors import InputError
+from engines.geometry import BASE
 from engines.lane import TENSORS, Lane, Network, PendingFrame
 from engines.lanes import Lanes
 from engines.parity import MatteOf, check_parity
@@ -133,17 +134,17 @@ class Runner:
             executable = self._alive[key] = Executable(self._trt, name, plan)
         return executable
 
-    def lane(self, plans: Engines, height: int, width: int) -> Lane:
-        """Engines made ready for a frame size."""
+    def lane(self, plans: Engines, height: int, width: int, model: str) -> Lane:
+        """Engines of a model made ready for a frame size."""
         networks: dict[str, Network] = {name: self._executable(name, plans[name]).context() for name in NETWORKS}
-        return Lane(networks, height, width, self.streams)
+        return Lane(networks, height, width, self.streams, model)
 
 
 @contextmanager
 def trial(backend: str, plans: Engines, profile: Profile) -> Iterator[MatteOf]:
     """While this lasts, what engines that are not kept yet make of frames of the profile's usual size."""
     with told_in_one_line(backend):
-        lane = Runner(package(backend)).lane(plans, *profile.usual)
+        lane = Runner(package(backend)).lane(plans, *profile.usual, profile.model)
         yield lambda frame: lane.submit(frame).matte()
 
 
@@ -175,12 +176,13 @@ class TensorRTEngine:
 
     precision = "fp16"
 
-    def __init__(self, backend: str, *, cache: Cache | None = None) -> None:
+    def __init__(self, backend: str, *, model: str = BASE, cache: Cache | None = None) -> None:
         """`backend`: "tensorrt" or "tensorrt-rtx". `cache` None: the user's.
 
         Raises InputError if the package is missing, or there is no GPU.
         """
         self.name = backend
+        self.model = model
         self._trt = package(backend)
         self._key_device = device_name(backend)
         self.device = torch.cuda.get_device_name()
@@ -194,14 +196,14 @@ class TensorRTEngine:
         # No GPU was at hand when this was written: what is built on the way is held against the oracle before it is used.
         plans, after = build_for("onnx", self._trt, None)(profile, timing, told)
         with trial(self.name, plans, profile) as matte_of:
-            log.info(check_parity(matte_of, *profile.usual))
+            log.info(check_parity(matte_of, *profile.usual, profile.model))
         return plans, after
 
     def _plans(self, height: int, width: int) -> Engines:
-        found = find_engines(self._trt, self.name, height, width, device=self._key_device, cache=self._cache)
+        profile = Profile.of(height, width, self.model)
+        found = find_engines(self._trt, self.name, profile, device=self._key_device, cache=self._cache)
         if found is not None:
             return found
-        profile = Profile.of(height, width)
         log.warning("%s: builds its engines for %s on %s, once; this takes minutes", self.name, profile, self.device)
         device, cache = self._key_device, self._cache
         began = time.perf_counter()
@@ -210,7 +212,7 @@ class TensorRTEngine:
         return plans
 
     def _lane(self, height: int, width: int) -> Lane:
-        return self._runner.lane(self._plans(height, width), height, width)
+        return self._runner.lane(self._plans(height, width), height, width, self.model)
 
     def __call__(self, frame: Frame, mask: Mask | None = None) -> Matte:
         """See `engines.engine.Engine`. Raises InputError where the GPU fails."""

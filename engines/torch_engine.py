@@ -9,6 +9,7 @@ from safetensors.torch import load_file
 from engines.engine import Frame, Mask, Matte, check_frame, fit_mask
 from engines.errors import InputError
 from engines.fold import fold
+from engines.geometry import BASE
 from engines.glue import predict, refine, shrink, unify
 from engines.networks import MPN, MRN, QUN, Networks
 from engines.weights import FOLDER, SAFETENSORS, verified
@@ -33,7 +34,13 @@ class TorchEngine:
     name = "torch"
 
     def __init__(
-        self, *, threads: int | None = None, precision: str = "auto", device: str = "auto", folder: Path = FOLDER
+        self,
+        *,
+        threads: int | None = None,
+        precision: str = "auto",
+        device: str = "auto",
+        model: str = BASE,
+        folder: Path = FOLDER,
     ) -> None:
         """`precision`: "fp32", "bf16", "fp16", or "auto": fp16 on CUDA, fp32 on a CPU.
 
@@ -49,6 +56,7 @@ class TorchEngine:
         self.precision = ("fp16" if cuda else "fp32") if precision == "auto" else precision
         if threads:
             torch.set_num_threads(threads)
+        self.model = model
         self._networks = released_networks(folder)
         for network in self._networks:
             network.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -72,7 +80,7 @@ class TorchEngine:
         with torch.autocast(self._device.type, dtype, enabled=dtype != torch.float32):
             start = self._now()
             pixels = torch.from_numpy(frame).to(self._device)
-            image = shrink(pixels)
+            image = shrink(pixels, self.model)
             if mask is None:
                 coarse = predict(self._networks.mpn, image)
             else:

@@ -27,13 +27,14 @@ SETTINGS = {"use_explicit_typing": True, "disable_tf32": True, "cache_built_engi
 class Predicted(nn.Module):
     """MPN with its glue, as its graph has it: float32 inside, float16 handed on."""
 
-    def __init__(self, mpn: nn.Module) -> None:
+    def __init__(self, mpn: nn.Module, model: str) -> None:
         super().__init__()
         self.mpn = mpn
+        self.model = model
 
     def forward(self, frame: Tensor) -> tuple[Tensor, Tensor]:
         """Frame uint8 (H,W,3) -> image (1,3,h,w), coarse mask (h,w)."""
-        image = shrink(frame)
+        image = shrink(frame, self.model)
         return image.half(), predict(self.mpn, image).half()
 
 
@@ -61,15 +62,15 @@ class Refined(nn.Module):
         return refine(self.mrn, frame, unified, torch.float16)
 
 
-def programs(height: int, width: int, device: str) -> dict[str, tuple[ExportedProgram, tuple[Tensor, ...]]]:
+def programs(profile: Profile, device: str) -> dict[str, tuple[ExportedProgram, tuple[Tensor, ...]]]:
     """The three networks with their glue as exported programs for one frame size, each with inputs that fit it."""
     networks = released_networks()
     modules: dict[str, nn.Module] = {
-        "mpn": Predicted(networks.mpn),
+        "mpn": Predicted(networks.mpn, profile.model),
         "qun": Unified(networks.qun),
         "mrn": Refined(networks.mrn),
     }
-    shapes = input_shapes(height, width)
+    shapes = input_shapes(*profile.usual, profile.model)
     found = {}
     for name in NETWORKS:
         kinds = [torch.uint8 if tensor == "frame" else torch.float16 for tensor in shapes[name]]
@@ -99,7 +100,7 @@ def build_from_torch(profile: Profile, timing: bytes, told: Told) -> tuple[Engin
         raise InputError(f"--via torch-tensorrt: takes --size, not --dynamic {profile}")
     torch_tensorrt = require_torch_tensorrt()
     engines: Engines = {}
-    for index, (name, (program, inputs)) in enumerate(programs(*profile.usual, device="cuda").items()):
+    for index, (name, (program, inputs)) in enumerate(programs(profile, device="cuda").items()):
         told(name, index / len(NETWORKS))
         try:
             engines[name] = torch_tensorrt.dynamo.convert_exported_program_to_serialized_trt_engine(

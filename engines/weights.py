@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from engines.errors import InputError
+from engines.geometry import BASE
 
 FOLDER = Path(__file__).parent / "released"
 SAFETENSORS = "weights.safetensors"
@@ -44,7 +45,12 @@ def verified(folder: Path = FOLDER) -> dict[str, Any]:
     return manifest
 
 
-def graph(name: str, folder: Path = FOLDER) -> Path:
+def graph_file(name: str, model: str = BASE) -> str:
+    """The file of a network's graph: "mpn", "qun" or "mrn". MPN has one for each model; the others take masks of any size."""
+    return f"{name}-{model}.onnx" if name == "mpn" and model != BASE else f"{name}.onnx"
+
+
+def graph(name: str, folder: Path = FOLDER, model: str = BASE) -> Path:
     """The verified ONNX graph of a network: "mpn", "qun" or "mrn"."""
     verified(folder)
-    return folder / f"{name}.onnx"
+    return folder / graph_file(name, model)

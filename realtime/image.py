@@ -14,7 +14,7 @@ from rich.console import Console
 import engines
 from engines import Engine, InputError
 from engines.errors import run
-from engines.options import Backend, Precision, Threads
+from engines.options import Backend, Model, Precision, Threads
 from realtime.backgrounds import Background, Fit, open_background
 from realtime.bystanders import Keep, Largest
 from realtime.composite import check_light_wrap, composite
@@ -40,6 +40,7 @@ def image(
     backend: Backend = "auto",
     threads: Threads = None,
     precision: Precision = "auto",
+    model: Model = "base",
 ) -> None:
     """Cut the people out of a photo: colours without the old background, and alpha.
 
@@ -71,7 +72,7 @@ def image(
             if picture.exists() and any(own.exists() and picture.samefile(own) for own in (photo, Path(bg or photo))):
                 raise InputError(f"{picture}: is a picture that is read, too; name another file to write")
             check_target(picture, overwrite=overwrite)
-        engine = stack.enter_context(closing(engines.load(backend, threads=threads, precision=precision)))
+        engine = stack.enter_context(closing(engines.load(backend, threads=threads, precision=precision, model=model)))
         editor = Editor(engine, background, alpha_only, keep, light_wrap)
         if first is None:
             edit_folder(editor, jobs)

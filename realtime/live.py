@@ -13,7 +13,7 @@ from rich.console import Console
 import engines
 from engines import InputError
 from engines.errors import run
-from engines.options import Backend, Precision, Threads
+from engines.options import Backend, Model, Precision, Threads
 from realtime.backgrounds import Fit
 from realtime.cameras import camera_lines
 from realtime.choice import Choice
@@ -78,6 +78,7 @@ def live(
     backend: Backend = "auto",
     threads: Threads = None,
     precision: Precision = "auto",
+    model: Model = "base",
 ) -> None:
     """Put a new background behind the people before a webcam, in a stream or in a clip, as it happens.
 
@@ -125,7 +126,7 @@ def live(
             outputs.append(stack.enter_context(Recording(record, form, overwrite=overwrite, tell=tell)))
         if pipe is not None:
             outputs.append(stack.enter_context(Pipe(pipe, form, tell=tell)))
-        engine = stack.enter_context(closing(engines.load(backend, threads=threads, precision=precision)))
+        engine = stack.enter_context(closing(engines.load(backend, threads=threads, precision=precision, model=model)))
         how = "h in the window shows the keys" if window else "the line 'help' shows what can be said"
         tell(f"{engine.name} {engine.precision} on {engine.device}; {how}")
         title = f"shm-live: {source.name}"

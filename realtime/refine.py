@@ -12,7 +12,7 @@ from rich.console import Console
 import engines
 from engines import Engine, InputError
 from engines.errors import run
-from engines.options import Backend, Precision, Threads
+from engines.options import Backend, Model, Precision, Threads
 from realtime.folders import do_each, folder_jobs, make_folder, open_photo
 from realtime.masks import Masks, open_masks
 from realtime.photos import check_suffix, check_target, write_photo
@@ -34,6 +34,7 @@ def refine(
     backend: Backend = "auto",
     threads: Threads = None,
     precision: Precision = "auto",
+    model: Model = "base",
 ) -> None:
     """Make fine alpha mattes out of photos and coarse masks of the people in them.
 
@@ -66,7 +67,7 @@ def refine(
         if masks.is_dir() and target.samefile(masks):
             raise InputError(f"{target}: is the folder of the masks; name another folder to write to")
     to_do = [job for job in chosen if overwrite or not job[1].exists()]
-    with closing(engines.load(backend, threads=threads, precision=precision)) as engine:
+    with closing(engines.load(backend, threads=threads, precision=precision, model=model)) as engine:
         bad = do_each(to_do, Refiner(engine, known, cut_outs).refine, "mattes")
     done, left = len(chosen) - len(to_do), len(jobs) - len(chosen)
     notes = f", {done} were there already" * bool(done) + f", {left} have no mask" * bool(left)

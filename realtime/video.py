@@ -14,7 +14,7 @@ from rich.text import Text
 import engines
 from engines import Engine
 from engines.errors import InputError, run
-from engines.options import Backend, Precision, Threads
+from engines.options import Backend, Model, Precision, Threads
 from realtime.backgrounds import Background, Fit, open_background
 from realtime.composite import check_light_wrap, composite
 from realtime.filters import Filter, Kept, LightWrap, Smooth, filters_of_stream
@@ -48,6 +48,7 @@ def video(
     backend: Backend = "auto",
     threads: Threads = None,
     precision: Precision = "auto",
+    model: Model = "base",
 ) -> None:
     """Put a new background behind the people in a video; without --bg, a green screen.
 
@@ -90,7 +91,7 @@ def video(
             overwrite=overwrite,
         )
         with sink:
-            engine = stack.enter_context(closing(engines.load(backend, threads=threads, precision=precision)))
+            engine = stack.enter_context(closing(engines.load(backend, threads=threads, precision=precision, model=model)))
             start = time.perf_counter()
             frames = edit(film, engine, background, sink, filters=filters, light_wrap=light_wrap)
         seconds = time.perf_counter() - start

@@ -16,7 +16,7 @@ import typer
 
 from engines import Frame, InputError, Mask
 from engines.errors import run
-from engines.options import Threads
+from engines.options import Model, Threads
 from train.evaluate import progress_bar
 from train.options import Adapters, ComparedPrecision, PeerPython
 from train.peers import open_models
@@ -64,6 +64,7 @@ def draw(
     peer: Annotated[str, typer.Option(help="The adapter to compare with.")] = "rvm",
     peer_python: PeerPython = None,
     precision: ComparedPrecision = "fp32",
+    model: Model = "base",
     threads: Threads = None,
     count: Annotated[int, typer.Option(min=1, help="Pairs, drawn from the pictures.")] = 50,
     seed: Annotated[int, typer.Option(help="Another draw for another seed.")] = 1,
@@ -83,7 +84,7 @@ def draw(
     chosen = dice.sample(found, min(count, len(found)))
     key: dict[str, str] = {}
     rows: list[Frame] = []
-    with open_models("auto", threads, precision, adapters, [peer], peer_python) as (engine, peers):
+    with open_models("auto", threads, precision, model, adapters, [peer], peer_python) as (engine, peers):
         assert engine is not None
         out.mkdir(parents=True)
         with progress_bar(out.name, len(chosen)) as advance:

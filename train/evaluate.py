@@ -14,7 +14,7 @@ from rich.table import Table
 
 from engines import InputError
 from engines.errors import run
-from engines.options import Threads
+from engines.options import Model, Threads
 from train.options import Adapters, ComparedPrecision, EngineOrNone, JsonFile, PeerPython, Peers
 from train.peers import open_models
 from train.pictures import side_by_side, write_picture
@@ -56,6 +56,7 @@ def evaluate(
     backend: EngineOrNone = "auto",
     threads: Threads = None,
     precision: ComparedPrecision = "auto",
+    model: Model = "base",
     adapters: Adapters = None,
     peer: Peers = None,
     peer_python: PeerPython = None,
@@ -93,7 +94,7 @@ def evaluate(
         return
     if run_folder is not None or without_coarse is not None:
         raise InputError("--run and --without-coarse are for --table; add it")
-    with open_models(backend, threads, precision, adapters, peer or [], peer_python) as (engine, opened):
+    with open_models(backend, threads, precision, model, adapters, peer or [], peer_python) as (engine, opened):
         candidates: list[Candidate] = [PeerCandidate(each) for each in opened]
         if engine is not None:
             masks = [MaskCandidate(engine, "coarse"), MaskCandidate(engine, "unified")] if stages else []

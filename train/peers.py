@@ -93,6 +93,7 @@ def open_models(
     backend: str,
     threads: int | None,
     precision: str,
+    model: str,
     adapters: Path | None,
     names: Sequence[str],
     python: Path | None,
@@ -107,7 +108,7 @@ def open_models(
     with ExitStack() as stack:
         engine = None
         if backend != "none":
-            engine = stack.enter_context(closing(engines.load(backend, threads=threads, precision=precision)))
+            engine = stack.enter_context(closing(engines.load(backend, threads=threads, precision=precision, model=model)))
             precision = engine.precision
         level = "bf16" if precision == "bf16" else "fp32"
         yield (

@@ -13,6 +13,7 @@ import numpy as np
 
 from engines import Engine, Frame, InputError, Mask
 from engines.engine import fit_mask
+from engines.geometry import BASE
 from train.metrics import MASK_METRICS, MATTE_METRICS, Metric
 from train.peers import Peer
 
@@ -105,11 +106,17 @@ class Candidate(Protocol):
         ...
 
 
+def own_name(backend: str, model: str) -> str:
+    """What a table calls one of our engines: the base model needs no word."""
+    return f"ours, {backend}" + (f", {model}" if model != BASE else "")
+
+
 class OwnCandidate:
     """One of our engines."""
 
     def __init__(self, engine: Engine) -> None:
-        self.name = f"ours, {engine.name}"
+        self.name = own_name(engine.name, engine.model)
+        self.base = engine.model == BASE
         self.precision = engine.precision
         self._engine = engine
 

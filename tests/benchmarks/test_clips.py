@@ -32,7 +32,7 @@ FRAMES = 6
 class Flickering:
     """An engine whose alpha is the frame's, 0.2 less in every other frame."""
 
-    name, device, precision = "flickering", "none", "fp32"
+    name, device, precision, model = "flickering", "none", "fp32", "base"
 
     def __init__(self):
         self.calls = 0

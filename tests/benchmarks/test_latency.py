@@ -21,6 +21,7 @@ class Scripted:
     """A contestant whose times are written down, and which notes when it was called."""
 
     precision = "fp32"
+    model = "base"
 
     def __init__(self, name, calls):
         self.name, self.calls = name, calls

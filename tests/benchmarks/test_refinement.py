@@ -27,7 +27,7 @@ def disc_alpha() -> Mask:
 class Halver:
     """An engine that goes half of the way from the mask it is given to the disc."""
 
-    name, device, precision = "halver", "a test", "fp32"
+    name, device, precision, model = "halver", "a test", "fp32", "base"
 
     def __call__(self, frame: Frame, mask: Mask | None = None) -> Matte:
         assert mask is not None

@@ -15,6 +15,7 @@ import onnxruntime
 import torch
 
 from engines.engine import Frame, Mask, Matte
+from engines.geometry import BASE
 from engines.half import half_graph
 from engines.lane import Lane, Network, PendingFrame
 from engines.lanes import Lanes
@@ -102,12 +103,12 @@ class LaggingDevice:
 class OnnxRuntimeNetwork:
     """A `Network` whose inputs and outputs lie at the addresses of tensors."""
 
-    def __init__(self, name: str, height: int, width: int) -> None:
-        model = half_graph(name, height, width).SerializeToString()
+    def __init__(self, name: str, height: int, width: int, model: str) -> None:
+        graph = half_graph(name, height, width, model=model).SerializeToString()
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
         options.intra_op_num_threads = 1
-        self.session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        self.session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         self.binding = self.session.io_binding()
         self.inputs = {value.name for value in self.session.get_inputs()}
         self.bound: list[str] = []
@@ -126,17 +127,18 @@ class LaggingEngine:
 
     name, device, precision = "lagging", "a test", "fp16"
 
-    def __init__(self, lag: float = 0.002) -> None:
+    def __init__(self, lag: float = 0.002, model: str = BASE) -> None:
+        self.model = model
         self.on = LaggingDevice(lag)
         self.networks: list[OnnxRuntimeNetwork] = []
         self.lanes = Lanes(Streams(self.on), self._lane)
         self.submitted = 0
 
     def _lane(self, height: int, width: int) -> Lane:
-        networks = {name: OnnxRuntimeNetwork(name, height, width) for name in NETWORKS}
+        networks = {name: OnnxRuntimeNetwork(name, height, width, self.model) for name in NETWORKS}
         self.networks += networks.values()
         bound: dict[str, Network] = {**networks}
-        return Lane(bound, height, width, self.lanes._streams)
+        return Lane(bound, height, width, self.lanes._streams, self.model)
 
     def __call__(self, frame: Frame, mask: Mask | None = None) -> Matte:
         return self.submit(frame, mask).matte()
@@ -151,8 +153,8 @@ class LaggingEngine:
 
 
 @contextmanager
-def lagging_engine(lag: float = 0.002) -> Iterator[LaggingEngine]:
-    engine = LaggingEngine(lag)
+def lagging_engine(lag: float = 0.002, model: str = BASE) -> Iterator[LaggingEngine]:
+    engine = LaggingEngine(lag, model)
     try:
         yield engine
     finally:

@@ -7,7 +7,7 @@ import pytest
 
 from engines import InputError
 from engines.cache import Cache, Engines
-from engines.keys import stale, tensorrt_key
+from engines.keys import model_of, tensorrt_key
 from engines.profile import Profile, parse_range
 from engines.tensorrt_compile import Told, compiler, engines_for, find_engines, timing_key
 
@@ -24,12 +24,12 @@ def cache(tmp_path: Path) -> Cache:
 
 def put(cache: Cache, profile: Profile, content: bytes, device: str = DEVICE) -> None:
     key = tensorrt_key(BACKEND, profile, device=device, compiler=compiler(TRT))
-    assert not stale(key)
+    assert model_of(key) == profile.model
     cache.obtain(key, lambda: {"mpn": content})
 
 
-def found(cache: Cache, height: int, width: int) -> Engines | None:
-    return find_engines(TRT, BACKEND, height, width, device=DEVICE, cache=cache)
+def found(cache: Cache, height: int, width: int, model: str = "base") -> Engines | None:
+    return find_engines(TRT, BACKEND, Profile.of(height, width, model), device=DEVICE, cache=cache)
 
 
 def test_engines_for_the_size_come_before_those_for_a_range(cache: Cache) -> None:

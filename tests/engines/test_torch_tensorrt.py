@@ -15,7 +15,7 @@ from tests.engines.test_half import frame_of
 
 
 def test_the_exported_programs_give_what_pytorch_gives(torch_engine: Engine, portrait: Frame) -> None:
-    exported = {name: program.module() for name, (program, _) in programs(128, 160, "cpu").items()}
+    exported = {name: program.module() for name, (program, _) in programs(Profile.of(128, 160), "cpu").items()}
     frame = frame_of("real", portrait, 128, 160)
     image, coarse = exported["mpn"](torch.from_numpy(frame))
     alpha, foreground = exported["mrn"](torch.from_numpy(frame), exported["qun"](image, coarse))
@@ -35,7 +35,7 @@ def test_each_program_goes_to_the_compiler_with_its_inputs_and_our_settings(monk
 
     compiler = SimpleNamespace(dynamo=SimpleNamespace(convert_exported_program_to_serialized_trt_engine=convert))
     monkeypatch.setitem(sys.modules, "torch_tensorrt", compiler)
-    monkeypatch.setattr("engines.torch_tensorrt_build.programs", lambda height, width, device: programs(height, width, "cpu"))
+    monkeypatch.setattr("engines.torch_tensorrt_build.programs", lambda profile, device: programs(profile, "cpu"))
     shares: list[float] = []
     engines, timing = build_from_torch(Profile.of(64, 96), b"timing", lambda _, share: shares.append(share))
     assert engines == {"mpn": b"\1", "qun": b"\2", "mrn": b"\3"}

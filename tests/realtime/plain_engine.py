@@ -16,11 +16,13 @@ class PlainEngine:
     name = "plain"
     device = "a test"
     precision = "fp32"
+    model = "base"
 
     def __init__(self, seconds: float = 0) -> None:
         self.seconds = seconds
         self.calls = 0
         self.closed = False
+        self.asked: dict[str, Any] = {}  # the options with which it was loaded
 
     def __call__(self, frame: Frame, mask: Mask | None = None) -> Matte:
         assert frame.dtype == np.uint8
@@ -40,7 +42,8 @@ def plain_engine(seconds: float = 0) -> Iterator[PlainEngine]:
     """While this lasts, engines.load() gives one PlainEngine that takes so many seconds a frame."""
     engine = PlainEngine(seconds)
 
-    def load(backend: str = "auto", **_: Any) -> PlainEngine:
+    def load(backend: str = "auto", **options: Any) -> PlainEngine:
+        engine.asked = {"backend": backend, **options}
         return engine
 
     with patch("engines.load", load, create=True):

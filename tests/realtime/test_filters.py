@@ -24,7 +24,7 @@ HEIGHT, WIDTH = 96, 160
 class TwoPeople:
     """Finds a large and a small person in any frame, and flickers: each other alpha is half."""
 
-    name, device, precision = "two", "test", "exact"
+    name, device, precision, model = "two", "test", "exact", "base"
 
     def __init__(self) -> None:
         self.calls = 0

@@ -34,7 +34,7 @@ FRAMES = 8
 class Ordinary:
     """The same engine without its ability."""
 
-    name, device, precision = "ordinary", "a test", "fp16"
+    name, device, precision, model = "ordinary", "a test", "fp16", "base"
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine

@@ -36,7 +36,7 @@ GREEN = (0, 0xB1, 0x40)
 class BallEngine:
     """Knows the ball of the clips by its colour; as slow as it is told to be."""
 
-    name, device, precision = "ball", "test", "exact"
+    name, device, precision, model = "ball", "test", "exact", "base"
 
     def __init__(self, seconds: float = 0) -> None:
         self.seconds = seconds

@@ -77,7 +77,7 @@ def shm_eval(monkeypatch, capsys, *arguments):
 class Oracle:
     """An engine that takes the frame's grey for its alpha."""
 
-    name, device, precision = "oracle", "none", "fp32"
+    name, device, precision, model = "oracle", "none", "fp32", "base"
     closed = False
 
     def __call__(self, frame, mask=None):
