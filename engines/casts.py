@@ -17,7 +17,8 @@ def _cast(node: NodeProto, kind: int) -> bool:
 def cast_at_the_doors(model: ModelProto) -> None:
     """Moves, in place, the casts from uint8 to right behind the frame, and the one to uint8 to right before the foreground.
 
-    What lies between, paddings, reshapes, transposes, then works on floats, with the same result; a resize no longer rounds.
+    What lies between, paddings, reshapes, rows that are picked, then works on floats, with the same result. Casts of sizes are
+    not in the folder "glue", and stay.
     """
     nodes = list(model.graph.node)
     for value in model.graph.input:
