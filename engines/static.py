@@ -43,7 +43,7 @@ def evaluate(node: NodeProto, model: ModelProto, shapes: dict[str, tuple[int, ..
 
 
 def static(model: ModelProto, inputs: dict[str, tuple[int, ...]]) -> None:
-    """Fixes, in place, the shapes of the inputs by name, and folds all arithmetic on sizes into int64 constants.
+    """Fixes, in place, the shapes of the inputs by name, and folds all arithmetic on sizes into constants.
 
     Outputs get the shapes that follow. Nodes and constants that nothing needs any more are taken out.
     """
@@ -52,7 +52,11 @@ def static(model: ModelProto, inputs: dict[str, tuple[int, ...]]) -> None:
     for value in model.graph.output:  # their sides bear the names of those of the inputs
         value.CopyFrom(helper.make_tensor_value_info(value.name, value.type.tensor_type.elem_type, None))
     integers = (onnx.TensorProto.INT64, onnx.TensorProto.BOOL)
-    sizes: Sizes = {t.name: numpy_helper.to_array(t) for t in model.graph.initializer if t.data_type in integers}
+    sizes: Sizes = {
+        each.name: numpy_helper.to_array(each)
+        for each in model.graph.initializer
+        if each.data_type in integers or (each.name.startswith("glue/") and not each.dims)
+    }
     folded = True
     while folded:  # each turn makes more shapes known, and so more sizes
         folded = False
