@@ -205,6 +205,7 @@ def clips(report: Report) -> str:
 
 TABLES: dict[str, Callable[[Report], str]] = {
     "latency": latency,
+    "latency_avx2": latency,
     "peers": peers,
     "throughput": throughput,
     "scale": scale,
@@ -213,4 +214,4 @@ TABLES: dict[str, Callable[[Report], str]] = {
     "refinement": refinement,
     "clips": clips,
 }
-FILES = {"table_2": "quality"}  # of tables that are not of the file of their own name
+FILES = {"latency_avx2": "latency-avx2", "table_2": "quality"}  # of tables that are not of the file of their own name
