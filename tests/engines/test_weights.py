@@ -13,7 +13,7 @@ from engines.openvino_engine import OpenVINOEngine
 from engines.torch_engine import TorchEngine
 from engines.weights import FOLDER, MANIFEST, SAFETENSORS, verified
 
-FILES = (SAFETENSORS, "mpn.onnx", "qun.onnx", "mrn.onnx")
+FILES = (SAFETENSORS, "mpn.onnx", "mpn-large.onnx", "qun.onnx", "mrn.onnx")
 
 
 @pytest.fixture

@@ -54,7 +54,7 @@ class BallEngine:
 def engine(monkeypatch: pytest.MonkeyPatch) -> BallEngine:
     ball = BallEngine()
 
-    def load(backend: str = "auto", *, threads: int | None = None, precision: str = "auto") -> BallEngine:
+    def load(backend: str = "auto", *, threads: int | None, precision: str, model: str) -> BallEngine:
         return ball
 
     monkeypatch.setattr(engines, "load", load, raising=False)

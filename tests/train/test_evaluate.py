@@ -128,7 +128,7 @@ def test_a_table_and_its_figures(monkeypatch, capsys, mattes, masks, adapters, t
 
 
 def test_ours_and_the_pictures(monkeypatch, capsys, mattes, adapters, tmp_path):
-    monkeypatch.setattr(engines, "load", lambda backend, *, threads, precision: Oracle(), raising=False)
+    monkeypatch.setattr(engines, "load", lambda backend, *, threads, precision, model: Oracle(), raising=False)
     folder = tmp_path / "new/pictures"
     code, out, err = shm_eval(
         monkeypatch, capsys, mattes, "--adapters", adapters, "--peer", "bright",
