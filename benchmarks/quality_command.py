@@ -88,8 +88,8 @@ def quality(
             opened = Peer(adapters, name, threads=threads, precision="fp32", python=peer_python)
             candidates.append(PeerCandidate(stack.enter_context(opened)))
         if backend != "none":
-            loaded = [engines.load(backend, threads=threads, precision=precision, model=model) for model in MODELS]
-            base, *larger = [stack.enter_context(closing(engine)) for engine in loaded]
+            settings: dict[str, Any] = {"threads": threads, "precision": precision}
+            base, *larger = [stack.enter_context(closing(engines.load(backend, model=model, **settings))) for model in MODELS]
             masks = [MaskCandidate(base, "coarse"), MaskCandidate(base, "unified")]
             candidates[:0] = [OwnCandidate(base), *map(OwnCandidate, larger), *masks, *others]
         for test_set in test_sets:
