@@ -57,7 +57,6 @@ class Recipe:
     validation: float = 0.03  # share of the subjects that are kept out to watch the training
     empty: float = 0.05  # share of frames with nobody in them
     props: float = 0.0  # share of composed frames with things behind people, and before them
-    surroundings: float = 0.0  # share of composed frames whose background is a part of a photo of people with nobody in it
     whole: float = 0.5  # share of photos that MPN sees whole, rather than in part
     composed: dict[str, float] = field(default_factory=dict)  # share of a set's photos that are put on another background
     sets: dict[str, float] = field(default_factory=dict)  # how often a set is drawn; 1 where it is not named, 0 leaves it out

@@ -19,7 +19,6 @@ from train.foregrounds import foreground_of
 from train.library import Picture, Subject, choose, read_background, read_subject
 from train.props import Floats, Prop, Window, draw_props, put
 from train.recipe import Augment, Recipe
-from train.surroundings import surroundings
 
 WHOLE: Window = (0.0, 0.0, 1.0, 1.0)
 ASPECTS = (16 / 9, 4 / 3, 1.0, 3 / 4, 9 / 16)  # width by height of the frames that cameras make
@@ -120,29 +119,12 @@ def photo_scene(subject: Subject, dice: random.Random, whole: float, augment: Au
     return Scene((Layer(subject, _through(rect, flip, _turn(dice, augment), aspect), look, tinted),), aspect)
 
 
-def _place_to_be(
-    backgrounds: Sequence[Path],
-    groups: dict[str, list[Subject]],
-    weights: dict[str, float],
-    recipe: Recipe,
-    dice: random.Random,
-) -> tuple[Path, Window]:
-    """A picture with nobody in it, or, as often as the recipe says, the part of a photo that has nobody in it."""
-    if recipe.surroundings and dice.random() < recipe.surroundings:
-        for _ in range(20):  # cut-outs have none, some photos too little, and sets that are mostly composed a plain wall
-            subject = choose(groups, weights, dice)
-            plain = subject.cutout or recipe.composed.get(subject.set, 0.0) > 0.5
-            if not plain and (part := surroundings(subject)):
-                return subject.image, part
-    return dice.choice(backgrounds), WHOLE
-
-
-def _background_layer(path: Path, part: Window, aspect: float, dice: random.Random, augment: Augment) -> Layer:
-    wide, high = part[2] - part[0], part[3] - part[1]
-    own = _source_aspect(path) * wide / high
+def _background_layer(backgrounds: Sequence[Path], aspect: float, dice: random.Random, augment: Augment) -> Layer:
+    path = dice.choice(backgrounds)
+    own = _source_aspect(path)
     zoom = dice.uniform(0.45, 1.0)
-    width, height = wide * min(1.0, aspect / own) * zoom, high * min(1.0, own / aspect) * zoom
-    x0, y0 = dice.uniform(part[0], part[2] - width), dice.uniform(part[1], part[3] - height)
+    width, height = min(1.0, aspect / own) * zoom, min(1.0, own / aspect) * zoom
+    x0, y0 = dice.uniform(0, 1 - width), dice.uniform(0, 1 - height)
     place = _through((x0, y0, x0 + width, y0 + height), dice.random() < augment.flip, 0.0, aspect)
     return Layer(path, place, dice.getrandbits(32), dice.random() < augment.tint)
 
@@ -187,8 +169,7 @@ def draw_scene(
     aspect = dice.choice(ASPECTS)
     behind, before = draw_props(backgrounds, recipe.props, dice) if recipe.props else ((), ())
     if dice.random() < recipe.empty:
-        place = _place_to_be(backgrounds, groups, weights, recipe, dice)
-        return Scene((_background_layer(*place, aspect, dice, recipe.augment),), aspect, behind, before)
+        return Scene((_background_layer(backgrounds, aspect, dice, recipe.augment),), aspect, behind, before)
     first = choose(groups, weights, dice)
     if not first.cutout and dice.random() >= recipe.composed.get(first.set, 0.0):
         return photo_scene(first, dice, recipe.whole, recipe.augment)
@@ -200,8 +181,7 @@ def draw_scene(
         other = choose(groups, weights, dice)
         if other.cutout:
             people.append(other)
-    place = _place_to_be(backgrounds, groups, weights, recipe, dice)
-    layers = [_background_layer(*place, aspect, dice, recipe.augment)]
+    layers = [_background_layer(backgrounds, aspect, dice, recipe.augment)]
     layers += [_person_layer(person, aspect, dice, recipe.augment, crowd=count > 1) for person in people]
     return Scene(tuple(layers), aspect, behind, before)
 
