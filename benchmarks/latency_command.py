@@ -20,6 +20,7 @@ from engines.geometry import BASE
 from engines.options import Threads
 from train.evaluate import progress_bar
 from train.options import JsonFile
+from train.scores import own_name
 
 SIZES = ("800x800", "1280x720", "1920x1080", "3840x2160")
 
@@ -70,7 +71,8 @@ def latency(
         if measured:
             console.print(latency_table(measured))
         for each in missing:
-            console.print(f"left out: {each.backend} {each.precision}: {each.why}", style="dim")
+            name = own_name(each.backend, each.model)
+            console.print(f"left out: {name} {each.precision}: {each.why}", style="dim")
         timings += measured
         left_out += missing
     report = circumstances(watch, threads) | {"runs": runs, "warm_up": warm_up, "timings": [vars(t) for t in timings]}

@@ -13,7 +13,7 @@ from engines import Engine, Frame, InputError
 from engines.errors import run
 from engines.options import Model
 from realtime.photos import check_suffix, check_target, read_photo, write_photo
-from train.pictures import grey, on_green, panel
+from train.pictures import filled, grey, on_green, panel
 from train.scores import Prediction
 
 WIDTH = 1200  # pixels, of the sheet
@@ -67,7 +67,7 @@ def sheet(strips: list[Frame]) -> Frame:
         row = [_within(each, share) for each in strips[first : first + ACROSS]]
         height = max(each.shape[0] for each in row)
         row += [np.full((height, share, 3), 255, np.uint8)] * (ACROSS - len(row))
-        rows.append(np.hstack([_filled(each, height, share) for each in row]))
+        rows.append(np.hstack([filled(each, height, share) for each in row]))
     return np.vstack(rows)
 
 
@@ -75,12 +75,6 @@ def _within(picture: Frame, width: int) -> Frame:
     scale = width / picture.shape[1]
     size = (width, round(scale * picture.shape[0]))
     return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR), np.uint8)
-
-
-def _filled(picture: Frame, height: int, width: int) -> Frame:
-    bottom, right = height - picture.shape[0], width - picture.shape[1]
-    filled = cv2.copyMakeBorder(picture, 0, bottom, 0, right, cv2.BORDER_CONSTANT, value=(255, 255, 255))
-    return np.asarray(filled, np.uint8)
 
 
 def main() -> None:

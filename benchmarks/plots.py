@@ -105,7 +105,7 @@ def draw_error_against_speed(path: Path, panels: dict[str, dict[str, tuple[float
                 mark = "*" if name.startswith("ours") else "o"
                 each.plot(milliseconds, value, mark, color=COLOURS[place % len(COLOURS)], markersize=9, label=name)
             each.set(title=error, xlabel=f"milliseconds a frame, {size}", xscale="log")
-            each.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            each.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
             each.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
             each.xaxis.set_minor_formatter(NullFormatter())
             each.set_ylim(0, 1.15 * max(value for _, value in points.values()))

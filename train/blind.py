@@ -10,7 +10,6 @@ import random
 from pathlib import Path
 from typing import Annotated
 
-import cv2
 import numpy as np
 import typer
 
@@ -20,13 +19,14 @@ from engines.options import Model, Threads
 from train.evaluate import progress_bar
 from train.options import Adapters, ComparedPrecision, PeerPython
 from train.peers import open_models
-from train.pictures import grey, on_green, panel, write_picture
+from train.pictures import filled, grey, on_green, panel, write_picture
 from train.scores import Prediction, pictures_in, read_frame
 
 KEY = "key.json"  # which side was ours, by the pair's number; not to be opened before the votes are in
 VOTES = "votes.txt"
 CHOICES = ("left", "right", "same")
 PAIRS_A_SHEET = 3
+GAP = 6  # pixels, below each
 
 app = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
 
@@ -43,9 +43,7 @@ def pair(number: int, frame: Frame, left: Mask, right: Mask) -> Frame:
 def sheet(rows: list[Frame]) -> Frame:
     """Rows below each other, each filled up to the widest with white."""
     width = max(row.shape[1] for row in rows)
-    return np.vstack(
-        [cv2.copyMakeBorder(row, 0, 6, 0, width - row.shape[1], cv2.BORDER_CONSTANT, value=(255, 255, 255)) for row in rows]
-    )
+    return np.vstack([filled(row, row.shape[0] + GAP, width) for row in rows])
 
 
 def wilson(won: float, votes: int) -> tuple[float, float]:

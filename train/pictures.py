@@ -48,6 +48,12 @@ def panel(caption: str, picture: Frame, size: tuple[int, int] | None = None) -> 
     return np.asarray(panel, dtype=np.uint8)
 
 
+def filled(picture: Frame, height: int, width: int) -> Frame:
+    """An RGB picture with white below it and to its right, up to that size in pixels."""
+    bottom, right = height - picture.shape[0], width - picture.shape[1]
+    return np.asarray(cv2.copyMakeBorder(picture, 0, bottom, 0, right, cv2.BORDER_CONSTANT, value=(255, 255, 255)), np.uint8)
+
+
 def grey(matte: Mask) -> Frame:
     """A matte as an RGB picture."""
     return np.asarray(np.repeat(np.round(255 * matte)[..., None], 3, axis=2), dtype=np.uint8)
