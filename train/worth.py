@@ -1,4 +1,4 @@
-"""`python -m train.worth`: what each augmentation is worth: runs of equal length, each without one of them."""
+"""`python -m train.worth`: what an augmentation or a set of people is worth: runs of equal length, each without one of them."""
 
 import dataclasses
 import json
@@ -41,21 +41,34 @@ class Worth:
 
 
 def left_out(recipe: Recipe, without: Sequence[str] | None) -> dict[str, Recipe]:
-    """The recipe, and the recipe without each of the augmentations: those named, or all that it has. Raises InputError."""
+    """The recipe, and the recipe without each augmentation or set that is named, or without each augmentation that it has.
+
+    Raises InputError for a name that the recipe does not have.
+    """
     chances = dataclasses.asdict(recipe.augment)
+    shares = chances | recipe.fine_sets | recipe.sets
     for name in without or ():
-        if name not in chances:
-            raise InputError(f"--without {name}: no such augmentation; give one of {', '.join(chances)}")
-        if not chances[name]:
+        if name not in shares:
+            raise InputError(f"--without {name}: no augmentation, nor a set of the recipe; give one of {', '.join(shares)}")
+        if not shares[name]:
             raise InputError(f"--without {name}: the recipe has none of it")
     names = without or [name for name, chance in chances.items() if chance]
-    return {WITH_ALL: recipe} | {name: replace(recipe, augment=replace(recipe.augment, **{name: 0.0})) for name in names}
+    return {WITH_ALL: recipe} | {
+        name: replace(recipe, augment=replace(recipe.augment, **{name: 0.0})) if name in chances else undrawn(recipe, [name])
+        for name in names
+    }
 
 
-def judge(network: str, library: Library, recipe: Recipe, base: Recipe, run: Run, without: str) -> Worth:
+def undrawn(recipe: Recipe, sets: Sequence[str]) -> Recipe:
+    """The recipe that draws nobody of these sets."""
+    none = dict.fromkeys(sets, 0.0)
+    return replace(recipe, sets=recipe.sets | none, fine_sets=recipe.fine_sets | none)
+
+
+def judge(network: str, library: Library, recipe: Recipe, judged_on: Recipe, run: Run, without: str) -> Worth:
     """Scores a finished run, on the same samples as the others."""
     trainer = Trainer(prepare(network, library, recipe, run), library, recipe, run.out, precision="fp32")
-    camera, plain = (trainer.judge(judged_on, JUDGED)["mse"] for judged_on in (base, replace(base, augment=PLAIN)))
+    camera, plain = (trainer.judge(seen, JUDGED)["mse"] for seen in (judged_on, replace(judged_on, augment=PLAIN)))
     return Worth(without, recipe.seed, camera, plain)
 
 
@@ -93,7 +106,8 @@ def write(scores: Sequence[Worth], steps: int, runs: dict[str, Path], out: Path)
 
 @app.command(
     epilog="Examples:\n\n`python -m train.worth mpn --data data --out runs/worth`\n\n"
-    "`python -m train.worth mrn --data data --out runs/worth-mrn --steps 300 --without noise --without blur`"
+    "`python -m train.worth mrn --data data --out runs/worth-mrn --steps 300 --without noise --without blur`\n\n"
+    "`python -m train.worth mpn --data data --out runs/worth-synthetic --recipe ablation_synthetic --without cutouts_synthetic`"
 )
 def worth(
     network: Annotated[Which, typer.Argument(help="The network to train: mpn or mrn.")],
@@ -104,7 +118,7 @@ def worth(
     ] = "fifth",
     steps: Annotated[int, typer.Option(help="Batches of each run.", min=1)] = 400,
     seeds: Annotated[int, typer.Option(help="Runs of each kind: how they differ tells what is chance.", min=1)] = 2,
-    without: Annotated[list[str] | None, typer.Option(help="Leave out only this; may be given again.")] = None,
+    without: Annotated[list[str] | None, typer.Option(help="Leave out only this, or a set; may be given again.")] = None,
     begin_with: Annotated[Path, typer.Option(help="Folder of a run, or `released`: what the runs begin with.")] = RELEASED,
     on: Annotated[
         Path, typer.Option(help="Folder of a run, or `released`: the networks before the one that learns.")
@@ -113,7 +127,10 @@ def worth(
     workers: Annotated[int, typer.Option(help="Processes that prepare samples.", min=0)] = 1,
     precision: Annotated[Precision, typer.Option(help="auto: bf16 where the hardware multiplies it.")] = Precision.auto,
 ) -> None:
-    """Trains a network with all augmentations and, for as long, without each of them; tells how they do on people kept out."""
+    """Trains a network with all augmentations and, for as long, without each of them; tells how they do on people kept out.
+
+    A set of people is left out in the same way where it is named. Nobody of it is judged on.
+    """
     if network not in (Which.mpn, Which.mrn):
         raise InputError(f"{network.value}: give mpn or mrn; what an augmentation is worth is told for each by itself")
     name = network.value
@@ -125,15 +142,17 @@ def worth(
     library = read_data(data, base, recipe)
     if not library.validation:
         raise InputError(f"--recipe {recipe}: keeps nobody out to judge on; raise its 'validation'")
+    variants = left_out(base, without)
+    judged_on = undrawn(base, [name for name in variants if name in base.sets | base.fine_sets])
     scores: list[Worth] = []
     first: dict[str, Path] = {}
     for seed in range(base.seed, base.seed + seeds):
-        for kind, settings in left_out(base, without).items():
+        for kind, settings in variants.items():
             run = Run(out / f"{kind}-{seed}", begin_with, on)
             settings = replace(settings, seed=seed)
-            if not learn([name], library, settings, run, workers, precision.value, judged_on=base):
+            if not learn([name], library, settings, run, workers, precision.value, judged_on):
                 raise typer.Exit(130)
-            scores.append(judge(name, library, settings, base, run, kind))
+            scores.append(judge(name, library, settings, judged_on, run, kind))
             if seed == base.seed:
                 first["with all" if kind == WITH_ALL else f"without {kind}"] = run.out
     write(scores, steps, first, out)

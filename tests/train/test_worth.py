@@ -13,6 +13,7 @@ from torch.utils.tensorboard import SummaryWriter
 from engines import InputError
 from tests.train.conftest import TINY
 from train import curves, worth
+from train.checkpoints import load_checkpoint
 from train.recipe import Augment, Recipe
 from train.worth import PLAIN, WITH_ALL, left_out
 
@@ -31,10 +32,16 @@ def test_each_augmentation_is_left_out_once() -> None:
     assert variants[WITH_ALL] == recipe
     assert variants["noise"] == replace(recipe, augment=Augment(turn=0, noise=0))
     assert list(left_out(recipe, ["blur"])) == [WITH_ALL, "blur"]
-    with pytest.raises(InputError, match="--without hail: no such augmentation; give one of flip, turn"):
+    with pytest.raises(InputError, match="--without hail: no augmentation, nor a set of the recipe; give one of flip, turn"):
         left_out(recipe, ["hail"])
     with pytest.raises(InputError, match="--without turn: the recipe has none of it"):
         left_out(recipe, ["turn"])
+    drawn = Recipe(sets={"street": 0.8, "studio": 1.0}, fine_sets={"studio": 3.0})
+    both = left_out(drawn, ["studio", "noise"])
+    assert list(both) == [WITH_ALL, "studio", "noise"]
+    assert both["studio"] == replace(drawn, sets={"street": 0.8, "studio": 0.0}, fine_sets={"studio": 0.0})
+    with pytest.raises(InputError, match=r"give one of flip, .*, studio, street"):
+        left_out(drawn, ["portraits"])
     assert (PLAIN.light, PLAIN.noise, PLAIN.flip) == (0, 0, 0.5)
 
 
@@ -43,7 +50,7 @@ def test_runs_are_scored_on_the_same_people(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], data: Path, tmp_path: Path
 ) -> None:
     recipe, out = tmp_path / "tiny.toml", tmp_path / "worth"
-    recipe.write_text(TINY.format(steps=9).replace("validation = 0.0", "validation = 0.4"))
+    recipe.write_text(TINY.format(steps=9).replace("validation = 0.0", "validation = 0.4") + "[sets]\ncutouts = 1.0\n")
     monkeypatch.setattr(worth, "JUDGED", 2)
     options = ["--data", data, "--out", out, "--recipe", recipe, "--steps", 2, "--seeds", 1, "--workers", 0, "--threads", 1]
     assert run(worth, monkeypatch, "mrn", *options, "--without", "noise") == 0
@@ -60,6 +67,12 @@ def test_runs_are_scored_on_the_same_people(
     assert run(worth, monkeypatch, "mrn", *options, "--without", "noise") == 0
     assert (out / "noise-1/mrn.pt").stat().st_mtime_ns == before
     assert json.loads((out / "worth.json").read_text()) == made
+
+    assert run(worth, monkeypatch, "mrn", *options, "--without", "cutouts") == 0
+    of_sets = json.loads((out / "worth.json").read_text())["scores"]
+    assert [score["without"] for score in of_sets] == [WITH_ALL, "cutouts"]
+    assert of_sets[0]["camera"] != made["scores"][0]["camera"]  # the same weights: nobody of the set is judged on
+    assert load_checkpoint(out / "cutouts-1/mrn.pt")["recipe"]["fine_sets"] == {"cutouts": 0.0}
 
 
 def test_what_cannot_be_told_is_refused(
