@@ -67,7 +67,7 @@ def test_mistakes_are_told_in_one_line(tmp_path: Path, text: str, message: str) 
 
 
 def test_no_such_recipe(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no such recipe; give one of ablation_all, ablation_fine, eighth, fifth, first"):
+    with pytest.raises(InputError, match="no such recipe; give one of ablation_all, ablation_fine, ablation_synthetic, eighth"):
         load_recipe("frist")
     with pytest.raises(InputError, match="no such recipe"):
         load_recipe(str(tmp_path))
