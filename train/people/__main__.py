@@ -8,8 +8,7 @@ The same arguments give the same people. What is there is not drawn again.
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Annotated
@@ -27,7 +26,7 @@ from train.people.body import check_installed
 from train.people.casting import cast
 from train.people.person import Person
 from train.people.renderer import Renderer, on_checks
-from train.people.stage import Scene, stage
+from train.people.stage import stage
 
 app = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
 SEEDS = 1_000_000  # people that a seed has
@@ -71,29 +70,15 @@ def people(
         raise InputError(f"{out}: cannot make this folder: {error.strerror}") from error
     missing = [name for name in wanted if not (out / f"{name}.webp").exists()]
     if missing:
-        settings = (samples, alpha_samples, threads or os.cpu_count() or 1, scale)
         with closing(Renderer(blender_python)) as renderer, progress_bar(out.name, len(wanted)) as advance:
-            for _ in range(len(wanted) - len(missing)):
-                advance()
-            scenes = _one_ahead(lambda name: stage(wanted[name], *settings), missing)
-            for name, scene in zip(missing, scenes, strict=True):
-                write(out / name, renderer(scene), wanted[name])
+            for name, someone in wanted.items():
+                if name in missing:
+                    scene = stage(someone, samples, alpha_samples, threads or os.cpu_count() or 1, scale)
+                    write(out / name, renderer(scene), someone)
                 advance()
     if sheet is not None:
         _write(sheet, _encoded(contact_sheet([out / f"{name}.webp" for name in list(wanted)[:24]]), ".jpg", 85))
     print(f"{len(wanted)} people in {out}: {len(missing)} drawn, {len(wanted) - len(missing)} were there", file=sys.stderr)
-
-
-def _one_ahead(make: Callable[[str], Scene], names: Sequence[str]) -> Iterator[Scene]:
-    """What is made of each name, the next one while the renderer has the last: it leaves a core free now and then."""
-    with ThreadPoolExecutor(1) as ahead:
-        coming: list[Future[Scene]] = []
-        for name in names:
-            coming.append(ahead.submit(make, name))
-            if len(coming) > 1:
-                yield coming.pop(0).result()
-        for last in coming:
-            yield last.result()
 
 
 def _drawn(seed: int, count: int) -> Iterator[tuple[str, Person]]:
