@@ -19,7 +19,7 @@ from engines import InputError
 from train.cli import Precision, Which, make_folder, read_data
 from train.curves import draw_curves
 from train.library import Library
-from train.recipe import Augment, Recipe, load_recipe
+from train.recipe import Augment, Recipe, Stage, load_recipe
 from train.runs import RELEASED, Run, learn, prepare
 from train.trainer import Trainer
 
@@ -63,6 +63,11 @@ def undrawn(recipe: Recipe, sets: Sequence[str]) -> Recipe:
     """The recipe that draws nobody of these sets."""
     none = dict.fromkeys(sets, 0.0)
     return replace(recipe, sets=recipe.sets | none, fine_sets=recipe.fine_sets | none)
+
+
+def telling(stage: Stage, steps: int) -> Stage:
+    """A stage of so many batches that ends as these made it: nothing of its beginning kept, a mean of a third of it at most."""
+    return replace(stage, steps=steps, keep=0.0, average=min(stage.average, max(0.0, 1 - 3 / steps)))
 
 
 def judge(network: str, library: Library, recipe: Recipe, judged_on: Recipe, run: Run, without: str) -> Worth:
@@ -138,7 +143,7 @@ def worth(
         torch.set_num_threads(threads)
     make_folder(data, out)
     base = load_recipe(recipe)
-    base = replace(base, **{name: replace(getattr(base, name), steps=steps)})
+    base = replace(base, mpn=telling(base.mpn, steps), mrn=telling(base.mrn, steps))
     library = read_data(data, base, recipe)
     if not library.validation:
         raise InputError(f"--recipe {recipe}: keeps nobody out to judge on; raise its 'validation'")

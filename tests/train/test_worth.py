@@ -14,8 +14,8 @@ from engines import InputError
 from tests.train.conftest import TINY
 from train import curves, worth
 from train.checkpoints import load_checkpoint
-from train.recipe import Augment, Recipe
-from train.worth import PLAIN, WITH_ALL, left_out
+from train.recipe import Augment, Recipe, Stage
+from train.worth import PLAIN, WITH_ALL, left_out, telling
 
 
 def run(module: object, monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
@@ -43,6 +43,16 @@ def test_each_augmentation_is_left_out_once() -> None:
     with pytest.raises(InputError, match=r"give one of flip, .*, studio, street"):
         left_out(drawn, ["portraits"])
     assert (PLAIN.light, PLAIN.noise, PLAIN.flip) == (0, 0, 0.5)
+
+
+def test_a_short_run_is_not_averaged_away_with_what_it_began_with() -> None:
+    kept = Stage(steps=1500, keep=0.5, average=0.998)
+    short = telling(kept, 150)
+    assert (short.steps, short.keep) == (150, 0)
+    assert short.average == pytest.approx(0.98)
+    assert short.average**150 < 0.06  # what is left of the beginning; it was 0.87 of 1
+    assert telling(kept, 4000).average == 0.998
+    assert telling(kept, 2).average == 0
 
 
 @pytest.mark.slow
