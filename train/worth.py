@@ -46,7 +46,8 @@ def left_out(recipe: Recipe, without: Sequence[str] | None) -> dict[str, Recipe]
     Raises InputError for a name that the recipe does not have.
     """
     chances = dataclasses.asdict(recipe.augment)
-    shares = chances | recipe.fine_sets | recipe.sets
+    drawn = {name: max(recipe.sets.get(name, 0.0), recipe.fine_sets.get(name, 0.0)) for name in recipe.fine_sets | recipe.sets}
+    shares = chances | drawn
     for name in without or ():
         if name not in shares:
             raise InputError(f"--without {name}: no augmentation, nor a set of the recipe; give one of {', '.join(shares)}")
@@ -119,7 +120,7 @@ def worth(
     data: Annotated[Path, typer.Option(help="As in shm-train.")],
     out: Annotated[Path, typer.Option(help="Folder for the runs, worth.json, worth.txt and worth.png; goes on from there.")],
     recipe: Annotated[
-        str, typer.Option(help="A recipe that ships, or a TOML file: what is left out is of its [augment].")
+        str, typer.Option(help="A recipe that ships, or a TOML file: what is left out is of its [augment] or its sets.")
     ] = "fifth",
     steps: Annotated[int, typer.Option(help="Batches of each run.", min=1)] = 400,
     seeds: Annotated[int, typer.Option(help="Runs of each kind: how they differ tells what is chance.", min=1)] = 2,

@@ -40,6 +40,8 @@ def test_each_augmentation_is_left_out_once() -> None:
     both = left_out(drawn, ["studio", "noise"])
     assert list(both) == [WITH_ALL, "studio", "noise"]
     assert both["studio"] == replace(drawn, sets={"street": 0.8, "studio": 0.0}, fine_sets={"studio": 0.0})
+    for_mrn_alone = Recipe(sets={"studio": 0.0}, fine_sets={"studio": 3.0})
+    assert left_out(for_mrn_alone, ["studio"])["studio"] == replace(for_mrn_alone, fine_sets={"studio": 0.0})
     with pytest.raises(InputError, match=r"give one of flip, .*, studio, street"):
         left_out(drawn, ["portraits"])
     assert (PLAIN.light, PLAIN.noise, PLAIN.flip) == (0, 0, 0.5)
