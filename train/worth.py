@@ -25,6 +25,7 @@ from train.trainer import Trainer
 
 WITH_ALL = "all"
 JUDGED = 32  # batches
+NOTHING = Path("nothing")  # in place of a run to begin with: as shm-train begins
 PLAIN = Augment(turn=0, tint=0, light=0, blur=0, noise=0, compression=0)
 
 app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
@@ -40,19 +41,18 @@ class Worth:
     plain: float
 
 
-def left_out(recipe: Recipe, without: Sequence[str] | None) -> dict[str, Recipe]:
+def left_out(network: str, recipe: Recipe, without: Sequence[str] | None) -> dict[str, Recipe]:
     """The recipe, and the recipe without each augmentation or set that is named, or without each augmentation that it has.
 
-    Raises InputError for a name that the recipe does not have.
+    Raises InputError for a name that the recipe does not have, or that this network draws nothing of.
     """
     chances = dataclasses.asdict(recipe.augment)
-    drawn = {name: max(recipe.sets.get(name, 0.0), recipe.fine_sets.get(name, 0.0)) for name in recipe.fine_sets | recipe.sets}
-    shares = chances | drawn
+    shares = chances | (recipe.sets if network == Which.mpn.value else recipe.fine_sets)
     for name in without or ():
         if name not in shares:
-            raise InputError(f"--without {name}: no augmentation, nor a set of the recipe; give one of {', '.join(shares)}")
+            raise InputError(f"--without {name}: no augmentation, nor a set for {network}; give one of {', '.join(shares)}")
         if not shares[name]:
-            raise InputError(f"--without {name}: the recipe has none of it")
+            raise InputError(f"--without {name}: the recipe has none of it for {network}")
     names = without or [name for name, chance in chances.items() if chance]
     return {WITH_ALL: recipe} | {
         name: replace(recipe, augment=replace(recipe.augment, **{name: 0.0})) if name in chances else undrawn(recipe, [name])
@@ -125,7 +125,9 @@ def worth(
     steps: Annotated[int, typer.Option(help="Batches of each run.", min=1)] = 400,
     seeds: Annotated[int, typer.Option(help="Runs of each kind: how they differ tells what is chance.", min=1)] = 2,
     without: Annotated[list[str] | None, typer.Option(help="Leave out only this, or a set; may be given again.")] = None,
-    begin_with: Annotated[Path, typer.Option(help="Folder of a run, or `released`: what the runs begin with.")] = RELEASED,
+    begin_with: Annotated[
+        Path, typer.Option(help="Folder of a run, `released`, or `nothing`: ImageNet's weights for MPN, chance for MRN.")
+    ] = RELEASED,
     on: Annotated[
         Path, typer.Option(help="Folder of a run, or `released`: the networks before the one that learns.")
     ] = RELEASED,
@@ -148,13 +150,13 @@ def worth(
     library = read_data(data, base, recipe)
     if not library.validation:
         raise InputError(f"--recipe {recipe}: keeps nobody out to judge on; raise its 'validation'")
-    variants = left_out(base, without)
+    variants = left_out(name, base, without)
     judged_on = undrawn(base, [name for name in variants if name in base.sets | base.fine_sets])
     scores: list[Worth] = []
     first: dict[str, Path] = {}
     for seed in range(base.seed, base.seed + seeds):
         for kind, settings in variants.items():
-            run = Run(out / f"{kind}-{seed}", begin_with, on)
+            run = Run(out / f"{kind}-{seed}", None if begin_with == NOTHING else begin_with, on)
             settings = replace(settings, seed=seed)
             if not learn([name], library, settings, run, workers, precision.value, judged_on):
                 raise typer.Exit(130)

@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 from torch.utils.tensorboard import SummaryWriter
 
 from engines import InputError
@@ -27,24 +28,28 @@ def run(module: object, monkeypatch: pytest.MonkeyPatch, *arguments: object) -> 
 
 def test_each_augmentation_is_left_out_once() -> None:
     recipe = Recipe(augment=Augment(turn=0))
-    variants = left_out(recipe, None)
+    variants = left_out("mpn", recipe, None)
     assert list(variants) == [WITH_ALL, "flip", "tint", "light", "blur", "noise", "compression"]
     assert variants[WITH_ALL] == recipe
     assert variants["noise"] == replace(recipe, augment=Augment(turn=0, noise=0))
-    assert list(left_out(recipe, ["blur"])) == [WITH_ALL, "blur"]
-    with pytest.raises(InputError, match="--without hail: no augmentation, nor a set of the recipe; give one of flip, turn"):
-        left_out(recipe, ["hail"])
-    with pytest.raises(InputError, match="--without turn: the recipe has none of it"):
-        left_out(recipe, ["turn"])
-    drawn = Recipe(sets={"street": 0.8, "studio": 1.0}, fine_sets={"studio": 3.0})
-    both = left_out(drawn, ["studio", "noise"])
-    assert list(both) == [WITH_ALL, "studio", "noise"]
-    assert both["studio"] == replace(drawn, sets={"street": 0.8, "studio": 0.0}, fine_sets={"studio": 0.0})
-    for_mrn_alone = Recipe(sets={"studio": 0.0}, fine_sets={"studio": 3.0})
-    assert left_out(for_mrn_alone, ["studio"])["studio"] == replace(for_mrn_alone, fine_sets={"studio": 0.0})
-    with pytest.raises(InputError, match=r"give one of flip, .*, studio, street"):
-        left_out(drawn, ["portraits"])
+    assert list(left_out("mpn", recipe, ["blur"])) == [WITH_ALL, "blur"]
+    with pytest.raises(InputError, match="--without hail: no augmentation, nor a set for mpn; give one of flip"):
+        left_out("mpn", recipe, ["hail"])
+    with pytest.raises(InputError, match="--without turn: the recipe has none of it for mpn"):
+        left_out("mpn", recipe, ["turn"])
     assert (PLAIN.light, PLAIN.noise, PLAIN.flip) == (0, 0, 0.5)
+
+
+def test_only_a_set_that_the_network_draws_can_be_left_out() -> None:
+    drawn = Recipe(sets={"street": 0.8, "studio": 0.0}, fine_sets={"studio": 3.0})
+    both = left_out("mpn", drawn, ["street", "noise"])
+    assert list(both) == [WITH_ALL, "street", "noise"]
+    assert both["street"] == replace(drawn, sets={"street": 0.0, "studio": 0.0}, fine_sets={"studio": 3.0, "street": 0.0})
+    assert left_out("mrn", drawn, ["studio"])["studio"] == replace(drawn, fine_sets={"studio": 0.0})
+    with pytest.raises(InputError, match="--without studio: the recipe has none of it for mpn"):
+        left_out("mpn", drawn, ["studio"])
+    with pytest.raises(InputError, match=r"--without street: .*, nor a set for mrn; give one of flip, .*, studio$"):
+        left_out("mrn", drawn, ["street"])  # a coarse set: mrn would learn the same twice
 
 
 def test_a_short_run_is_not_averaged_away_with_what_it_began_with() -> None:
@@ -57,12 +62,21 @@ def test_a_short_run_is_not_averaged_away_with_what_it_began_with() -> None:
     assert telling(kept, 2).average == 0
 
 
+def alike(one: Path, other: Path) -> float:
+    """The cosine between all weights of two runs: 1 for those that a few batches made of the same beginning."""
+    a, b = (
+        torch.cat([v.flatten() for k, v in load_checkpoint(path)["average"].items() if k.endswith("weight")])
+        for path in (one, other)
+    )
+    return float(torch.nn.functional.cosine_similarity(a, b, dim=0))
+
+
 @pytest.mark.slow
 def test_runs_are_scored_on_the_same_people(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], data: Path, tmp_path: Path
 ) -> None:
     recipe, out = tmp_path / "tiny.toml", tmp_path / "worth"
-    recipe.write_text(TINY.format(steps=9).replace("validation = 0.0", "validation = 0.4") + "[sets]\ncutouts = 1.0\n")
+    recipe.write_text(TINY.format(steps=9).replace("validation = 0.0", "validation = 0.4") + "[fine_sets]\ncutouts = 1.0\n")
     monkeypatch.setattr(worth, "JUDGED", 2)
     options = ["--data", data, "--out", out, "--recipe", recipe, "--steps", 2, "--seeds", 1, "--workers", 0, "--threads", 1]
     assert run(worth, monkeypatch, "mrn", *options, "--without", "noise") == 0
@@ -85,6 +99,11 @@ def test_runs_are_scored_on_the_same_people(
     assert [score["without"] for score in of_sets] == [WITH_ALL, "cutouts"]
     assert of_sets[0]["camera"] != made["scores"][0]["camera"]  # the same weights: nobody of the set is judged on
     assert load_checkpoint(out / "cutouts-1/mrn.pt")["recipe"]["fine_sets"] == {"cutouts": 0.0}
+
+    options[options.index(out)] = tmp_path / "anew"
+    assert run(worth, monkeypatch, "mrn", *options, "--without", "noise", "--begin-with", "nothing") == 0
+    assert alike(out / "all-1/mrn.pt", out / "noise-1/mrn.pt") > 0.99
+    assert alike(out / "all-1/mrn.pt", tmp_path / "anew/all-1/mrn.pt") < 0.5
 
 
 def test_what_cannot_be_told_is_refused(
