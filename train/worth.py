@@ -44,20 +44,23 @@ class Worth:
 def left_out(network: str, recipe: Recipe, without: Sequence[str] | None) -> dict[str, Recipe]:
     """The recipe, and the recipe without each augmentation or set that is named, or without each augmentation that it has.
 
-    Raises InputError for a name that the recipe does not have, or that this network draws nothing of.
+    Several in one, `blur+noise`, are left out together. Raises InputError for a name that the recipe does not have, or that
+    this network draws nothing of.
     """
     chances = dataclasses.asdict(recipe.augment)
     shares = chances | (recipe.sets if network == Which.mpn.value else recipe.fine_sets)
-    for name in without or ():
-        if name not in shares:
-            raise InputError(f"--without {name}: no augmentation, nor a set for {network}; give one of {', '.join(shares)}")
-        if not shares[name]:
-            raise InputError(f"--without {name}: the recipe has none of it for {network}")
-    names = without or [name for name, chance in chances.items() if chance]
-    return {WITH_ALL: recipe} | {
-        name: replace(recipe, augment=replace(recipe.augment, **{name: 0.0})) if name in chances else undrawn(recipe, [name])
-        for name in names
-    }
+    variants = {WITH_ALL: recipe}
+    for together in without or [name for name, chance in chances.items() if chance]:
+        names = together.split("+")
+        for name in names:
+            if name not in shares:
+                raise InputError(f"--without {name}: no augmentation, nor a set for {network}; give one of {', '.join(shares)}")
+            if not shares[name]:
+                raise InputError(f"--without {name}: the recipe has none of it for {network}")
+        none = dict.fromkeys((name for name in names if name in chances), 0.0)
+        fewer = undrawn(recipe, [name for name in names if name not in chances])
+        variants[together] = replace(fewer, augment=replace(recipe.augment, **none))
+    return variants
 
 
 def undrawn(recipe: Recipe, sets: Sequence[str]) -> Recipe:
@@ -111,7 +114,8 @@ def write(scores: Sequence[Worth], steps: int, runs: dict[str, Path], out: Path)
 
 
 @app.command(
-    epilog="Examples:\n\n`python -m train.worth mpn --data data --out runs/worth`\n\n"
+    epilog="Examples:\n\n"
+    "`python -m train.worth mpn --data data --out runs/augment --recipe ablation_augment --begin-with nothing --steps 300`\n\n"
     "`python -m train.worth mrn --data data --out runs/worth-mrn --steps 300 --without noise --without blur`\n\n"
     "`python -m train.worth mpn --data data --out runs/worth-synthetic --recipe ablation_synthetic --without cutouts_synthetic`"
 )
@@ -124,7 +128,10 @@ def worth(
     ] = "fifth",
     steps: Annotated[int, typer.Option(help="Batches of each run.", min=1)] = 400,
     seeds: Annotated[int, typer.Option(help="Runs of each kind: how they differ tells what is chance.", min=1)] = 2,
-    without: Annotated[list[str] | None, typer.Option(help="Leave out only this, or a set; may be given again.")] = None,
+    without: Annotated[
+        list[str] | None,
+        typer.Option(help="Leave out only this, or a set; may be given again. a+b: both together."),
+    ] = None,
     begin_with: Annotated[
         Path, typer.Option(help="Folder of a run, `released`, or `nothing`: ImageNet's weights for MPN, chance for MRN.")
     ] = RELEASED,
@@ -151,7 +158,8 @@ def worth(
     if not library.validation:
         raise InputError(f"--recipe {recipe}: keeps nobody out to judge on; raise its 'validation'")
     variants = left_out(name, base, without)
-    judged_on = undrawn(base, [name for name in variants if name in base.sets | base.fine_sets])
+    named = {each for together in variants for each in together.split("+")}
+    judged_on = undrawn(base, [each for each in base.sets | base.fine_sets if each in named])
     scores: list[Worth] = []
     first: dict[str, Path] = {}
     for seed in range(base.seed, base.seed + seeds):

@@ -33,6 +33,10 @@ def test_each_augmentation_is_left_out_once() -> None:
     assert variants[WITH_ALL] == recipe
     assert variants["noise"] == replace(recipe, augment=Augment(turn=0, noise=0))
     assert list(left_out("mpn", recipe, ["blur"])) == [WITH_ALL, "blur"]
+    assert left_out("mpn", recipe, ["blur+noise"]) == {
+        WITH_ALL: recipe,
+        "blur+noise": replace(recipe, augment=Augment(turn=0, blur=0, noise=0)),
+    }
     with pytest.raises(InputError, match="--without hail: no augmentation, nor a set for mpn; give one of flip"):
         left_out("mpn", recipe, ["hail"])
     with pytest.raises(InputError, match="--without turn: the recipe has none of it for mpn"):
@@ -45,6 +49,7 @@ def test_only_a_set_that_the_network_draws_can_be_left_out() -> None:
     both = left_out("mpn", drawn, ["street", "noise"])
     assert list(both) == [WITH_ALL, "street", "noise"]
     assert both["street"] == replace(drawn, sets={"street": 0.0, "studio": 0.0}, fine_sets={"studio": 3.0, "street": 0.0})
+    assert left_out("mpn", drawn, ["street+noise"])["street+noise"] == replace(both["street"], augment=Augment(noise=0))
     assert left_out("mrn", drawn, ["studio"])["studio"] == replace(drawn, fine_sets={"studio": 0.0})
     with pytest.raises(InputError, match="--without studio: the recipe has none of it for mpn"):
         left_out("mpn", drawn, ["studio"])
