@@ -86,11 +86,11 @@ def tell(scores: Sequence[Worth], steps: int) -> Table:
     table = Table(
         title=f"Without each, after {steps} batches: MSE x1e-3 on people kept out", box=SIMPLE_HEAD, title_justify="left"
     )
-    table.add_column("without", no_wrap=True)
+    table.add_column("without")
     for heading in ("camera", "more (each seed)", "plain", "more (each seed)"):
         table.add_column(heading, justify="right", no_wrap=True)
     for name in dict.fromkeys(score.without for score in scores):
-        row = [name if name != WITH_ALL else "nothing"]
+        row = [name.replace("+", ", ") if name != WITH_ALL else "nothing"]
         for kind in ("camera", "plain"):
             own, whole = ({s.seed: 1e3 * getattr(s, kind) for s in scores if s.without == each} for each in (name, WITH_ALL))
             differences = [own[seed] - whole[seed] for seed in own]

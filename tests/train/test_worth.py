@@ -1,8 +1,9 @@
 """What an augmentation is worth, and training curves: on toy data, a step or two a run."""
 
 import json
+import re
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import cv2
@@ -16,7 +17,7 @@ from tests.train.conftest import TINY
 from train import curves, worth
 from train.checkpoints import load_checkpoint
 from train.recipe import Augment, Recipe, Stage
-from train.worth import PLAIN, WITH_ALL, left_out, telling
+from train.worth import PLAIN, WITH_ALL, Worth, left_out, telling
 
 
 def run(module: object, monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
@@ -65,6 +66,16 @@ def test_a_short_run_is_not_averaged_away_with_what_it_began_with() -> None:
     assert short.average**150 < 0.06  # what is left of the beginning; it was 0.87 of 1
     assert telling(kept, 4000).average == 0.998
     assert telling(kept, 2).average == 0
+
+
+def test_a_long_name_takes_no_room_from_the_figures(tmp_path: Path) -> None:
+    together = "+".join(asdict(Augment()))
+    scores = [Worth(WITH_ALL, 1, 0.02, 0.01), Worth(together, 1, 0.0234, 0.0112)]
+    worth.write(scores, 300, {"with all": logged(tmp_path / "run", 0.1)}, tmp_path)
+    table = (tmp_path / "worth.txt").read_text()
+    assert re.search(r"flip.* 23\.40 +\+3\.40 \(\+3\.40\) +11\.20 +\+1\.20 \(\+1\.20\)", table)
+    assert "compression" in table
+    assert "…" not in table
 
 
 def alike(one: Path, other: Path) -> float:
