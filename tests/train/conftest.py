@@ -1,5 +1,7 @@
 """A few generated pictures laid out as train/library.py has it, and a recipe small enough for a test."""
 
+import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from train.checkpoints import load_checkpoint
 from train.library import Library, Picture, open_library
 from train.recipe import Recipe, Stage
 
@@ -30,6 +33,15 @@ batch = 2
 warm_up = 1
 crop = [32, 48]
 """
+
+
+def until_learnt(checkpoint: Path, process: subprocess.Popen[str], seconds: float = 300) -> None:
+    """Waits for a checkpoint that has learnt a step, or for the process's end: the first one is from before the first step."""
+    end = time.monotonic() + seconds
+    while process.poll() is None and time.monotonic() < end:
+        if checkpoint.exists() and load_checkpoint(checkpoint)["step"] >= 1:
+            return
+        time.sleep(0.1)
 
 
 def coordinates(height: int, width: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

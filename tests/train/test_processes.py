@@ -5,7 +5,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,7 +15,7 @@ import torch.multiprocessing
 from torch import Tensor, nn
 
 from engines import InputError
-from tests.train.conftest import TINY, scenery, write
+from tests.train.conftest import TINY, scenery, until_learnt, write
 from train import processes
 from train.checkpoints import load_checkpoint
 from train.losses import mrn_loss
@@ -207,7 +206,7 @@ def test_ctrl_c_on_one_process_stops_all_and_one_goes_on_alone(data: Path, tmp_p
     options = ["mpn", "--data", data, "--out", out, "--recipe", endless, "--workers", 0]
     process = start(*TOGETHER[:-2], saves_each_step, *options)
     try:
-        until((out / "mpn.pt").exists, process)
+        until_learnt(out / "mpn.pt", process)
         trainers = [each for each in psutil.Process(process.pid).children() if str(saves_each_step) in each.cmdline()]
         assert len(trainers) == 2
         second = max(trainers, key=lambda child: int(child.environ()["RANK"]))
@@ -226,9 +225,3 @@ def test_ctrl_c_on_one_process_stops_all_and_one_goes_on_alone(data: Path, tmp_p
     code, errors = finish(*ALONE, "mpn", "--data", data, "--out", out, "--recipe", done, "--workers", 0)
     assert code == 0, errors
     assert load_checkpoint(out / "mpn.pt")["step"] == step + 1
-
-
-def until(ready: Callable[[], bool], process: subprocess.Popen[str], seconds: float = 300) -> None:
-    end = time.monotonic() + seconds
-    while not ready() and process.poll() is None and time.monotonic() < end:
-        time.sleep(0.1)

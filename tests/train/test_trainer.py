@@ -5,8 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from torch._utils import ExceptionWrapper
 
 from engines import InputError
 from engines.networks import MPN, MRN, QUN
-from tests.train.conftest import TINY
+from tests.train.conftest import TINY, until_learnt
 from train.checkpoints import load_checkpoint, save_atomically
 from train.library import Library
 from train.recipe import Recipe, Stage
@@ -245,12 +244,6 @@ def test_a_worker_complains_in_one_line() -> None:
     assert str(caught.value) == "a.png: cannot be read as a picture; remove it or replace it"
 
 
-def wait_for(ready: Callable[[], bool], process: subprocess.Popen[str], seconds: float = 300) -> None:
-    end = time.monotonic() + seconds
-    while not ready() and process.poll() is None and time.monotonic() < end:
-        time.sleep(0.1)
-
-
 def test_ctrl_c_stops_the_command_with_a_checkpoint(data: Path, tmp_path: Path) -> None:
     (tmp_path / "tiny.toml").write_text(TINY.format(steps=10**6))
     saves_each_step = "import train.trainer; train.trainer.SAVE_EVERY = 0; from train.cli import main; main()"
@@ -261,8 +254,7 @@ def test_ctrl_c_stops_the_command_with_a_checkpoint(data: Path, tmp_path: Path) 
         text=True,
     )
     try:
-        # The first checkpoint is from before the first step: a request that comes then ends the run there.
-        wait_for(lambda: (saved := tmp_path / "run/mpn.pt").exists() and load_checkpoint(saved)["step"] >= 1, process)
+        until_learnt(tmp_path / "run/mpn.pt", process)
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=120)
     finally:
