@@ -15,7 +15,7 @@ def test_shipped_recipes_load(name: str) -> None:
     recipe = load_recipe(name)
     assert (recipe.mpn.lambda_l, recipe.qun.lambda_1, recipe.qun.lambda_2, recipe.mrn.lambda_h) == (0.5, 0.25, 0.5, 0.5)
     before = ("first", "second", "fourth", "fifth", "sixth", "seventh")  # when engines, too, had the paper's
-    small = (*before, "ablation_augment")  # whose sixteen runs are compared with each other alone
+    small = (*before, "ablation_augment")  # whose runs are compared with each other alone
     assert recipe.low_resolution == ((192, 160) if name in small else LOW_RESOLUTION)
     assert all(stage.steps == 0 or stage.steps > stage.warm_up for stage in (recipe.mpn, recipe.qun, recipe.mrn))
 
@@ -68,7 +68,8 @@ def test_mistakes_are_told_in_one_line(tmp_path: Path, text: str, message: str) 
 
 
 def test_no_such_recipe(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no such recipe; give one of ablation_all, ablation_augment, ablation_fine, "):
+    known = "ablation_all, ablation_augment, ablation_fine, ablation_synthetic, eighth"
+    with pytest.raises(InputError, match=f"no such recipe; give one of {known}"):
         load_recipe("frist")
     with pytest.raises(InputError, match="no such recipe"):
         load_recipe(str(tmp_path))

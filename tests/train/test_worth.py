@@ -38,7 +38,7 @@ def test_each_augmentation_is_left_out_once() -> None:
         WITH_ALL: recipe,
         "blur+noise": replace(recipe, augment=Augment(turn=0, blur=0, noise=0)),
     }
-    with pytest.raises(InputError, match="--without hail: no augmentation, nor a set for mpn; give one of flip"):
+    with pytest.raises(InputError, match="--without hail: no augmentation, nor a set for mpn; give one of flip, turn"):
         left_out("mpn", recipe, ["hail"])
     with pytest.raises(InputError, match="--without turn: the recipe has none of it for mpn"):
         left_out("mpn", recipe, ["turn"])
@@ -54,6 +54,8 @@ def test_only_a_set_that_the_network_draws_can_be_left_out() -> None:
     assert left_out("mrn", drawn, ["studio"])["studio"] == replace(drawn, fine_sets={"studio": 0.0})
     with pytest.raises(InputError, match="--without studio: the recipe has none of it for mpn"):
         left_out("mpn", drawn, ["studio"])
+    with pytest.raises(InputError, match=r"--without portraits: .*, nor a set for mpn; give one of flip, .*, street, studio$"):
+        left_out("mpn", drawn, ["portraits"])
     with pytest.raises(InputError, match=r"--without street: .*, nor a set for mrn; give one of flip, .*, studio$"):
         left_out("mrn", drawn, ["street"])  # a coarse set: mrn would learn the same twice
 
