@@ -17,7 +17,7 @@ def compared(timings: Sequence[Timing], old: Sequence[Timing]) -> list[tuple[Tim
     before = {_key(timing): timing for timing in old}
     pairs = [(timing, before[_key(timing)]) for timing in timings if _key(timing) in before]
     pairs = [(now, then) for now, then in pairs if now.whole in then.stages]
-    return [(now, then, ratio_of_medians(now.stages[now.whole], then.stages[now.whole])) for now, then in pairs]
+    return [(now, then, ratio_of_medians(now.by_pass(), then.by_pass(now.whole))) for now, then in pairs]
 
 
 def differences(facts: dict[str, str], old: dict[str, str]) -> str | None:
@@ -37,6 +37,12 @@ def comparison_table(rows: Sequence[tuple[Timing, Timing, Ratio]]) -> Table:
         medians = [f"{then.median(now.whole):.1f}", f"{now.median():.1f}"]
         table.add_row(size_name(now.size), f"{now.name} {now.precision}", *medians, str(ratio), word)
     return table
+
+
+def agreement(rows: Sequence[tuple[Timing, Timing, Ratio]]) -> str:
+    """One line: by how much the medians differ at most."""
+    most = max(max(ratio.value, 1 / ratio.value) for _, _, ratio in rows) - 1
+    return f"The medians differ by {most:.1%} at most."
 
 
 def as_json(rows: Sequence[tuple[Timing, Timing, Ratio]]) -> list[dict[str, Any]]:

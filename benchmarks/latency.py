@@ -83,57 +83,99 @@ class LeftOut:
     model: str = BASE
 
 
-def time_size(
-    chosen: Sequence[Choice],
-    size: tuple[int, int],
-    *,
-    threads: int | None = None,
-    runs: int = 50,
-    warm_up: int = 5,
-    starts: int = 3,
-    seconds: float = 60.0,
-    advance: Callable[[], None] = lambda: None,
-) -> tuple[list[Timing], list[LeftOut]]:
-    """Times each engine at one size (width, height): fresh starts one by one, then its frames in turn with the others.
+@dataclass(frozen=True)
+class Plan:
+    """How much of every engine is timed at every size.
 
-    `advance` is called after each start and each round: ((starts + 1) * choices + warm_up + runs) times at most.
+    `runs` frames count. They are spread over `starts` fresh processes, each of which does `warm_up` frames first that do not.
+    `seconds` is for all the runs of a size: when its share of them is over, a process begins no new round, but does one.
+    """
+
+    runs: int = 60
+    warm_up: int = 1
+    starts: int = 6
+    seconds: float = 60.0
+    threads: int | None = None
+
+    def runs_of(self, turn: int) -> int:
+        """The runs of process number `turn`, of 1 to `starts`: as many as of the others, or one more."""
+        return self.runs // self.starts + (turn <= self.runs % self.starts)
+
+    def steps(self, rows: int, sizes: int) -> int:
+        """How often `time_sizes` calls `advance` where all so many rows can run: after each start and each round."""
+        rounds = [self.warm_up + self.runs_of(turn) for turn in range(1, self.starts + 1) if self.runs_of(turn)]
+        return rows * (self.starts + 1) + sizes * sum(rounds)
+
+
+@dataclass
+class _Row:
+    """An engine at a size, its own cache of engines, and how long it took so far."""
+
+    choice: Choice
+    size: tuple[int, int]
+    cache: Path
+    timing: Timing
+
+    def start(self, threads: int | None, turn: int) -> EngineProcess:
+        """The engine in a fresh process; in turn 0 the cache is empty."""
+        self.cache.mkdir(exist_ok=True)
+        engine = EngineProcess(self.choice.backend, self.choice.precision, threads, self.size, self.cache, self.choice.model)
+        self.timing.name, self.timing.precision = own_name(engine.name, engine.model), engine.precision
+        for until, milliseconds in engine.start.items():
+            self.timing.start.setdefault(until if turn else f"{until}, empty cache", []).append(milliseconds)
+        return engine
+
+    def missing(self, why: InputError) -> LeftOut:
+        """What is told where it cannot run."""
+        return LeftOut(self.choice.backend, self.choice.precision, self.size, str(why), self.choice.model)
+
+
+def time_sizes(
+    chosen: Sequence[Choice], sizes: Sequence[tuple[int, int]], plan: Plan, advance: Callable[[], None] = lambda: None
+) -> tuple[list[Timing], list[LeftOut]]:
+    """Times each engine at each size (width, height), in this order.
+
+    All of them start with an empty cache once. Then they all start and are timed `plan.starts` times over, those of a size in
+    turn. So each has runs from the beginning to the end, and of several processes: a slow minute of the machine slows all a
+    little instead of one a lot.
+
     Raises InputError where an engine that the user named cannot run.
     """
-    left_out = []
-    with ExitStack() as stack:
-        opened: list[EngineProcess] = []
-        fresh: list[dict[str, list[float]]] = []
-        for choice in chosen:
-            try:
-                engine, times = _start(choice, threads, size, starts, advance)
-            except InputError as error:
-                if choice.named:
-                    raise
-                left_out.append(LeftOut(choice.backend, choice.precision, size, str(error), choice.model))
-                continue
-            opened.append(stack.enter_context(engine))
-            fresh.append(times)
-        timings = take_turns(opened, size, runs, warm_up, seconds, advance)
-        for engine, timing, times in zip(opened, timings, fresh, strict=True):
-            timing.name = own_name(engine.name, engine.model)
-            timing.start, timing.memory = times, engine.memory()
-    return timings, left_out
+    left_out: list[LeftOut] = []
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        pairs = [(choice, size) for size in sizes for choice in chosen]
+        rows = [
+            _Row(choice, size, Path(folder) / str(place), Timing("", choice.precision, size))
+            for place, (choice, size) in enumerate(pairs)
+        ]
+        for turn in range(plan.starts + 1):
+            for size in sizes:
+                with ExitStack() as stack:
+                    opened: list[tuple[_Row, EngineProcess]] = []
+                    for row in [row for row in rows if row.size == size]:
+                        try:
+                            opened.append((row, stack.enter_context(row.start(plan.threads, turn))))
+                        except InputError as error:
+                            if row.choice.named:
+                                raise
+                            left_out.append(row.missing(error))
+                            rows.remove(row)
+                        advance()
+                    if turn and opened:
+                        _time_pass(opened, size, plan, turn, advance)
+    return [row.timing for row in rows], left_out
 
 
-def _start(
-    choice: Choice, threads: int | None, size: tuple[int, int], starts: int, advance: Callable[[], None]
-) -> tuple[EngineProcess, dict[str, list[float]]]:
-    """Starts an engine with an empty cache, then so many times with what that left in it; the last one stays."""
-    times: dict[str, list[float]] = {}
-    with tempfile.TemporaryDirectory(prefix="bench-") as cache:
-        for turn in range(starts + 1):
-            engine = EngineProcess(choice.backend, choice.precision, threads, size, Path(cache), choice.model)
-            for until, milliseconds in engine.start.items():
-                times.setdefault(until if turn else f"{until}, empty cache", []).append(milliseconds)
-            advance()
-            if turn < starts:
-                engine.close()
-    return engine, times
+def _time_pass(
+    opened: Sequence[tuple[_Row, EngineProcess]], size: tuple[int, int], plan: Plan, turn: int, advance: Callable[[], None]
+) -> None:
+    if runs := plan.runs_of(turn):
+        engines = [engine for _, engine in opened]
+        share = plan.seconds / plan.starts
+        for (row, _), timed in zip(opened, take_turns(engines, size, runs, plan.warm_up, share, advance, least=1), strict=True):
+            row.timing.add_pass(timed.stages)
+    for row, engine in opened:
+        row.timing.memory = engine.memory()
 
 
 def take_turns(
@@ -143,17 +185,20 @@ def take_turns(
     warm_up: int,
     seconds: float = float("inf"),
     advance: Callable[[], None] = lambda: None,
+    least: int = LEAST_RUNS,
 ) -> list[Timing]:
     """Times `runs` frames of each after `warm_up` frames that do not count.
 
     They take turns, A B C A B C, so that a busy machine slows all of them alike. Each turn is two frames, of which the second
     counts: as in a stream, it finds the processor's caches filled by the same model, not by another. After `seconds` no new
-    round is begun, once there are LEAST_RUNS of them. `advance` is called after each round.
+    round is begun, once there are `least` of them. `advance` is called after each round, and for those that are not begun.
     """
     timings = [Timing(contestant.name, contestant.precision, size) for contestant in contestants]
     end = time.monotonic() + seconds
     for turn in range(-warm_up, runs):
-        if turn >= LEAST_RUNS and time.monotonic() > end:
+        if turn >= least and time.monotonic() > end:
+            for _ in range(turn, runs):
+                advance()
             break
         for contestant, timing in zip(contestants, timings, strict=True):
             contestant.time(turn + warm_up)

@@ -3,16 +3,16 @@
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.table import Table
 
 from benchmarks import machine
 from benchmarks.app import app, circumstances, console, figures_table
-from benchmarks.comparison import as_json, compared, comparison_table, differences
-from benchmarks.latency import LeftOut, choices, time_size, verdict
-from benchmarks.options import PlotFile, Runs, Seconds, Sizes, WarmUp, parse_size, size_name
+from benchmarks.comparison import agreement, as_json, compared, comparison_table, differences
+from benchmarks.latency import Plan, choices, time_sizes, verdict
+from benchmarks.options import PlotFile, Runs, Sizes, parse_size, size_name
 from benchmarks.plots import draw_latency
 from benchmarks.results_file import check_output, read_report, write_report
 from benchmarks.timing import Timing
@@ -28,10 +28,12 @@ SIZES = ("800x800", "1280x720", "1920x1080", "3840x2160")
 @app.command()
 def latency(
     size: Sizes = None,
-    runs: Runs = 50,
-    warm_up: WarmUp = 3,
-    seconds: Seconds = 45,
-    starts: Annotated[int, typer.Option(min=1, help="Fresh processes, after one with an empty cache.")] = 2,
+    runs: Runs = 60,
+    warm_up: Annotated[int, typer.Option(min=0, help="Frames of each process before them that do not.")] = 1,
+    seconds: Annotated[float, typer.Option(min=0, help="At each size, begin no round after so many, but one a process.")] = 45,
+    starts: Annotated[
+        int, typer.Option(min=1, help="Fresh processes that share these frames, after one with an empty cache.")
+    ] = 6,
     backend: Annotated[str, typer.Option(help="Engine: all that run here, auto, openvino, torch, ...")] = "all",
     precision: Annotated[str, typer.Option(help="all that run well here, auto, fp32, bf16 or fp16.")] = "all",
     model: Annotated[list[str] | None, typer.Option(help="base or large; base unless told, may be given again.")] = None,
@@ -42,8 +44,9 @@ def latency(
 ) -> None:
     """Time of one frame, from uint8 frame to uint8 composite and by stage, against the paper's 0.08 s at 800x800.
 
-    Sizes are 800x800, 1280x720, 1920x1080 and 3840x2160 unless told. Each engine runs in a process of its own, started afresh
-    for each size; they take turns. The first picture is timed from the process's start, with an empty cache and a full one.
+    Sizes are 800x800, 1280x720, 1920x1080 and 3840x2160 unless told. Each engine runs in a process of its own; those of a size
+    take turns. All sizes are gone through --starts times with fresh processes, so that a slow minute slows all rows alike. The
+    first picture is timed from a process's start, with an empty cache and with a full one.
 
     [bold]Examples[/bold]
 
@@ -55,32 +58,30 @@ def latency(
 
       bench latency --backend openvino --precision bf16 --compare latency.json
     """
-    sizes = [parse_size(text) for text in size or SIZES]
+    sizes = [parse_size(text) for text in dict.fromkeys(size or SIZES)]
     chosen = choices(backend, precision, list(dict.fromkeys(model or [BASE])))
     check_output("--json", json_file)
     check_output("--plot", plot, ".png")
     old = read_report("--compare", compare, "machine", "timings")
     watch = machine.Watch()
-    timings: list[Timing] = []
-    left_out: list[LeftOut] = []
-    for place, width_height in enumerate(sizes, 1):
-        title = f"{size_name(width_height)} ({place} of {len(sizes)})"
-        with progress_bar(title, (starts + 1) * len(chosen) + warm_up + runs) as advance:
-            settings: dict[str, Any] = {"threads": threads, "runs": runs, "warm_up": warm_up, "starts": starts}
-            measured, missing = time_size(chosen, width_height, seconds=seconds, advance=advance, **settings)
-        if measured:
-            console.print(latency_table(measured))
-        for each in missing:
-            name = own_name(each.backend, each.model)
-            console.print(f"left out: {name} {each.precision}: {each.why}", style="dim")
-        timings += measured
-        left_out += missing
-    report = circumstances(watch, threads) | {"runs": runs, "warm_up": warm_up, "timings": [vars(t) for t in timings]}
+    plan = Plan(runs, warm_up, starts, seconds, threads)
+    with progress_bar("latency", plan.steps(len(chosen) * len(sizes), len(sizes))) as advance:
+        timings, left_out = time_sizes(chosen, sizes, plan, advance)
+    for width_height in sizes:
+        if here := [timing for timing in timings if timing.size == width_height]:
+            console.print(latency_table(here))
+    for each in left_out:
+        name = f"{own_name(each.backend, each.model)} {each.precision}, {size_name(each.size)}"
+        console.print(f"left out: {name}: {each.why}", style="dim")
+    report = circumstances(watch, threads) | {"runs": runs, "warm_up": warm_up, "starts": starts}
+    report |= {"timings": [vars(timing) for timing in timings]}
     report |= {"left_out": [vars(each) for each in left_out], "verdict": verdict(timings)}
     console.print(report["verdict"], style="bold")
     if old:
         rows = compared(timings, [Timing(**row) for row in old["timings"]])
         console.print(comparison_table(rows) if rows else f"{compare}: has no row of the same engine and size")
+        if rows:
+            console.print(agreement(rows), style="bold")
         if other := differences(report["machine"], old["machine"]):
             console.print(other, style="yellow")
         report["compared"] = as_json(rows)
@@ -90,10 +91,10 @@ def latency(
 
 
 def latency_table(timings: Sequence[Timing]) -> Table:
-    """One size's timings: a row an engine with its start and memory, and a row for each of its stages."""
+    """One size's timings: a row an engine with its start and memory, one of its processes' medians, and one a stage."""
     count = len(next(iter(timings[0].stages.values())))
     title = f"{size_name(timings[0].size)}: milliseconds, {count} runs; end to end is from uint8 frame to uint8 composite"
-    numbers = ("median", "95 %", "99 %", "worst", "1st, no cache", "1st frame", "MB")
+    numbers = ("median", "95 %", "99 %", "worst", "1st,\nno cache", "1st\nframe", "MB")
     table = figures_table(title, ("engine",), numbers)
     for timing in timings:
         for stage in timing.stages:
@@ -102,6 +103,8 @@ def latency_table(timings: Sequence[Timing]) -> Table:
             tails = [timing.median(stage), timing.percentile(95, stage), timing.percentile(99, stage), timing.worst(stage)]
             cells = [f"{figure:.{1 if figure < 1000 else 0}f}" for figure in tails]
             table.add_row(name, *cells, *(start_cells(timing) if whole else ()), style=None if whole else "dim")
+            if whole and (spread := timing.by_process()):
+                table.add_row("  by process", spread, style="dim")
     return table
 
 

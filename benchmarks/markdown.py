@@ -65,14 +65,16 @@ def latency(report: Report) -> str:
     timings = [Timing(**row) for row in report["timings"]]
     stages = [stage for stage in STAGE_HEADINGS if any(stage in timing.stages for timing in timings)]
     starts = any(timing.start for timing in timings)
+    apart = any(timing.by_process() for timing in timings)
     headings = [
+        *(["by process"] if apart else []),
         "95 %",
         *(STAGE_HEADINGS[stage] for stage in stages),
         *(["first picture, no cache", "first picture", "peak MB"] if starts else []),
     ]
     table = head("size", "engine", "median", *headings)
     for timing in timings:
-        cells = [f"{timing.median():.0f}", f"{timing.percentile(95):.0f}"]
+        cells = [f"{timing.median():.0f}", *([timing.by_process()] if apart else []), f"{timing.percentile(95):.0f}"]
         cells += [f"{timing.median(stage):.0f}" if stage in timing.stages else "" for stage in stages]
         if starts:
             cells += [f"{median(timing.start[until]):.0f}" for until in ("first frame, empty cache", "first frame")]
@@ -82,6 +84,7 @@ def latency(report: Report) -> str:
         )
     until = "composite" if timings[0].whole == END_TO_END else "alpha and foreground; peers: to alpha"
     told = f"Milliseconds a frame, from uint8 frame to {until}, and the medians of its stages. "
+    told += "*By process*: the least and the most of the fresh processes' medians. " if apart else ""
     return f"{table}\n{told}{circumstances(report)} {report['verdict']}\n"
 
 
@@ -94,6 +97,8 @@ def circumstances(report: Report) -> str:
     if "timings" in report:
         counts = sorted({len(runs) for timing in report["timings"] for runs in timing["stages"].values()})
         told += f", {' to '.join(map(str, counts[:1] + counts[1:][-1:]))} runs in turn"
+        processes = max(len(timing.get("passes", [])) for timing in report["timings"])
+        told += f", of {processes} processes" if processes > 1 else ""
     return f"{told}. {report['warning']}" if report.get("warning") else f"{told}."
 
 

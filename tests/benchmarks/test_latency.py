@@ -1,6 +1,7 @@
 """`bench latency`: turns and verdicts by hand, and the command with the engine that ships, on small frames."""
 
 import json
+import re
 
 import cv2
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from benchmarks import latency
 from benchmarks.engine_worker import time_frame
 from benchmarks.frames import make_frames
-from benchmarks.latency import Choice, choices, take_turns, time_size, verdict
+from benchmarks.latency import Choice, Plan, choices, take_turns, time_sizes, verdict
 from benchmarks.options import parse_size
 from benchmarks.processes import EngineProcess
 from benchmarks.timing import AROUND, COMPOSITE, END_TO_END, NETWORKS, WHOLE, Timing
@@ -43,8 +44,10 @@ def test_they_take_turns_and_the_warm_up_does_not_count():
 
 
 def test_when_the_time_is_up_no_round_is_begun_but_there_are_enough():
-    [timing] = take_turns([Scripted("a", [])], (40, 32), 50, 2, seconds=0)
+    rounds = []
+    [timing] = take_turns([Scripted("a", [])], (40, 32), 50, 2, seconds=0, advance=lambda: rounds.append(1))
     assert len(timing.stages[WHOLE]) == latency.LEAST_RUNS
+    assert len(rounds) == 52  # the bar goes to its end
 
 
 def test_the_stages_of_a_frame_add_up():
@@ -103,17 +106,61 @@ def test_a_process_tells_of_its_start_its_frames_and_its_memory():
 
 def test_an_engine_that_cannot_run_is_left_out_unless_named():
     chosen = [Choice("openvino", "fp32", named=False), Choice("openvino", "fp16", named=False)]
-    timings, [missing] = time_size(chosen, (64, 48), runs=2, warm_up=0, starts=1)
+    timings, [missing] = time_sizes(chosen, [(64, 48)], Plan(runs=2, warm_up=0, starts=1))
     assert [(t.name, t.precision, len(t.stages[END_TO_END])) for t in timings] == [("ours, openvino", "fp32", 2)]
     assert (missing.precision, missing.size) == ("fp16", (64, 48))
     assert "openvino has" in missing.why
     with pytest.raises(InputError, match="openvino has"):
-        time_size([Choice("openvino", "fp16", named=True)], (64, 48), starts=1)
+        time_sizes([Choice("openvino", "fp16", named=True)], [(64, 48)], Plan(starts=1))
+
+
+def test_the_sizes_are_gone_through_again_and_again_so_that_a_slow_minute_slows_all(monkeypatch):
+    calls = []
+
+    class ScriptedProcess(Scripted):
+        def __init__(self, backend, precision, threads, size, cache, model):
+            super().__init__(backend, calls)
+            self.start = {"ready": 1.0, "first frame": 2.0 if any(cache.iterdir()) else 9.0}
+            (cache / "engine").touch()
+            calls.append(f"start {size[0]}")
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            calls.append("end")
+
+        def memory(self):
+            return {"peak": 100.0}
+
+    monkeypatch.setattr(latency, "EngineProcess", ScriptedProcess)
+    steps = []
+    plan = Plan(runs=3, warm_up=1, starts=2)
+    timings, left_out = time_sizes([Choice("x", "fp32", named=True)], [(40, 32), (80, 64)], plan, lambda: steps.append(1))
+    starts = [call for call in calls if call.startswith("start")]
+    assert starts == ["start 40", "start 80"] * 3
+    assert calls.count("end") == 6
+    assert not left_out
+    assert [timing.size for timing in timings] == [(40, 32), (80, 64)]
+    for timing in timings:
+        assert timing.passes == [2, 1]
+        assert timing.start["first frame, empty cache"] == [9]
+        assert timing.start["first frame"] == [2, 2]
+    # The times are the numbers of the calls, so the second process's are later than any of the first round over all sizes.
+    assert timings[0].by_pass()[1][0] > timings[1].by_pass()[0][-1]
+    assert len(steps) == plan.steps(rows=2, sizes=2) == 2 * 3 + 2 * (1 + 2 + 1 + 1)
+
+
+@pytest.mark.parametrize(("runs", "starts"), [(60, 6), (7, 3), (2, 5), (1, 1)])
+def test_the_processes_share_the_runs(runs, starts):
+    shares = [Plan(runs=runs, starts=starts).runs_of(turn) for turn in range(1, starts + 1)]
+    assert sum(shares) == runs
+    assert max(shares) - min(shares) <= 1
 
 
 def test_a_table_a_verdict_every_run_a_plot_and_a_comparison(bench, tmp_path):
     result, plot = tmp_path / "result.json", tmp_path / "plot.png"
-    words = ["latency", "--size", "65x33", "--runs", 3, "--warm-up", 1, "--starts", 1]
+    words = ["latency", "--size", "65x33", "--runs", 3, "--warm-up", 1, "--starts", 2]
     words += ["--backend", "openvino", "--precision", "fp32", "--threads", 1]
     code, out, err = bench(*words, "--json", result, "--plot", plot)
     assert code == 0, err
@@ -122,6 +169,7 @@ def test_a_table_a_verdict_every_run_a_plot_and_a_comparison(bench, tmp_path):
     report = json.loads(result.read_text())
     [row] = report["timings"]
     assert all(len(runs) == 3 for runs in row["stages"].values())
+    assert row["passes"] == [2, 1]
     assert set(report["load"]) == {"before", "during", "stolen", "throttled"}
     assert report["machine"]["threads"] == "1"
     picture = cv2.imread(str(plot))
@@ -130,6 +178,7 @@ def test_a_table_a_verdict_every_run_a_plot_and_a_comparison(bench, tmp_path):
     code, out, err = bench(*words, "--compare", result)
     assert code == 0, err
     assert "Compared with the earlier file" in out
+    assert re.search(r"The medians differ by \d+\.\d% at most", out)
 
 
 def test_a_busy_machine_is_named(bench, monkeypatch, tmp_path):
