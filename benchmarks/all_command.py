@@ -93,7 +93,15 @@ def everything(
         return {"json_file": report / f"{name}.json"} | ({"plot": report / f"{name}.png"} if plot else {})
 
     def of_peers() -> None:
-        peers(size=size, onnx=onnx, test_set=first, **counted, **others, **out("peers", plot=first is not None))
+        peers(
+            size=size,
+            onnx=onnx,
+            model=list(MODELS),
+            test_set=first,
+            **counted,
+            **others,
+            **out("peers", plot=first is not None),
+        )
 
     parts: dict[Part, Callable[[], None]] = {
         Part.latency: lambda: latency(size=size, backend=backend or "all", model=list(MODELS), **counted, **out("latency")),

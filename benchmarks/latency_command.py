@@ -12,7 +12,7 @@ from benchmarks import machine
 from benchmarks.app import app, circumstances, console, figures_table
 from benchmarks.comparison import agreement, as_json, compared, comparison_table, differences
 from benchmarks.latency import Plan, choices, time_sizes, verdict
-from benchmarks.options import PlotFile, Runs, Sizes, parse_size, size_name
+from benchmarks.options import Models, PlotFile, Runs, Sizes, parse_size, size_name
 from benchmarks.plots import draw_latency
 from benchmarks.results_file import check_output, read_report, write_report
 from benchmarks.timing import Timing
@@ -36,7 +36,7 @@ def latency(
     ] = 6,
     backend: Annotated[str, typer.Option(help="Engine: all that run here, auto, openvino, torch, ...")] = "all",
     precision: Annotated[str, typer.Option(help="all that run well here, auto, fp32, bf16 or fp16.")] = "all",
-    model: Annotated[list[str] | None, typer.Option(help="base or large; base unless told, may be given again.")] = None,
+    model: Models = None,
     threads: Threads = None,
     json_file: JsonFile = None,
     plot: PlotFile = None,

@@ -8,6 +8,7 @@ from benchmarks.clips import METRICS as CLIP_METRICS
 from benchmarks.paper import DIFFERENT_DATA
 from benchmarks.paper import METRICS as PAPER_METRICS
 from benchmarks.timing import AROUND, COMPOSITE, END_TO_END, NETWORKS, Timing
+from engines.geometry import BASE
 
 NAMES = {"mp_selfie": "MediaPipe Selfie", "rvm": "RobustVideoMatting"}
 HEADINGS = {"sad": "SAD", "mse": "MSE", "gradient": "gradient", "connectivity": "connectivity", "band": "SAD at edges"}
@@ -88,6 +89,12 @@ def latency(report: Report) -> str:
     return f"{table}\n{told}{circumstances(report)} {report['verdict']}\n"
 
 
+def engine_of(report: Report) -> str:
+    """The engine of a report of one; the base model, and that of reports from before there were two, needs no word."""
+    model = report.get("model", BASE)
+    return " ".join([report["engine"], report["precision"], *([f"({model} model)"] if model != BASE else [])])
+
+
 def circumstances(report: Report) -> str:
     """The machine in a sentence or two, and the warning where it was busy."""
     facts = report["machine"]
@@ -133,7 +140,7 @@ def throughput(report: Report) -> str:
     total = sum(median(apart) for apart in run["apart"].values())
     table += row("from file to file", f"{total:.1f}", f"{median(run['loop']):.1f}")
     size = "x".join(map(str, report["size"]))
-    table += f"\n{report['clip']}, {size}, {run['frames']} frames, {report['engine']} {report['precision']}: "
+    table += f"\n{report['clip']}, {size}, {run['frames']} frames, {engine_of(report)}: "
     table += f"{run['frames_a_second']:.1f} frames/s. The engine alone takes {median(run['engine']):.1f} ms a frame; the loop "
     table += f"takes {100 * (run['loop_over_engine'] - 1):+.0f} % over that. {circumstances(report)}\n\n"
     table += head("live source", "shown", "dropped", "frames/s", "delay, ms", "95 %", "worst", "more each second, ms")
@@ -171,7 +178,7 @@ def scale(report: Report) -> str:
         time, memory = report["lengths_fit"], report["lengths_memory_fit"]
         table += f"\nThe line that fits: {1e3 * time['slope']:.1f} ms a frame, power {time['power']:.2f}; "
         table += f"{1e3 * memory['slope']:+.1f} MB for a thousand frames more.\n"
-    return f"{table}\n{report['engine']} {report['precision']}, {circumstances(report)}\n"
+    return f"{table}\n{engine_of(report)}, {circumstances(report)}\n"
 
 
 def table_2(report: Report) -> str:
@@ -210,7 +217,7 @@ def clips(report: Report) -> str:
 
 TABLES: dict[str, Callable[[Report], str]] = {
     "latency": latency,
-    "latency_avx2": latency,
+    "latency_bf16": latency,
     "peers": peers,
     "throughput": throughput,
     "scale": scale,
@@ -219,4 +226,4 @@ TABLES: dict[str, Callable[[Report], str]] = {
     "refinement": refinement,
     "clips": clips,
 }
-FILES = {"latency_avx2": "latency-avx2", "table_2": "quality"}  # of tables that are not of the file of their own name
+FILES = {"latency_bf16": "latency-bf16", "table_2": "quality"}  # of tables that are not of the file of their own name

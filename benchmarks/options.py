@@ -11,6 +11,7 @@ from engines import InputError
 SMALLEST = 32  # pixels, of a frame's side
 
 Sizes = Annotated[list[str] | None, typer.Option("--size", metavar="WxH", help="Size of the frames; may be given again.")]
+Models = Annotated[list[str] | None, typer.Option("--model", help="base or large; base unless told, may be given again.")]
 Runs = Annotated[int, typer.Option(min=1, help="Frames that count, of each engine or model at each size.")]
 TableRun = Annotated[
     Path | None,

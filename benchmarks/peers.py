@@ -16,18 +16,19 @@ from benchmarks.processes import ROOT
 from benchmarks.timing import WHOLE, Ratio, Timing, paired_ratio
 from engines import InputError
 from engines.engine import Frame
+from engines.geometry import BASE
+from engines.loading import check_model
 from realtime.backgrounds import fitted
 from train.peers import Peer, check_peers
-from train.scores import PeerCandidate, Score, TestSet, read_item, score_set
+from train.scores import PeerCandidate, Score, TestSet, own_name, read_item, score_set
 
-OURS = "ours"
 # Adapters, as peers have them, of our own engine and of the user's ONNX files. {root} is where this project lies.
 OWN_ADAPTER = """import os, sys
 sys.path.append({root!r})
 import engines
 def load():
     precision = os.environ["PEERS_PREC"].replace("f32", "fp32")
-    engine = engines.load({backend!r}, threads={threads!r}, precision=precision)
+    engine = engines.load({backend!r}, threads={threads!r}, precision=precision, model={model!r})
     return lambda frame: engine(frame).alpha
 """
 ONNX_ADAPTER = """import os, sys
@@ -41,7 +42,7 @@ def load():
 
 @dataclass(frozen=True)
 class Field:
-    """Who is compared: our engine first, then adapters of peers, then ONNX files told by TOML files.
+    """Who is compared: our engine first, of each of `models`, then adapters of peers, then ONNX files told by TOML files.
 
     All of them run in fp32. Where ours runs in another `precision`, it does so as well, and so do the others if that is bf16:
     it makes some of them faster, and some of them worse.
@@ -54,14 +55,22 @@ class Field:
     names: tuple[str, ...] = ()
     python: Path | None = None
     onnx: tuple[Path, ...] = ()
+    models: tuple[str, ...] = (BASE,)
+
+    @property
+    def own(self) -> dict[str, str]:
+        """Our models by the names that tables have for them."""
+        return {own_name(None, model): model for model in self.models}
 
     def check(self) -> None:
         """Raises InputError for what is wrong with any of them, before anything is started."""
         check_peers(self.adapters, self.names)
+        for model in self.models:
+            check_model(model)
         for path in self.onnx:
             read_adapter(path)
-        everyone = [OURS, *self.names, *(path.stem for path in self.onnx)]
-        if len(everyone) < 2:
+        everyone = [*self.own, *self.names, *(path.stem for path in self.onnx)]
+        if not self.names and not self.onnx:
             raise InputError("nobody to compare with: name peers with --adapters and --peer, or an ONNX model with --onnx")
         if twice := [name for name in everyone if everyone.count(name) > 1]:
             raise InputError(f"{twice[0]}: two of the models have this name; rename one")
@@ -73,19 +82,20 @@ class Field:
         threads = self.threads or os.cpu_count() or 1
         with ExitStack() as stack:
             made = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
-            own = OWN_ADAPTER.format(root=str(ROOT), backend=self.backend, threads=self.threads)
-            (made / f"{OURS}.py").write_text(own, encoding="utf-8")
+            for name, model in self.own.items():
+                own = OWN_ADAPTER.format(root=str(ROOT), backend=self.backend, threads=self.threads, model=model)
+                (made / f"{name}.py").write_text(own, encoding="utf-8")
             for path in self.onnx:
                 adapter = ONNX_ADAPTER.format(root=str(ROOT), path=str(path.resolve()))
                 (made / f"{path.stem}.py").write_text(adapter, encoding="utf-8")
-            folders: list[tuple[Path, str, Path | None]] = [(made, OURS, None)]
+            folders: list[tuple[Path, str, Path | None]] = [(made, name, None) for name in self.own]
             folders += [(self.adapters, name, self.python) for name in self.names if self.adapters is not None]
             folders += [(made, path.stem, None) for path in self.onnx]
             yield [
                 stack.enter_context(Peer(folder, name, threads=threads, precision=level, python=python))
                 for folder, name, python in folders
                 for level in dict.fromkeys((self.precision, "fp32"))
-                if level in {"fp32", "bf16"} or name == OURS
+                if level in {"fp32", "bf16"} or name in self.own
             ]
 
 
@@ -121,7 +131,7 @@ def race(
 
 
 def ratios(timings: Sequence[Timing]) -> list[Ratio]:
-    """Each one's time over ours, round by round; above 1 is slower than ours."""
+    """Each one's time over the first one's, which is ours, round by round; above 1 is slower than ours."""
     return [paired_ratio(timing.stages[WHOLE], timings[0].stages[WHOLE]) for timing in timings]
 
 

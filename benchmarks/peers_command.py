@@ -11,12 +11,13 @@ from rich.table import Table
 import engines
 from benchmarks import machine
 from benchmarks.app import app, circumstances, console, figures_table
-from benchmarks.options import PlotFile, Runs, Sizes, parse_size, size_name
+from benchmarks.options import Models, PlotFile, Runs, Sizes, parse_size, size_name
 from benchmarks.peers import Field, race, ratios, sample_pictures, score
 from benchmarks.plots import draw_error_against_speed
 from benchmarks.results_file import check_output, write_report
 from benchmarks.timing import Ratio, Timing
 from engines import InputError
+from engines.geometry import BASE
 from engines.options import Backend, Threads
 from train.evaluate import progress_bar
 from train.options import Adapters, ComparedPrecision, JsonFile, PeerPython, Peers
@@ -37,6 +38,7 @@ def peers(
     backend: Backend = "auto",
     threads: Threads = None,
     precision: ComparedPrecision = "auto",
+    model: Models = None,
     adapters: Adapters = None,
     peer: Peers = None,
     peer_python: PeerPython = None,
@@ -54,8 +56,9 @@ def peers(
 
     All run in fp32, and in bf16 too where that is what ours takes here: it makes some faster, and some worse.
 
-    Times are from the uint8 frame to alpha (ours: and foreground). With --set the frames are its pictures, in each size,
-    and every model is scored on the whole set. An ONNX model needs a TOML file beside it that says how it is fed:
+    With --model base --model large both of ours do. Times are from the uint8 frame to alpha (ours: and foreground). With --set
+    the frames are its pictures, in each size, and every model is scored on the whole set. An ONNX model needs a TOML file
+    beside it that says how it is fed:
 
       model = "modnet.onnx"      mean = [0.5, 0.5, 0.5]     input = "input"       activation = "sigmoid" (or softmax, range)
 
@@ -76,10 +79,11 @@ def peers(
     if plot is not None and test_set is None:
         raise InputError("--plot needs --set: the pictures on which errors are measured")
     scored = None if test_set is None else open_set(test_set)
-    Field(adapters=adapters, names=tuple(peer or ()), onnx=tuple(onnx or ())).check()
+    own = tuple(dict.fromkeys(model or [BASE]))
+    Field(adapters=adapters, names=tuple(peer or ()), onnx=tuple(onnx or ()), models=own).check()
     with closing(engines.load(backend, threads=threads, precision=precision)) as engine:
         backend, precision = engine.name, engine.precision
-    field = Field(backend, precision, threads, adapters, tuple(peer or ()), peer_python, tuple(onnx or ()))
+    field = Field(backend, precision, threads, adapters, tuple(peer or ()), peer_python, tuple(onnx or ()), own)
     watch = machine.Watch()
     timings: list[Timing] = []
     rows: list[dict[str, Any]] = []

@@ -9,7 +9,7 @@ from realtime.photos import write_beside
 
 HEADINGS = {
     "latency": "Latency",
-    "latency_avx2": "Latency without bfloat16, of both models",
+    "latency_bf16": "Latency with bfloat16, of earlier weights",
     "peers": "Beside other models",
     "throughput": "Whole clips, and live",
     "scale": "Scale",

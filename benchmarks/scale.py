@@ -9,11 +9,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import numpy as np
 
 from benchmarks.frames import make_frames
-from benchmarks.latency import take_turns
+from benchmarks.latency import Choice, take_turns
 from benchmarks.machine import peak_memory
 from benchmarks.processes import EngineProcess, child_environment
 from benchmarks.throughput import write_clip
@@ -59,10 +60,10 @@ class SizeCost:
 
 
 def cost_of_size(
-    backend: str, precision: str, threads: int | None, size: tuple[int, int], runs: int, seconds: float, advance: Advance
+    choice: Choice, threads: int | None, size: tuple[int, int], runs: int, seconds: float, advance: Advance
 ) -> SizeCost:
     """What a frame of a size costs, in a fresh process. `advance` is called after each of the runs and of one warm-up."""
-    with EngineProcess(backend, precision, threads, size) as engine:
+    with EngineProcess(choice.backend, choice.precision, threads, size, model=choice.model) as engine:
         [timing] = take_turns([engine], size, runs, 1, seconds, advance)
         return SizeCost(size, timing.median(), engine.memory()["peak"])
 
@@ -118,15 +119,15 @@ class LengthCost:
 
 
 def cost_of_length(
-    clip: Path, folder: Path, frames: int, size: tuple[int, int], backend: str, precision: str, threads: int | None
+    clip: Path, folder: Path, frames: int, size: tuple[int, int], choice: Choice, threads: int | None = None
 ) -> LengthCost:
     """Repeats a clip to so many frames of a size (width, height) and puts it through the loop of shm-video.
 
     Raises InputError where that fails.
     """
     film = write_clip(clip, folder / f"{frames}.mp4", None, frames, size)
-    settings = {"clip": str(film), "target": str(folder / f"{frames}-out.mp4")}
-    settings |= {"backend": backend, "precision": precision, "threads": threads}  # type: ignore[dict-item]
+    settings: dict[str, Any] = {"clip": str(film), "target": str(folder / f"{frames}-out.mp4"), "threads": threads}
+    settings |= {"backend": choice.backend, "precision": choice.precision, "model": choice.model}
     with subprocess.Popen(
         [sys.executable, "-m", "benchmarks.length_worker", json.dumps(settings)],
         env=child_environment(),

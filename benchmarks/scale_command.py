@@ -11,12 +11,14 @@ import typer
 import engines
 from benchmarks import machine
 from benchmarks.app import app, circumstances, console, figures_table
+from benchmarks.latency import Choice
 from benchmarks.options import PlotFile, Runs, Sizes, parse_size, size_name
 from benchmarks.plots import draw_lines
 from benchmarks.results_file import check_output, write_report
 from benchmarks.scale import cost_of_length, cost_of_size, cost_of_streams, growth
 from benchmarks.throughput_command import SAMPLES
-from engines.options import Backend, Precision
+from engines.geometry import BASE
+from engines.options import Backend, Model, Precision
 from train.evaluate import progress_bar
 from train.options import JsonFile
 
@@ -38,6 +40,7 @@ def scale(
     runs: Runs = 15,
     backend: Backend = "auto",
     precision: Precision = "auto",
+    model: Model = BASE,
     json_file: JsonFile = None,
     plot: PlotFile = None,
 ) -> None:
@@ -55,26 +58,29 @@ def scale(
     place = parse_size(at)
     check_output("--json", json_file)
     check_output("--plot", plot, ".png")
-    with closing(engines.load(backend, precision=precision)) as engine:
-        backend, precision = engine.name, engine.precision
+    with closing(engines.load(backend, precision=precision, model=model)) as engine:
+        choice = Choice(engine.name, engine.precision, named=True, model=model)
     watch = machine.Watch()
-    report: dict[str, Any] = {"engine": backend, "precision": precision, "at": place, "length_at": LENGTH_AT}
-    report |= scale_pixels(backend, precision, sizes, runs)
-    report |= scale_threads(backend, precision, place, threads or powers_of_two(os.cpu_count() or 1), runs)
-    report |= scale_streams(backend, precision, place, streams or [1, 2, 4], runs)
-    report |= scale_lengths(backend, precision, sorted(set(length or (60, 120, 240, 480))))
+    report: dict[str, Any] = {"engine": choice.backend, "precision": choice.precision, "model": model}
+    report |= {"at": place, "length_at": LENGTH_AT}
+    report |= scale_pixels(choice, sizes, runs)
+    report |= scale_threads(choice, place, threads or powers_of_two(os.cpu_count() or 1), runs)
+    report |= scale_streams(choice, place, streams or [1, 2, 4], runs)
+    report |= scale_lengths(choice, sorted(set(length or (60, 120, 240, 480))))
     write_report(json_file, circumstances(watch, None) | report)
     if plot is not None:
         draw_lines(plot, panels(report))
 
 
-def scale_pixels(backend: str, precision: str, sizes: list[tuple[int, int]], runs: int) -> dict[str, Any]:
+def scale_pixels(choice: Choice, sizes: list[tuple[int, int]], runs: int) -> dict[str, Any]:
     """Time and memory by size."""
     costs = []
     with progress_bar("pixels", len(sizes) * (runs + 1)) as advance:
         for each in sizes:
-            costs.append(cost_of_size(backend, precision, None, each, runs, SECONDS, advance))
-    table = figures_table(f"Pixels ({backend} {precision})", ("size",), ("megapixels", "ms", "ms a megapixel", "peak MB"))
+            costs.append(cost_of_size(choice, None, each, runs, SECONDS, advance))
+    table = figures_table(
+        f"Pixels ({choice.backend} {choice.precision})", ("size",), ("megapixels", "ms", "ms a megapixel", "peak MB")
+    )
     for cost in costs:
         figures = (cost.megapixels, cost.milliseconds, cost.milliseconds / cost.megapixels, cost.peak_mb)
         cells = [f"{figure:.{places}f}" for figure, places in zip(figures, (2, 1, 1, 0), strict=True)]
@@ -90,12 +96,12 @@ def scale_pixels(backend: str, precision: str, sizes: list[tuple[int, int]], run
     return result
 
 
-def scale_threads(backend: str, precision: str, size: tuple[int, int], counts: list[int], runs: int) -> dict[str, Any]:
+def scale_threads(choice: Choice, size: tuple[int, int], counts: list[int], runs: int) -> dict[str, Any]:
     """Time by threads."""
     rows = []
     with progress_bar("threads", len(counts) * (runs + 1)) as advance:
         for count in counts:
-            cost = cost_of_size(backend, precision, count, size, runs, SECONDS, advance)
+            cost = cost_of_size(choice, count, size, runs, SECONDS, advance)
             rows.append({"threads": count, "milliseconds": cost.milliseconds})
     table = figures_table(f"Threads, at {size_name(size)}", ("threads",), ("ms", "times faster", "of the ideal"))
     for row in rows:
@@ -106,10 +112,11 @@ def scale_threads(backend: str, precision: str, size: tuple[int, int], counts: l
     return {"threads": rows}
 
 
-def scale_streams(backend: str, precision: str, size: tuple[int, int], counts: list[int], runs: int) -> dict[str, Any]:
+def scale_streams(choice: Choice, size: tuple[int, int], counts: list[int], runs: int) -> dict[str, Any]:
     """Frames a second by streams."""
     costs = []
-    with closing(engines.load(backend, precision=precision)) as engine, progress_bar("streams", len(counts)) as advance:
+    loaded = closing(engines.load(choice.backend, precision=choice.precision, model=choice.model))
+    with loaded as engine, progress_bar("streams", len(counts)) as advance:
         for count in counts:
             costs.append(cost_of_streams(engine, size, count, runs))
             advance()
@@ -122,12 +129,12 @@ def scale_streams(backend: str, precision: str, size: tuple[int, int], counts: l
     return {"streams": [vars(cost) for cost in costs]}
 
 
-def scale_lengths(backend: str, precision: str, lengths: list[int]) -> dict[str, Any]:
+def scale_lengths(choice: Choice, lengths: list[int]) -> dict[str, Any]:
     """Time and memory by the length of a clip, from file to file."""
     costs = []
     with tempfile.TemporaryDirectory(prefix="bench-") as folder, progress_bar("lengths", len(lengths)) as advance:
         for frames in lengths:
-            costs.append(cost_of_length(SAMPLES / "sample.mp4", Path(folder), frames, LENGTH_AT, backend, precision, None))
+            costs.append(cost_of_length(SAMPLES / "sample.mp4", Path(folder), frames, LENGTH_AT, choice))
             advance()
     table = figures_table(f"Clips from file to file, at {size_name(LENGTH_AT)}", ("frames",), ("s", "ms a frame", "peak MB"))
     for cost in costs:

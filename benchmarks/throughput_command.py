@@ -17,6 +17,7 @@ from benchmarks.options import PlotFile, parse_size, size_name
 from benchmarks.plots import draw_throughput
 from benchmarks.results_file import check_output, write_report
 from benchmarks.throughput import measure_file, measure_live, write_clip
+from engines.geometry import BASE
 from engines.options import Backend, Model, Precision, Threads
 from realtime.backgrounds import open_background
 from realtime.sources import VideoSource
@@ -39,7 +40,7 @@ def throughput(
     backend: Backend = "auto",
     threads: Threads = None,
     precision: Precision = "auto",
-    model: Model = "base",
+    model: Model = BASE,
     json_file: JsonFile = None,
     plot: PlotFile = None,
 ) -> None:
@@ -75,7 +76,8 @@ def throughput(
             with progress_bar(f"live, {each} frames/s", count) as advance:
                 live.append(measure_live(paced, each, engine, background, advance).as_json())
         console.print(live_table(live))
-        report = circumstances(watch, threads) | {"engine": engine.name, "precision": engine.precision, "clip": clip.name}
+        report = circumstances(watch, threads) | {"engine": engine.name, "precision": engine.precision, "model": model}
+    report["clip"] = clip.name
     report |= {"size": whole, "file": measured, "live": live}
     write_report(json_file, report)
     if plot is not None:

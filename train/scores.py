@@ -106,9 +106,9 @@ class Candidate(Protocol):
         ...
 
 
-def own_name(backend: str, model: str) -> str:
-    """What a table calls one of our engines: the base model needs no word."""
-    return f"ours, {backend}" + (f", {model}" if model != BASE else "")
+def own_name(backend: str | None, model: str) -> str:
+    """What a table calls one of our engines: the base model needs no word. None where all of a table are of one backend."""
+    return ", ".join(["ours", *([backend] if backend else []), *([model] if model != BASE else [])])
 
 
 class OwnCandidate:

@@ -61,6 +61,7 @@ REPORTS = {
         "machine": MACHINE,
         "engine": "openvino",
         "precision": "fp32",
+        "model": "large",
         "at": [80, 80],
         "length_at": [40, 30],
         "pixels": [{"size": [1000, 500], "megapixels": 0.5, "milliseconds": 50.0, "peak_mb": 200.0}],
@@ -133,6 +134,8 @@ def test_sentences_by_hand(results: Path) -> None:
     told = "40.0 frames/s. The engine alone takes 20.0 ms a frame; the loop takes +25 % over that."
     assert told in table("throughput", results)
     assert "1.0 ms + 98.0 ms a megapixel, power 0.99; 100 MB + 200 MB a megapixel." in table("scale", results)
+    assert "7 frames, openvino bf16: 40.0 frames/s" in table("throughput", results)
+    assert "openvino fp32 (large model), 2 cores" in table("scale", results)
     assert "weights abc, 1 runs in turn. Busy!" in table("peers", results)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.figures import PAGES, RESULTS, refreshed
+from benchmarks.figures import PAGES, RESULTS, refreshed, table
 from engines import InputError
 
 REPORTS = {
@@ -91,6 +91,18 @@ def test_tables_by_hand(results: Path) -> None:
         assert line in new.splitlines(), line
     assert "1 to 3 runs in turn. Busy! Met." in new
     assert refreshed(new, results) == new
+
+
+def test_what_the_machine_did_to_each_process_is_told(results: Path) -> None:
+    report = json.loads((results / "latency.json").read_text())
+    assert "By process" not in table("latency", results)  # of files from before there were several
+    report["timings"][0]["passes"] = [1, 2]
+    (results / "latency.json").write_text(json.dumps(report))
+    lines = table("latency", results).splitlines()
+    assert "| size | engine | median | by process | 95 % | MPN | MRN | around |" in lines
+    assert "| 800x600 | openvino, fp32 | 20 | 10 to 25 | 29 | 1 | 9 | 0 |" in lines
+    assert "| 800x600 | RobustVideoMatting, fp32 | 40 |  | 40 |  |  |  |" in lines
+    assert "runs in turn, of 2 processes. Busy! Met." in lines[-1]
 
 
 def test_what_is_missing_or_unknown_is_named(results: Path) -> None:

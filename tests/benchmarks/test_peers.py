@@ -126,17 +126,19 @@ def test_times_ratios_and_quality_in_one_run(bench, brightness: Path, tmp_path: 
     result, plot = tmp_path / "peers.json", tmp_path / "peers.png"
     code, out, err = bench(
         "peers", "--size", "96x64", "--runs", 3, "--warm-up", 1, "--threads", 1, "--backend", "openvino", "--precision", "fp32",
+        "--model", "base", "--model", "large",
         "--adapters", tmp_path / "adapters", "--peer", "half", "--onnx", brightness, "--set", tmp_path / "set",
         "--json", result, "--plot", plot,
     )  # fmt: skip
     assert code == 0, err
     assert "ratio to ours" in out
     report = json.loads(result.read_text())
-    assert [row["name"] for row in report["timings"]] == ["ours", "half", "brightness"]
+    assert [row["name"] for row in report["timings"]] == ["ours", "ours, large", "half", "brightness"]
     for row in report["timings"]:
         pairs = zip(row["stages"]["whole"], report["timings"][0]["stages"]["whole"], strict=True)
         assert row["ratio"]["value"] == pytest.approx(np.median([a / b for a, b in pairs]), rel=1e-3)
     models = {each["name"]: each["mean"] for each in report["quality"]["models"]}
+    assert models["ours"] != models["ours, large"]
     assert models["half"]["mse"] == pytest.approx(np.square(picture[..., 0] / 255 - 0.5).mean(), rel=1e-4)
     assert models["brightness"]["sad"] == pytest.approx(0.125, abs=1e-3)
     assert cv2.imread(str(plot)) is not None
@@ -149,6 +151,7 @@ def test_bad_input_is_one_line(bench, tmp_path: Path) -> None:  # type: ignore[n
         (["--onnx", tmp_path / "none.toml"], "cannot be read"),
         (["--onnx", tmp_path / "none.toml", "--plot", tmp_path / "x.png"], "--plot needs --set"),
         (["--set", tmp_path], "a set is a folder"),
+        (["--model", "huge"], "--model huge: unknown; take one of base, large"),
     ]:
         code, _, err = bench("peers", *arguments)
         assert code == 2, arguments

@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import pytest
 
+from benchmarks.latency import Choice
 from benchmarks.scale import cost_of_length, cost_of_streams, growth
 from benchmarks.scale_command import powers_of_two
 from benchmarks.throughput_command import SAMPLES
@@ -53,7 +54,7 @@ def test_what_fails_in_a_stream_is_raised() -> None:
 
 def test_a_clip_that_cannot_be_matted_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"sample\.mp4: matting 2 frames of it failed"):
-        cost_of_length(SAMPLES / "sample.mp4", tmp_path, 2, (64, 48), "openvino", "fp16", None)
+        cost_of_length(SAMPLES / "sample.mp4", tmp_path, 2, (64, 48), Choice("openvino", "fp16", named=True))
 
 
 def test_powers_of_two() -> None:
@@ -80,11 +81,13 @@ def test_the_command(bench, tmp_path: Path) -> None:  # type: ignore[no-untyped-
         "--length",
         6,
     ]
-    code, out, err = bench("scale", *words, "--runs", 2, "--backend", "openvino", "--json", result, "--plot", plot)
+    words += ["--runs", 2, "--backend", "openvino", "--model", "large"]
+    code, out, err = bench("scale", *words, "--json", result, "--plot", plot)
     assert code == 0, err
     for text in ("ms a megapixel", "times faster", "frames/s in all", "MB a thousand frames"):
         assert text in out
     report = json.loads(result.read_text())
+    assert report["model"] == "large"
     assert [row["size"] for row in report["pixels"]] == [[64, 48], [96, 64]]
     assert [row["frames"] for row in report["lengths"]] == [3, 6]
     assert report["lengths_memory_fit"]["slope"] == pytest.approx(
