@@ -37,11 +37,12 @@ def figure_file(path: Path, rows: int, columns: int, size: tuple[float, float]) 
 def draw_latency(timings: Sequence[Timing], path: Path) -> None:
     """For each size: all runs of each engine as points with the median and the 95th percentile, and medians by stage."""
     sizes = list(dict.fromkeys((timing.size[0], timing.size[1]) for timing in timings))
+    colours = {label: COLOURS[place % len(COLOURS)] for place, label in enumerate(dict.fromkeys(map(_label, timings)))}
     height = sum(0.7 + 0.42 * sum(tuple(t.size) == size for t in timings) for size in sizes)
     with figure_file(path, len(sizes), 2, (10, max(2.6, height + 0.8))) as axes:
         for row, size in enumerate(sizes):
             here = sorted((timing for timing in timings if tuple(timing.size) == size), key=Timing.median)
-            _distribution(axes[2 * row], here, size_name(size))
+            _distribution(axes[2 * row], here, size_name(size), colours)
             _stages(axes[2 * row + 1], here)
             if size == PAPER_SIZE:
                 label = f"the paper: {PAPER_MS:.0f} ms"
@@ -50,9 +51,9 @@ def draw_latency(timings: Sequence[Timing], path: Path) -> None:
                     each.set_xlim(right=max(each.get_xlim()[1], 1.05 * PAPER_MS))
                 axes[2 * row].legend(loc="upper right", fontsize=7)
         stages = axes[1].get_legend_handles_labels()
-        axes[-1].legend(
-            *stages, loc="upper center", bbox_to_anchor=(0.5, -0.12), fontsize=7, ncols=len(stages[1]), frameon=False
-        )
+        whole = axes[0].get_figure(root=True)
+        assert whole is not None
+        whole.legend(*stages, loc="outside lower right", fontsize=7, ncols=len(stages[1]), frameon=False)
         axes[0].set_title("milliseconds a frame: each run; bar: median, 95th percentile")
         axes[1].set_title("median by stage")
 
@@ -61,10 +62,10 @@ def _label(timing: Timing) -> str:
     return f"{timing.name.removeprefix('ours, ')} {timing.precision}"
 
 
-def _distribution(axes: Axes, timings: Sequence[Timing], title: str) -> None:
+def _distribution(axes: Axes, timings: Sequence[Timing], title: str, colours: dict[str, Any]) -> None:
     for place, timing in enumerate(timings):
         runs = timing.stages[timing.whole]
-        colour = COLOURS[place % len(COLOURS)]
+        colour = colours[_label(timing)]
         heights = [place + 0.24 * ((7 * k % 11) / 5 - 1) for k in range(len(runs))]  # spread, the same each time
         axes.plot(runs, heights, ".", color=colour, alpha=0.45, markersize=4)
         for value, long in ((timing.median(), 0.38), (timing.percentile(95), 0.22)):

@@ -99,7 +99,7 @@ def file_table(title: str, measured: dict[str, Any]) -> Table:
 
 def live_table(live: list[dict[str, Any]]) -> Table:
     """A row a live source."""
-    numbers = ("given", "shown", "dropped", "frames/s", "delay ms", "95 %", "worst", "ms more a second")
+    numbers = ("given", "shown", "dropped", "frames/s", "delay, ms", "95 %", "worst", "ms more\na second")
     table = figures_table("Live: from a frame's coming to its picture", ("source",), numbers)
     for run in live:
         delay = run["delay_ms"]

@@ -82,7 +82,7 @@ def test_the_command(bench, clip: Path, tmp_path: Path) -> None:  # type: ignore
     assert code == 0, err
     assert "from file to file" in out
     report = json.loads(result.read_text())
-    assert report["size"] == [64, 48]
+    assert (report["size"], report["model"]) == ([64, 48], "base")
     assert report["file"]["frames"] == 3
     assert [run["given"] for run in report["live"]] == [20]
     assert cv2.imread(str(plot)) is not None
