@@ -25,6 +25,7 @@ from train.options import JsonFile
 SIZES = ("426x240", "640x360", "854x480", "1280x720", "1920x1080", "2560x1440", "3840x2160")
 AT = "800x800"  # where threads and streams are varied
 LENGTH_AT = (426, 240)  # where lengths are: memory is to be flat at any size, and small frames are quick
+LENGTHS = (480, 960, 1920, 3840)  # from where memory that is allocated bit by bit at first is there
 SECONDS = 20.0  # for the runs of one row
 
 Counts = list[int] | None
@@ -36,7 +37,7 @@ def scale(
     at: Annotated[str, typer.Option(metavar="WxH", help="Size at which threads and streams are varied.")] = AT,
     threads: Annotated[Counts, typer.Option(min=1, help="Threads to try; 1, 2, 4, ... up to all cores unless told.")] = None,
     streams: Annotated[Counts, typer.Option(min=1, help="Streams that share an engine; 1, 2 and 4 unless told.")] = None,
-    length: Annotated[Counts, typer.Option(min=2, help="Frames of a clip; 60, 120, 240 and 480 unless told.")] = None,
+    length: Annotated[Counts, typer.Option(min=2, help="Frames of a clip; 480, 960, 1920 and 3840 unless told.")] = None,
     runs: Runs = 15,
     backend: Backend = "auto",
     precision: Precision = "auto",
@@ -66,7 +67,7 @@ def scale(
     report |= scale_pixels(choice, sizes, runs)
     report |= scale_threads(choice, place, threads or powers_of_two(os.cpu_count() or 1), runs)
     report |= scale_streams(choice, place, streams or [1, 2, 4], runs)
-    report |= scale_lengths(choice, sorted(set(length or (60, 120, 240, 480))))
+    report |= scale_lengths(choice, sorted(set(length or LENGTHS)))
     write_report(json_file, circumstances(watch, None) | report)
     if plot is not None:
         draw_lines(plot, panels(report))
