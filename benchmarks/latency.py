@@ -94,7 +94,7 @@ class Plan:
     runs: int = 60
     warm_up: int = 1
     starts: int = 6
-    seconds: float = 60.0
+    seconds: float = 45.0
     threads: int | None = None
 
     def runs_of(self, turn: int) -> int:

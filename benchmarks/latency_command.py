@@ -28,12 +28,14 @@ SIZES = ("800x800", "1280x720", "1920x1080", "3840x2160")
 @app.command()
 def latency(
     size: Sizes = None,
-    runs: Runs = 60,
-    warm_up: Annotated[int, typer.Option(min=0, help="Frames of each process before them that do not.")] = 1,
-    seconds: Annotated[float, typer.Option(min=0, help="At each size, begin no round after so many, but one a process.")] = 45,
+    runs: Runs = Plan.runs,
+    warm_up: Annotated[int, typer.Option(min=0, help="Frames of each process before them that do not.")] = Plan.warm_up,
+    seconds: Annotated[
+        float, typer.Option(min=0, help="At each size, begin no round after so many, but one a process.")
+    ] = Plan.seconds,
     starts: Annotated[
         int, typer.Option(min=1, help="Fresh processes that share these frames, after one with an empty cache.")
-    ] = 6,
+    ] = Plan.starts,
     backend: Annotated[str, typer.Option(help="Engine: all that run here, auto, openvino, torch, ...")] = "all",
     precision: Annotated[str, typer.Option(help="all that run well here, auto, fp32, bf16 or fp16.")] = "all",
     model: Models = None,
