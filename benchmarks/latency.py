@@ -88,7 +88,8 @@ class Plan:
     """How much of every engine is timed at every size.
 
     `runs` frames count. They are spread over `starts` fresh processes, each of which does `warm_up` frames first that do not.
-    `seconds` is for all the runs of a size: when its share of them is over, a process begins no new round, but does one.
+    `seconds` is for all the runs of a size: when its share of them is over, a process begins no new round, once it has done its
+    share of LEAST_RUNS.
     """
 
     runs: int = 60
@@ -96,6 +97,11 @@ class Plan:
     starts: int = 6
     seconds: float = 45.0
     threads: int | None = None
+
+    @property
+    def least(self) -> int:
+        """The runs that a process does whatever the time, so that all together do LEAST_RUNS or more."""
+        return -(-LEAST_RUNS // self.starts)
 
     def runs_of(self, turn: int) -> int:
         """The runs of process number `turn`, of 1 to `starts`: as many as of the others, or one more."""
@@ -172,7 +178,9 @@ def _time_pass(
     if runs := plan.runs_of(turn):
         engines = [engine for _, engine in opened]
         share = plan.seconds / plan.starts
-        for (row, _), timed in zip(opened, take_turns(engines, size, runs, plan.warm_up, share, advance, least=1), strict=True):
+        for (row, _), timed in zip(
+            opened, take_turns(engines, size, runs, plan.warm_up, share, advance, plan.least), strict=True
+        ):
             row.timing.add_pass(timed.stages)
     for row, engine in opened:
         row.timing.memory = engine.memory()

@@ -12,7 +12,7 @@ from benchmarks import machine
 from benchmarks.app import app, circumstances, console, figures_table
 from benchmarks.comparison import agreement, as_json, compared, comparison_table, differences
 from benchmarks.latency import Plan, choices, time_sizes, verdict
-from benchmarks.options import Models, PlotFile, Runs, Sizes, parse_size, size_name
+from benchmarks.options import Models, PlotFile, Runs, Seconds, Sizes, parse_size, size_name
 from benchmarks.plots import draw_latency
 from benchmarks.results_file import check_output, read_report, write_report
 from benchmarks.timing import Timing
@@ -30,9 +30,7 @@ def latency(
     size: Sizes = None,
     runs: Runs = Plan.runs,
     warm_up: Annotated[int, typer.Option(min=0, help="Frames of each process before them that do not.")] = Plan.warm_up,
-    seconds: Annotated[
-        float, typer.Option(min=0, help="At each size, begin no round after so many, but one a process.")
-    ] = Plan.seconds,
+    seconds: Seconds = Plan.seconds,
     starts: Annotated[
         int, typer.Option(min=1, help="Fresh processes that share these frames, after one with an empty cache.")
     ] = Plan.starts,

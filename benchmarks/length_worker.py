@@ -1,6 +1,6 @@
 """One clip from file to file in a process of its own: `python -m benchmarks.length_worker JSON`.
 
-The argument has clip, target, backend, precision, model and threads. The answer is a line of JSON with the seconds that it took
+The argument has clip, target, backend, precision and model. The answer is a line of JSON with the seconds that it took
 once the engine was ready; the process then stays, so that its peak memory can be read, until its standard input ends.
 """
 
@@ -18,8 +18,7 @@ from realtime.backgrounds import open_background
 def main() -> None:
     """Does it."""
     settings = json.loads(sys.argv[1])
-    chosen = {name: settings[name] for name in ("threads", "precision", "model")}
-    engine = engines.load(settings["backend"], **chosen)
+    engine = engines.load(settings["backend"], precision=settings["precision"], model=settings["model"])
     with closing(engine), open_background("green") as background:
         begin = time.perf_counter()
         through_the_loop(Path(settings["clip"]), Path(settings["target"]), engine, background)

@@ -13,6 +13,7 @@ SMALLEST = 32  # pixels, of a frame's side
 Sizes = Annotated[list[str] | None, typer.Option("--size", metavar="WxH", help="Size of the frames; may be given again.")]
 Models = Annotated[list[str] | None, typer.Option("--model", help="base or large; base unless told, may be given again.")]
 Runs = Annotated[int, typer.Option(min=1, help="Frames that count, of each engine or model at each size.")]
+Seconds = Annotated[float, typer.Option(min=0, help="At each size, begin no round after so many; five runs are always made.")]
 TableRun = Annotated[
     Path | None,
     typer.Option("--run", metavar="RUN", help="A run of shm-train for Table 2's own rows, such as of the recipe ablation_all."),

@@ -11,7 +11,7 @@ from rich.table import Table
 import engines
 from benchmarks import machine
 from benchmarks.app import app, circumstances, console, figures_table
-from benchmarks.options import Models, PlotFile, Runs, Sizes, parse_size, size_name
+from benchmarks.options import Models, PlotFile, Runs, Seconds, Sizes, parse_size, size_name
 from benchmarks.peers import Field, race, ratios, sample_pictures, score
 from benchmarks.plots import draw_error_against_speed
 from benchmarks.results_file import check_output, write_report
@@ -32,9 +32,7 @@ def peers(
     size: Sizes = None,
     runs: Runs = 50,
     warm_up: Annotated[int, typer.Option(min=0, help="Frames before them that do not.")] = 3,
-    seconds: Annotated[
-        float, typer.Option(min=0, help="At each size, begin no round after so many; five runs are always made.")
-    ] = 45,
+    seconds: Seconds = 45,
     backend: Backend = "auto",
     threads: Threads = None,
     precision: ComparedPrecision = "auto",

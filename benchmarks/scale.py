@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 import numpy as np
 
@@ -118,15 +117,13 @@ class LengthCost:
     peak_mb: float
 
 
-def cost_of_length(
-    clip: Path, folder: Path, frames: int, size: tuple[int, int], choice: Choice, threads: int | None = None
-) -> LengthCost:
+def cost_of_length(clip: Path, folder: Path, frames: int, size: tuple[int, int], choice: Choice) -> LengthCost:
     """Repeats a clip to so many frames of a size (width, height) and puts it through the loop of shm-video.
 
     Raises InputError where that fails.
     """
     film = write_clip(clip, folder / f"{frames}.mp4", None, frames, size)
-    settings: dict[str, Any] = {"clip": str(film), "target": str(folder / f"{frames}-out.mp4"), "threads": threads}
+    settings = {"clip": str(film), "target": str(folder / f"{frames}-out.mp4")}
     settings |= {"backend": choice.backend, "precision": choice.precision, "model": choice.model}
     with subprocess.Popen(
         [sys.executable, "-m", "benchmarks.length_worker", json.dumps(settings)],

@@ -151,6 +151,14 @@ def test_the_sizes_are_gone_through_again_and_again_so_that_a_slow_minute_slows_
     assert len(steps) == plan.steps(rows=2, sizes=2) == 2 * 3 + 2 * (1 + 2 + 1 + 1)
 
 
+@pytest.mark.parametrize("starts", [1, 2, 6])
+def test_when_the_time_is_up_the_processes_have_done_enough_together(starts):
+    plan = Plan(runs=60, warm_up=0, starts=starts, seconds=0)
+    [timing], _ = time_sizes([Choice("openvino", "fp32", named=True)], [(64, 48)], plan)
+    assert latency.LEAST_RUNS <= sum(timing.passes) < latency.LEAST_RUNS + starts
+    assert len(timing.passes) == starts
+
+
 @pytest.mark.parametrize(("runs", "starts"), [(60, 6), (7, 3), (2, 5), (1, 1)])
 def test_the_processes_share_the_runs(runs, starts):
     shares = [Plan(runs=runs, starts=starts).runs_of(turn) for turn in range(1, starts + 1)]
