@@ -20,8 +20,8 @@ from benchmarks.scale_command import scale
 from benchmarks.throughput_command import throughput
 from engines import InputError
 from engines.geometry import MODELS
-from train.options import Adapters, PeerPython, Peers
-from train.scores import open_set
+from train.commands.options import Adapters, PeerPython, Peers
+from train.evaluation.scores import open_set
 
 
 class Part(StrEnum):

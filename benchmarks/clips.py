@@ -15,14 +15,14 @@ from rich.table import Table
 
 import engines
 from engines import Engine, Frame, InputError, Mask
-from engines.options import Model, Precision, Threads
+from engines.commands.options import Model, Precision, Threads
+from realtime.compositing.temporal import DEFAULT, Steady
 from realtime.packet import Packet
-from realtime.steady import DEFAULT, Steady
-from train.evaluate import check_report, progress_bar, write_report
-from train.metrics import dtssd, mse, sad
-from train.options import Adapters, EngineOrNone, JsonFile, PeerPython, Peers
-from train.peers import Peer, check_peers
-from train.scores import TestSet, open_set, read_item
+from train.commands.evaluate import check_report, progress_bar, write_report
+from train.commands.options import Adapters, EngineOrNone, JsonFile, PeerPython, Peers
+from train.evaluation.metrics import dtssd, mse, sad
+from train.evaluation.peers import Peer, check_peers
+from train.evaluation.scores import TestSet, open_set, read_item
 
 RATE = 25  # frames a second that the clips stand for
 METRICS = {"dtssd": ("dtSSD", 1e2), "mse": ("MSE", 1e3), "sad": ("SAD", 1e3)}  # heading, and what it is multiplied by
@@ -102,13 +102,15 @@ def score_clip(clip: TestSet, models: Sequence[AlphasOf], advance: Callable[[], 
 def open_clips(folder: Path) -> list[TestSet]:
     """The clips of a folder: each a set of frames and their truths, in the order of their names. Raises InputError."""
     if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder; make clips with python -m train.clips")
+        raise InputError(f"{folder}: no such folder; make clips with python -m train.evaluation.clips")
     if (folder / "images").is_dir():
         clips = [open_set(folder)]
     else:
         clips = [open_set(each) for each in sorted(folder.iterdir()) if (each / "images").is_dir() and each.name[0] != "."]
     if not clips:
-        raise InputError(f"{folder}: holds no clips, folders with images/ and alphas/; make some with python -m train.clips")
+        raise InputError(
+            f"{folder}: holds no clips, folders with images/ and alphas/; make some with python -m train.evaluation.clips"
+        )
     for clip in clips:
         if len(clip.items) < 2:
             raise InputError(f"{folder}: {clip.name} has one frame only; flicker needs two")

@@ -20,7 +20,7 @@ from benchmarks.frames import make_frames
 from benchmarks.timing import AROUND, COMPOSITE, END_TO_END, NETWORKS, WHOLE
 from engines import Engine, InputError
 from engines.engine import Frame
-from realtime.composite import composite
+from realtime.compositing.composite import composite
 from realtime.packet import Packet
 
 

@@ -8,7 +8,7 @@ import typer
 from benchmarks.app import app
 from benchmarks.figures import PAGES, RESULTS, refreshed
 from engines import InputError
-from realtime.photos import write_beside
+from realtime.inputs.photos import write_beside
 
 
 @app.command()

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import realtime
 from engines.engine import Frame
-from realtime.backgrounds import fitted
-from realtime.sources import VideoSource
+from realtime.compositing.backgrounds import fitted
+from realtime.inputs.video_file import VideoSource
 
 SAMPLE = Path(realtime.__file__).parent / "samples" / "sample.mp4"
 SCENES = 4

@@ -12,11 +12,11 @@ from benchmarks.paper import PAPER_MS, PAPER_SIZE
 from benchmarks.processes import EngineProcess
 from benchmarks.timing import Timing
 from engines import InputError
+from engines.backends.nvidia import driver_missing
+from engines.backends.openvino import bf16_is_native
 from engines.geometry import BASE
 from engines.loading import BACKENDS, PRECISIONS, check_model
-from engines.nvidia import driver_missing
-from engines.openvino_engine import bf16_is_native
-from train.scores import own_name
+from train.evaluation.scores import own_name
 
 FULL_HD = (1920, 1080)
 LEAST_RUNS = 5  # whatever the time that they take

@@ -16,11 +16,11 @@ from benchmarks.options import Models, PlotFile, Runs, Seconds, Sizes, parse_siz
 from benchmarks.plots import draw_latency
 from benchmarks.results_file import check_output, read_report, write_report
 from benchmarks.timing import Timing
+from engines.commands.options import Threads
 from engines.geometry import BASE
-from engines.options import Threads
-from train.evaluate import progress_bar
-from train.options import JsonFile
-from train.scores import own_name
+from train.commands.evaluate import progress_bar
+from train.commands.options import JsonFile
+from train.evaluation.scores import own_name
 
 SIZES = ("800x800", "1280x720", "1920x1080", "3840x2160")
 

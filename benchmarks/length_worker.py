@@ -12,7 +12,7 @@ from pathlib import Path
 
 import engines
 from benchmarks.throughput import through_the_loop
-from realtime.backgrounds import open_background
+from realtime.compositing.backgrounds import open_background
 
 
 def main() -> None:

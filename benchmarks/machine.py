@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 
 from engines import InputError
-from engines.weights import SAFETENSORS, verified
+from engines.networks.weights import SAFETENSORS, verified
 
 BUSY = 0.10  # share of the processors' time taken by others from which figures are not to be trusted
 STOLEN = 0.02  # share that a virtual machine's host kept for itself, likewise

@@ -3,7 +3,7 @@
 PAPER_MS = 80.0  # "0.08 seconds" (section 3.4) on the paper's GPU
 PAPER_SIZE = (800, 800)
 METRICS = ("sad", "mse", "gradient", "connectivity")
-# Table 2, means over its 1360 test pictures, as printed. The rows that are its authors' own are in train.ablation.
+# Table 2, means over its 1360 test pictures, as printed. The rows that are its authors' own are in train.evaluation.ablation.
 TABLE_2 = {
     "DeepLab": (0.028, 0.023, 0.012, 0.028),
     "Trimap + closed form": (0.0083, 0.0049, 0.0035, 0.080),

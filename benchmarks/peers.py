@@ -18,9 +18,9 @@ from engines import InputError
 from engines.engine import Frame
 from engines.geometry import BASE
 from engines.loading import check_model
-from realtime.backgrounds import fitted
-from train.peers import Peer, check_peers
-from train.scores import PeerCandidate, Score, TestSet, own_name, read_item, score_set
+from realtime.compositing.backgrounds import fitted
+from train.evaluation.peers import Peer, check_peers
+from train.evaluation.scores import PeerCandidate, Score, TestSet, own_name, read_item, score_set
 
 # Adapters, as peers have them, of our own engine and of the user's ONNX files. {root} is where this project lies.
 OWN_ADAPTER = """import os, sys

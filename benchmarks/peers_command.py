@@ -17,11 +17,11 @@ from benchmarks.plots import draw_error_against_speed
 from benchmarks.results_file import check_output, write_report
 from benchmarks.timing import Ratio, Timing
 from engines import InputError
+from engines.commands.options import Backend, Threads
 from engines.geometry import BASE
-from engines.options import Backend, Threads
-from train.evaluate import progress_bar
-from train.options import Adapters, ComparedPrecision, JsonFile, PeerPython, Peers
-from train.scores import Score, TestSet, open_set
+from train.commands.evaluate import progress_bar
+from train.commands.options import Adapters, ComparedPrecision, JsonFile, PeerPython, Peers
+from train.evaluation.scores import Score, TestSet, open_set
 
 SIZES = ("800x800", "1280x720", "1920x1080")
 ERRORS = {"mse": "MSE", "sad": "SAD", "band": "SAD at edges"}

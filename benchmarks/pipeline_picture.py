@@ -13,10 +13,10 @@ import engines
 import realtime
 from engines import Frame, Mask, Matte
 from engines.errors import run
-from realtime.backgrounds import open_background
-from realtime.composite import composite
+from realtime.compositing.backgrounds import open_background
+from realtime.compositing.composite import composite
+from realtime.inputs.photos import check_suffix, check_target, read_photo, write_photo
 from realtime.packet import Packet
-from realtime.photos import check_suffix, check_target, read_photo, write_photo
 
 SAMPLES = Path(realtime.__file__).parent / "samples"
 WIDTH = 1200  # pixels, of the whole picture

@@ -15,7 +15,7 @@ from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 from benchmarks.options import size_name
 from benchmarks.paper import PAPER_MS, PAPER_SIZE
 from benchmarks.timing import AROUND, COMPOSITE, END_TO_END, NETWORKS, WHOLE, Timing
-from realtime.photos import write_beside
+from realtime.inputs.photos import write_beside
 
 COLOURS = mpl.color_sequences["tab10"]
 STAGE_COLOURS = {"mpn": "#4c78a8", "qun": "#72b7b2", "mrn": "#f58518", AROUND: "#bab0ac", COMPOSITE: "#54a24b"}

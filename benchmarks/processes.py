@@ -9,9 +9,9 @@ from typing import Any
 
 from benchmarks.machine import gpu_memory, peak_memory
 from engines import InputError
-from engines.cache import FOLDER_VARIABLE
 from engines.geometry import BASE
-from train.child import Child
+from engines.store.cache import FOLDER_VARIABLE
+from train.evaluation.child import Child
 
 ROOT = Path(__file__).parents[1]
 

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from benchmarks.paper import METRICS, TABLE_2
 from engines import Frame, Mask
-from train.ablation import PAPER, Ablated, candidates_of
-from train.metrics import edge_band
-from train.scores import Score, TestSet, no_nan, read_item
+from train.evaluation.ablation import PAPER, Ablated, candidates_of
+from train.evaluation.metrics import edge_band
+from train.evaluation.scores import Score, TestSet, no_nan, read_item
 
 PaperRow = tuple[str, tuple[float, ...], tuple[float, ...] | None]  # name, printed there, measured here
 CLOSED_FORM = "closed form, trimap of the truth"

@@ -27,12 +27,12 @@ from benchmarks.quality import (
 )
 from benchmarks.results_file import check_output, write_report
 from engines import InputError
+from engines.commands.options import Precision, Threads
 from engines.geometry import MODELS
-from engines.options import Precision, Threads
-from train.evaluate import HEADINGS, NOTE, progress_bar, score_table
-from train.options import Adapters, EngineOrNone, JsonFile, PeerPython, Peers
-from train.peers import Peer, check_peers
-from train.scores import Candidate, MaskCandidate, OwnCandidate, PeerCandidate, TestSet, open_set, score_set
+from train.commands.evaluate import HEADINGS, NOTE, progress_bar, score_table
+from train.commands.options import Adapters, EngineOrNone, JsonFile, PeerPython, Peers
+from train.evaluation.peers import Peer, check_peers
+from train.evaluation.scores import Candidate, MaskCandidate, OwnCandidate, PeerCandidate, TestSet, open_set, score_set
 
 
 @app.command()

@@ -11,11 +11,11 @@ from benchmarks.app import app, circumstances, console, figures_table
 from benchmarks.refinement import KINDS, refine_set
 from benchmarks.results_file import check_output, write_report
 from engines import InputError
-from engines.options import Backend, Model, Threads
-from train.evaluate import progress_bar
-from train.options import Adapters, ComparedPrecision, JsonFile, PeerPython, Peers
-from train.peers import open_models
-from train.scores import Score, TestSet, open_set
+from engines.commands.options import Backend, Model, Threads
+from train.commands.evaluate import progress_bar
+from train.commands.options import Adapters, ComparedPrecision, JsonFile, PeerPython, Peers
+from train.evaluation.peers import open_models
+from train.evaluation.scores import Score, TestSet, open_set
 
 
 @app.command()

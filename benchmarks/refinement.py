@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines import Engine, Frame, Mask
-from train.metrics import MATTE_METRICS
-from train.peers import Peer
-from train.scores import Score, TestSet, read_item
+from train.evaluation.metrics import MATTE_METRICS
+from train.evaluation.peers import Peer
+from train.evaluation.scores import Score, TestSet, read_item
 
 EXTENT = 0.01  # of the picture's long side: how far a mask is grown, shrunk or shifted
 COLUMNS = 32  # of the coarsest mask, along the long side

@@ -5,7 +5,7 @@ from pathlib import Path
 from benchmarks.figures import table
 from benchmarks.markdown import FILES
 from benchmarks.results_file import read_report
-from realtime.photos import write_beside
+from realtime.inputs.photos import write_beside
 
 HEADINGS = {
     "latency": "Latency",

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from engines import InputError
-from realtime.photos import write_beside
+from realtime.inputs.photos import write_beside
 
 Report = dict[str, Any]
 

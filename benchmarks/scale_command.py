@@ -17,10 +17,10 @@ from benchmarks.plots import draw_lines
 from benchmarks.results_file import check_output, write_report
 from benchmarks.scale import cost_of_length, cost_of_size, cost_of_streams, growth
 from benchmarks.throughput_command import SAMPLES
+from engines.commands.options import Backend, Model, Precision
 from engines.geometry import BASE
-from engines.options import Backend, Model, Precision
-from train.evaluate import progress_bar
-from train.options import JsonFile
+from train.commands.evaluate import progress_bar
+from train.commands.options import JsonFile
 
 SIZES = ("426x240", "640x360", "854x480", "1280x720", "1920x1080", "2560x1440", "3840x2160")
 AT = "800x800"  # where threads and streams are varied

@@ -24,17 +24,17 @@ import engines
 from benchmarks import machine
 from benchmarks.frames import sample_frames
 from engines import Engine
+from engines.commands.options import Backend, Model, Precision, Threads
 from engines.engine import Frame
 from engines.errors import run
-from engines.options import Backend, Model, Precision, Threads
-from realtime.backgrounds import fitted
-from realtime.choice import Choice
-from realtime.filters import Smooth, filters_of_stream
-from realtime.live import parse_size
-from realtime.live_source import LiveSource
-from realtime.outputs import Form, Recording
+from realtime.commands.live import parse_size
+from realtime.compositing.backgrounds import fitted
+from realtime.compositing.filters import Smooth, filters_of_stream
+from realtime.compositing.playlist import Choice
+from realtime.inputs.live_source import LiveSource
+from realtime.loop.live_session import Show
+from realtime.outputs.recording import Form, Recording
 from realtime.packet import Packet
-from realtime.show import Show
 
 ALONE = 20  # frames that the engine has for itself, at first and at last
 LEAST_TOLD = 0.05  # ms of processors a frame

@@ -14,15 +14,15 @@ import numpy as np
 
 from engines import Engine
 from engines.engine import Frame
-from realtime.backgrounds import Background, fitted
-from realtime.composite import composite
-from realtime.handover import Policy
-from realtime.live_source import PacedClip
-from realtime.matting import matte_stages
+from realtime.compositing.backgrounds import Background, fitted
+from realtime.compositing.composite import composite
+from realtime.inputs.live_source import PacedClip
+from realtime.inputs.video_file import VideoSource
+from realtime.loop.matting import matte_stages
+from realtime.loop.pipeline import Pipeline, Stage
+from realtime.loop.queue import Policy
+from realtime.outputs.video_file import VideoSink
 from realtime.packet import Packet
-from realtime.pipeline import Pipeline, Stage
-from realtime.sinks import VideoSink
-from realtime.sources import VideoSource
 
 ALONE = 64  # frames at most that the engine is given by itself
 Advance = Callable[[], None]

@@ -17,12 +17,12 @@ from benchmarks.options import PlotFile, parse_size, size_name
 from benchmarks.plots import draw_throughput
 from benchmarks.results_file import check_output, write_report
 from benchmarks.throughput import measure_file, measure_live, write_clip
+from engines.commands.options import Backend, Model, Precision, Threads
 from engines.geometry import BASE
-from engines.options import Backend, Model, Precision, Threads
-from realtime.backgrounds import open_background
-from realtime.sources import VideoSource
-from train.evaluate import progress_bar
-from train.options import JsonFile
+from realtime.compositing.backgrounds import open_background
+from realtime.inputs.video_file import VideoSource
+from train.commands.evaluate import progress_bar
+from train.commands.options import JsonFile
 
 SAMPLES = Path(realtime.__file__).parent / "samples"
 

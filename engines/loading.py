@@ -2,10 +2,10 @@
 
 import logging
 
+from engines.backends.nvidia import driver_missing, packages_missing, remedy, require
 from engines.engine import Engine
 from engines.errors import InputError
 from engines.geometry import BASE, MODELS
-from engines.nvidia import driver_missing, packages_missing, remedy, require
 
 log = logging.getLogger("engines")
 
@@ -66,16 +66,16 @@ def check_model(model: str) -> None:
 def made(backend: str, threads: int | None, precision: str, device: str, model: str) -> Engine:
     """The engine of a backend. Each is imported only when it is wanted: no CPU engine loads PyTorch."""
     if backend == "openvino":
-        from engines.openvino_engine import OpenVINOEngine
+        from engines.backends.openvino import OpenVINOEngine
 
         return OpenVINOEngine(threads=threads, precision=precision, model=model)
     if backend == "torch":
         if packages_missing("torch"):
             raise InputError(f"--backend torch: PyTorch is not installed; {remedy('torch')}")
-        from engines.torch_engine import TorchEngine
+        from engines.backends.torch import TorchEngine
 
         return TorchEngine(threads=threads, precision=precision, device=device, model=model)
     require(backend)
-    from engines.tensorrt_engine import TensorRTEngine
+    from engines.backends.tensorrt.engine import TensorRTEngine
 
     return TensorRTEngine(backend, model=model)

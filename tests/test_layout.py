@@ -59,7 +59,7 @@ def loaded_by(program: str) -> set[str]:
 
 
 def test_the_commands_that_run_it_load_no_pytorch() -> None:
-    loaded = loaded_by("import realtime.video, realtime.image, realtime.live")
+    loaded = loaded_by("import realtime.commands.video, realtime.commands.image, realtime.commands.live")
     assert {"engines", "realtime"} <= loaded
     assert loaded & {"torch", "onnx", "scipy", "train", "benchmarks", "tests"} == set()
 
@@ -67,7 +67,7 @@ def test_the_commands_that_run_it_load_no_pytorch() -> None:
 @pytest.mark.skipif(not RELEASED.exists(), reason="there are no released weights in this checkout")
 def test_the_cpu_engine_runs_without_pytorch() -> None:
     program = (
-        "import numpy as np, engines, realtime.video\n"
+        "import numpy as np, engines, realtime.commands.video\n"
         "engine = engines.load('openvino')\n"
         "assert engine(np.zeros((64, 96, 3), np.uint8)).alpha.shape == (64, 96)\n"
         "engine.close()"

@@ -18,9 +18,9 @@ import pytest
 import typer
 
 import realtime
-from realtime.live import spelled_out
-from realtime.sinks import VideoSink
-from realtime.sources import VideoSource
+from realtime.commands.live import spelled_out
+from realtime.inputs.video_file import VideoSource
+from realtime.outputs.video_file import VideoSink
 from tests.realtime.plain_engine import plain_engine
 
 ROOT = Path(__file__).parents[1]
@@ -42,7 +42,7 @@ def commands(page: str) -> list[list[str]]:
 
 
 # These are installed as commands that look for their extra first.
-BEHIND = {"shm-train": "train.cli", "shm-eval": "train.evaluate", "bench": "benchmarks.cli"}
+BEHIND = {"shm-train": "train.commands.train", "shm-eval": "train.commands.evaluate", "bench": "benchmarks.cli"}
 
 
 def understood(name: str, app: typer.Typer, words: list[str]) -> dict[str, Any]:
@@ -110,7 +110,7 @@ def test_each_command_is_one_that_exists(words: list[str]) -> None:
 
 
 def test_a_wrong_option_would_be_noticed() -> None:
-    app = importlib.import_module("realtime.video").app
+    app = importlib.import_module("realtime.commands.video").app
     assert understood("shm-video", app, ["in.mp4", "out.mp4", "--crf", "20"])["crf"] == 20
     for wrong, told in ((["--quality", "20"], "--quality"), (["--crf", "99"], "51"), (["--fit", "tile"], "cover")):
         with pytest.raises(Exception, match=told):

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from realtime.handover import Handover, Policy
+from realtime.loop.pipeline import Pipeline, Stage
+from realtime.loop.queue import Handover, Policy
 from realtime.packet import Packet
-from realtime.pipeline import Pipeline, Stage
 
 PACKETS = 200
 PACKET = Packet(np.zeros((32, 32, 3), np.uint8), Fraction(0), 0)

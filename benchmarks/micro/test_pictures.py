@@ -12,10 +12,10 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from benchmarks.frames import make_frames
 from engines.engine import Frame, Matte, fit_mask
 from engines.geometry import LOW_RESOLUTION
-from realtime.backgrounds import fitted
-from realtime.composite import composite
+from realtime.compositing.backgrounds import fitted
+from realtime.compositing.composite import composite
+from realtime.inputs.video_file import to_rgb
 from realtime.packet import Packet
-from realtime.sources import to_rgb
 
 SIZES = [(800, 800), (1280, 720), (1920, 1080)]
 

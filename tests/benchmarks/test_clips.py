@@ -12,8 +12,8 @@ import engines
 from benchmarks import cli
 from benchmarks.clips import ClipScore, means_of, open_clips
 from engines import InputError, Matte
-from train.metrics import dtssd, mse, sad
-from train.scores import open_set, read_item
+from train.evaluation.metrics import dtssd, mse, sad
+from train.evaluation.scores import open_set, read_item
 
 # Its alpha is the number of frames it has seen, in tenths: of all clips if it were not begun anew.
 COUNTS = (

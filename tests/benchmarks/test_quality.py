@@ -12,9 +12,9 @@ from benchmarks.quality_command import thinned
 from engines import InputError
 from engines.networks import MPN, MRN, QUN, Networks
 from tests.benchmarks.test_peers import ADAPTER
-from train.checkpoints import save_atomically
-from train.metrics import edge_band, mse
-from train.scores import Item, Score, TestSet
+from train.evaluation.metrics import edge_band, mse
+from train.evaluation.scores import Item, Score, TestSet
+from train.learning.checkpoints import save_atomically
 
 
 @pytest.fixture(scope="module")

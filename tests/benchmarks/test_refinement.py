@@ -12,7 +12,7 @@ import engines
 from benchmarks import cli
 from benchmarks.refinement import KINDS, masks, refine_set
 from engines import Frame, Mask, Matte
-from train.scores import open_set
+from train.evaluation.scores import open_set
 
 CENTRE, RADIUS = 100, 60
 ADAPTER = "import numpy as np\ndef load():\n    return lambda rgb: np.full(rgb.shape[:2], 0.25, 'f4')\n"

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from benchmarks.throughput import LiveRun, measure_file, measure_live, write_clip
-from realtime.backgrounds import open_background
+from realtime.compositing.backgrounds import open_background
+from realtime.inputs.video_file import VideoSource
+from realtime.outputs.video_file import VideoSink
 from realtime.packet import Packet
-from realtime.sinks import VideoSink
-from realtime.sources import VideoSource
 from tests.realtime.plain_engine import PlainEngine
 
 

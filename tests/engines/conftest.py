@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from engines import Frame
-from engines.openvino_engine import OpenVINOEngine
-from engines.torch_engine import TorchEngine
+from engines.backends.openvino import OpenVINOEngine
+from engines.backends.torch import TorchEngine
 
 
 @pytest.fixture(scope="session")

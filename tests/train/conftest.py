@@ -1,4 +1,4 @@
-"""A few generated pictures laid out as train/library.py has it, and a recipe small enough for a test."""
+"""A few generated pictures laid out as train/data/library.py has it, and a recipe small enough for a test."""
 
 import subprocess
 import time
@@ -11,8 +11,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from train.checkpoints import load_checkpoint
-from train.library import Library, Picture, open_library
+from train.data.library import Library, Picture, open_library
+from train.learning.checkpoints import load_checkpoint
 from train.recipe import Recipe, Stage
 
 TINY = """\

@@ -1,0 +1,1 @@
+"""What runs the networks: a file or a folder for each backend."""

@@ -1,0 +1,40 @@
+"""The lanes of one engine: one for each size of frame that comes, kept for the last few."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+
+from engines.backends.gpu.lane import Lane, PendingFrame
+from engines.backends.gpu.streams import Streams
+from engines.engine import Frame, Mask, check_frame
+
+SIZES_KEPT = 4  # frame sizes whose buffers and graphs are kept
+
+
+class Lanes:
+    """Takes frames of any size, from any number of threads. `make(height, width)` makes the lane of a size."""
+
+    def __init__(self, streams: Streams, make: Callable[[int, int], Lane]) -> None:
+        self._streams = streams
+        self._make = make
+        self._lanes: OrderedDict[tuple[int, int], Lane] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def submit(self, frame: Frame, mask: Mask | None = None) -> PendingFrame:
+        """See `engines.engine.OverlappingEngine`."""
+        check_frame(frame)
+        height, width = frame.shape[:2]
+        with self._lock:
+            if (height, width) not in self._lanes:
+                self._lanes[height, width] = self._make(height, width)
+                if len(self._lanes) > SIZES_KEPT:
+                    self._streams.drain()  # memory that is still worked on is not given back
+                    self._lanes.popitem(last=False)
+            self._lanes.move_to_end((height, width))
+            return self._lanes[height, width].submit(frame, mask)
+
+    def close(self) -> None:
+        """Gives back the networks and their buffers, but for those of frames that nobody has taken yet."""
+        with self._lock:
+            self._streams.drain()
+            self._lanes.clear()

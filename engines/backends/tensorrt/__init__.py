@@ -1,0 +1,1 @@
+"""TensorRT engines, for `tensorrt` and `tensorrt-rtx`."""

@@ -1,0 +1,108 @@
+"""The reference engine, in PyTorch: the oracle of the parity tests, and CUDA without TensorRT."""
+
+import time
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+
+from engines.engine import Frame, Mask, Matte, check_frame, fit_mask
+from engines.errors import InputError
+from engines.geometry import BASE
+from engines.graphs.glue import predict, refine, shrink, unify
+from engines.networks import MPN, MRN, QUN, Networks
+from engines.networks.fold import fold
+from engines.networks.weights import FOLDER, SAFETENSORS, verified
+
+PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def released_networks(folder: Path = FOLDER) -> Networks:
+    """The three networks with the weights that ship, in float32, for inference. Raises InputError if these are damaged."""
+    dimensions = verified(folder)["dimensions"]
+    tensors = load_file(folder / SAFETENSORS)
+    networks = Networks(MPN(**dimensions["mpn"]), QUN(**dimensions["qun"]), MRN(**dimensions["mrn"]))
+    for name, network in networks._asdict().items():
+        own = {key.removeprefix(f"{name}."): value.float() for key, value in tensors.items() if key.startswith(f"{name}.")}
+        fold(network).requires_grad_(False).load_state_dict(own)
+    return networks
+
+
+class TorchEngine:
+    """See `engines.engine.Engine`. `device` "auto": CUDA if there is one, else the CPU."""
+
+    name = "torch"
+
+    def __init__(
+        self,
+        *,
+        threads: int | None = None,
+        precision: str = "auto",
+        device: str = "auto",
+        model: str = BASE,
+        folder: Path = FOLDER,
+    ) -> None:
+        """`precision`: "fp32", "bf16", "fp16", or "auto": fp16 on CUDA, fp32 on a CPU.
+
+        Raises InputError if there is no such device, or the weights are missing or damaged.
+        """
+        if device.startswith("cuda") and not torch.cuda.is_available():
+            raise InputError(
+                f"device {device}: PyTorch sees no CUDA GPU here; take --backend openvino, or install a CUDA build"
+            )
+        self._device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
+        cuda = self._device.type == "cuda"
+        self.device = torch.cuda.get_device_name(self._device) if cuda else "CPU"
+        self.precision = ("fp16" if cuda else "fp32") if precision == "auto" else precision
+        if threads:
+            torch.set_num_threads(threads)
+        self.model = model
+        self._networks = released_networks(folder)
+        for network in self._networks:
+            network.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.last_ms: dict[str, float] = {}
+
+    @property
+    def threads(self) -> int:
+        """How many threads an inference uses."""
+        return torch.get_num_threads()
+
+    def _now(self) -> float:
+        if self._device.type == "cuda":
+            torch.cuda.synchronize(self._device)
+        return time.perf_counter()
+
+    @torch.inference_mode()
+    def __call__(self, frame: Frame, mask: Mask | None = None) -> Matte:
+        """See `engines.engine.Engine`."""
+        check_frame(frame)
+        dtype = PRECISIONS[self.precision]
+        with torch.autocast(self._device.type, dtype, enabled=dtype != torch.float32):
+            start = self._now()
+            pixels = torch.from_numpy(frame).to(self._device)
+            image = shrink(pixels, self.model)
+            if mask is None:
+                coarse = predict(self._networks.mpn, image)
+            else:
+                coarse = torch.from_numpy(fit_mask(mask, (image.shape[-2], image.shape[-1]))).to(self._device)
+            predicted = self._now()
+            unified = unify(self._networks.qun, image, coarse)
+            unified_at = self._now()
+            alpha, foreground = refine(self._networks.mrn, pixels, unified)
+            matte = Matte(
+                alpha=alpha.float().cpu().numpy(),
+                foreground=foreground.contiguous().cpu().numpy(),
+                coarse=coarse.float().cpu().numpy(),
+                unified=unified.float().cpu().numpy(),
+            )
+            end = self._now()
+        self.last_ms = {
+            "mpn": (predicted - start) * 1e3,
+            "qun": (unified_at - predicted) * 1e3,
+            "mrn": (end - unified_at) * 1e3,
+        }
+        return matte
+
+    def close(self) -> None:
+        """Gives back the networks."""
+        del self._networks

@@ -1,0 +1,1 @@
+"""The command `shm-compile`, and what all commands share."""

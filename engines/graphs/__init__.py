@@ -1,0 +1,1 @@
+"""All that is done to a graph before a compiler sees it."""

@@ -1,0 +1,115 @@
+"""A frame made small, as ONNX nodes: the three resizings of `engines.geometry` in one.
+
+Each is linear, so that a row of the small picture is a weighed sum of at most eight rows of the frame, and the same goes for
+columns. Which rows, and their weights, depends on the sizes alone: a compiler that knows these finds them once. What is left
+are whole rows of bytes that are picked, weighed and added, a fifth of the time that OpenVINO's resize takes for the three.
+"""
+
+from onnx import NodeProto, TensorProto
+
+from engines.graphs.onnx_nodes import count, integers, node, number
+
+TAPS = tuple(f"{row}{twice}{halved}" for row in "01" for twice in "01" for halved in "01")
+
+CONSTANTS = [
+    count("none", 0),
+    count("next", 1),
+    integers("first_pixel", 0),
+    integers("other_pixel", 1),
+    integers("all_pixels", 2**31 - 1),
+    integers("pairs", 2),
+    integers("axes_1_2", 1, 2),
+    number("middle", 0.5),
+    number("nothing", 0.0),
+    number("whole", 1.0),
+]
+
+
+def _places(before: str, after: str, step: str) -> list[NodeProto]:
+    """What lies where when a line of `before` pixels is resized bilinearly to `after`, both int64 (1,).
+
+    STEP/line_0, STEP/line_1, int64 (after,): the two old pixels about each new one; STEP/share_0, STEP/share_1, float (after,):
+    how much of each is in it.
+    """
+    return [
+        node("Squeeze", [after], f"{step}/count"),
+        node("Range", ["glue/none", f"{step}/count", "glue/next"], f"{step}/index"),
+        node("Cast", [f"{step}/index"], f"{step}/number", to=TensorProto.FLOAT),
+        node("Cast", [before], f"{step}/before", to=TensorProto.FLOAT),
+        node("Cast", [after], f"{step}/after", to=TensorProto.FLOAT),
+        node("Div", [f"{step}/before", f"{step}/after"], f"{step}/stride"),
+        node("Add", [f"{step}/number", "glue/middle"], f"{step}/centre"),
+        node("Mul", [f"{step}/centre", f"{step}/stride"], f"{step}/centre_before"),
+        node("Sub", [f"{step}/centre_before", "glue/middle"], f"{step}/anywhere"),
+        node("Sub", [before, "glue/one"], f"{step}/last"),
+        node("Cast", [f"{step}/last"], f"{step}/edge", to=TensorProto.FLOAT),
+        node("Max", [f"{step}/anywhere", "glue/nothing"], f"{step}/not_before"),
+        node("Min", [f"{step}/not_before", f"{step}/edge"], f"{step}/place"),
+        node("Floor", [f"{step}/place"], f"{step}/floor"),
+        node("Cast", [f"{step}/floor"], f"{step}/line_0", to=TensorProto.INT64),
+        node("Add", [f"{step}/line_0", "glue/one"], f"{step}/beyond"),
+        node("Min", [f"{step}/beyond", f"{step}/last"], f"{step}/line_1"),
+        node("Sub", [f"{step}/place", f"{step}/floor"], f"{step}/share_1"),
+        node("Sub", ["glue/whole", f"{step}/share_1"], f"{step}/share_0"),
+    ]
+
+
+def _taps(sizes: tuple[str, str, str], axis: str, scale: str) -> list[NodeProto]:
+    """Of a side's own size, after the first step and after the second: for each of TAPS the lines to pick, AXIS/line_TAP, and
+    their weights, AXIS/weight_TAP, float (n,1,1), which add up to twice the number `scale`.
+    """
+    own, halved, twice = sizes
+    nodes = [*_places(own, halved, f"{axis}/halved"), *_places(halved, twice, f"{axis}/twice")]
+    for row, first in (("0", "glue/first_pixel"), ("1", "glue/other_pixel")):  # the last step is the mean of each two
+        every_other = [first, "glue/all_pixels", "glue/first_pixel", "glue/pairs"]
+        for j in "01":
+            at = f"{axis}/{row}{j}"
+            nodes += [
+                node("Slice", [f"{axis}/twice/line_{j}", *every_other], f"{at}_line"),
+                node("Slice", [f"{axis}/twice/share_{j}", *every_other], f"{at}_part"),
+                node("Mul", [f"{at}_part", scale], f"{at}_share"),
+            ]
+            for i in "01":
+                tap = f"{row}{j}{i}"
+                nodes += [
+                    node("Gather", [f"{axis}/halved/line_{i}", f"{at}_line"], f"{axis}/line_{tap}"),
+                    node("Gather", [f"{axis}/halved/share_{i}", f"{at}_line"], f"{axis}/of_{tap}"),
+                    node("Mul", [f"{axis}/of_{tap}", f"{at}_share"], f"{axis}/product_{tap}"),
+                    node("Unsqueeze", [f"{axis}/product_{tap}", "glue/axes_1_2"], f"{axis}/weight_{tap}"),
+                ]
+    return nodes
+
+
+def _weighed(lines: str, axis: str, output: str, *, bytes_in: bool) -> list[NodeProto]:
+    """Lines (H,a,b) of bytes or floats -> (h,a,b) floats: the taps of an axis, weighed and added up."""
+    nodes, total = [], ""
+    for tap in TAPS:
+        picked, weighed = f"glue/{axis}_{tap}", f"glue/{axis}_{tap}_weighed"
+        nodes.append(node("Gather", [lines, f"{axis}/line_{tap}"], picked, axis=0))
+        if bytes_in:
+            nodes.append(node("Cast", [picked], f"{picked}_float", to=TensorProto.FLOAT))
+            picked = f"{picked}_float"
+        nodes.append(node("Mul", [picked, f"{axis}/weight_{tap}"], weighed))
+        if total:
+            so_far = output if tap == TAPS[-1] else f"glue/{axis}_{tap}_so_far"
+            nodes.append(node("Add", [total, weighed], so_far))
+            weighed = so_far
+        total = weighed
+    return nodes
+
+
+def shrink(frame: str, heights: tuple[str, str, str], widths: tuple[str, str, str], unit: str, output: str) -> list[NodeProto]:
+    """Nodes: frame uint8 (H,W,3) -> float (1,3,h,w), its levels times twice the number `unit`.
+
+    `heights`, `widths`: of the frame, after the first step and after the second, each int64 (1,); the last halves.
+    """
+    return [
+        *_taps(heights, "rows", "glue/middle"),
+        *_taps(widths, "columns", unit),
+        *_weighed(frame, "rows", "glue/low_rows", bytes_in=True),
+        # Columns become rows: a picked one is a piece of memory again.
+        node("Transpose", ["glue/low_rows"], "glue/turned", perm=[1, 2, 0]),
+        *_weighed("glue/turned", "columns", "glue/low_columns", bytes_in=False),
+        node("Transpose", ["glue/low_columns"], "glue/planes", perm=[1, 2, 0]),
+        node("Unsqueeze", ["glue/planes", "glue/axis_0"], output),
+    ]

@@ -1,0 +1,56 @@
+"""The weights that ship: one safetensors file, the three graphs that point into it, and a manifest with their SHA-256.
+
+The tensors are stored in float16, batch normalisation folded into the convolutions. The graphs (ONNX) hold no weights of their
+own: their initialisers lie in the safetensors file, so that each number is on disk once.
+"""
+
+import hashlib
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from engines.errors import InputError
+from engines.geometry import BASE
+
+FOLDER = Path(__file__).parents[1] / "released"
+SAFETENSORS = "weights.safetensors"
+MANIFEST = "manifest.json"
+NETWORKS = ("mpn", "qun", "mrn")
+
+
+def sha256(path: Path) -> str:
+    """The digest of a file, as hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@cache
+def verified(folder: Path = FOLDER) -> dict[str, Any]:
+    """The manifest of a folder of weights, once each file in it has been found to be what the manifest says.
+
+    Raises InputError that names the file if one is missing or damaged.
+    """
+    try:
+        manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        expected: dict[str, str] = manifest["sha256"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{folder / MANIFEST}: cannot be read; install the package again") from error
+    for name, digest in expected.items():
+        path = folder / name
+        if not path.is_file():
+            raise InputError(f"{path}: is missing; install the package again")
+        if sha256(path) != digest:
+            raise InputError(f"{path}: is damaged (its SHA-256 is not the manifest's); install the package again")
+    return manifest
+
+
+def graph_file(name: str, model: str = BASE) -> str:
+    """The file of a network's graph: "mpn", "qun" or "mrn". MPN has one for each model; the others take masks of any size."""
+    return f"{name}-{model}.onnx" if name == "mpn" and model != BASE else f"{name}.onnx"
+
+
+def graph(name: str, folder: Path = FOLDER, model: str = BASE) -> Path:
+    """The verified ONNX graph of a network: "mpn", "qun" or "mrn"."""
+    verified(folder)
+    return folder / graph_file(name, model)

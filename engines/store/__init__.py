@@ -1,0 +1,1 @@
+"""Built engines: where they lie, when they are valid, whether they are right."""

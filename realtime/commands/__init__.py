@@ -1,0 +1,1 @@
+"""The commands `shm-video`, `shm-image`, `shm-live` and `shm-refine`."""

@@ -1,0 +1,108 @@
+"""Coarse masks of people as data sets and segmentation methods leave them: a folder of PNG files, or COCO annotations."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from engines.engine import Mask
+from engines.errors import InputError
+from realtime.inputs.photos import READABLE, read_photo
+
+
+class Masks(Protocol):
+    """The masks of a folder of photos."""
+
+    def has(self, photo: Path) -> bool:
+        """Whether there is a mask for this photo."""
+        ...
+
+    def read(self, photo: Path) -> Mask:
+        """Its mask, float32 (h, w) in [0, 1], 1 = person. Raises InputError where it cannot be read."""
+        ...
+
+
+def open_masks(path: Path, *, category: str = "person") -> Masks:
+    """Masks in a folder, in one picture that serves for one photo, or, of one `category`, in a COCO JSON file.
+
+    Raises InputError where there are none.
+    """
+    if path.suffix.lower() == ".json":
+        return CocoMasks(path, category)
+    return FolderMasks(path)
+
+
+class FolderMasks:
+    """Pictures, each of the stem of its photo: grey, 255 = person; or labels, 0 and 1. A single file is any photo's mask."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        if not path.exists():
+            raise InputError(f"{path}: no such file or folder; name a folder of masks, or a COCO .json file")
+        folder = path.is_dir()
+        self._by_stem = {p.stem: p for p in sorted(path.iterdir()) if p.suffix.lower() in READABLE} if folder else {}
+        if folder and not self._by_stem:
+            raise InputError(f"{path}: has no mask in it; name a folder of PNG files")
+
+    def has(self, photo: Path) -> bool:
+        """See `Masks`."""
+        return not self._path.is_dir() or photo.stem in self._by_stem
+
+    def read(self, photo: Path) -> Mask:
+        """See `Masks`."""
+        pixels = read_photo(self._by_stem.get(photo.stem, self._path)).frame.max(axis=2)
+        return np.asarray(pixels / (1 if pixels.max() == 1 else 255), np.float32)
+
+
+class CocoMasks:
+    """COCO-style annotations: polygons, and run lengths with or without compression; all that are of the category, joined."""
+
+    def __init__(self, path: Path, category: str) -> None:
+        try:
+            from pycocotools import mask
+        except ModuleNotFoundError as error:
+            command = "pip install 'semantic-human-matting[coco]'"
+            raise InputError(f"{path}: pycocotools, which reads such masks, is not installed; type: {command}") from error
+        self._path, self._coco = path, mask
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            names = {c["id"]: str(c["name"]) for c in content["categories"]}
+            kinds = {key for key, name in names.items() if name == category}
+            self._sizes = {i["id"]: (int(i["height"]), int(i["width"])) for i in content["images"]}
+            self._ids = {Path(i["file_name"]).name: i["id"] for i in content["images"]}
+            self._shapes: dict[Any, list[Any]] = {}
+            for annotation in content["annotations"]:
+                if annotation["category_id"] in kinds:
+                    self._shapes.setdefault(annotation["image_id"], []).append(annotation["segmentation"])
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read ({error.strerror}); name a COCO .json file") from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise InputError(f"{path}: is no COCO file of images, categories and annotations; check it") from error
+        if not kinds:
+            raise InputError(f"--category {category}: {path} has none such; take one of {', '.join(sorted(names.values()))}")
+
+    def has(self, photo: Path) -> bool:
+        """See `Masks`."""
+        return bool(self._shapes.get(self._ids.get(photo.name)))
+
+    def read(self, photo: Path) -> Mask:
+        """See `Masks`."""
+        key = self._ids[photo.name]
+        try:
+            return self._draw(self._shapes[key], *self._sizes[key])
+        except Exception as error:  # pycocotools has no error of its own
+            raise InputError(f"{self._path}: the shapes of {photo.name} cannot be read; check them") from error
+
+    def _draw(self, shapes: Sequence[Any], height: int, width: int) -> Mask:
+        drawn = np.zeros((height, width), np.uint8)
+        for shape in shapes:
+            if isinstance(shape, list):  # polygons
+                runs = self._coco.merge(self._coco.frPyObjects(shape, height, width))
+            elif isinstance(shape["counts"], list):
+                runs = self._coco.frPyObjects(shape, height, width)
+            else:
+                runs = shape
+            drawn |= self._coco.decode(runs)
+        return np.asarray(drawn, np.float32)

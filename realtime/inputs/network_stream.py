@@ -1,0 +1,134 @@
+"""A stream of the network: RTSP of a camera, HTTP, HLS, RTMP, SRT.
+
+Through PyAV: OpenCV's reader can neither limit how long it waits nor tell what went wrong.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from urllib.parse import urlsplit
+
+import av
+from av.container import InputContainer
+from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
+
+from engines.engine import Frame
+from engines.errors import InputError
+from realtime.compositing.backgrounds import fitted
+from realtime.inputs.live_source import HOLD, RestoredSource
+from realtime.inputs.video_file import MIN_SIZE, to_rgb
+
+OPENING, READING = 10.0, 3.0  # s to wait for a server to answer, and for its next picture
+SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "srt", "udp", "rtp", "tcp")
+IN_BURSTS = ("hls", "dash")  # formats whose pictures come several seconds at a time
+OPTIONS = {"flags": "low_delay"}
+TRANSPORT = {
+    "rtsp": {"rtsp_transport": "tcp"},
+    "rtsps": {"rtsp_transport": "tcp"},
+}  # UDP loses packets
+
+
+def is_address(text: str) -> bool:
+    """Whether the user names a stream of the network, not a file."""
+    return text.partition("://")[0].lower() in SCHEMES and "://" in text
+
+
+class NetworkStream(RestoredSource):
+    """A stream, connected anew where it breaks off. A film on a server plays at its own pace and ends where it ends.
+
+    Args:
+        address: such as rtsp://192.168.1.20/stream; a user and a password in it are never shown.
+        loop: whether a film starts again at its end.
+        size: (width, height) to bring its pictures to, cutting off what is over.
+        hold, tell: see `RestoredSource`.
+
+    Raises InputError where it cannot be reached, or has no video.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        loop: bool = False,
+        size: tuple[int, int] | None = None,
+        hold: float = HOLD,
+        tell: Callable[[str], object] = print,
+    ) -> None:
+        super().__init__(hold=hold, tell=tell)
+        self.name = re.sub(r"//[^/@]*@", "//", address)
+        self._address = address
+        self._loop = loop
+        self._converter = VideoReformatter()
+        self._container: InputContainer | None = None
+        self._frames: Iterator[VideoFrame] = iter(())
+        try:
+            self._connect()
+            first = next(self._frames)
+        except (av.FFmpegError, OSError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise InputError(f"--input {self.name}: cannot be read ({reason}); check the address and the network") from error
+        except StopIteration:
+            raise InputError(f"--input {self.name}: has no picture; name a stream with video") from None
+        self._coded_size = first.width, first.height
+        if min(self._coded_size) < MIN_SIZE:
+            raise InputError(f"--input {self.name}: {first.width}x{first.height} is too small; {MIN_SIZE} pixels are needed")
+        self._size = size
+        self.width, self.height = size or self._coded_size
+
+    def _connect(self) -> None:
+        """Opens the stream. Raises av.FFmpegError or OSError where that fails, InputError for a stream without video."""
+        scheme = urlsplit(self._address).scheme.lower()
+        self._container = av.open(
+            self._address, timeout=(OPENING, READING), options=OPTIONS | TRANSPORT.get(scheme, {}), metadata_errors="replace"
+        )
+        if not self._container.streams.video:
+            raise InputError(f"--input {self.name}: has no video; name a stream that has")
+        stream = self._container.streams.video[0]
+        stream.thread_type = "SLICE"  # a thread for each frame would hold that many back
+        self.rate = stream.average_rate or stream.guessed_rate or None
+        self._is_film = self._container.duration is not None
+        self._in_time = self._is_film or self._container.format.name in IN_BURSTS
+        self._begin: float | None = None
+        self._frames = self._container.decode(stream)
+
+    def _read(self) -> Frame | None:
+        try:
+            frame = next(self._frames, None)
+        except (av.FFmpegError, OSError):
+            self._frames = iter(())
+            return None
+        if frame is None:
+            self._ended = self._is_film and not self._loop
+            if self._is_film and self._loop:
+                self._reopen()
+            return None
+        if self._in_time and frame.time is not None:
+            self._wait(frame.time)
+        picture = to_rgb(frame, self._coded_size, self._converter)
+        return picture if self._size is None else fitted(picture, self.height, self.width, "cover")
+
+    def _wait(self, moment: float) -> None:
+        """Until a picture of this time is due. One that comes late moves what follows."""
+        now = float(self._clock.now())
+        if self._begin is None or now - self._begin > moment:
+            self._begin = now - moment
+        while (left := self._begin + moment - float(self._clock.now())) > 0 or (self._paused and self._is_film):
+            if self._closed.wait(min(max(left, 0.01), 0.1)):
+                return
+
+    def _reopen(self) -> None:
+        self._disconnect()
+        try:
+            self._connect()
+        except (av.FFmpegError, OSError, InputError):
+            self._frames = iter(())
+
+    def _disconnect(self) -> None:
+        container, self._container = self._container, None
+        if container is not None:
+            container.close()
+
+    def close(self) -> None:
+        """Ends the connection."""
+        super().close()
+        self._disconnect()

@@ -1,0 +1,1 @@
+"""How packets move from an input through an engine to the outputs."""

@@ -1,0 +1,161 @@
+"""A virtual camera: what is written to it, meeting programs take for a webcam.
+
+On Linux it is a v4l2loopback device, written through PyAV. On Windows and macOS it is what pyvirtualcam finds.
+"""
+
+import errno
+import sys
+from contextlib import suppress
+from typing import Any
+
+import av
+from av.video.frame import VideoFrame
+from av.video.reformatter import Colorspace
+
+from engines.engine import Frame
+from engines.errors import InputError
+from realtime.outputs.recording import Form, Output
+from realtime.packet import Packet
+from realtime.yuv import ToYuv, even
+
+STILL = 0.2  # s without a new picture after which the last is sent again: readers take silence for a fault
+MAKE_ONE = (
+    "make one: sudo apt install v4l2loopback-dkms && "
+    "sudo modprobe v4l2loopback devices=1 video_nr=10 card_label='Matting' exclusive_caps=1"
+)
+
+
+def open_virtual_camera(device: str | None, form: Form, *, webcam: str | None = None) -> Output:
+    """The virtual camera of that name, or with None the first that is free.
+
+    `webcam` is the path of the camera that pictures come from, which is never taken. Raises InputError where there is no
+    virtual camera, it is none, or another program writes to it; the message says how to make one.
+    """
+    if sys.platform.startswith("linux"):
+        return LoopbackCamera(loopback(device, webcam), form)
+    return DriverCamera(device, form)
+
+
+class LoopbackCamera(Output):
+    """A v4l2loopback device of Linux: yuv420p in BT.601 and limited range, as webcams give it."""
+
+    name = "virtual camera"
+    idle_seconds = STILL
+
+    def __init__(self, path: str, form: Form) -> None:
+        self.path = path
+        self._convert = ToYuv(Colorspace.ITU601)
+        self._last: VideoFrame | None = None
+        self._count = 0
+        try:
+            self._container = av.open(path, "w", format="v4l2")
+            self._stream = self._container.add_stream("rawvideo", rate=form.rate)
+            self._stream.width, self._stream.height, self._stream.pix_fmt = even(form.width), even(form.height), "yuv420p"
+            self._container.start_encoding()
+        except (av.FFmpegError, OSError) as error:
+            raise InputError(refused(path, error)) from error
+
+    def write(self, packet: Packet) -> None:
+        """Sends the picture."""
+        assert packet.picture is not None
+        self._last = self._convert(packet.picture)
+        self._send(self._last)
+
+    def idle(self) -> None:
+        """Sends the last picture once more."""
+        if self._last is not None:
+            self._send(self._last)
+
+    def _send(self, frame: VideoFrame) -> None:
+        frame.pts = self._count
+        self._count += 1
+        try:
+            self._container.mux(self._stream.encode(frame))
+        except (av.FFmpegError, OSError) as error:
+            raise InputError(refused(self.path, error)) from error
+
+    def close(self) -> None:
+        """Gives the device back."""
+        from realtime.inputs import v4l2  # Linux only
+
+        self._container.close()
+        with suppress(OSError):
+            v4l2.free_loopback(self.path)
+
+
+class DriverCamera(Output):
+    """The virtual camera of OBS, or another that pyvirtualcam knows. Its licence is GPL-2: it is installed by choice."""
+
+    name = "virtual camera"
+    idle_seconds = STILL
+
+    def __init__(self, device: str | None, form: Form) -> None:
+        try:
+            import pyvirtualcam
+        except ModuleNotFoundError as error:
+            remedy = "type: pip install 'semantic-human-matting[virtualcam]', and install OBS Studio, which brings the camera"
+            raise InputError(f"--virtual-camera: pyvirtualcam is not installed; {remedy}") from error
+        try:
+            self._camera: Any = pyvirtualcam.Camera(form.width, form.height, float(form.rate), device=device)
+        except RuntimeError as error:
+            reason = " ".join(str(error).split())
+            raise InputError(f"--virtual-camera: {reason}; install OBS Studio and start its virtual camera once") from error
+        self._last: Frame | None = None
+
+    def write(self, packet: Packet) -> None:
+        """Sends the picture."""
+        self._last = packet.picture
+        self._camera.send(packet.picture)
+
+    def idle(self) -> None:
+        """Sends the last picture once more."""
+        if self._last is not None:
+            self._camera.send(self._last)
+
+    def close(self) -> None:
+        """Gives the device back."""
+        self._camera.close()
+
+
+def loopback(path: str | None, webcam: str | None) -> str:
+    """The path of a v4l2loopback device that can be written to; see `open_virtual_camera`."""
+    from realtime.inputs import v4l2  # Linux only
+
+    if path is None:
+        ours = [device for device in v4l2.devices() if device.driver == v4l2.LOOPBACK and device.path != webcam]
+        for device in ours:
+            if not (device.takes_pictures or device.captures):
+                v4l2.free_loopback(device.path)
+        ours = [v4l2.query(device.path) for device in ours]
+        free = [device.path for device in ours if device.takes_pictures]
+        if not free:
+            busy = f"other programs write to {', '.join(device.path for device in ours)}; end one, or " if ours else ""
+            raise InputError(f"--virtual-camera: {busy or 'there is no v4l2loopback device; '}{MAKE_ONE}")
+        return free[0]
+    try:
+        device = v4l2.query(path)
+    except FileNotFoundError as error:
+        raise InputError(f"--virtual-camera {path}: no such device; {MAKE_ONE}") from error
+    except PermissionError as error:
+        remedy = "sudo usermod -aG video $USER, then log in anew"
+        raise InputError(f"--virtual-camera {path}: may not be opened; {remedy}") from error
+    except OSError as error:
+        raise InputError(f"--virtual-camera {path}: is no video device; {MAKE_ONE}") from error
+    if device.driver != v4l2.LOOPBACK:
+        kind = f"is no virtual camera, but {device.name} (driver {device.driver})"
+        raise InputError(f"--virtual-camera {path}: {kind}; {MAKE_ONE}")
+    if path == webcam:
+        raise InputError(f"--virtual-camera {path}: is where the pictures come from; name another")
+    if not (device.takes_pictures or device.captures):
+        v4l2.free_loopback(path)
+        device = v4l2.query(path)
+    if not device.takes_pictures:
+        raise InputError(f"--virtual-camera {path}: another program writes to it; end that, or name another")
+    return path
+
+
+def refused(path: str, error: av.FFmpegError | OSError) -> str:
+    """Why a virtual camera does not take what is written."""
+    if error.errno == errno.EBUSY:
+        return f"--virtual-camera {path}: another program uses it in another size; end that, or name another"
+    return f"--virtual-camera {path}: takes no pictures ({error.strerror}); name another, or reload v4l2loopback"

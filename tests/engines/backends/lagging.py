@@ -1,0 +1,161 @@
+"""Streams of a CPU that lag behind at random, as those of a GPU may: whoever does not wait for them gets what was there before.
+
+And an engine of the real FP16 graphs on such streams, with ONNX Runtime in TensorRT's place.
+"""
+
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from queue import SimpleQueue
+
+import numpy as np
+import onnxruntime
+import torch
+
+from engines.backends.gpu.lane import Lane, Network, PendingFrame
+from engines.backends.gpu.lanes import Lanes
+from engines.backends.gpu.streams import Streams, Work
+from engines.engine import Frame, Mask, Matte
+from engines.geometry import BASE
+from engines.graphs.fp16 import half_graph
+from engines.networks.weights import NETWORKS
+
+KINDS = {torch.uint8: np.uint8, torch.float16: np.float16}
+
+
+class LaggingEvent:
+    def __init__(self, device: "LaggingDevice") -> None:
+        self.device = device
+        self.reached = threading.Event()
+        self.reached.set()
+
+    def synchronize(self) -> None:
+        self.device.synchronised.append(threading.current_thread().name)
+        self.reached.wait()
+        if self.device.failed is not None:
+            raise self.device.failed
+
+
+class LaggingStream:
+    def __init__(self, device: "LaggingDevice", name: str) -> None:
+        self.device, self.name = device, name
+        self.work: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
+        self.thread = threading.Thread(target=self._run, daemon=True)
+        self.thread.start()
+
+    def _run(self) -> None:
+        chance = random.Random(self.name)
+        while (work := self.work.get()) is not None:
+            time.sleep(chance.choice([0, 0, self.device.lag]))
+            try:
+                work()
+            except BaseException as error:
+                self.device.failed = error
+
+    def do(self, work: Work) -> None:
+        def timed() -> None:
+            began = time.perf_counter()
+            work(0)
+            self.device.done.append((self.name, began, time.perf_counter()))
+
+        self.work.put(timed)
+
+    def captured(self, work: Work) -> Work:
+        return work
+
+    def record(self, event: LaggingEvent) -> None:
+        event.reached = reached = threading.Event()
+        self.work.put(reached.set)
+
+    def wait(self, event: LaggingEvent) -> None:
+        self.work.put(event.reached.wait)
+
+
+class LaggingDevice:
+    place = torch.device("cpu")
+
+    def __init__(self, lag: float) -> None:
+        self.lag = lag  # seconds that a stream rests, now and then
+        self.streams: list[LaggingStream] = []
+        self.synchronised: list[str] = []  # the threads that waited
+        self.done: list[tuple[str, float, float]] = []  # stream, and when its work began and ended
+        self.failed: BaseException | None = None
+
+    def pinned(self, shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
+        return torch.empty(shape, dtype=dtype)
+
+    def stream(self) -> LaggingStream:
+        self.streams.append(LaggingStream(self, ("up", "compute", "down")[len(self.streams)]))
+        return self.streams[-1]
+
+    def event(self) -> LaggingEvent:
+        return LaggingEvent(self)
+
+    def close(self) -> None:
+        for stream in self.streams:
+            stream.work.put(None)
+        for stream in self.streams:
+            stream.thread.join(20)
+
+
+class OnnxRuntimeNetwork:
+    """A `Network` whose inputs and outputs lie at the addresses of tensors."""
+
+    def __init__(self, name: str, height: int, width: int, model: str) -> None:
+        graph = half_graph(name, height, width, model=model).SerializeToString()
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        options.intra_op_num_threads = 1
+        self.session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        self.binding = self.session.io_binding()
+        self.inputs = {value.name for value in self.session.get_inputs()}
+        self.bound: list[str] = []
+
+    def bind(self, name: str, tensor: torch.Tensor) -> None:
+        bind = self.binding.bind_input if name in self.inputs else self.binding.bind_output
+        bind(name, "cpu", 0, KINDS[tensor.dtype], list(tensor.shape), tensor.data_ptr())
+        self.bound.append(name)
+
+    def enqueue(self, stream: int) -> None:
+        self.session.run_with_iobinding(self.binding)
+
+
+class LaggingEngine:
+    """The engine that a GPU has, but for the GPU: an `OverlappingEngine`, which counts what was taken from it."""
+
+    name, device, precision = "lagging", "a test", "fp16"
+
+    def __init__(self, lag: float = 0.002, model: str = BASE) -> None:
+        self.model = model
+        self.on = LaggingDevice(lag)
+        self.networks: list[OnnxRuntimeNetwork] = []
+        self.lanes = Lanes(Streams(self.on), self._lane)
+        self.submitted = 0
+
+    def _lane(self, height: int, width: int) -> Lane:
+        networks = {name: OnnxRuntimeNetwork(name, height, width, self.model) for name in NETWORKS}
+        self.networks += networks.values()
+        bound: dict[str, Network] = {**networks}
+        return Lane(bound, height, width, self.lanes._streams, self.model)
+
+    def __call__(self, frame: Frame, mask: Mask | None = None) -> Matte:
+        return self.submit(frame, mask).matte()
+
+    def submit(self, frame: Frame, mask: Mask | None = None) -> PendingFrame:
+        self.submitted += 1
+        return self.lanes.submit(frame, mask)
+
+    def close(self) -> None:
+        self.lanes.close()
+        self.on.close()
+
+
+@contextmanager
+def lagging_engine(lag: float = 0.002, model: str = BASE) -> Iterator[LaggingEngine]:
+    engine = LaggingEngine(lag, model)
+    try:
+        yield engine
+    finally:
+        engine.close()

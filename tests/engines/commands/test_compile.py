@@ -1,0 +1,189 @@
+"""`shm-compile`, run as a user runs it."""
+
+import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import engines
+from engines.backends import nvidia
+from engines.errors import InputError
+from engines.commands.compile import main
+from engines.store.cache import Cache
+from engines.store.parity import check_parity
+
+NO_GPU = pytest.mark.skipif(not nvidia.driver_missing(), reason="there is a GPU here")
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cache:
+    monkeypatch.setenv("SHM_CACHE", str(tmp_path))
+    return Cache()
+
+
+def shm_compile(monkeypatch: pytest.MonkeyPatch, words: str) -> int:
+    monkeypatch.setattr(sys, "argv", ["shm-compile", *words.split()])
+    with pytest.raises(SystemExit) as end:
+        main()
+    return int(end.value.code or 0)
+
+
+def test_engines_for_a_gpu_elsewhere(cache: Cache, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("tensorrt_rtx")
+    words = "--backend tensorrt-rtx --target sm89 --size 800x800 --size 1920x1080"
+    assert shm_compile(monkeypatch, words) == 0
+    assert [Path(line).exists() for line in capsys.readouterr().out.splitlines()] == [True, True]
+    keys = [entry.key for entry in cache.entries()]
+    assert {(key.backend, key.device, key.shapes, key.precision) for key in keys if key} == {
+        ("tensorrt-rtx", "sm89", "800x800", "fp16"),
+        ("tensorrt-rtx", "sm89", "1920x1080", "fp16"),
+    }
+    assert all(list(entry.lengths) == ["mpn", "qun", "mrn"] for entry in cache.entries())
+
+    assert shm_compile(monkeypatch, "--list") == 0
+    told = capsys.readouterr().out
+    assert told.count("sm89") == told.count("ready") == 2
+    assert "800x800" in told
+    assert "1920x1080" in told
+
+    content = [entry.path.read_bytes() for entry in cache.entries()]
+    assert shm_compile(monkeypatch, f"{words} --check") == 0
+    said = capsys.readouterr().err
+    assert "--check: not done. An engine for sm89 cannot be run here" in said
+    assert content == [entry.path.read_bytes() for entry in cache.entries()]  # it is not built again
+
+    cache.entries()[0].path.write_bytes(b"no engine")
+    assert shm_compile(monkeypatch, "--list") == 0
+    assert "damaged" in capsys.readouterr().out
+    assert shm_compile(monkeypatch, words) == 0
+    assert all(entry.key for entry in cache.entries())
+
+    assert shm_compile(monkeypatch, "--clear") == 0
+    assert "removed 2 files" in capsys.readouterr().out
+    assert cache.entries() == []
+
+
+def test_engines_for_a_range_of_sizes(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("tensorrt_rtx")
+    words = "--backend tensorrt-rtx --target SM89 --dynamic 640x480:1280x720:1920x1080"
+    assert shm_compile(monkeypatch, words) == 0
+    assert [entry.key.shapes for entry in cache.entries() if entry.key] == ["640x480:1280x720:1920x1080"]
+
+
+def test_engines_for_this_cpu_are_taken_at_the_next_start(
+    cache: Cache, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], portrait: engines.Frame
+) -> None:
+    assert shm_compile(monkeypatch, "--backend openvino --size 160x128 --check") == 0
+    assert "160x128, alpha against PyTorch fp32" in capsys.readouterr().err
+    from engines.backends.openvino import OpenVINOEngine
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("it is in the cache")
+
+    frame = portrait[:128, :160].copy()
+    alpha = OpenVINOEngine(cache=Cache(cache.folder / "another"))(frame).alpha
+    with monkeypatch.context() as patched:
+        patched.setattr(OpenVINOEngine, "_compile", refuse)
+        engine = OpenVINOEngine(threads=1)
+        assert (engine(frame).alpha == alpha).all()
+    assert engine.threads == 1
+    monkeypatch.setattr(OpenVINOEngine, "_imported", lambda *_: None)  # as where another OpenVINO wrote it
+    assert (OpenVINOEngine()(frame).alpha == alpha).all()
+
+
+def test_an_engine_that_is_off_is_not_installed(
+    cache: Cache, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("engines.backends.openvino.FULL_PRECISION", {"mpn", "qun", "mrn"})
+    monkeypatch.setattr("engines.store.parity.WORST", 0.0)  # nothing is that good
+    assert shm_compile(monkeypatch, "--backend openvino --size 160x128 --check") == 2
+    said = capsys.readouterr().err
+    assert "the engine is not installed" in said
+    assert "Traceback" not in said
+    assert cache.entries() == []
+
+
+def test_what_is_not_a_number_does_not_pass(openvino_engine: engines.Engine) -> None:
+    from dataclasses import replace
+
+    with pytest.raises(InputError, match="nan"):
+        check_parity(lambda frame: replace(openvino_engine(frame), alpha=openvino_engine(frame).alpha * float("nan")), 64, 64)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("--backend directml", "--backend directml: builds nothing"),
+        ("--backend torch", "--backend torch: builds nothing"),
+        ("--backend openvino --size 20x20", "--size 20x20: give WIDTHxHEIGHT"),
+        ("--backend openvino --dynamic 64x64:65x65:66x66", "--dynamic 64x64:65x65:66x66: is for TensorRT"),
+        ("--backend openvino --target sm89", "--target sm89: is for TensorRT"),
+        ("--backend openvino --precision fp16", "--precision fp16: openvino has auto, bf16, fp32"),
+        ("--backend tensorrt-rtx --target sm61", "--target sm61: tensorrt_rtx"),
+        ("--backend tensorrt-rtx --target sm89 --via torch-tensorrt", "leave out --target sm89"),
+        ("--size 64x64 --dynamic 64x64:65x65:66x66", "--dynamic and --size exclude each other"),
+        ("--list --clear", "exclude each other"),
+    ],
+)
+def test_bad_input_gets_one_line(
+    cache: Cache, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: str, told: str
+) -> None:
+    if "rtx" in words:
+        pytest.importorskip("tensorrt_rtx")
+    assert shm_compile(monkeypatch, words) == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.startswith("error: ")
+    assert told in said
+    assert cache.entries() == []
+
+
+@NO_GPU
+@pytest.mark.parametrize("backend", ["tensorrt", "tensorrt-rtx"])
+def test_load_says_in_one_line_what_a_gpu_backend_lacks(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InputError, match=f"--backend {backend} cannot run here: .*no NVIDIA (driver|GPU)") as refused:
+        engines.load(backend)
+    assert "\n" not in str(refused.value)
+    assert "--backend openvino" in str(refused.value)
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r"not installed \(type: pip install 'semantic-human-matting\[tensorrt"):
+        engines.load(backend)
+
+
+@NO_GPU
+def test_auto_takes_openvino_and_says_why(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "engines"):
+        engine = engines.load("auto")
+    assert engine.name == "openvino"
+    assert "openvino" in caplog.text
+    assert "no GPU backend: no NVIDIA" in caplog.text
+
+
+def test_on_a_gpu_auto_takes_the_fastest_that_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    from engines import loading
+
+    monkeypatch.setattr(loading, "driver_missing", lambda: "")
+    monkeypatch.setattr(loading, "packages_missing", lambda backend: [] if backend != "tensorrt" else ["tensorrt"])
+    assert loading.fastest()[0] == "tensorrt-rtx"
+    monkeypatch.setattr(loading, "packages_missing", lambda backend: ["torch"])
+    backend, why = loading.fastest()
+    assert backend == "openvino"
+    assert "pip install 'semantic-human-matting[torch]'" in why
+
+
+def test_engines_are_built_without_pytorch(tmp_path: Path) -> None:
+    pytest.importorskip("tensorrt_rtx")
+    words = "shm-compile --backend tensorrt-rtx --target sm89 --size 64x64"
+    program = f"import sys; sys.modules['torch'] = None; sys.argv = {words.split()}; from engines.commands.compile import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "SHM_CACHE": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert Path(done.stdout.strip()).exists()

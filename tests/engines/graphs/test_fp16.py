@@ -1,0 +1,171 @@
+"""FP16 graphs against the FP32 ones that ship, on ONNX Runtime's CPU provider: chained, on easy and on hard frames.
+
+That provider computes an FP16 graph in float32 and rounds little in between. So this alone shows that the graphs are the same
+ones; what float16 costs is measured with the result of each operation rounded to it.
+"""
+
+import cv2
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import ModelProto, TensorProto, helper, numpy_helper
+
+from engines import Frame, InputError
+from engines.geometry import input_shapes
+from engines.graphs.fp16 import FULL_INSIDE, half_graph, half_graph_for, halve
+from engines.graphs.profile import parse_range
+from engines.graphs.static import static
+from engines.networks.weights import NETWORKS, graph
+
+SIZES = [(800, 800), (301, 211), (211, 397), (33, 32)]
+KINDS = ["real", "dark", "bright", "noisy", "flat"]
+LIMIT = 6550  # a tenth of where float16 ends: room for sums inside of an operation
+
+
+def frame_of(kind: str, portrait: Frame, height: int, width: int) -> Frame:
+    real = cv2.resize(portrait, (width, height), interpolation=cv2.INTER_AREA)
+    noise = np.random.default_rng(5).integers(0, 256, real.shape)
+    frames = {
+        "real": real,
+        "dark": real // 16,
+        "bright": 255 - (255 - real) // 16,
+        "noisy": noise,
+        "flat": np.full_like(real, 127),
+    }
+    return np.ascontiguousarray(frames[kind], np.uint8)
+
+
+def whole_graph(name: str, height: int, width: int) -> ModelProto:
+    model = onnx.load(graph(name))
+    static(model, input_shapes(height, width)[name])
+    return model
+
+
+def run(model: ModelProto, optimised: bool = True, **inputs: np.ndarray) -> dict[str, np.ndarray]:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3
+    if not optimised:  # an optimiser may take the rounding out
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    return dict(zip([output.name for output in session.get_outputs()], session.run(None, inputs), strict=True))
+
+
+def cascade(models: dict[str, ModelProto], frame: Frame, optimised: bool = True) -> dict[str, np.ndarray]:
+    first = run(models["mpn"], optimised, frame=frame)
+    second = run(models["qun"], optimised, image=first["image"], coarse=first["coarse"])
+    return first | second | run(models["mrn"], optimised, frame=frame, unified=second["unified"])
+
+
+@pytest.mark.parametrize(("height", "width"), SIZES)
+def test_the_fp16_graphs_give_what_the_fp32_ones_give(portrait: Frame, height: int, width: int) -> None:
+    halves = {name: half_graph(name, height, width) for name in NETWORKS}
+    wholes = {name: whole_graph(name, height, width) for name in NETWORKS}
+    for kind in KINDS:
+        frame = frame_of(kind, portrait, height, width)
+        ours, oracle = cascade(halves, frame), cascade(wholes, frame)
+        for name, levels in (("coarse", 255), ("unified", 255), ("alpha", 255), ("foreground", 1)):
+            assert ours[name].shape == oracle[name].shape
+            assert np.isfinite(ours[name]).all()
+            error = np.abs(ours[name].astype(np.float32) - oracle[name].astype(np.float32)) * levels
+            print(f"{kind} {width}x{height} {name}: mean {error.mean():.3f}, worst {error.max():.2f} levels")
+            assert error.mean() < 0.5, (kind, name, error.mean())
+            assert error.max() < 4, (kind, name, error.max())
+
+
+def rounded(name: str, height: int, width: int) -> ModelProto:
+    """The FP32 graph with the result of each operation rounded to float16; of a network that is FP32 inside, its outputs."""
+    model = whole_graph(name, height, width)
+    values = [*model.graph.output]
+    if name not in FULL_INSIDE:
+        values += onnx.shape_inference.infer_shapes(model).graph.value_info
+    wide = {value.name for value in values if value.type.tensor_type.elem_type == TensorProto.FLOAT}
+    again = {name for node in model.graph.node for name in node.input} & {value.name for value in model.graph.output}
+    for node in model.graph.node:  # an output that is used inside is handed on rounded, and used as it was
+        for index, used in enumerate(node.input):
+            if used in again and used in wide and name in FULL_INSIDE:
+                node.input[index] = f"{used}/exact"
+    nodes = []
+    for node in model.graph.node:
+        nodes.append(node)
+        result = node.output[0]
+        if result in wide:
+            node.output[0] = f"{result}/exact"
+            nodes.append(helper.make_node("Cast", [f"{result}/exact"], [f"{result}/half"], to=TensorProto.FLOAT16))
+            nodes.append(helper.make_node("Cast", [f"{result}/half"], [result], to=TensorProto.FLOAT))
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    return model
+
+
+def errors_of_rounding(kind: str, portrait: Frame) -> dict[str, np.ndarray]:
+    """Absolute errors in 8-bit levels at 800x800; they are finite or the test fails."""
+    frame = frame_of(kind, portrait, 800, 800)
+    ours = cascade({name: rounded(name, 800, 800) for name in NETWORKS}, frame, optimised=False)
+    oracle = cascade({name: whole_graph(name, 800, 800) for name in NETWORKS}, frame)
+    assert all(np.isfinite(value).all() for value in ours.values())
+    return {name: np.abs(ours[name] - oracle[name]) * 255 for name in ("coarse", "unified", "alpha")}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_float16_after_each_operation_stays_close(portrait: Frame, kind: str) -> None:
+    for name, error in errors_of_rounding(kind, portrait).items():
+        print(f"{kind} {name}: mean {error.mean():.3f}, worst {error.max():.2f}")
+        assert error.mean() < 0.5, (name, error.mean())
+        assert error.max() < 4, (name, error.max())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_operation_comes_near_the_end_of_fp16(portrait: Frame, kind: str) -> None:
+    frame = frame_of(kind, portrait, 301, 211)
+    found = cascade({name: whole_graph(name, 301, 211) for name in NETWORKS}, frame)
+    for name in NETWORKS:
+        model = whole_graph(name, 301, 211)
+        shown = {output.name for output in model.graph.output}
+        inferred = onnx.shape_inference.infer_shapes(model).graph.value_info
+        model.graph.output.extend(
+            value for value in inferred if value.type.tensor_type.elem_type == TensorProto.FLOAT and value.name not in shown
+        )
+        values = run(model, **{value.name: {"frame": frame, **found}[value.name] for value in model.graph.input})
+        largest = max(values, key=lambda key: float(np.abs(values[key].astype(np.float32)).max()))
+        print(f"{kind} {name}: {largest} {np.abs(values[largest]).max():.0f}")
+        assert np.abs(values[largest].astype(np.float32)).max() < LIMIT, (name, largest)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_all_is_of_one_precision_and_sizes_are_constants(name: str) -> None:
+    model = onnx.shape_inference.infer_shapes(half_graph(name, 301, 211))
+    ends = {value.type.tensor_type.elem_type for value in (*model.graph.input, *model.graph.output)}
+    assert ends <= {TensorProto.FLOAT16, TensorProto.UINT8}
+    kinds = {value.type.tensor_type.elem_type for value in model.graph.value_info} | {
+        t.data_type for t in model.graph.initializer
+    }
+    number = TensorProto.FLOAT if name in FULL_INSIDE else TensorProto.FLOAT16
+    assert number in kinds
+    assert kinds <= {number, TensorProto.UINT8, TensorProto.INT64, TensorProto.BOOL}
+    assert not {"Shape", "Mod", "Greater"} & {node.op_type for node in model.graph.node}
+    assert all(tensor.data_location != TensorProto.EXTERNAL for tensor in model.graph.initializer)
+
+
+@pytest.mark.parametrize("text", ["32x32:200x200:300x400", "64x48:320x200:500x400"])
+def test_a_graph_for_a_range_of_sizes_gives_what_those_for_one_size_give(portrait: Frame, text: str) -> None:
+    profile = parse_range(text)
+    models = {name: half_graph_for(name, profile) for name in NETWORKS}
+    for height, width in (profile.least, (profile.usual[0] - 3, profile.usual[1] + (5 if "x48" in text else -5)), profile.most):
+        frame = frame_of("real", portrait, height, width)
+        ours, oracle = cascade(models, frame), cascade({name: half_graph(name, height, width) for name in NETWORKS}, frame)
+        for name in oracle:
+            error = np.abs(ours[name].astype(np.float32) - oracle[name].astype(np.float32))
+            assert ours[name].shape == oracle[name].shape
+            assert error.max() <= (1 if name == "foreground" else 0.002), (name, width, height)
+
+
+def test_a_weight_beyond_float16_is_refused() -> None:
+    value = helper.make_tensor_value_info("x", TensorProto.FLOAT, (1,))
+    weight = numpy_helper.from_array(np.array([1e5], np.float32), "weight")
+    nodes = [helper.make_node("Mul", ["x", "weight"], ["y"])]
+    outputs = [helper.make_tensor_value_info("y", TensorProto.FLOAT, (1,))]
+    model = helper.make_model(helper.make_graph(nodes, "large", [value], outputs, [weight]))
+    with pytest.raises(InputError, match="large: weight is too large for FP16"):
+        halve(model)

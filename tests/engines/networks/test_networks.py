@@ -1,0 +1,104 @@
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from engines.geometry import low_resolution, padding
+from engines.networks import MPN, MRN, QUN
+from engines.networks.blocks import interleaved, pairs, pixels
+from engines.networks.fold import fold
+
+
+@pytest.mark.parametrize(("height", "width"), [(256, 192), (192, 256), (64, 96)])
+def test_mpn_gives_two_masks(height: int, width: int) -> None:
+    masks = MPN().eval()(torch.rand(2, 3, height, width))
+    assert masks.shape == (2, 2, height, width)
+    assert masks.min() >= 0
+    assert masks.max() <= 1
+
+
+@pytest.mark.parametrize(("height", "width"), [(256, 192), (192, 256), (40, 48)])
+def test_qun_gives_one_mask_and_starts_near_its_input(height: int, width: int) -> None:
+    mask = (torch.rand(1, 1, height, width) > 0.5).float()
+    unified = QUN().eval()(torch.rand(1, 3, height, width), mask)
+    assert unified.shape == mask.shape
+    assert (unified - mask).abs().mean() < 0.3  # identity loss asks for it; the network is built to start there
+
+
+@settings(max_examples=10, deadline=None)
+@given(rows=st.integers(2, 8), columns=st.integers(2, 8), h=st.integers(4, 40), w=st.integers(4, 40))
+def test_mrn_takes_any_multiple_of_its_stride_and_any_mask(rows: int, columns: int, h: int, w: int) -> None:
+    output = MRN().eval()(torch.rand(1, 3, 16 * rows, 16 * columns), torch.rand(1, 1, h, w))
+    assert output.shape == (1, 4, 16 * rows, 16 * columns)
+    assert output.min() >= 0
+    assert output.max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("network", "inputs"),
+    [(MPN(), [(1, 3, 64, 64)]), (QUN(), [(1, 3, 32, 32), (1, 1, 32, 32)]), (MRN(), [(1, 3, 64, 64), (1, 1, 16, 16)])],
+)
+def test_folding_changes_no_result(network: nn.Module, inputs: list[tuple[int, ...]]) -> None:
+    torch.manual_seed(0)
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):  # as training leaves them, not as they start
+            nn.init.uniform_(module.weight, 0.5, 1.5)
+            nn.init.normal_(module.bias)
+            nn.init.normal_(module.running_mean)  # type: ignore[arg-type]
+            nn.init.uniform_(module.running_var, 0.5, 2.0)  # type: ignore[arg-type]
+    arguments = [torch.rand(shape) for shape in inputs]
+    with torch.no_grad():
+        before = network.eval()(*arguments)
+        after = fold(network)(*arguments)
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in network.modules())
+    torch.testing.assert_close(after, before, atol=1e-4, rtol=1e-3)
+
+
+@given(st.integers(32, 5000), st.integers(32, 5000))
+def test_landscape_frames_lie_on_their_side(height: int, width: int) -> None:
+    h, w = low_resolution(height, width)
+    assert {h, w} == {256, 192}
+    assert (w > h) == (width > height)
+
+
+@given(st.integers(1, 10_000))
+def test_padding_reaches_the_next_multiple(length: int) -> None:
+    assert 0 <= padding(length) < 16
+    assert (length + padding(length)) % 16 == 0
+
+
+def test_pairs_hold_pixels_in_the_order_of_a_frames_bytes_and_pixels_undo_them() -> None:
+    frame = np.random.default_rng(0).integers(0, 255, (6, 8, 3), np.uint8)
+    image = torch.from_numpy(frame).permute(2, 0, 1)[None].float()
+    made = pairs(image)
+    np.testing.assert_array_equal(made[0].permute(1, 2, 0).numpy(), frame.reshape(6, 4, 6))
+    torch.testing.assert_close(pixels(made), image)
+
+
+def test_rows_come_in_turn() -> None:
+    upper, lower = torch.rand(2, 1, 6, 3, 5)
+    rows = interleaved(upper, lower)
+    assert rows.shape == (1, 6, 6, 5)
+    torch.testing.assert_close(rows[:, :, 0::2], upper)
+    torch.testing.assert_close(rows[:, :, 1::2], lower)
+
+
+def test_mrns_stem_sees_three_pairs_in_six_rows_as_a_convolution_of_6x6_pixels() -> None:
+    stem = MRN().stem[0]
+    image = torch.rand(1, 3, 16, 32)
+    weight = stem.weight.detach()  # (w2, 6, 6, 3): a pair's channels, rows, pairs
+    plain = weight.view(-1, 2, 3, 6, 3).permute(0, 2, 3, 4, 1).reshape(-1, 3, 6, 6)  # channels, rows, columns
+    torch.testing.assert_close(stem(pairs(image)), torch.nn.functional.conv2d(image, plain, stride=2, padding=2))
+
+
+def test_an_mrn_that_changes_nothing_gives_the_mask_it_was_given() -> None:
+    mrn = MRN().eval()
+    for head in mrn.alpha:
+        nn.init.zeros_(head.weight)
+        nn.init.zeros_(head.bias)
+    mask = F.interpolate(torch.rand(1, 1, 3, 4), size=(16, 24), mode="bicubic").clamp(0.05, 0.95)
+    alpha = mrn(torch.rand(1, 3, 64, 96), mask)[:, 3:]
+    torch.testing.assert_close(alpha, F.interpolate(mask, scale_factor=4, mode="bilinear"), atol=0.05, rtol=0)

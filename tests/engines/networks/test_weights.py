@@ -1,0 +1,92 @@
+"""What ships is what was released: damaged files are refused by name, whichever it is."""
+
+import json
+import shutil
+from pathlib import Path
+
+import onnx
+import pytest
+from safetensors import safe_open
+
+from engines import InputError, load
+from engines.backends.openvino import OpenVINOEngine
+from engines.backends.torch import TorchEngine
+from engines.networks.weights import FOLDER, MANIFEST, SAFETENSORS, verified
+
+FILES = (SAFETENSORS, "mpn.onnx", "mpn-large.onnx", "qun.onnx", "mrn.onnx")
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    folder = tmp_path / "released"
+    shutil.copytree(FOLDER, folder)
+    return folder
+
+
+def test_the_manifest_names_every_file() -> None:
+    assert set(verified()["sha256"]) == set(FILES)
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("engine", [OpenVINOEngine, TorchEngine])
+def test_a_flipped_byte_is_found(copy: Path, name: str, engine: type) -> None:
+    path = copy / name
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(InputError, match=f"{name}: is damaged"):
+        engine(folder=copy)
+
+
+def test_a_missing_file_is_named(copy: Path) -> None:
+    (copy / "qun.onnx").unlink()
+    with pytest.raises(InputError, match=r"qun\.onnx: is missing"):
+        OpenVINOEngine(folder=copy)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", "\0"])
+def test_a_broken_manifest_is_named(copy: Path, text: str) -> None:
+    (copy / MANIFEST).write_text(text)
+    with pytest.raises(InputError, match=MANIFEST):
+        OpenVINOEngine(folder=copy)
+
+
+def test_the_weights_carry_their_dimensions() -> None:
+    with safe_open(FOLDER / SAFETENSORS, "pt") as file:
+        assert json.loads(file.metadata()["dimensions"]) == verified()["dimensions"]
+
+
+@pytest.mark.parametrize("name", ["mpn", "qun", "mrn"])
+def test_the_graphs_hold_no_weights_of_their_own(name: str) -> None:
+    model = onnx.load(FOLDER / f"{name}.onnx", load_external_data=False)
+    inside = sum(len(i.raw_data) for i in model.graph.initializer if i.data_location != onnx.TensorProto.EXTERNAL)
+    assert inside < 4096
+    assert any(i.data_location == onnx.TensorProto.EXTERNAL for i in model.graph.initializer)
+    onnx.checker.check_model(str(FOLDER / f"{name}.onnx"))
+
+
+def test_load_says_what_it_took(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "engines")
+    engine = load("openvino", precision="fp32", threads=1)
+    assert (engine.name, engine.precision) == ("openvino", "fp32")
+    assert "openvino, fp32" in caplog.text
+
+
+def test_auto_takes_something_and_says_why(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "engines")
+    engine = load()
+    assert engine.name in caplog.text
+    assert "GPU" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"backend": "abacus"}, "--backend abacus"),
+        ({"backend": "openvino", "precision": "fp16"}, "--precision fp16"),
+        ({"threads": 0}, "--threads 0"),
+    ],
+)
+def test_load_refuses_what_there_is_not(arguments: dict[str, object], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        load(**arguments)  # type: ignore[arg-type]

@@ -1,0 +1,178 @@
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from unittest.mock import patch
+
+import cv2
+import numpy as np
+import pytest
+
+from realtime.commands.image import main
+from tests.realtime.plain_engine import PlainEngine, plain_engine
+
+
+@pytest.fixture(autouse=True)
+def engine() -> Iterator[PlainEngine]:
+    with plain_engine() as engine:
+        yield engine
+
+
+def shm_image(*arguments: object) -> int:
+    """Runs the command and gives its exit code."""
+    with patch("sys.argv", ["shm-image", *map(str, arguments)]), pytest.raises(SystemExit) as exit_:
+        main()
+    return int(exit_.value.code or 0)
+
+
+def a_photo(path: Path, height: int = 40, width: int = 61) -> Path:
+    """Left dark red, right white."""
+    pixels = np.full((height, width, 3), 255, np.uint8)
+    pixels[:, : width // 2] = (20, 20, 90)
+    cv2.imwrite(str(path), pixels)
+    return path
+
+
+def read(path: Path) -> np.ndarray:
+    pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    assert pixels is not None
+    return pixels
+
+
+def test_gives_straight_alpha(tmp_path: Path, engine: PlainEngine) -> None:
+    assert shm_image(a_photo(tmp_path / "a.png"), tmp_path / "out.png") == 0
+    pixels = read(tmp_path / "out.png")
+    assert pixels.shape == (40, 61, 4)
+    assert (pixels[:, :30] == (20, 20, 90, 255 - round(0.299 * 90 + 0.701 * 20))).all()
+    assert (pixels[:, 31:, 3] == 0).all()
+    assert engine.closed
+    assert {path.name for path in tmp_path.iterdir()} == {"a.png", "out.png"}
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".tiff", ".bmp"])
+def test_gives_a_composite(tmp_path: Path, suffix: str) -> None:
+    assert shm_image(a_photo(tmp_path / "a.png"), tmp_path / f"out{suffix}", "--bg", "#0000ff") == 0
+    assert np.abs(read(tmp_path / f"out{suffix}")[:, 40:].astype(int) - (255, 0, 0)).max() <= 3
+
+
+def test_gives_alpha_only(tmp_path: Path) -> None:
+    assert shm_image(a_photo(tmp_path / "a.png"), tmp_path / "out.jpg", "--alpha-only") == 0
+    assert read(tmp_path / "out.jpg").shape == (40, 61)
+
+
+def test_blur_and_a_picture_as_background(tmp_path: Path) -> None:
+    photo = a_photo(tmp_path / "a.png")
+    assert shm_image(photo, tmp_path / "b.png", "--bg", "blur") == 0
+    assert shm_image(photo, tmp_path / "c.png", "--bg", tmp_path / "b.png", "--fit", "contain") == 0
+    assert read(tmp_path / "c.png").shape == (40, 61, 3)
+
+
+def test_takes_every_kind_of_photo(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    colour = rng.integers(0, 256, (40, 61, 3), np.uint8)
+    cv2.imwrite(str(tmp_path / "grey.png"), colour[..., 0])
+    cv2.imwrite(str(tmp_path / "deep.png"), colour.astype(np.uint16) * 257)
+    cv2.imwrite(str(tmp_path / "deep_grey.tiff"), colour[..., 0].astype(np.uint16) * 257)
+    cv2.imwrite(str(tmp_path / "float.tiff"), colour.astype(np.float32) / 255)
+    cv2.imwrite(str(tmp_path / "palette.gif"), colour)
+    cv2.imwrite(str(tmp_path / "two.png"), (colour[..., 0] > 99) * np.uint8(255), [cv2.IMWRITE_PNG_BILEVEL, 1])
+    for path in sorted(tmp_path.iterdir()):
+        out = tmp_path / f"out_{path.name}.png"
+        assert shm_image(path, out) == 0
+        assert read(out).shape == (40, 61, 4)
+        if path.stem in {"deep", "float"}:
+            assert (read(out)[..., :3] == colour).all()
+
+
+def test_what_was_clear_stays_clear(tmp_path: Path) -> None:
+    pixels = np.zeros((40, 60, 4), np.uint8)
+    pixels[:, 30:, 3] = 255
+    cv2.imwrite(str(tmp_path / "a.png"), pixels)
+    assert shm_image(tmp_path / "a.png", tmp_path / "out.png") == 0
+    assert (read(tmp_path / "out.png")[..., 3] == pixels[..., 3]).all()
+
+
+def test_turns_a_photo_upright(tmp_path: Path) -> None:
+    exif = b"II*\0" + struct.pack("<IHHHIHHI", 8, 1, 0x112, 3, 1, 6, 0, 0)
+    pixels = np.zeros((40, 60, 3), np.uint8)
+    coded = cv2.imencodeWithMetadata(".jpg", pixels, [cv2.IMAGE_METADATA_EXIF], [np.frombuffer(exif, np.uint8)])[1]
+    (tmp_path / "a.jpg").write_bytes(np.asarray(coded).tobytes())
+    assert shm_image(tmp_path / "a.jpg", tmp_path / "out.png") == 0
+    assert read(tmp_path / "out.png").shape == (60, 40, 4)
+
+
+def test_a_folder_goes_on_after_a_bad_photo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for name in ("a.png", "c.jpg"):
+        a_photo(photos / name)
+    (photos / "b.jpg").write_text("no picture")
+    (photos / "notes.txt").write_text("not for us")
+    assert shm_image(photos, tmp_path / "out") == 2
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"a.png", "c.png"}
+    told = capsys.readouterr().err
+    assert "b.jpg" in told
+    assert "1 of 3" in told
+    (photos / "b.jpg").unlink()
+    assert shm_image(photos, tmp_path / "out") == 2
+    assert shm_image(photos, tmp_path / "out", "--overwrite", "--bg", "red") == 0
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"a.png", "a.jpg", "c.png", "c.jpg"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["missing.jpg", "out.png"], "no such file"),
+        (["text.jpg", "out.png"], "broken"),
+        (["half.png", "out.png"], "broken"),
+        (["empty.png", "out.png"], "broken"),
+        (["small.png", "out.png"], "too small"),
+        (["nothing", "out"], "no photo"),
+        (["a.png", "a.png"], "too"),
+        (["a.png", "a.png", "--overwrite"], "too"),
+        (["a.png", "link.png", "--overwrite"], "too"),
+        (["a.png", "there.png"], "--overwrite"),
+        (["a.png", "b.png", "--bg", "b.png", "--overwrite"], "too"),
+        (["a.png", "out.jpg"], "no alpha"),
+        (["a.png", "out.xyz"], "unknown kind"),
+        (["a.png", "nothing"], "unknown kind|folder"),
+        (["a.png", "nowhere/out.png"], "no folder"),
+        (["a.png", "out.png", "--bg", "missing.jpg"], "missing.jpg"),
+        (["a.png", "out.png", "--bg", "text.jpg"], "text.jpg"),
+        (["a.png", "out.png", "--bg", "gren"], "green"),
+        (["a.png", "out.png", "--bg", "red", "--alpha-only"], "--alpha-only"),
+        (["twins", "out"], "rename"),
+        (["twins", "twins"], "another folder"),
+        (["twins", "a.png"], "another folder"),
+        (["a.png", "out.png", "--fit", "fill"], "--fit"),
+    ],
+)
+def test_bad_input_is_one_line_and_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str], word: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    a_photo(tmp_path / "a.png")
+    a_photo(tmp_path / "b.png")
+    (tmp_path / "link.png").symlink_to("a.png")
+    (tmp_path / "there.png").write_text("precious")
+    (tmp_path / "text.jpg").write_text("no picture")
+    (tmp_path / "half.png").write_bytes((tmp_path / "a.png").read_bytes()[:100])
+    (tmp_path / "empty.png").touch()
+    cv2.imwrite("small.png", np.zeros((31, 64, 3), np.uint8))
+    (tmp_path / "nothing").mkdir()
+    (tmp_path / "twins").mkdir()
+    for name in ("a.png", "a.jpg"):
+        a_photo(tmp_path / "twins" / name)
+    before = {path: path.is_dir() or path.read_bytes() for path in tmp_path.rglob("*")}
+    assert shm_image(*arguments) == 2
+    told = capsys.readouterr().err
+    assert any(part in told for part in word.split("|")), told
+    if "--fit" not in arguments:  # typer's own errors come in a frame
+        assert told.count("\n") == 1
+    assert {path: path.is_dir() or path.read_bytes() for path in tmp_path.rglob("*")} == before
+
+
+def test_a_failing_engine_leaves_nothing_behind(tmp_path: Path, engine: PlainEngine) -> None:
+    with patch.object(PlainEngine, "__call__", side_effect=KeyboardInterrupt):
+        assert shm_image(a_photo(tmp_path / "a.png"), tmp_path / "out.png") == 130
+    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+    assert engine.closed

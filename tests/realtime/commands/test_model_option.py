@@ -1,0 +1,39 @@
+"""--model reaches the engine from every command that runs one."""
+
+from collections.abc import Callable
+from pathlib import Path
+from unittest.mock import patch
+
+import cv2
+import numpy as np
+import pytest
+
+from realtime.commands import image, live, refine, video
+from tests.realtime.clips import make_clip
+from tests.realtime.plain_engine import plain_engine
+
+
+@pytest.mark.parametrize(
+    ("main", "words"),
+    [
+        (image.main, "photo.png out.png"),
+        (video.main, "clip.mp4 out.mp4"),
+        (refine.main, "photo.png mask.png out.png"),
+        (live.main, "--input clip.mp4 --no-window --record out.mkv"),
+    ],
+)
+def test_every_command_has_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, main: Callable[[], None], words: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("photo", "mask"):
+        cv2.imwrite(f"{name}.png", np.zeros((40, 60, 3), np.uint8))
+    make_clip(Path("clip.mp4"))
+    for given, model in (([], "base"), (["--model", "large", "--overwrite"], "large")):
+        arguments = ["command", *words.split(), *given]
+        if main is live.main and given:
+            Path("out.mkv").unlink()
+            arguments.remove("--overwrite")
+        with plain_engine() as engine, patch("sys.argv", arguments), pytest.raises(SystemExit) as end:
+            main()
+        assert not end.value.code
+        assert engine.asked["model"] == model
+        assert engine.calls

@@ -1,0 +1,168 @@
+import struct
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engines.engine import Frame, Matte
+from engines.errors import InputError
+from realtime.compositing.backgrounds import fitted, open_background
+from realtime.packet import Packet
+
+
+def packet_at(time: Fraction | float = 0, height: int = 48, width: int = 65, alpha: np.ndarray | None = None) -> Packet:
+    frame = np.zeros((height, width, 3), np.uint8)
+    alpha = np.zeros((height, width), np.float32) if alpha is None else alpha
+    small = np.zeros((8, 8), np.float32)
+    return Packet(frame, Fraction(time), 0, matte=Matte(alpha, frame, small, small))
+
+
+def shown(spec: str | Path, height: int = 48, width: int = 65) -> Frame:
+    with open_background(str(spec)) as background:
+        return background.frame(packet_at(height=height, width=width))
+
+
+def write_video(path: Path, levels: list[int], rate: int = 10, size: tuple[int, int] = (64, 48)) -> Path:
+    """One plain grey frame for each level."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=rate, options={"qscale": "2"})
+        stream.width, stream.height = size
+        stream.pix_fmt = "yuv420p"
+        for level in levels:
+            frame = av.VideoFrame.from_ndarray(np.full((size[1], size[0], 3), level, np.uint8), format="rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+@pytest.mark.parametrize(
+    ("spec", "colour"), [("green", (0, 128, 0)), ("#00b140", (0, 177, 64)), ("#0f8", (0, 255, 136)), ("White", (255, 255, 255))]
+)
+def test_colours(spec: str, colour: tuple[int, int, int]) -> None:
+    picture = shown(spec)
+    assert picture.shape == (48, 65, 3)
+    assert (picture == colour).all()
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".bmp", ".tiff"])
+def test_a_picture_keeps_its_colours(tmp_path: Path, suffix: str) -> None:
+    cv2.imwrite(str(tmp_path / f"a{suffix}"), np.full((90, 120, 3), (40, 80, 200), np.uint8))
+    assert np.abs(shown(tmp_path / f"a{suffix}").astype(int) - (200, 80, 40)).max() <= 3
+
+
+def test_a_fixed_background_is_rendered_once_for_each_size(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "a.png"), np.full((90, 120, 3), 7, np.uint8))
+    with open_background(str(tmp_path / "a.png")) as background:
+        first = background.frame(packet_at(0))
+        assert background.frame(packet_at(1)) is first
+        assert background.frame(packet_at(2, 33, 32)).shape == (33, 32, 3)
+
+
+def test_grey_sixteen_bit_and_transparent_pictures(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "grey.png"), np.full((50, 60), 90, np.uint8))
+    assert (shown(tmp_path / "grey.png") == 90).all()
+    cv2.imwrite(str(tmp_path / "deep.png"), np.full((50, 60, 3), 90 * 257, np.uint16))
+    assert (shown(tmp_path / "deep.png") == 90).all()
+    cv2.imwrite(str(tmp_path / "clear.png"), np.full((50, 60, 4), (0, 0, 200, 0), np.uint8))
+    assert (shown(tmp_path / "clear.png") == 255).all()
+
+
+@pytest.mark.parametrize("alpha", [False, True])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation(tmp_path: Path, orientation: int, alpha: bool) -> None:
+    """OpenCV turns pictures without alpha itself: what it makes of them is the reference for both."""
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 60, 4 if alpha else 3), np.uint8)
+    exif = b"MM\0*" + struct.pack(">IHHHIHHI", 8, 1, 0x112, 3, 1, orientation, 0, 0)
+    blocks = [np.frombuffer(exif, np.uint8)]
+    turned = np.asarray(cv2.imencodeWithMetadata(".png", pixels[..., :3].copy(), [cv2.IMAGE_METADATA_EXIF], blocks)[1])
+    expected = cv2.imdecode(turned, cv2.IMREAD_COLOR_RGB)
+    if alpha:
+        pixels[..., 3] = 255
+        turned = np.asarray(cv2.imencodeWithMetadata(".png", pixels, [cv2.IMAGE_METADATA_EXIF], blocks)[1])
+    (tmp_path / "a.png").write_bytes(turned.tobytes())
+    assert (shown(tmp_path / "a.png", *expected.shape[:2]) == expected).all()
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(1, 90), st.integers(1, 90), st.integers(32, 90), st.integers(32, 90))
+def test_any_size_fits_any_frame(own_height: int, own_width: int, height: int, width: int) -> None:
+    picture = np.full((own_height, own_width, 3), 100, np.uint8)
+    for fit in ("cover", "stretch"):
+        assert (fitted(picture, height, width, fit) == np.full((height, width, 3), 100)).all()
+    contained = fitted(picture, height, width, "contain")
+    assert contained.shape == (height, width, 3)
+    rows, columns = np.nonzero(contained[..., 0])
+    assert len(set(rows)) == height or len(set(columns)) == width
+
+
+def test_cover_keeps_the_middle_and_contain_keeps_all() -> None:
+    picture = np.zeros((60, 180, 3), np.uint8)
+    picture[:, 60:120] = 255
+    assert (fitted(picture, 60, 60, "cover") == 255).all()
+    assert (fitted(picture, 60, 60, "contain")[30, ::59] == 0).all()
+    assert fitted(picture, 60, 60, "contain").max() == 255
+    assert fitted(picture, 60, 60, "contain")[[0, -1]].max() == 0
+
+
+def test_a_video_keeps_its_own_rate_and_loops(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.mkv", [20, 60, 100, 140, 180], rate=10)
+    with open_background(str(path)) as background:
+        levels = [int(background.frame(packet_at(7 + Fraction(i, 20))).mean()) for i in range(25)]
+    wanted = [(20, 60, 100, 140, 180)[i // 2 % 5] for i in range(25)]
+    assert np.abs(np.subtract(levels, wanted)).max() <= 3
+
+
+def test_a_video_goes_on_after_a_gap_or_a_step_back(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.mkv", [20, 60, 100, 140, 180], rate=10)
+    with open_background(str(path)) as background:
+        levels = [int(background.frame(packet_at(time)).mean()) for time in (0, 0.1, 1000, 1000.1, 3, 3.1)]
+    assert np.abs(np.subtract(levels, (20, 60, 60, 100, 100, 140))).max() <= 3
+
+
+def test_blur_takes_its_colours_from_the_background_only() -> None:
+    """A red person before a blue wall: no red may come into the blur, also right beside the person."""
+    alpha = np.zeros((300, 400), np.float32)
+    cv2.circle(alpha, (200, 150), 90, 1.0, -1)
+    alpha = cv2.GaussianBlur(alpha, (0, 0), 2)
+    packet = packet_at(0, 300, 400, alpha)
+    packet.frame[:] = (alpha[..., None] * (255, 0, 0) + (1 - alpha[..., None]) * (0, 0, 200)).astype(np.uint8)
+    with open_background("blur") as background:
+        blurred = background.frame(packet)
+    assert blurred.shape == packet.frame.shape
+    assert blurred[alpha < 1 / 255, 0].max() <= 3
+    assert blurred[alpha < 1 / 255, 2].min() >= 190
+
+
+def test_blur_blurs_and_survives_a_frame_full_of_person() -> None:
+    packet = packet_at(0, 301, 399)
+    packet.frame[:, ::8] = 255
+    with open_background("blur") as background:
+        assert background.frame(packet).std() < packet.frame.std() / 4
+        full = packet_at(0, 301, 399, np.ones((301, 399), np.float32))
+        full.frame[:] = 77
+        assert (background.frame(full) == 77).all()
+
+
+def test_bad_specs_say_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "text.jpg").write_text("this is no picture\n" * 50)
+    (tmp_path / "text.txt").write_text("this is no picture\n" * 50)
+    (tmp_path / "empty.png").touch()
+    whole = cv2.imencode(".jpg", np.random.default_rng(0).integers(0, 256, (100, 100, 3), np.uint8))[1].tobytes()
+    (tmp_path / "half.jpg").write_bytes(whole[: len(whole) // 2])
+    cases = {
+        "gren": "green",
+        "#12345": "six digits",
+        "bluur": "blur",
+        str(tmp_path / "missing.jpg"): "no such file",
+        str(tmp_path): "folder",
+        **{str(tmp_path / name): name for name in ("text.jpg", "text.txt", "empty.png", "half.jpg")},
+    }
+    for spec, word in cases.items():
+        with pytest.raises(InputError, match=word) as caught:
+            open_background(spec)
+        assert "\n" not in str(caught.value)

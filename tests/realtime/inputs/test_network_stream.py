@@ -1,0 +1,118 @@
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engines.errors import InputError
+from realtime.inputs import live_source
+from realtime.inputs.network_stream import NetworkStream, is_address
+from tests.realtime.clips import even_times, make_clip, picture
+
+
+@contextmanager
+def server(data: bytes, *, seconds: float, film: bool = False) -> Iterator[str]:
+    """An HTTP server that sends its data over so many seconds, as a camera does, or at once with its length, as a film."""
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "video/mp4" if film else "video/mp2t")
+            if film:
+                self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            parts = 1 if film else 40
+            step = -(-len(data) // parts)
+            try:
+                for begin in range(0, len(data), step):
+                    self.wfile.write(data[begin : begin + step])
+                    time.sleep(seconds / parts)
+            except OSError:
+                pass  # the reader has gone
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as http:
+        http.daemon_threads = True
+        thread = threading.Thread(target=http.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{http.server_port}/live"
+        http.shutdown()
+        thread.join()
+
+
+def transport_stream(path: Path, count: int = 25) -> bytes:
+    return make_clip(path, even_times(count), size=(160, 96), options={"g": "5", "tune": "zerolatency"}).read_bytes()
+
+
+def test_what_is_an_address() -> None:
+    assert is_address("rtsp://192.168.1.20/stream")
+    assert is_address("HTTPS://host/a.m3u8")
+    assert not is_address("talk.mp4")
+    assert not is_address("folder/http/talk.mp4")
+    assert not is_address("file:///talk.mp4")
+
+
+def test_a_stream_that_breaks_off_is_connected_anew_and_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live_source, "SILENT", 0)
+    told: list[str] = []
+    with (
+        server(transport_stream(tmp_path / "a.ts"), seconds=0.5) as address,
+        NetworkStream(address, tell=told.append) as stream,
+    ):
+        assert (stream.width, stream.height) == (160, 96)
+        packets = []
+        for packet in stream:
+            packets.append(packet)
+            if len(packets) == 60:  # more than twice as many as one connection gives
+                stream.stop()
+    assert [packet.index for packet in packets] == list(range(60))
+    times = [packet.time for packet in packets]
+    assert times == sorted(times)
+    assert np.abs(packets[0].frame.astype(int) - picture(1, 160, 96)).mean() < 6
+    assert any("waiting for it" in line for line in told)
+    assert any("pictures again" in line for line in told)
+
+
+def test_a_film_on_a_server_plays_at_its_own_pace_and_ends(tmp_path: Path) -> None:
+    film = make_clip(tmp_path / "a.mp4", even_times(20, 20), size=(96, 64), options={"g": "5"}, rate=Fraction(20))
+    with server(film.read_bytes(), seconds=0, film=True) as address, NetworkStream(address, size=(48, 32)) as stream:
+        start = time.monotonic()
+        packets = list(stream)
+        assert time.monotonic() - start > 0.8
+    assert len(packets) >= 19  # the first told the size
+    assert packets[0].frame.shape == (32, 48, 3)
+
+
+def test_what_cannot_be_reached_is_told_in_one_line_without_the_password() -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        port = nobody.getsockname()[1]
+        for scheme in ("rtsp", "http"):
+            with pytest.raises(InputError, match="refused") as caught:
+                NetworkStream(f"{scheme}://me:secret@127.0.0.1:{port}/x")
+            assert "secret" not in str(caught.value)
+            assert "\n" not in str(caught.value)
+
+
+def test_a_server_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("realtime.inputs.network_stream.OPENING", 0.5)
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        start = time.monotonic()
+        with pytest.raises(InputError, match="cannot be read"):
+            NetworkStream(f"http://127.0.0.1:{silent.getsockname()[1]}/x")
+        assert time.monotonic() - start < 20
+
+
+def test_what_has_no_video_is_refused() -> None:
+    with server(b"no video " * 1000, seconds=0, film=True) as address, pytest.raises(InputError, match="--input http"):
+        NetworkStream(address)

@@ -1,0 +1,168 @@
+import os
+import subprocess
+import sys
+import threading
+import time
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from engines.errors import InputError
+from realtime.loop.pipeline import Pipeline
+from realtime.loop.queue import Policy
+from realtime.outputs.pipe import Cadence
+from realtime.outputs.recording import Form, Output, Recording
+from realtime.outputs.virtual_camera import open_virtual_camera
+from realtime.packet import Packet
+from tests.realtime.clips import even_times, frame_times, frames, picture
+
+FORM = Form(96, 64, Fraction(25))
+ROOT = Path(__file__).parents[3]
+linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="V4L2 is Linux's")
+
+
+def packet(index: int, time: Fraction | None = None, width: int = 96) -> Packet:
+    frame = picture(index, width, 64)
+    return Packet(frame, Fraction(index, 25) if time is None else time, index, picture=frame)
+
+
+def test_a_recording_begins_at_its_first_picture_and_keeps_uneven_times(tmp_path: Path) -> None:
+    times = [Fraction(x) for x in ("7.5", "7.54", "7.7", "9")]
+    with Recording(tmp_path / "a.mp4", FORM) as recording:
+        for index, time in enumerate(times):
+            recording.write(packet(index, time))
+    found = frame_times(tmp_path / "a.mp4")
+    assert [float(time) for time in found] == pytest.approx([0, 0.04, 0.2, 1.5], abs=1e-4)
+    for index, frame in enumerate(frames(tmp_path / "a.mp4")):
+        assert np.abs(frame.astype(int) - picture(index)).mean() < 4
+
+
+def test_a_recording_is_finished_also_after_an_error_and_left_out_without_a_picture(tmp_path: Path) -> None:
+    told: list[str] = []
+
+    def interrupted() -> None:
+        with Recording(tmp_path / "a.mkv", FORM) as recording:
+            recording.write(packet(0))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert len(frames(tmp_path / "a.mkv")) == 1
+    with Recording(tmp_path / "b.mkv", FORM, tell=told.append):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["a.mkv"]
+    assert "b.mkv" in told[0]
+    with pytest.raises(InputError, match="--overwrite"):
+        Recording(tmp_path / "a.mkv", FORM)
+
+
+def test_an_even_rate_out_of_uneven_times() -> None:
+    cadence = Cadence(Fraction(10))
+    times = [5, 5.02, 5.1, 5.21, 5.29, 5.7, 5.71, 15.7]
+    assert [cadence.due(Fraction(time)) for time in times] == [1, 0, 1, 1, 1, 4, 0, 100]
+
+
+PIPED = """
+import sys
+from fractions import Fraction
+from realtime.outputs.recording import Form
+from realtime.outputs.pipe import Pipe
+from tests.realtime.outputs.test_recording import packet
+width = int(sys.argv[2])
+with Pipe(sys.argv[1], Form(width, 64, Fraction(25)), tell=lambda line: print(line, file=sys.stderr)) as pipe:
+    print("a stray line")
+    for index in range(6):
+        pipe.write(packet(index, Fraction(index, 25) + (Fraction(1, 25) if index >= 3 else 0), width))
+"""
+
+
+def piped(pipe_format: str, width: int = 96) -> bytes:
+    command = [sys.executable, "-c", PIPED, pipe_format, str(width)]
+    done = subprocess.run(command, capture_output=True, cwd=ROOT, check=True, timeout=60)
+    assert done.stderr == b"a stray line\n"
+    return done.stdout
+
+
+def test_rgb24_is_the_bytes_of_the_pictures_with_gaps_filled() -> None:
+    data = np.frombuffer(piped("rgb24"), np.uint8).reshape(-1, 64, 96, 3)
+    order = [0, 1, 2, 2, 3, 4, 5]
+    assert len(data) == len(order)
+    assert all((frame == picture(index)).all() for frame, index in zip(data, order, strict=True))
+
+
+@pytest.mark.parametrize("width", [96, 95])
+def test_y4m_is_read_by_ffmpeg(tmp_path: Path, width: int) -> None:
+    (tmp_path / "a.y4m").write_bytes(piped("y4m", width))
+    assert frame_times(tmp_path / "a.y4m") == even_times(7)
+    with av.open(str(tmp_path / "a.y4m")) as container:
+        stream = container.streams.video[0]
+        assert (stream.average_rate, stream.width, stream.codec_context.pix_fmt) == (25, 96, "yuv420p")
+    for frame, index in zip(frames(tmp_path / "a.y4m"), [0, 1, 2, 2, 3, 4, 5], strict=True):
+        assert np.abs(frame[:, :width].astype(int) - picture(index, width)).mean() < 3
+
+
+@pytest.mark.skipif(os.name != "posix", reason="POSIX pipes")
+def test_a_pipe_whose_reader_ends_says_so_and_goes_on_with_the_rest() -> None:
+    command = [sys.executable, "-c", PIPED.replace("range(6)", "range(200)"), "rgb24", "96"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.read(1000)
+        process.stdout.close()
+        told = process.stderr.read().decode()
+    assert process.returncode == 0
+    assert told.count("its reader has ended") == 1
+    assert "Traceback" not in told
+
+
+class Slow(Output):
+    """Waits with its first picture until it is released."""
+
+    def __init__(self, name: str = "slow") -> None:
+        self.name = name
+        self.count = 0
+        self.free = threading.Event()
+
+    def write(self, packet: Packet) -> None:
+        self.count += 1
+        self.free.wait(60)
+
+    def release(self) -> None:
+        self.free.set()
+
+
+def test_a_slow_output_does_not_slow_a_recording(tmp_path: Path) -> None:
+    slow = Slow()
+    with Recording(tmp_path / "a.mkv", FORM) as recording:
+        sinks = [recording.stage, slow.stage]
+        with Pipeline((packet(index) for index in range(40)), [], sinks, policy=Policy.NEWEST_FRAME) as pipeline:
+            while pipeline.timings["record"].count < 40:
+                time.sleep(0.01)
+    found = frame_times(tmp_path / "a.mkv")
+    assert len(found) == 40
+    assert found == sorted(found)
+    assert slow.count == 1
+
+
+@linux
+def test_without_a_virtual_camera_it_says_how_to_make_one(tmp_path: Path) -> None:
+    if list(Path("/sys/devices/virtual/video4linux").glob("video*")):
+        pytest.skip("there are virtual devices here")
+    for device in (None, "/dev/video97"):
+        with pytest.raises(InputError, match=r"sudo modprobe v4l2loopback .*exclusive_caps=1") as caught:
+            open_virtual_camera(device, FORM)
+        assert "\n" not in str(caught.value)
+    (tmp_path / "file").touch()
+    for device in ("/dev/null", str(tmp_path / "file"), str(tmp_path)):
+        with pytest.raises(InputError, match="is no video device"):
+            open_virtual_camera(device, FORM)
+
+
+def test_where_pyvirtualcam_is_needed_and_missing_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setitem(sys.modules, "pyvirtualcam", None)
+    with pytest.raises(InputError, match=r"pip install 'semantic-human-matting\[virtualcam\]'"):
+        open_virtual_camera(None, FORM)

@@ -1,0 +1,143 @@
+"""Reading the layout of train/data/library.py."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from engines import InputError
+from tests.train.conftest import figure, make_data, scenery, write
+from train.data.library import Library, Subject, check_sets, open_library, read_background, read_subject
+from train.recipe import Recipe
+
+
+def sets(library: Library) -> set[tuple[str, bool, bool, int]]:
+    """Each set's name, whether it is fine, whether it is cut out, and its size."""
+    counts: dict[tuple[str, bool, bool], int] = {}
+    for s in library.subjects:
+        counts[s.set, s.fine, s.cutout] = counts.get((s.set, s.fine, s.cutout), 0) + 1
+    return {(*key, count) for key, count in counts.items()}
+
+
+def test_layout(data: Path) -> None:
+    library = open_library(data)
+    assert sets(library) == {("cutouts", True, True, 4), ("photos", True, False, 3), ("street", False, False, 3)}
+    assert not library.validation
+    assert [p.name for p in library.backgrounds] == ["0.jpg", "1.jpg", "2.jpg"]
+    for subject in library.subjects:
+        assert subject.alpha is None or subject.alpha.stem == subject.image.stem
+
+
+def test_the_folder_above_will_do(tmp_path: Path) -> None:
+    make_data(tmp_path / "train")
+    assert sets(open_library(tmp_path)) == sets(open_library(tmp_path / "train"))
+
+
+def test_what_is_no_picture_or_has_no_truth_is_left_out(tmp_path: Path) -> None:
+    data = make_data(tmp_path)
+    (data / "fine/cutouts/LICENSE.txt").write_text("free")
+    (data / "fine/notes.txt").write_text("a file beside the sets")
+    (data / "fine/photos/alphas/1.png").unlink()
+    assert sets(open_library(data)) == {("cutouts", True, True, 4), ("photos", True, False, 2), ("street", False, False, 3)}
+
+
+def test_missing(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="found no people"):
+        open_library(tmp_path)
+    write(tmp_path / "fine/cutouts/0.png", scenery(40, 30, 0), figure(40, 30))
+    with pytest.raises(InputError, match="found no pictures in backgrounds/"):
+        open_library(tmp_path)
+    write(tmp_path / "coarse/street/masks/0.png", figure(40, 30))
+    with pytest.raises(InputError, match="street: has masks/ but no images/"):
+        open_library(tmp_path)
+
+
+def test_validation_is_always_the_same(tmp_path: Path) -> None:
+    data = make_data(tmp_path)
+    for i in range(60):
+        (data / f"fine/cutouts/more{i}.png").touch()  # not opened before they are drawn
+    one = open_library(data, 0.3)
+    assert one == open_library(data, 0.3)
+    assert 8 < len(one.validation) < 32
+    assert not set(one.validation) & set(one.subjects)
+    assert set(one.validation) | set(one.subjects) == set(open_library(data).subjects)
+    assert set(one.validation) < set(open_library(data, 0.5).validation)
+    (data / "fine/cutouts/more3.png").unlink()  # a picture more or less moves no other
+    assert set(open_library(data, 0.3).validation) == {s for s in one.validation if s.image.stem != "more3"}
+
+
+def test_a_cutout_needs_alpha(tmp_path: Path) -> None:
+    for name, rgb in (("rgb", scenery(40, 30, 0)), ("grey", figure(40, 30))):
+        write(tmp_path / f"{name}.png", rgb)
+        with pytest.raises(InputError, match=rf"{name}\.png: a cut-out needs an alpha channel"):
+            read_subject(Subject(tmp_path / f"{name}.png", None, "a", True), 192)
+
+
+@pytest.mark.parametrize("content", [b"", b"no picture"])
+def test_broken_picture(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "broken.png"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"broken\.png: cannot be read as a picture"):
+        read_subject(Subject(path, None, "a", True), 192)
+    with pytest.raises(InputError, match=r"broken\.png: cannot be read as a picture"):
+        read_background(path, 192)
+
+
+def test_values_sizes_and_channel_order(tmp_path: Path) -> None:
+    rgb, alpha = scenery(90, 61, 3), figure(90, 61)
+    write(tmp_path / "image.png", rgb)
+    write(tmp_path / "alpha.png", alpha)
+    subject = Subject(tmp_path / "image.png", tmp_path / "alpha.png", "a", True)
+    np.testing.assert_array_equal(read_subject(subject, 90), np.dstack([rgb, alpha]))
+    np.testing.assert_array_equal(read_background(tmp_path / "image.png", 1000), rgb)
+    assert read_subject(subject, 45).shape == (45, 30, 4)
+    assert read_background(tmp_path / "image.png", 45).shape == (45, 30, 3)
+    assert np.abs(read_subject(subject, 45).mean((0, 1)) - np.dstack([rgb, alpha]).mean((0, 1))).max() < 2
+
+
+def test_a_mask_of_another_size_is_fitted(tmp_path: Path) -> None:
+    write(tmp_path / "image.png", scenery(80, 60, 3))
+    write(tmp_path / "mask.png", figure(40, 30))
+    picture = read_subject(Subject(tmp_path / "image.png", tmp_path / "mask.png", "a", False), 192)
+    assert picture.shape == (80, 60, 4)
+    assert np.abs(picture[..., 3].astype(int) - figure(80, 60)).mean() < 3
+
+
+def test_16_bit_cutout(tmp_path: Path) -> None:
+    rgba = np.dstack([scenery(40, 30, 0)[..., ::-1], np.full((40, 30), 255, np.uint8)])
+    assert cv2.imwrite(str(tmp_path / "deep.png"), rgba.astype(np.uint16) * 257)
+    picture = read_subject(Subject(tmp_path / "deep.png", None, "a", True), 192)
+    np.testing.assert_array_equal(picture[..., [2, 1, 0, 3]], rgba)
+
+
+@pytest.mark.parametrize("long_side", [300, 192, 90])
+def test_the_edges_of_a_cutout_do_not_go_black(tmp_path: Path, long_side: int) -> None:
+    height, width = 300, 200
+    colour = np.array([200, 120, 60], np.uint8)
+    write(tmp_path / "a.png", np.tile(colour, (height, width, 1)), figure(height, width))
+    picture = read_subject(Subject(tmp_path / "a.png", None, "a", True), long_side)
+    # also just outside, where enlarging takes its share of the neighbours
+    near = cv2.dilate((picture[..., 3] > 8).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    assert near.sum() > (picture[..., 3] > 8).sum()
+    assert np.abs(picture[near][:, :3].astype(int) - colour).max() <= 4
+
+
+def test_a_set_that_is_not_there_is_refused(library: Library) -> None:
+    assert check_sets(Recipe(sets={"photos": 1, "street": 0}, fine_sets={"cutouts": 2}), "own.toml", library) == []
+    wrong = [
+        (Recipe(sets={"steet": 0.0}), r"own\.toml, \[sets\]: the data has no set 'steet'; it has cutouts, photos, street"),
+        (Recipe(composed={"photo": 0.5}), r"\[composed\]: the data has no set 'photo'"),
+        (Recipe(fine_sets={"cutout": 1.0}), r"\[fine_sets\]: the data has no set 'cutout'; it has cutouts, photos$"),
+        (Recipe(fine_sets={"street": 1.0}), r"\[fine_sets\]: 'street' has masks only; sets of fine/ are cutouts, photos$"),
+    ]
+    for recipe, message in wrong:
+        with pytest.raises(InputError, match=message):
+            check_sets(recipe, "own.toml", library)
+
+
+def test_a_recipe_that_ships_may_name_what_other_data_lacks(library: Library) -> None:
+    assert check_sets(Recipe(sets={"studio": 1, "street": 0}, fine_sets={"cutouts_pose": 2}), "first", library) == [
+        "cutouts_pose",
+        "studio",
+    ]

@@ -1,0 +1,65 @@
+"""Props: what they hide, what they leave, and that they are where a window of the frame shows them."""
+
+import random
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.train.data.test_scenes import FIXTURES, SEEDS, draw
+from train.data.library import Library
+from train.data.props import Prop, desk, draw_props, furniture, put, screen
+from train.data.scenes import WHOLE, render
+
+HALF = Prop(((-0.1, 0.5), (1.1, 0.5), (1.1, 1.1), (-0.1, 1.1)), (10, 200, 30))
+
+
+@FIXTURES
+@given(SEEDS)
+def test_a_prop_before_people_hides_them_and_one_behind_them_does_not(library: Library, seed: int) -> None:
+    scene = draw(library, seed, cutout=True)
+    bare = render(scene, (64, 48))
+    hidden = render(replace(scene, before=(HALF,)), (64, 48))
+    np.testing.assert_array_equal(hidden.alpha[:31], bare.alpha[:31])  # OpenCV softens the rows next to an edge
+    np.testing.assert_array_equal(hidden.picture[:31], bare.picture[:31])
+    assert not hidden.alpha[33:].any()
+    assert (hidden.picture[33:] == HALF.surface).all()
+    behind = render(replace(scene, behind=(HALF,)), (64, 48))
+    np.testing.assert_array_equal(behind.alpha, bare.alpha)
+    seen = 1 - bare.alpha[33:, :, None] / 255.0
+    expected = (1 - seen) * bare.foreground[33:] + seen * np.array(HALF.surface)
+    assert np.abs(behind.picture[33:] - expected).max() <= 1.6
+
+
+@FIXTURES
+@given(SEEDS)
+def test_without_a_surface_what_is_behind_people_is_seen(library: Library, seed: int) -> None:
+    scene = draw(library, seed, cutout=True)
+    cut = render(replace(scene, before=(replace(HALF, surface=None),)), (64, 48))
+    background = render(replace(scene, layers=scene.layers[:1]), (64, 48))
+    np.testing.assert_array_equal(cut.picture[33:], background.picture[33:])
+    assert not cut.alpha[33:].any()
+
+
+@pytest.mark.parametrize("kind", [desk, screen, furniture])
+@given(seed=SEEDS, left=st.integers(0, 100), top=st.integers(0, 60))
+@FIXTURES
+def test_a_window_shows_a_prop_where_the_whole_shows_it(library: Library, kind: object, seed: int, left: int, top: int) -> None:
+    assert callable(kind)
+    prop = kind(library.backgrounds, random.Random(seed))
+    whole = np.zeros((96, 160, 3), np.uint8)
+    everything, there = put(prop, whole, whole, WHOLE)
+    window = (left / 160, top / 96, (left + 60) / 160, (top + 36) / 96)
+    part, part_there = put(prop, whole[:36, :60], whole[:36, :60], window)
+    # Edges lie on sixteenths of a pixel, and are softened in steps.
+    assert np.abs(there[top : top + 36, left : left + 60] - part_there).mean() <= 0.02
+    assert np.abs(everything[top : top + 36, left : left + 60].astype(int) - part).mean() <= 3
+
+
+def test_the_share_says_how_often(library: Library) -> None:
+    drawn = [draw_props(library.backgrounds, 0.3, random.Random(seed)) for seed in range(600)]
+    assert 0.25 < np.mean([bool(behind) for behind, _ in drawn]) < 0.35
+    assert 0.25 < np.mean([len(before) / 2 for _, before in drawn]) < 0.35
+    assert draw_props(library.backgrounds, 0.0, random.Random(1)) == ((), ())

@@ -1,0 +1,150 @@
+"""What the three stages are shown."""
+
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.train.conftest import figure
+from train.data import samples
+from train.data.library import Library, Picture
+from train.data.samples import MPNSamples, MRNSamples, QUNSamples, Sample, Samples, degrade, low_resolution_size
+from train.data.scenes import WHOLE, Scene, View, Window, render
+from train.learning.stages import through_window
+from train.recipe import Augment, Recipe
+
+KINDS = (MPNSamples, QUNSamples, MRNSamples)
+
+
+def batches(stream: Samples, count: int) -> Iterator[Sample]:
+    return islice(iter(stream), count)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_same_seed_gives_the_same_stream(kind: type[Samples], library: Library, recipe: Recipe) -> None:
+    streams = [list(batches(kind(library, recipe, 2, seed), 3)) for seed in (4, 4, 5)]
+    for one, same, other in zip(*streams, strict=True):
+        assert one.keys() == same.keys()
+        assert all(torch.equal(one[name], same[name]) for name in one)
+        assert one["image"].shape != other["image"].shape or not torch.equal(one["image"], other["image"])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_shares_of_a_batch_make_it_up(kind: type[Samples], library: Library, recipe: Recipe) -> None:
+    shares = [batches(kind(library, recipe, 3, share=part), 4) for part in (slice(2), slice(2, 3))]
+    for whole, *parts in zip(batches(kind(library, recipe, 3), 4), *shares, strict=True):
+        assert [len(part["image"]) for part in parts] == [2, 1]
+        assert all(torch.equal(torch.cat([part[name] for part in parts]), value) for name, value in whole.items())
+
+
+@pytest.mark.parametrize("kind", [QUNSamples, MRNSamples])
+def test_chance_comes_with_each_sample(kind: type[Samples], library: Library, recipe: Recipe) -> None:
+    chance = torch.cat([batch["chance"] for batch in batches(kind(library, recipe, 4), 10)])
+    assert chance.shape == (40, 1 if kind is QUNSamples else 6)
+    assert 0 <= chance.min() < 0.2
+    assert 0.8 < chance.max() < 1
+    assert len(chance.unique()) == chance.numel()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_all_frames_of_a_batch_lie_one_way(kind: type[Samples], library: Library, recipe: Recipe) -> None:
+    shapes = set()
+    for batch in batches(kind(library, recipe, 3), 8):
+        height, width = batch["image"].shape[2:]
+        shapes.add((height, width))
+        assert batch["image"].shape == (3, 3, height, width)
+        assert batch["image"].dtype == torch.uint8
+        for name in {"mask", "coarse_mask"} & batch.keys():
+            assert batch[name].shape == (3, 1, height, width)
+    assert shapes == {(64, 32), (32, 64)}
+
+
+def test_mrn_sees_a_crop_and_where_it_lies(library: Library, recipe: Recipe) -> None:
+    for batch in batches(MRNSamples(library, recipe, 2), 4):
+        assert batch["crop"].shape == batch["foreground"].shape == (2, 3, 32, 48)
+        assert batch["alpha"].shape == (2, 1, 32, 48)
+        assert batch["mask"].shape == (2, 1, *batch["image"].shape[2:])
+        assert batch["window"].shape == (2, 4)
+        assert batch["window"].dtype == torch.float32
+        assert batch["window"].min() >= 0
+        assert batch["window"].max() <= 1 + 1e-6
+        assert (batch["window"][:, 2:] > batch["window"][:, :2]).all()
+
+
+def test_low_resolution_lies_as_the_frame_does(recipe: Recipe) -> None:
+    assert [low_resolution_size(recipe, aspect) for aspect in (16 / 9, 1.0, 0.75)] == [(32, 64), (64, 32), (64, 32)]
+
+
+def test_sets_that_are_left_out_are_never_drawn(library: Library, recipe: Recipe) -> None:
+    assert set(MPNSamples(library, recipe, 2).groups) == {"cutouts", "photos", "street"}
+    assert set(QUNSamples(library, recipe, 2).groups) == {"cutouts", "photos"}
+    assert set(MPNSamples(library, replace(recipe, sets={"photos": 0.0}), 2).groups) == {"cutouts", "street"}
+    assert set(MRNSamples(library, replace(recipe, fine_sets={"photos": 0.0}), 2).groups) == {"cutouts"}
+    assert not QUNSamples(library, recipe, 2, subjects=tuple(s for s in library.subjects if not s.fine)).groups
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10**6), st.integers(5, 40), st.integers(5, 40))
+def test_degrade_gives_a_mask(seed: int, height: int, width: int) -> None:
+    mask = figure(height, width)
+    before = mask.copy()
+    worse = degrade(mask, random.Random(seed))
+    assert worse.shape == mask.shape
+    assert worse.dtype == np.uint8
+    np.testing.assert_array_equal(mask, before)
+    assert not degrade(np.zeros_like(mask), random.Random(seed)).any()
+    assert degrade(np.full_like(mask, 255), random.Random(seed)).min() >= 254
+
+
+def test_degrade_makes_worse_but_not_beyond_recognition() -> None:
+    mask = figure(96, 80)
+    errors = np.array([np.abs(degrade(mask, random.Random(seed)).astype(int) - mask).mean() / 255 for seed in range(40)])
+    assert (errors > 0).mean() > 0.9
+    assert len(set(errors.round(6))) > 20
+    assert errors.max() < 0.15
+
+
+def test_the_window_is_where_the_crop_lies(library: Library, recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    wholes: list[Picture] = []
+
+    def recorded(scene: Scene, size: tuple[int, int], window: Window = WHOLE, *, clean: bool = True) -> View:
+        view = render(scene, size, window, clean=clean)
+        if window == WHOLE:
+            wholes.append(view.alpha)
+        return view
+
+    monkeypatch.setattr(samples, "render", recorded)
+    recipe = replace(recipe, low_resolution=(192, 160), mrn=replace(recipe.mrn, crop=(192, 160)))
+    stream, dice = MRNSamples(library, recipe, 1), random.Random(3)
+    edges = 0
+    for _ in range(12):
+        sample = stream.look(stream.scene(dice), dice)
+        whole = torch.from_numpy(wholes.pop())[None, None].float() / 255
+        cropped = through_window(whole, sample["window"][None], (48, 40))[0, 0]
+        true = cv2.resize(sample["alpha"][0].numpy(), (40, 48), interpolation=cv2.INTER_AREA) / 255
+        edges += 0.02 < true.mean() < 0.98
+        assert np.abs(cropped.numpy() - true).mean() < 0.02
+    assert edges >= 6  # most crops have an edge to learn from
+
+
+def test_what_is_left_out_is_not_done(library: Library, recipe: Recipe) -> None:
+    none = Augment(flip=0, turn=0, tint=0, light=0, blur=0, noise=0, compression=0)
+    plain = MPNSamples(library, replace(recipe, augment=none), 1)
+    for number in range(8):
+        scene = plain.scene(random.Random(number))
+        assert not any(layer.tinted or layer.place[0, 0] < 0 for layer in scene.layers)
+        view = render(scene, tuple(2 * side for side in low_resolution_size(recipe, scene.aspect)), clean=False)  # type: ignore[arg-type]
+        seen = plain.look(scene, random.Random(1))["image"].numpy().transpose(1, 2, 0)
+        np.testing.assert_array_equal(seen, samples.halve(view.picture))
+    always = replace(none, light=1, blur=0.7, noise=0.7, compression=0.7)
+    changed = MPNSamples(library, replace(recipe, augment=always), 1)
+    scene = changed.scene(random.Random(1))
+    looks = {changed.look(scene, random.Random(seed))["image"].numpy().tobytes() for seed in range(8)}
+    assert len(looks) == 8

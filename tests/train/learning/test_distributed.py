@@ -1,0 +1,229 @@
+"""Two processes that share each batch, through gloo, beside one that has it all."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+import torch
+import torch.multiprocessing
+from torch import Tensor, nn
+
+from engines import InputError
+from tests.train.conftest import TINY, scenery, until_learnt, write
+from train.learning import distributed as processes
+from train.learning.checkpoints import load_checkpoint
+from train.learning.losses import mrn_loss
+
+ALONE = ["-m", "train.commands.train"]
+TOGETHER = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", *ALONE]
+HALVES = (slice(0, 2), slice(2, 4))
+
+
+def start(*arguments: object) -> subprocess.Popen[str]:
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path.cwd())}
+    return subprocess.Popen([sys.executable, *map(str, arguments)], stderr=subprocess.PIPE, text=True, env=environment)
+
+
+def finish(*arguments: object) -> tuple[int, str]:
+    process = start(*arguments)
+    errors = process.communicate()[1]
+    return process.returncode, errors
+
+
+def join(rank: int, port: int, work: Callable[[Path], None], folder: Path) -> None:
+    """In a process of its own, as torchrun would start it."""
+    os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2"}
+    os.environ |= {"MASTER_ADDR": "localhost", "MASTER_PORT": str(port)}
+    torch.set_num_threads(1)
+    with processes.group():
+        work(folder)
+
+
+def in_two(work: Callable[[Path], None], folder: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    torch.multiprocessing.spawn(join, (port, work, folder), nprocs=2)  # type: ignore[no-untyped-call]
+
+
+def small_network() -> nn.Module:
+    torch.manual_seed(3)
+    layers = (
+        nn.Conv2d(3, 5, 3),
+        nn.BatchNorm2d(5, momentum=0.2),
+        nn.ReLU(),
+        nn.Conv2d(5, 4, 1),
+        nn.BatchNorm2d(4),
+        nn.Sigmoid(),
+    )
+    return nn.Sequential(*layers).double()
+
+
+def batch_of_four() -> tuple[Tensor, Tensor, Tensor]:
+    """Pictures; true foregrounds and alphas, in one half more of it seen than in the other."""
+    chance = torch.Generator().manual_seed(5)
+    pictures, foreground, alpha = (torch.rand(4, c, s, s, generator=chance).double() for c, s in ((3, 8), (3, 6), (1, 6)))
+    alpha[0] = 0
+    alpha[2, :, :3] = 0
+    return 3 * pictures - 1, foreground, alpha
+
+
+def learn(network: nn.Module, samples: slice) -> dict[str, Tensor]:
+    """Gradients and statistics after two passes; the loss is one whose denominator depends on the whole batch."""
+    pictures, foreground, alpha = (part[samples] for part in batch_of_four())
+    for _ in range(2):
+        mrn_loss(network(pictures), foreground, alpha).backward()  # type: ignore[no-untyped-call]
+    learnt = {name: value.grad for name, value in network.named_parameters() if value.grad is not None}
+    return learnt | dict(network.named_buffers())
+
+
+def share_and_agree(folder: Path) -> None:
+    rank = torch.distributed.get_rank()
+    assert (processes.size(), processes.first()) == (2, rank == 0)
+    assert processes.share(4, "[mpn]") == HALVES[rank]
+    with pytest.raises(InputError, match=r"\[mpn\]: 'batch' is 5, which 2 processes cannot share"):
+        processes.share(5, "[mpn]")
+    assert processes.mean(torch.tensor([1.0, rank])).tolist() == [1.0, 0.5]
+    assert [processes.any_process(rank == one) for one in (0, 1, 2)] == [True, True, False]
+    assert processes.from_first(lambda: f"of {rank}") == "of 0"
+    with pytest.raises(InputError, match=r"^of 0$"):
+        processes.from_first(lambda: refuse_if(True, f"of {rank}"))
+    processes.check_same(1, "differs")
+    with pytest.raises(InputError, match=r"^differs$"):
+        processes.check_same(rank, "differs")
+    with processes.agreed():
+        pass
+    for guilty in (0, 1):
+        with pytest.raises(InputError, match=f"^of {guilty}$"), processes.agreed():
+            refuse_if(rank == guilty, f"of {rank}")
+    network = processes.share_normalisation(small_network(), torch.device("cpu"))
+    assert sum(isinstance(module, processes.SharedBatchNorm2d) for module in network) == 2  # type: ignore[attr-defined]
+    learnt = learn(processes.parallel(network), HALVES[rank])
+    torch.save(learnt | {"output": network.eval()(batch_of_four()[0]).detach()}, folder / f"{rank}.pt")
+
+
+def refuse_if(wrong: bool, message: str) -> None:
+    if wrong:
+        raise InputError(message)
+
+
+def test_halves_of_a_batch_teach_what_the_whole_does(tmp_path: Path) -> None:
+    in_two(share_and_agree, tmp_path)
+    network = small_network()
+    expected = learn(network, slice(4))
+    expected["output"] = network.eval()(batch_of_four()[0]).detach()
+    for rank in (0, 1):
+        learnt = {name.removeprefix("module."): value for name, value in torch.load(tmp_path / f"{rank}.pt").items()}
+        assert learnt.keys() == expected.keys()
+        for name, value in expected.items():
+            torch.testing.assert_close(learnt[name], value, rtol=1e-6, atol=1e-9)
+
+
+def test_alone_nothing_is_shared() -> None:
+    network = small_network()
+    assert processes.share_normalisation(network, torch.device("cpu")) is network is processes.parallel(network)
+    assert type(network[1]) is nn.BatchNorm2d  # type: ignore[index]
+    assert (processes.size(), processes.first(), processes.share(5, "")) == (1, True, slice(0, 5))
+    assert processes.any_process(True)
+    processes.check_same(1, "differs")
+    with pytest.raises(InputError, match="mine"), processes.group(), processes.agreed():
+        refuse_if(True, "mine")
+
+
+def test_the_others_say_nothing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(processes, "PATIENCE", 0.0)
+
+    def say(rank: str) -> None:
+        with processes.one_voice():
+            print(f"of {rank}", file=sys.stderr)
+            sys.exit(2)
+
+    for rank in ("0", "1"):
+        monkeypatch.setenv("LOCAL_RANK", rank)
+        with pytest.raises(SystemExit):
+            say(rank)
+    assert capsys.readouterr().err == "of 0\n"
+
+
+@pytest.fixture
+def recipe_file(tmp_path: Path) -> Path:
+    path = tmp_path / "tiny.toml"
+    path.write_text(TINY.format(steps=2).replace("batch = 2", "batch = 4"))
+    return path
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("steps", "gradients_within", "weights_within"), [(1, 1e-4, 1e-4), (2, 0.1, 1e-3)])
+def test_two_processes_come_to_what_one_does(
+    steps: int, gradients_within: float, weights_within: float, data: Path, recipe_file: Path, tmp_path: Path
+) -> None:
+    """After one step to float error; the second begins where Adam made whole steps of float error."""
+    recipe_file.write_text(recipe_file.read_text().replace("steps = 2", f"steps = {steps}"))
+    options = ["all", "--data", data, "--recipe", recipe_file, "--workers", 0, "--precision", "fp32", "--on", tmp_path / "one"]
+    for launcher, out in ((ALONE, "one"), (TOGETHER, "two")):  # behind the same earlier networks, so that each stage is alone
+        code, errors = finish(*launcher, *options, "--out", tmp_path / out)
+        assert code == 0, errors
+        assert errors.count("done: ") == 1
+        assert {p.name for p in (tmp_path / out).iterdir()} == {"mpn.pt", "qun.pt", "mrn.pt", "logs"}
+    for name in ("mpn", "qun", "mrn"):
+        one, two = (load_checkpoint(tmp_path / out / f"{name}.pt") for out in ("one", "two"))
+        assert (two["step"], two["recipe"]) == (steps, one["recipe"])
+        gradients = [torch.cat([s["exp_avg"].flatten() for s in each["optimizer"]["state"].values()]) for each in (one, two)]
+        assert off(*gradients) < gradients_within, name
+        for kind in ("network", "average"):
+            weights = (torch.cat([v.flatten().float() for v in each[kind].values()]) for each in (one, two))
+            assert off(*weights) < weights_within, name
+
+
+def off(one: Tensor, two: Tensor) -> float:
+    return float((one - two).norm() / one.norm())
+
+
+def test_a_picture_that_one_process_cannot_read_ends_all(recipe_file: Path, tmp_path: Path) -> None:
+    write(tmp_path / "data/backgrounds/rooms/0.png", scenery(60, 80, 1))
+    (tmp_path / "data/fine/cutouts").mkdir(parents=True)
+    (tmp_path / "data/fine/cutouts/broken.png").write_text("no picture")
+    options = ["mpn", "--data", tmp_path / "data", "--out", tmp_path / "run", "--recipe", recipe_file, "--workers", 0]
+    code, errors = finish(*TOGETHER, *options)
+    assert code == 1  # torchrun's
+    told = [line for line in errors.splitlines() if line.startswith("error: ")]
+    assert len(told) == 1
+    assert "broken.png: cannot be read as a picture" in told[0]
+
+
+@pytest.mark.slow
+def test_ctrl_c_on_one_process_stops_all_and_one_goes_on_alone(data: Path, tmp_path: Path) -> None:
+    endless, out = tmp_path / "endless.toml", tmp_path / "run"
+    endless.write_text(TINY.format(steps=10**6))
+    saves_each_step = tmp_path / "saves_each_step.py"
+    saves_each_step.write_text(
+        "import train.learning.trainer; train.learning.trainer.SAVE_EVERY = 0; from train.commands.train import main; main()"
+    )
+    options = ["mpn", "--data", data, "--out", out, "--recipe", endless, "--workers", 0]
+    process = start(*TOGETHER[:-2], saves_each_step, *options)
+    try:
+        until_learnt(out / "mpn.pt", process)
+        trainers = [each for each in psutil.Process(process.pid).children() if str(saves_each_step) in each.cmdline()]
+        assert len(trainers) == 2
+        second = max(trainers, key=lambda child: int(child.environ()["RANK"]))
+        second.send_signal(signal.SIGINT)
+        errors = process.communicate(timeout=300)[1]
+    finally:
+        process.kill()
+    assert errors.count("the same command goes on") == 1
+    assert "error: " not in errors
+    step = load_checkpoint(out / "mpn.pt")["step"]
+    assert step >= 1
+    assert {p.name for p in out.iterdir()} == {"mpn.pt", "logs"}
+
+    done = tmp_path / "done.toml"  # the same recipe, but for how long
+    done.write_text(TINY.format(steps=step + 1))
+    code, errors = finish(*ALONE, "mpn", "--data", data, "--out", out, "--recipe", done, "--workers", 0)
+    assert code == 0, errors
+    assert load_checkpoint(out / "mpn.pt")["step"] == step + 1

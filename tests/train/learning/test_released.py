@@ -1,0 +1,55 @@
+"""Going on from the weights that ship: what was folded away is found again, and the network still computes the same."""
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from engines import InputError
+from engines.networks import MRN, QUN
+from engines.networks.fold import fold
+from train.learning.released import unfold
+
+
+def used(network: nn.Module) -> nn.Module:
+    """The network as training leaves it: its normalisation has seen data, and its scales and shifts are not 1 and 0."""
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.uniform_(module.weight, -2, 2)
+            nn.init.normal_(module.bias)
+    network.train()
+    for seed in range(20):
+        network(*inputs(seed))
+    return network.eval()
+
+
+def inputs(seed: int) -> tuple[Tensor, Tensor]:
+    chance = torch.Generator().manual_seed(seed)
+    return torch.rand(4, 3, 32, 48, generator=chance), torch.rand(4, 1, 32, 48, generator=chance)
+
+
+@torch.no_grad()
+def test_an_unfolded_network_computes_what_the_folded_one_did_and_is_normalised_by_its_data() -> None:
+    torch.manual_seed(0)
+    original = used(QUN())
+    expected = original(*inputs(100))
+    folded = fold(original).state_dict()
+    network = QUN()
+    new = {name: value.clone() for name, value in network.state_dict().items()}
+
+    def passes() -> Iterator[object]:
+        for seed in range(20):
+            yield network(*inputs(seed))
+
+    unfold(network, folded, passes())
+    torch.testing.assert_close(network(*inputs(100)), expected, atol=1e-4, rtol=0)
+    batch = tuple(torch.cat(several) for several in zip(*map(inputs, range(20)), strict=True))
+    torch.testing.assert_close(network.train()(*batch), network.eval()(*batch), atol=2e-3, rtol=0)
+    first = "down2.0.weight"
+    torch.testing.assert_close(network.state_dict()[first].flatten(1).norm(dim=1), new[first].flatten(1).norm(dim=1))
+
+
+def test_weights_of_another_network_are_refused() -> None:
+    with pytest.raises(InputError, match="another network's"):
+        unfold(MRN(), fold(QUN()).state_dict(), ())

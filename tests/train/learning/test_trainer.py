@@ -1,0 +1,268 @@
+"""The training loop on toy data, a few steps of each stage."""
+
+import math
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+from torch._utils import ExceptionWrapper
+
+from engines import InputError
+from engines.networks import MPN, MRN, QUN
+from tests.train.conftest import TINY, until_learnt
+from train.data.library import Library
+from train.data.samples import Sample
+from train.learning.checkpoints import load_checkpoint, save_atomically
+from train.learning.runs import course, frozen
+from train.learning.stages import Course, Losses, as_floats
+from train.learning.trainer import Trainer, following, learning_rate_factor
+from train.recipe import Recipe, Stage
+
+KINDS: dict[str, type[nn.Module]] = {"mpn": MPN, "qun": QUN, "mrn": MRN}
+
+
+def trainer(name: str, library: Library, recipe: Recipe, out: Path) -> Trainer:
+    return Trainer(course(name, recipe, out), library, recipe, out, workers=0)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory, library: Library) -> Path:
+    """A run of the three stages, two steps each."""
+    out = tmp_path_factory.mktemp("runs") / "tiny"
+    for name in KINDS:
+        assert trainer(name, library, tiny(2), out).run()
+    return out
+
+
+def tiny(steps: int) -> Recipe:
+    stage = Stage(steps=steps, batch=2, warm_up=1, frozen_encoder_stages=1, crop=(32, 48))
+    return Recipe(low_resolution=(64, 32), validation=0.0, mpn=stage, qun=stage, mrn=stage)
+
+
+@pytest.fixture
+def out(finished: Path, tmp_path: Path) -> Path:
+    """A copy of the finished run."""
+    return shutil.copytree(finished, tmp_path / "run")
+
+
+def interrupt(course: Course, at: int) -> Course:
+    """The same course, with Ctrl-C in the midst of a step."""
+    calls = 0
+
+    def losses(network: nn.Module, batch: Sample) -> Losses:
+        nonlocal calls
+        calls += 1
+        if calls == at:
+            signal.raise_signal(signal.SIGINT)
+        return course.losses(network, batch)
+
+    return replace(course, losses=losses)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_each_stage_leaves_a_checkpoint(name: str, finished: Path) -> None:
+    state = load_checkpoint(finished / f"{name}.pt")
+    assert (state["stage"], state["step"], state["recipe"]) == (name, 2, tiny(2).as_dict())
+    network = KINDS[name]()
+    for weights in (state["network"], state["average"]):
+        network.load_state_dict(weights)
+        assert all(torch.isfinite(p).all() for p in network.parameters())
+    assert any((finished / "logs" / name).iterdir())
+    assert not [p for p in finished.iterdir() if p.name.startswith(".")]
+
+
+def test_a_finished_stage_is_left_as_it_is(out: Path, library: Library) -> None:
+    before = load_checkpoint(out / "qun.pt")["network"]
+    assert trainer("qun", library, tiny(2), out).run()
+    after = load_checkpoint(out / "qun.pt")["network"]
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_frozen_layers_keep_weights_and_statistics(finished: Path) -> None:
+    fresh = course("mpn", tiny(2), finished)
+    state = load_checkpoint(finished / "mpn.pt")["network"]
+    kept, learnt = 0, 0
+    for name, value in fresh.network.state_dict().items():
+        if name.startswith(("encoder.stem.", "encoder.stages.0.")):
+            assert torch.equal(state[name], value), name
+            kept += 1
+        elif name.startswith("encoder.") and name.endswith((".weight", ".running_mean")):
+            learnt += not torch.equal(state[name], value)
+    assert kept > 10
+    assert learnt > 50
+
+
+def test_stops_after_the_step_and_goes_on(out: Path, library: Library) -> None:
+    recipe = replace(tiny(3), seed=2)
+    (out / "qun.pt").unlink()
+    qun = course("qun", recipe, out)
+    first = Trainer(interrupt(qun, at=2), library, recipe, out, workers=0)
+    assert not first.run()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    stopped = load_checkpoint(out / "qun.pt")
+    assert stopped["step"] == 2
+
+    second = trainer("qun", library, recipe, out)
+    assert second.step == 2
+    assert int(second.average.n_averaged) == 2
+    for name, value in second.network.state_dict().items():
+        assert torch.equal(value, stopped["network"][name])
+    for name, value in second.average.module.state_dict().items():
+        assert torch.equal(value, stopped["average"][name])
+    moments = second.optimizer.state_dict()["state"][0]["exp_avg"]
+    assert torch.equal(moments, stopped["optimizer"]["state"][0]["exp_avg"])
+    assert second.run()
+    done = load_checkpoint(out / "qun.pt")
+    assert done["step"] == 3
+    assert done["seconds"] > stopped["seconds"]
+    assert any(not torch.equal(done["network"][name], value) for name, value in stopped["network"].items())
+
+
+def test_what_is_averaged_lies_between(library: Library, recipe: Recipe, out: Path) -> None:
+    decay = recipe.qun.average
+    (out / "qun.pt").unlink()
+    one = trainer("qun", library, recipe, out)
+    batch = as_floats(next(iter(one.course.samples(library, recipe, 2))))
+    one._learn(batch)
+    first = {name: value.clone() for name, value in one.network.named_parameters()}
+    assert all(torch.equal(value, first[name]) for name, value in one.average.module.named_parameters())
+    one._learn(batch)
+    for name, value in one.average.module.named_parameters():
+        expected = decay * first[name] + (1 - decay) * dict(one.network.named_parameters())[name]
+        assert torch.allclose(value, expected, atol=1e-6), name
+
+
+def test_a_share_of_what_a_stage_began_with_is_kept(library: Library, out: Path) -> None:
+    (out / "qun.pt").unlink()
+    averages = []
+    for keep in (0.0, 0.25):
+        recipe = replace(tiny(3), qun=replace(tiny(3).qun, keep=keep))
+        run = shutil.copytree(out, out.with_name(f"keep-{keep}"))
+        torch.manual_seed(3)
+        plan = course("qun", recipe, run)
+        start = {name: value.clone() for name, value in plan.network.state_dict().items()}
+        assert not Trainer(interrupt(plan, at=2), library, recipe, run, workers=0).run()
+        assert trainer("qun", library, recipe, run).run()  # what it began with is in the checkpoint
+        averages.append(load_checkpoint(run / "qun.pt")["average"])
+    for name, value in averages[0].items():
+        if value.is_floating_point():
+            torch.testing.assert_close(averages[1][name], torch.lerp(value, start[name], 0.25))
+
+
+def test_another_recipe_is_refused(out: Path, library: Library) -> None:
+    with pytest.raises(InputError, match=r"qun\.pt: was made with another recipe"):
+        trainer("qun", library, replace(tiny(2), seed=9), out)
+
+
+@pytest.mark.parametrize("damage", [b"", b"not a checkpoint", None])
+def test_a_damaged_checkpoint_is_refused(out: Path, library: Library, damage: bytes | None) -> None:
+    path = out / "mrn.pt"
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2] if damage is None else damage)
+    with pytest.raises(InputError, match=r"mrn\.pt: not a readable checkpoint") as caught:
+        trainer("mrn", library, tiny(2), out)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_is_no_checkpoint_of_this_stage_is_refused(out: Path, library: Library) -> None:
+    shutil.copy(out / "qun.pt", out / "mrn.pt")
+    with pytest.raises(InputError, match=r"mrn\.pt: is a checkpoint of qun"):
+        trainer("mrn", library, tiny(2), out)
+    torch.save({"weights": torch.zeros(3)}, out / "mrn.pt")
+    with pytest.raises(InputError, match=r"mrn\.pt: not a checkpoint of shm-train"):
+        trainer("mrn", library, tiny(2), out)
+    shutil.copy(out / "qun.pt", out / "mpn.pt")
+    with pytest.raises(InputError, match=r"mpn\.pt: holds the weights of another network"):
+        trainer("qun", library, tiny(2), out)
+
+
+def test_a_stage_needs_the_ones_before(tmp_path: Path, library: Library) -> None:
+    with pytest.raises(InputError, match=r"mpn\.pt: no such checkpoint; train that stage first"):
+        trainer("qun", library, tiny(2), tmp_path)
+
+
+def test_earlier_networks_are_frozen(finished: Path) -> None:
+    network = frozen(MPN, finished / "mpn.pt")
+    average = load_checkpoint(finished / "mpn.pt")["average"]
+    assert not network.training
+    assert not any(p.requires_grad for p in network.parameters())
+    assert all(torch.equal(value, average[name]) for name, value in network.state_dict().items())
+
+
+def test_judging_repeats_and_changes_nothing(out: Path, library: Library) -> None:
+    library = replace(library, validation=library.subjects)
+    for name in ("qun", "mrn"):
+        one = trainer(name, library, tiny(2), out)
+        before = [p.clone() for p in one.network.parameters()]
+        judged = one.judge()
+        assert judged == one.judge()
+        assert all(math.isfinite(value) for value in judged.values())
+        assert all(map(torch.equal, before, one.network.parameters()))
+
+
+def test_with_nobody_to_judge_or_to_learn_from(out: Path, library: Library) -> None:
+    coarse = tuple(s for s in library.subjects if not s.fine)
+    assert trainer("qun", library, tiny(2), out).judge() == {}
+    assert trainer("qun", replace(library, validation=coarse), tiny(2), out).judge() == {}
+    with pytest.raises(InputError, match="qun: the data has no pictures in fine/"):
+        trainer("qun", replace(library, subjects=coarse), tiny(2), out).run()
+
+
+def test_learning_rate_by_hand() -> None:
+    assert [learning_rate_factor(step, 4, 104) for step in range(4)] == [0.25, 0.5, 0.75, 1.0]
+    assert learning_rate_factor(4, 4, 104) == pytest.approx(1.0)
+    assert learning_rate_factor(54, 4, 104) == pytest.approx(0.505)
+    assert learning_rate_factor(104, 4, 104) == pytest.approx(0.01)
+    assert learning_rate_factor(0, 0, 1) == pytest.approx(1.0)
+
+
+def test_a_save_that_fails_leaves_the_old_checkpoint(tmp_path: Path) -> None:
+    path = tmp_path / "a.pt"
+    save_atomically({"step": 1}, path)
+    with pytest.raises(Exception, match=r"pickle|local"):
+        save_atomically({"step": lambda: None}, path)
+    assert torch.load(path) == {"step": 1}
+    assert [p.name for p in tmp_path.iterdir()] == ["a.pt"]
+
+
+def test_a_worker_complains_in_one_line() -> None:
+    def batches() -> Iterator[Sample]:
+        try:
+            raise InputError("a.png: cannot be read as a picture; remove it or replace it")
+        except InputError:
+            ExceptionWrapper(where="in DataLoader worker process 0").reraise()  # type: ignore[no-untyped-call]
+        yield {}
+
+    with pytest.raises(InputError) as caught:
+        following(batches())
+    assert str(caught.value) == "a.png: cannot be read as a picture; remove it or replace it"
+
+
+def test_ctrl_c_stops_the_command_with_a_checkpoint(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "tiny.toml").write_text(TINY.format(steps=10**6))
+    saves_each_step = (
+        "import train.learning.trainer; train.learning.trainer.SAVE_EVERY = 0; from train.commands.train import main; main()"
+    )
+    arguments = ["mpn", "--data", data, "--out", tmp_path / "run", "--recipe", tmp_path / "tiny.toml"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", saves_each_step, *map(str, arguments), "--workers", "0", "--threads", "1"],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        until_learnt(tmp_path / "run/mpn.pt", process)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=120)
+    finally:
+        process.kill()
+    assert process.returncode == 130, errors
+    assert "the same command goes on" in errors
+    assert "Traceback" not in errors
+    assert load_checkpoint(tmp_path / "run/mpn.pt")["step"] >= 1
+    assert {p.name for p in (tmp_path / "run").iterdir()} == {"mpn.pt", "logs"}

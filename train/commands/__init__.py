@@ -1,0 +1,1 @@
+"""The commands `shm-train` and `shm-eval`."""

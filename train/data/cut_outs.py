@@ -1,0 +1,64 @@
+"""What clips are laid together from: people with their true alpha, and backgrounds with nobody in them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from engines import Frame, InputError, Mask
+from train.data.library import shrink
+from train.evaluation.scores import Item, read_item
+
+
+@dataclass(frozen=True)
+class Layer:
+    """What is moved: RGB uint8 (H, W, 3), and alpha float32 (H, W) of a person."""
+
+    colours: Frame
+    alpha: Mask | None = None
+
+
+def cut_out(item: Item, long_side: int) -> Layer:
+    """The person of a picture with its true alpha, without the background that shines through (Germer et al. 2020)."""
+    from pymatting import estimate_foreground_ml  # slow to import
+
+    frame, alpha = read_item(item)
+    frame, alpha = shrink(frame, long_side), shrink(alpha, long_side)
+    colours = estimate_foreground_ml(frame / 255.0, alpha.astype(np.float64))
+    return Layer(np.asarray((colours * 255 + 0.5).clip(0, 255), np.uint8), np.asarray(alpha, np.float32))
+
+
+def plate(item: Item, long_side: int) -> Layer:
+    """The background of a picture with its true alpha: where the person stood, the colours around flow in.
+
+    The half with less of the person is taken twice, the second time mirrored, so that the smudge lies at the sides and what
+    was behind nobody lies in the middle, where the next person stands.
+    """
+    frame, alpha = read_item(item)
+    frame, alpha = shrink(frame, long_side), shrink(alpha, long_side)
+    person = cv2.dilate(np.asarray(alpha > 0.01, np.uint8), np.ones((9, 9), np.uint8))
+    filled = frame.astype(np.float32) * (1 - person[..., None])
+    weight = (1 - person).astype(np.float32)
+    levels = [(filled, weight)]
+    while min(levels[-1][1].shape) > 2:
+        levels.append((cv2.pyrDown(levels[-1][0]), cv2.pyrDown(levels[-1][1])))  # type: ignore[arg-type]
+    flowed = np.asarray(levels[-1][0] / np.maximum(levels[-1][1], 1e-6)[..., None], np.float32)
+    for colours, known in reversed(levels[:-1]):
+        flowed = np.asarray(cv2.resize(flowed, known.shape[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
+        share = np.minimum(known, 1)[..., None]
+        flowed = share * colours / np.maximum(known, 1e-6)[..., None] + (1 - share) * flowed
+    whole = np.asarray((flowed + 0.5).clip(0, 255), np.uint8)
+    middle = alpha.shape[1] // 2
+    left, right = whole[:, :middle][:, ::-1], whole[:, -middle:]
+    half = left if alpha[:, :middle].sum() < alpha[:, -middle:].sum() else right
+    return Layer(np.ascontiguousarray(np.hstack([half, half[:, ::-1]])))
+
+
+def still(path: Path, long_side: int) -> Layer:
+    """A picture with nobody in it. Raises InputError where it cannot be read."""
+    data = np.fromfile(path, np.uint8)
+    picture = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB) if data.size else None
+    if picture is None:
+        raise InputError(f"{path}: is no picture that can be read")
+    return Layer(shrink(np.asarray(picture, np.uint8), long_side))

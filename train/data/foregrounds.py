@@ -1,0 +1,21 @@
+"""Clean foreground colours of photos that come with an alpha matte but not with F of equation 1."""
+
+from functools import lru_cache
+
+import numpy as np
+
+from train.data.library import Picture, Subject, read_subject
+
+
+@lru_cache(maxsize=2048)
+def foreground_of(subject: Subject, long_side: int) -> Picture:
+    """F and alpha as uint8 (h, w, 4), by multi-level estimation (Germer et al. 2020), as PyMatting has it.
+
+    It takes 0.1 to 0.5 s a photo.
+    """
+    from pymatting import estimate_foreground_ml  # slow to import, and only the fine photos need it
+
+    picture = read_subject(subject, long_side)
+    estimate = estimate_foreground_ml(picture[..., :3] / 255.0, picture[..., 3] / 255.0)
+    colours = np.asarray((estimate * 255 + 0.5).clip(0, 255), np.uint8)
+    return np.dstack([colours, picture[..., 3]])

@@ -1,0 +1,183 @@
+"""The training data as it lies on disk.
+
+    DATA/fine/SET/*.webp|png                 cut-outs: RGBA, straight colours
+    DATA/fine/SET/{images,alphas}/STEM.*     photos with an 8-bit alpha matte
+    DATA/coarse/SET/{images,masks}/STEM.*    photos with a mask: 255 = person
+    DATA/backgrounds/SET/*                   pictures with nobody in them
+
+DATA may also be the folder above, if that has the three in `train/`. A set is a folder; any number of each kind will do.
+"""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TypeVar
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from engines import InputError
+from train.recipe import Recipe, ships
+
+SUFFIXES = {".webp", ".png", ".jpg", ".jpeg"}
+Picture = NDArray[np.uint8]
+Pixels = TypeVar("Pixels", Picture, NDArray[np.float32])
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One annotated picture of people. `alpha` is None for a cut-out, which carries its own."""
+
+    image: Path
+    alpha: Path | None
+    set: str
+    fine: bool
+
+    @property
+    def cutout(self) -> bool:
+        """Whether it has no background of its own."""
+        return self.alpha is None
+
+
+@dataclass(frozen=True)
+class Library:
+    """What there is to train on, and what was kept out to watch the training."""
+
+    subjects: tuple[Subject, ...]
+    validation: tuple[Subject, ...]
+    backgrounds: tuple[Path, ...]
+
+    def names(self) -> list[str]:
+        """All that is in it, on whatever machine it lies."""
+        subjects = [f"{s.set}/{s.image.name}" for s in self.subjects + self.validation]
+        return subjects + [f"{path.parent.name}/{path.name}" for path in self.backgrounds]
+
+
+def _pictures(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES)
+
+
+def _set_subjects(folder: Path, fine: bool) -> list[Subject]:
+    truths = folder / ("alphas" if fine else "masks")
+    if truths.is_dir():
+        by_stem = {p.stem: p for p in _pictures(truths)}
+        if not (folder / "images").is_dir():
+            raise InputError(f"{folder}: has {truths.name}/ but no images/ for them")
+        pairs = [(p, by_stem.get(p.stem)) for p in _pictures(folder / "images")]
+        return [Subject(image, truth, folder.name, fine) for image, truth in pairs if truth is not None]
+    return [Subject(p, None, folder.name, fine) for p in _pictures(folder)] if fine else []
+
+
+def open_library(data: Path, validation: float = 0.0) -> Library:
+    """Reads which pictures there are; the share `validation` of each set is kept out: the same ones in every recipe, as a run
+    may begin with the weights of another.
+
+    Raises InputError if there are no subjects or no backgrounds.
+    """
+    root = data / "train" if (data / "train").is_dir() else data
+    subjects: list[Subject] = []
+    for kind in ("fine", "coarse"):
+        for folder in sorted(root.glob(f"{kind}/*/")):
+            subjects += _set_subjects(folder, fine=kind == "fine")
+    backgrounds = [p for folder in sorted(root.glob("backgrounds/*/")) for p in _pictures(folder)]
+    if not subjects or not backgrounds:
+        missing = "people in fine/ or coarse/" if not subjects else "pictures in backgrounds/"
+        raise InputError(f"--data {data}: found no {missing}; the layout is described in train/data/library.py and the README")
+    kept_out = {s for s in subjects if random.Random(f"1:{s.set}:{s.image.stem}").random() < validation}
+    chosen = tuple(s for s in subjects if s not in kept_out)
+    return Library(chosen, tuple(s for s in subjects if s in kept_out), tuple(backgrounds))
+
+
+def check_sets(recipe: Recipe, name: str, library: Library) -> list[str]:
+    """Which sets a recipe names and the data lacks. Raises InputError, but for a recipe that ships: it may be used on any data.
+
+    A name with a slip in it would else pass, and its set would be drawn as often as one that is not named.
+    """
+    subjects = library.subjects + library.validation
+    every, fine = {s.set for s in subjects}, {s.set for s in subjects if s.fine}
+    lacking: dict[str, None] = {}
+    for table, known in (("sets", every), ("composed", every), ("fine_sets", fine)):
+        for given in getattr(recipe, table).keys() - known:
+            where = f"--recipe {name}, [{table}]"
+            if given in every:
+                raise InputError(f"{where}: '{given}' has masks only; sets of fine/ are {', '.join(sorted(fine))}")
+            if not ships(name):
+                raise InputError(f"{where}: the data has no set '{given}'; it has {', '.join(sorted(known))}")
+            lacking[given] = None
+    return sorted(lacking)
+
+
+def by_set(subjects: Sequence[Subject]) -> dict[str, list[Subject]]:
+    """The subjects of each set."""
+    groups: dict[str, list[Subject]] = {}
+    for subject in subjects:
+        groups.setdefault(subject.set, []).append(subject)
+    return groups
+
+
+def choose(groups: dict[str, list[Subject]], weights: dict[str, float], dice: random.Random) -> Subject:
+    """Draws a set by its weight (1 where not named), then a subject of it."""
+    names = list(groups)
+    name = dice.choices(names, [weights.get(n, 1.0) for n in names])[0]
+    return dice.choice(groups[name])
+
+
+def shrink(picture: Pixels, long_side: int) -> Pixels:
+    """A picture (H, W) or (H, W, c) brought down to that long side, each pixel a mean; a smaller one as it is."""
+    scale = long_side / max(picture.shape[:2])
+    if scale >= 1:
+        return picture
+    size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), picture.dtype)
+
+
+@lru_cache(maxsize=96)  # a scene is laid out by a small copy, and rendered some samples later from a larger one: decoded once
+def _read(path: Path, flags: int) -> Picture:
+    picture = cv2.imread(str(path), flags)
+    if picture is None:
+        raise InputError(f"{path}: cannot be read as a picture; remove it or replace it")
+    if picture.dtype == np.uint16:
+        picture = cv2.convertScaleAbs(picture, alpha=1 / 257)
+    return np.asarray(picture, np.uint8)
+
+
+def _shrink_cutout(rgba: Picture, long_side: int) -> Picture:
+    """A cut-out made smaller, its colours carried outwards to where alpha is near 0: edges that are resized mix no black in."""
+    weight = rgba[..., 3:].astype(np.float32) / 255
+    premultiplied: NDArray[np.float32] = np.dstack([rgba[..., :3] * weight, weight]).astype(np.float32)
+    small = shrink(premultiplied, long_side)
+    h, w = small.shape[:2]
+    colours = np.zeros((h, w, 3), np.float32)
+    empty = np.ones((h, w), bool)
+    for block in (1, 8, 32):
+        size = (max(1, w // block), max(1, h // block))
+        spread = small if block == 1 else cv2.resize(cv2.resize(small, size, interpolation=cv2.INTER_AREA), (w, h))
+        near = empty & (spread[..., 3] > 0.01)
+        colours[near] = spread[near, :3] / spread[near, 3:]
+        empty &= ~near
+    return np.asarray((np.dstack([colours, small[..., 3:] * 255]) + 0.5).clip(0, 255), np.uint8)
+
+
+@lru_cache(maxsize=12000)  # a few GB at the long sides used; decoding again and again would cost more than the training
+def read_subject(subject: Subject, long_side: int) -> Picture:
+    """RGB and alpha, straight, uint8 (h, w, 4), no longer than `long_side`."""
+    if subject.alpha is None:
+        bgra = _read(subject.image, cv2.IMREAD_UNCHANGED)
+        if bgra.ndim != 3 or bgra.shape[2] != 4:
+            raise InputError(f"{subject.image}: a cut-out needs an alpha channel")
+        rgba = np.asarray(cv2.cvtColor(bgra, cv2.COLOR_BGRA2RGBA), np.uint8)
+        return _shrink_cutout(rgba, long_side)
+    image = _read(subject.image, cv2.IMREAD_COLOR)
+    truth = _read(subject.alpha, cv2.IMREAD_GRAYSCALE)
+    if truth.shape != image.shape[:2]:
+        truth = np.asarray(cv2.resize(truth, (image.shape[1], image.shape[0]), interpolation=cv2.INTER_LINEAR), np.uint8)
+    return shrink(np.dstack([image[..., ::-1], truth]), long_side)
+
+
+@lru_cache(maxsize=2048)
+def read_background(path: Path, long_side: int) -> Picture:
+    """RGB (h, w, 3) uint8, no longer than `long_side`."""
+    return np.ascontiguousarray(shrink(_read(path, cv2.IMREAD_COLOR), long_side)[..., ::-1])

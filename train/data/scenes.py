@@ -1,0 +1,256 @@
+"""Frames to train on: a photo as it is, or cut-outs of people placed before a background, seen through any window.
+
+A scene is laid out in unit coordinates, (0, 0) the frame's upper left and (1, 1) its lower right corner, and rendered as often
+as needed: MPN sees the whole frame at low resolution, MRN a crop of the same frame at full resolution.
+"""
+
+import math
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from train.data.camera import tint
+from train.data.foregrounds import foreground_of
+from train.data.library import Picture, Subject, choose, read_background, read_subject
+from train.data.props import Floats, Prop, Window, draw_props, put
+from train.recipe import Augment, Recipe
+
+WHOLE: Window = (0.0, 0.0, 1.0, 1.0)
+ASPECTS = (16 / 9, 4 / 3, 1.0, 3 / 4, 9 / 16)  # width by height of the frames that cameras make
+LONG_SIDES = (192, 384, 768, 1600)  # sources are read at the smallest of these that is fine enough
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A source and where it lies: `place` (2, 3) takes unit coordinates of the source to those of the frame."""
+
+    source: Subject | Path
+    place: Floats
+    look: int  # seed of its tint
+    tinted: bool = True
+    feather: bool = False  # a coarse mask used as a cut-out: shrink and soften it
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Layers from back to front, and props behind and before people. A lone photo keeps its own background."""
+
+    layers: tuple[Layer, ...]
+    aspect: float
+    behind: tuple[Prop, ...] = ()
+    before: tuple[Prop, ...] = ()
+
+    @property
+    def photo(self) -> bool:
+        """Whether it is one photo as it was taken."""
+        return len(self.layers) == 1 and isinstance(self.layers[0].source, Subject)
+
+
+@dataclass(frozen=True)
+class View:
+    """What a window of a scene shows: uint8 picture and foreground (h, w, 3) RGB, alpha (h, w)."""
+
+    picture: Picture
+    foreground: Picture
+    alpha: Picture
+
+
+@cache
+def _extent(subject: Subject) -> tuple[float, float, float, float, bool, bool]:
+    """The person's box in unit coordinates, and whether the picture's bottom, or a side, cuts the person."""
+    alpha = read_subject(subject, LONG_SIDES[0])[..., 3] > 24
+    rows, columns = np.flatnonzero(alpha.any(axis=1)), np.flatnonzero(alpha.any(axis=0))
+    if not len(rows):
+        return 0.0, 0.0, 1.0, 1.0, False, False
+    h, w = alpha.shape
+    # A cut-out's picture ends where its person does, so shoes and elbows touch the edge: only a long line there is a cut.
+    bottom = alpha[-2:].any(axis=0).sum() > (0.45 if subject.cutout else 0.1) * len(columns)
+    side = max(alpha[:, :2].any(axis=1).sum(), alpha[:, -2:].any(axis=1).sum()) > (0.3 if subject.cutout else 0.05) * len(rows)
+    return columns[0] / w, rows[0] / h, (columns[-1] + 1) / w, (rows[-1] + 1) / h, bool(bottom), bool(side)
+
+
+def _source_aspect(source: Subject | Path) -> float:
+    picture = read_subject(source, LONG_SIDES[0]) if isinstance(source, Subject) else read_background(source, LONG_SIDES[0])
+    height, width = picture.shape[:2]
+    return float(width / height)
+
+
+def _through(rect: Window, flip: bool, turn: float, aspect: float) -> Floats:
+    """The placement under which the frame shows `rect` of the source, turned by `turn` radians, mirrored or not."""
+    x0, y0, x1, y1 = rect
+    sx, sy = 1 / (x1 - x0), 1 / (y1 - y0)
+    matrix = np.array([[sx, 0, -x0 * sx], [0, sy, -y0 * sy], [0, 0, 1]], np.float64)
+    c, s = math.cos(turn), math.sin(turn)
+    about = np.array(
+        [[c, -s / aspect, 0.5 - 0.5 * c + 0.5 * s / aspect], [s * aspect, c, 0.5 - 0.5 * s * aspect - 0.5 * c], [0, 0, 1]]
+    )
+    matrix = about @ matrix
+    if flip:
+        matrix = np.array([[-1, 0, 1], [0, 1, 0], [0, 0, 1]]) @ matrix
+    return matrix[:2].astype(np.float32)
+
+
+def _turn(dice: random.Random, augment: Augment) -> float:
+    return math.radians(dice.gauss(0, 5)) if dice.random() < augment.turn else 0.0
+
+
+def photo_scene(subject: Subject, dice: random.Random, whole: float, augment: Augment) -> Scene:
+    """A photo with its own background: whole with the chance `whole`, else a part of it with the shape of a camera's frame."""
+    own = _source_aspect(subject)
+    flip, look, tinted = dice.random() < augment.flip, dice.getrandbits(32), dice.random() < augment.tint
+    if dice.random() < whole:
+        jitter = [dice.uniform(-0.03, 0.03) for _ in range(4)]
+        rect = (jitter[0], jitter[1], 1 + jitter[2], 1 + jitter[3])
+        return Scene((Layer(subject, _through(rect, flip, 0.0, own), look, tinted),), own)
+    aspect = dice.choice(ASPECTS)
+    zoom = math.exp(dice.uniform(math.log(0.5), math.log(1.05)))
+    width, height = min(1.0, aspect / own) * zoom, min(1.0, own / aspect) * zoom
+    x0, y0, x1, y1, _, _ = _extent(subject)
+    cx, cy = dice.uniform(x0, x1), dice.uniform(y0, y1)
+    if zoom < 1:  # keep what can be kept inside the photo
+        cx = min(max(cx, min(0.5, width / 2)), max(0.5, 1 - width / 2))
+        cy = min(max(cy, min(0.5, height / 2)), max(0.5, 1 - height / 2))
+    rect = (cx - width / 2, cy - height / 2, cx + width / 2, cy + height / 2)
+    return Scene((Layer(subject, _through(rect, flip, _turn(dice, augment), aspect), look, tinted),), aspect)
+
+
+def _background_layer(backgrounds: Sequence[Path], aspect: float, dice: random.Random, augment: Augment) -> Layer:
+    path = dice.choice(backgrounds)
+    own = _source_aspect(path)
+    zoom = dice.uniform(0.45, 1.0)
+    width, height = min(1.0, aspect / own) * zoom, min(1.0, own / aspect) * zoom
+    x0, y0 = dice.uniform(0, 1 - width), dice.uniform(0, 1 - height)
+    place = _through((x0, y0, x0 + width, y0 + height), dice.random() < augment.flip, 0.0, aspect)
+    return Layer(path, place, dice.getrandbits(32), dice.random() < augment.tint)
+
+
+def _person_layer(subject: Subject, aspect: float, dice: random.Random, augment: Augment, crowd: bool) -> Layer:
+    own = _source_aspect(subject)
+    x0, y0, x1, y1, bottom, side = _extent(subject)
+    if bottom:
+        height = dice.uniform(0.35, 0.8) if crowd else dice.uniform(0.45, 1.15)
+    else:
+        height = dice.uniform(0.35, 1.0) if crowd or dice.random() < 0.5 else dice.uniform(1.0, 2.2)
+    scale_y = height / (y1 - y0)  # frame heights a source height
+    scale_x = scale_y * own / aspect
+    if side:  # a person cut by the photo's side must be cut by the frame's side too
+        wider = max(1.0, 1.02 / (scale_x * (x1 - x0)))
+        scale_x, scale_y = scale_x * wider, scale_y * wider
+        cx = 0.5
+    else:
+        cx = dice.uniform(0.15, 0.85) if crowd else min(0.95, max(0.05, dice.gauss(0.5, 0.18)))
+    person_height = scale_y * (y1 - y0)
+    if bottom:
+        foot = 1.0 + dice.uniform(0, 0.25) * person_height  # the picture's edge lies on or below the frame's
+    elif person_height > 1:
+        foot = dice.uniform(0.02, 0.3) + person_height
+    else:
+        foot = dice.uniform(person_height, max(person_height, 1.05))
+    matrix = np.array([[scale_x, 0, cx - scale_x * (x0 + x1) / 2], [0, scale_y, foot - scale_y * y1], [0, 0, 1]])
+    if dice.random() < augment.flip:
+        matrix = np.array([[-1, 0, 2 * cx], [0, 1, 0], [0, 0, 1]]) @ matrix
+    look, tinted = dice.getrandbits(32), dice.random() < augment.tint
+    return Layer(subject, matrix[:2].astype(np.float32), look, tinted, feather=not subject.fine)
+
+
+def draw_scene(
+    backgrounds: Sequence[Path],
+    groups: dict[str, list[Subject]],
+    weights: dict[str, float],
+    recipe: Recipe,
+    dice: random.Random,
+) -> Scene:
+    """Draws a scene as the recipe has it: nobody, a photo as it is, or one to three people before a background."""
+    aspect = dice.choice(ASPECTS)
+    behind, before = draw_props(backgrounds, recipe.props, dice) if recipe.props else ((), ())
+    if dice.random() < recipe.empty:
+        return Scene((_background_layer(backgrounds, aspect, dice, recipe.augment),), aspect, behind, before)
+    first = choose(groups, weights, dice)
+    if not first.cutout and dice.random() >= recipe.composed.get(first.set, 0.0):
+        return photo_scene(first, dice, recipe.whole, recipe.augment)
+    count = dice.choices((1, 2, 3), (0.8, 0.15, 0.05))[0]
+    people = [first]
+    for _ in range(20):  # a library may have few cut-outs, or none
+        if len(people) == count:
+            break
+        other = choose(groups, weights, dice)
+        if other.cutout:
+            people.append(other)
+    layers = [_background_layer(backgrounds, aspect, dice, recipe.augment)]
+    layers += [_person_layer(person, aspect, dice, recipe.augment, crowd=count > 1) for person in people]
+    return Scene(tuple(layers), aspect, behind, before)
+
+
+def _warp(picture: Picture, place: Floats, window: Window, size: tuple[int, int], border: int) -> Picture:
+    x0, y0, x1, y1 = window
+    h, w = size
+    to_window = np.array([[w / (x1 - x0), 0, -x0 * w / (x1 - x0)], [0, h / (y1 - y0), -y0 * h / (y1 - y0)], [0, 0, 1]])
+    from_pixels = np.diag([1 / picture.shape[1], 1 / picture.shape[0], 1.0])
+    matrix = to_window @ np.vstack([place, [0, 0, 1]]) @ from_pixels
+    half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])  # pixel centres lie at halves
+    matrix = np.linalg.inv(half) @ matrix @ half
+    return np.asarray(cv2.warpAffine(picture, matrix[:2], (w, h), flags=cv2.INTER_LINEAR, borderMode=border), np.uint8)
+
+
+def _fine_enough(place: Floats, window: Window, size: tuple[int, int]) -> int:
+    across = float(np.hypot(*(place[:, 0] * (size[1] / (window[2] - window[0]), size[0] / (window[3] - window[1])))))
+    down = float(np.hypot(*(place[:, 1] * (size[1] / (window[2] - window[0]), size[0] / (window[3] - window[1])))))
+    needed = max(across, down)
+    return next((side for side in LONG_SIDES if side >= 0.8 * needed), LONG_SIDES[-1])
+
+
+def _person(layer: Layer, window: Window, size: tuple[int, int], border: int, clean: bool) -> tuple[Picture, Picture]:
+    """RGB and alpha of a subject in the window; `clean`: without the background that shines through a photo's edges."""
+    assert isinstance(layer.source, Subject)
+    read = foreground_of if clean and layer.source.fine and not layer.source.cutout else read_subject
+    rgba = _warp(read(layer.source, _fine_enough(layer.place, window, size)), layer.place, window, size, border)
+    alpha = np.ascontiguousarray(rgba[..., 3])
+    if layer.feather:
+        alpha = np.asarray(cv2.GaussianBlur(cv2.erode(alpha, np.ones((3, 3), np.uint8)), (3, 3), 0), np.uint8)
+    return _tinted(np.ascontiguousarray(rgba[..., :3]), layer, 0.6), alpha
+
+
+def _tinted(picture: Picture, layer: Layer, strength: float) -> Picture:
+    return tint(picture, random.Random(layer.look), strength) if layer.tinted else picture
+
+
+def render(scene: Scene, size: tuple[int, int], window: Window = WHOLE, *, clean: bool = True) -> View:
+    """What `window` of the scene shows, stretched to `size` (height, width).
+
+    Without `clean` the foreground of a lone photo is the photo itself, which spares the estimation of its colours.
+    """
+    if scene.photo:
+        picture, alpha = _person(scene.layers[0], window, size, cv2.BORDER_REFLECT_101, clean=False)
+        foreground = _person(scene.layers[0], window, size, cv2.BORDER_REFLECT_101, clean=True)[0] if clean else picture
+        return View(picture, foreground, alpha)
+    back = scene.layers[0]
+    assert isinstance(back.source, Path)
+    rgb = read_background(back.source, _fine_enough(back.place, window, size))
+    background = _tinted(_warp(rgb, back.place, window, size, cv2.BORDER_REFLECT_101), back, 1.0)
+    for prop in scene.behind:
+        background, _ = put(prop, background, background, window)
+    colours: Floats = np.zeros((*size, 3), np.float32)  # premultiplied
+    coverage: Floats = np.zeros((*size, 1), np.float32)
+    for layer in scene.layers[1:]:
+        person, alpha = _person(layer, window, size, cv2.BORDER_CONSTANT, clean=True)
+        front: Floats = np.divide(alpha[..., None], 255, dtype=np.float32)
+        colours = person * front + (1 - front) * colours
+        coverage = front + (1 - front) * coverage
+    picture = _levels(colours + (1 - coverage) * background)  # equation 1
+    # Where a prop hides a person, the colours behind it stay: alpha says that none of them is seen.
+    foreground = _levels(np.divide(colours, np.maximum(coverage, 1 / 512), dtype=np.float32))
+    for prop in scene.before:
+        picture, hidden = put(prop, picture, background, window)
+        coverage = coverage * (1 - hidden)
+    if not coverage.any():
+        foreground = picture
+    return View(picture, foreground, _levels(coverage[..., 0] * 255))
+
+
+def _levels(values: Floats) -> Picture:
+    return np.asarray((values + 0.5).clip(0, 255), np.uint8)

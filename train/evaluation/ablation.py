@@ -1,0 +1,207 @@
+"""`shm-eval SET --table`: the rows of Table 2 that are ours, and the pictures of figures 3 and 6 of the paper."""
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor
+
+from engines import Frame, InputError, Mask
+from engines.backends.torch import released_networks
+from engines.graphs.glue import predict, refine, shrink, unify
+from engines.networks import MPN, MRN, QUN, Networks
+from train.data.samples import degrade
+from train.evaluation.pictures import grey, panel, write_picture
+from train.evaluation.scores import Item, Prediction, Score, TestSet, read_item, score_set
+from train.learning.runs import frozen
+
+COLUMNS = {"sad": "SAD", "mse": "MSE", "gradient": "Grad", "connectivity": "Conn"}
+ROWS = ("without coarse data", "without QUN", "all")
+# Table 2 of the paper, on its own 1,360 test pictures.
+PAPER = {
+    "without coarse data": {"sad": 0.0099, "mse": 0.0067, "gradient": 0.0029, "connectivity": 0.0095},
+    "without QUN": {"sad": 0.0076, "mse": 0.0042, "gradient": 0.0024, "connectivity": 0.0072},
+    "all": {"sad": 0.0058, "mse": 0.0026, "gradient": 0.0016, "connectivity": 0.0054},
+}
+NOTE = (
+    "The paper's figures are of its own test pictures, which are not public, and its text does not tell how its gradients are "
+    "scaled: compare the order of the rows and the ratios between them, not the figures. Without QUN: MPN's mask goes into MRN "
+    "as it is, with the same weights."
+)
+SEED = 3  # of the low-quality masks
+
+
+class Ablated:
+    """Three networks in PyTorch, float32, as a candidate; without `unified`, MPN's mask goes into MRN as it is."""
+
+    precision = "fp32"
+
+    def __init__(self, name: str, networks: Networks, *, unified: bool = True) -> None:
+        self.name = name
+        self._networks = networks
+        self._unified = unified
+
+    @torch.inference_mode()
+    def __call__(self, frame: Frame, mask: Mask | None = None) -> Prediction:
+        """The prediction for a frame, uint8 RGB (H, W, 3); with a mask, float32 (h, w) at low resolution, MPN is skipped."""
+        begin = time.perf_counter()
+        pixels = torch.from_numpy(frame)
+        image = shrink(pixels)
+        coarse = predict(self._networks.mpn, image) if mask is None else torch.from_numpy(mask)
+        unified = unify(self._networks.qun, image, coarse) if self._unified else coarse
+        alpha, foreground = refine(self._networks.mrn, pixels, unified)
+        milliseconds = 1e3 * (time.perf_counter() - begin)
+        return Prediction(_plane(alpha), milliseconds, _plane(coarse), _plane(unified), foreground.contiguous().numpy())
+
+    @torch.inference_mode()
+    def unify(self, frame: Frame, mask: Mask) -> Mask:
+        """QUN's mask, float32 (h, w), for a mask of a frame."""
+        return _plane(unify(self._networks.qun, shrink(torch.from_numpy(frame)), torch.from_numpy(mask)))
+
+
+def networks_of(run: Path | None) -> Networks:
+    """The networks of a finished run, or, for None, those that ship. Raises InputError where they cannot be read."""
+    if run is None:
+        return released_networks()
+    if not run.is_dir():
+        raise InputError(f"{run}: no such folder; give a run of shm-train, with mpn.pt, qun.pt and mrn.pt")
+    return Networks(frozen(MPN, run / "mpn.pt"), frozen(QUN, run / "qun.pt"), frozen(MRN, run / "mrn.pt"))
+
+
+def candidates_of(run: Path | None, without_coarse: Path | None) -> dict[str, Ablated]:
+    """Who stands in which row; a row that nobody was trained for is left out."""
+    networks = networks_of(run)
+    rows = {"without QUN": Ablated("without QUN", networks, unified=False), "all": Ablated("all", networks)}
+    if without_coarse is not None:
+        rows = {"without coarse data": Ablated("without coarse data", networks_of(without_coarse)), **rows}
+    return rows
+
+
+def score_table2(test_set: TestSet, candidates: dict[str, Ablated], advance: Callable[[], None]) -> dict[str, Score]:
+    """The scores of each row on one set with true alphas. Raises InputError for masks."""
+    if test_set.truths != "alphas":
+        raise InputError(f"{test_set.name}: has masks; --table needs true alphas")
+    return dict(zip(candidates, score_set(test_set, candidates.values(), advance), strict=True))
+
+
+def unification(test_set: TestSet, ours: Ablated) -> tuple[float, float]:
+    """How far a good and a bad mask of each picture are apart, mean |a - b|, before QUN and after it (figure 3)."""
+    before, after = [], []
+    for item in test_set.items:
+        frame, truth = read_item(item)
+        good, bad = mask_pair(frame, truth)
+        before.append(float(np.abs(good - bad).mean()))
+        after.append(float(np.abs(ours.unify(frame, good) - ours.unify(frame, bad)).mean()))
+    return fmean(before), fmean(after)
+
+
+def print_table2(test_set: TestSet, scores: dict[str, Score], apart: tuple[float, float]) -> None:
+    """A row of the paper's Table 2 for each that is ours: measured, beside what the paper has, x1e-3."""
+    title = f"{test_set.name}: {len(test_set.items)} pictures, measured | in the paper, errors x1e-3"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("Table 2", no_wrap=True)
+    for heading in COLUMNS.values():
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row in ROWS:
+        measured = [f"{1e3 * scores[row].mean(metric):.2f}" if row in scores else "-" for metric in COLUMNS]
+        paper = [f"{1e3 * PAPER[row][metric]:.1f}" for metric in COLUMNS]
+        table.add_row(row, *(f"{ours} | {theirs}" for ours, theirs in zip(measured, paper, strict=True)))
+    console = Console()
+    console.print(table)
+    if "without coarse data" not in scores:
+        console.print("-: train a run with --recipe ablation_fine, and give it with --without-coarse", style="dim")
+    before, after = apart
+    console.print(
+        f"A good and a bad mask are {1e3 * before:.2f}e-3 apart, and {1e3 * after:.2f}e-3 when QUN has unified them.",
+        highlight=False,
+    )
+    console.print(NOTE, style="dim")
+
+
+def as_json(test_set: TestSet, scores: dict[str, Score], apart: tuple[float, float]) -> dict[str, Any]:
+    """Each row as measured and as the paper has it, and how far masks are apart before QUN and after it."""
+    rows = {row: {"measured": scores[row].means() if row in scores else None, "paper": PAPER[row]} for row in ROWS}
+    masks = dict(zip(("before", "after"), apart, strict=True))
+    return {"set": test_set.name, "pictures": len(test_set.items), "table2": rows, "masks apart": masks}
+
+
+def write_figures(folder: Path, items: Sequence[Item], candidates: dict[str, Ablated]) -> None:
+    """Writes the pictures of figures 3 and 6 for each item: FOLDER/figure-3-STEM.jpg, FOLDER/figure-6-STEM.jpg."""
+    for item in items:
+        frame, truth = read_item(item)
+        write_picture(folder / f"figure-3-{item.stem}.jpg", figure3(frame, truth, candidates["all"]))
+        write_picture(folder / f"figure-6-{item.stem}.jpg", figure6(frame, truth, candidates))
+
+
+def hairiest(test_set: TestSet, count: int) -> list[Item]:
+    """The pictures with the largest share of alpha that is neither 0 nor 1, the hardest first."""
+
+    def unknown(item: Item) -> float:
+        _, truth = read_item(item)
+        return float(((truth > 0.02) & (truth < 0.98)).mean())
+
+    return sorted(test_set.items, key=unknown, reverse=True)[:count]
+
+
+def figure3(frame: Frame, truth: Mask, ours: Ablated) -> Frame:
+    """Figure 3, (a) to (i): a good and a bad mask, both as QUN unifies them, and how they differ, white where they do not."""
+    good, bad = mask_pair(frame, truth)
+    unified_good, unified_bad = (ours.unify(frame, mask) for mask in (good, bad))
+    panels = [
+        ("(a) high quality", good),
+        ("(b) low quality", bad),
+        ("(c) a - b", difference(good, bad)),
+        ("(d) a unified", unified_good),
+        ("(e) b unified", unified_bad),
+        ("(f) d - e", difference(unified_good, unified_bad)),
+        ("(g) d - a", difference(unified_good, good)),
+        ("(h) e - b", difference(unified_bad, bad)),
+    ]
+    size = (frame.shape[0], frame.shape[1])
+    shown = [panel(caption, grey(picture), size) for caption, picture in panels] + [panel("(i) input", frame)]
+    return np.vstack([np.hstack(shown[row : row + 3]) for row in (0, 3, 6)])
+
+
+def figure6(frame: Frame, truth: Mask, candidates: dict[str, Ablated]) -> Frame:
+    """Figure 6: from a good mask, from a bad one and from MPN's own, the alpha without and with QUN."""
+    rows = []
+    for caption, mask in zip(("high quality", "low quality", "MPN's"), (*mask_pair(frame, truth), None), strict=True):
+        without, whole = (candidates[row](frame, mask) for row in ("without QUN", "all"))
+        given = _known(whole.coarse)
+        pictures = {f"mask, {caption}": given, "without QUN": without.alpha, "with QUN": whole.alpha, "true alpha": truth}
+        shown = [panel(name, grey(picture), (frame.shape[0], frame.shape[1])) for name, picture in pictures.items()]
+        rows.append(np.hstack([panel("input", frame), *shown]))
+    return np.vstack(rows)
+
+
+def mask_pair(frame: Frame, truth: Mask) -> tuple[Mask, Mask]:
+    """The true alpha at the networks' low resolution, and the same degraded as QUN's training has it (section 3.4)."""
+    height, width = shrink(torch.from_numpy(frame)).shape[-2:]
+    small = cv2.resize(truth, (width, height), interpolation=cv2.INTER_AREA)
+    levels = np.asarray(np.round(255 * small), np.uint8)
+    hard = np.asarray((cv2.erode(levels, np.ones((3, 3), np.uint8)) > 127) * 255, np.uint8)
+    bad = degrade(hard, random.Random(SEED))
+    return np.asarray(levels / 255, np.float32), np.asarray(bad / 255, np.float32)
+
+
+def difference(one: Mask, other: Mask) -> Mask:
+    """White where two masks agree, black where they are opposites."""
+    return np.asarray(1 - np.abs(one - other), np.float32)
+
+
+def _known(mask: Mask | None) -> Mask:
+    assert mask is not None
+    return mask
+
+
+def _plane(values: Tensor) -> Mask:
+    return np.asarray(values.float().numpy(), np.float32).clip(0, 1)

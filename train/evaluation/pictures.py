@@ -1,0 +1,66 @@
+"""Pictures side by side: what a model was given, what its networks made of it, and how it should have been."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from engines import Frame, InputError, Mask
+from train.evaluation.scores import Prediction
+
+HEIGHT = 480  # pixels, of each picture
+CAPTION = 26  # pixels, of the line above it
+GREEN = (0, 177, 64)
+
+
+def side_by_side(frame: Frame, truth: Mask, predictions: dict[str, Prediction]) -> Frame:
+    """One wide RGB picture: the frame, then for each model its coarse and unified mask where it has them, its alpha and itself
+    on green, and the true alpha last.
+    """
+    panels = [panel("frame", frame)]
+    for name, prediction in predictions.items():
+        for step in ("coarse", "unified", "alpha"):
+            matte = getattr(prediction, step)
+            if matte is not None:
+                panels.append(panel(f"{name}: {step}", grey(matte), frame.shape[:2]))
+        panels.append(panel(f"{name}: on green", on_green(frame, prediction)))
+    panels.append(panel("true alpha", grey(truth)))
+    return np.hstack(panels)
+
+
+def write_picture(path: Path, picture: Frame) -> None:
+    """Writes an RGB picture in the format that the path's suffix names. Raises InputError where that fails."""
+    _, data = cv2.imencode(path.suffix, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+    try:
+        path.write_bytes(data.tobytes())
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def panel(caption: str, picture: Frame, size: tuple[int, int] | None = None) -> Frame:
+    """A picture of a common height under its caption; `size` (height, width) stretches it to those sides' shape first."""
+    height, width = size or picture.shape[:2]
+    shape = (max(1, round(width * HEIGHT / height)), HEIGHT)
+    shrinks = shape[0] < picture.shape[1]
+    panel = cv2.resize(picture, shape, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    panel = cv2.copyMakeBorder(panel, CAPTION, 0, 2, 2, cv2.BORDER_CONSTANT, value=(255, 255, 255))
+    cv2.putText(panel, caption, (6, CAPTION - 8), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (0, 0, 0), 1, cv2.LINE_AA)
+    return np.asarray(panel, dtype=np.uint8)
+
+
+def filled(picture: Frame, height: int, width: int) -> Frame:
+    """An RGB picture with white below it and to its right, up to that size in pixels."""
+    bottom, right = height - picture.shape[0], width - picture.shape[1]
+    return np.asarray(cv2.copyMakeBorder(picture, 0, bottom, 0, right, cv2.BORDER_CONSTANT, value=(255, 255, 255)), np.uint8)
+
+
+def grey(matte: Mask) -> Frame:
+    """A matte as an RGB picture."""
+    return np.asarray(np.repeat(np.round(255 * matte)[..., None], 3, axis=2), dtype=np.uint8)
+
+
+def on_green(frame: Frame, prediction: Prediction) -> Frame:
+    """A prediction's foreground on green; where a model gives none, the frame's own colours."""
+    foreground = frame if prediction.foreground is None else prediction.foreground
+    alpha = prediction.alpha[..., None]
+    return np.asarray(np.round(alpha * foreground + (1 - alpha) * np.array(GREEN, np.float32)), dtype=np.uint8)

@@ -1,0 +1,224 @@
+"""Test sets, the models that are put to them, and the scores that come out."""
+
+import math
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from statistics import fmean, median
+from typing import Literal, Protocol
+
+import cv2
+import numpy as np
+
+from engines import Engine, Frame, InputError, Mask
+from engines.engine import fit_mask
+from engines.geometry import BASE
+from train.evaluation.metrics import MASK_METRICS, MATTE_METRICS, Metric
+from train.evaluation.peers import Peer
+
+SUFFIXES = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
+
+
+@dataclass(frozen=True)
+class Item:
+    """One picture of a test set and its truth."""
+
+    stem: str
+    image: Path
+    truth: Path
+
+
+@dataclass(frozen=True)
+class TestSet:
+    """Pictures with their true alphas (all metrics) or true masks (IoU, MSE, SAD)."""
+
+    __test__ = False  # no test of pytest's, whatever its name
+
+    name: str
+    truths: str  # "alphas" or "masks"
+    items: tuple[Item, ...]
+
+    @property
+    def metrics(self) -> dict[str, Metric]:
+        """The metrics that its truths allow, by name."""
+        return MATTE_METRICS if self.truths == "alphas" else MASK_METRICS
+
+
+def open_set(folder: Path) -> TestSet:
+    """Reads which pictures a set has: FOLDER/images/STEM.* with FOLDER/alphas/STEM.* or FOLDER/masks/STEM.*.
+
+    Raises InputError for a folder of another form and for a picture with no truth.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder; a set is a folder with images/ and alphas/ or masks/")
+    truths = next((kind for kind in ("alphas", "masks") if (folder / kind).is_dir()), None)
+    if truths is None or not (folder / "images").is_dir():
+        raise InputError(f"{folder}: a set is a folder with images/ and alphas/ or masks/")
+    by_stem = {path.stem: path for path in pictures_in(folder / truths)}
+    items = []
+    for image in pictures_in(folder / "images"):
+        if image.stem not in by_stem:
+            raise InputError(f"{image}: has no truth {image.stem}.* in {folder / truths}")
+        items.append(Item(image.stem, image, by_stem[image.stem]))
+    if not items:
+        raise InputError(f"{folder / 'images'}: holds no pictures")
+    return TestSet(folder.resolve().name, truths, tuple(items))
+
+
+def read_item(item: Item) -> tuple[Frame, Mask]:
+    """A frame and its truth, float32 (H, W) in [0, 1] from 8 or 16 bits.
+
+    Raises InputError where they cannot be read or are not of one size.
+    """
+    frame = read_frame(item.image)
+    truth = _read(item.truth, cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH)
+    if frame.shape[:2] != truth.shape:
+        sizes = [f"{shape[1]}x{shape[0]}" for shape in (truth.shape, frame.shape)]
+        raise InputError(f"{item.truth}: is {sizes[0]}, its picture {sizes[1]}; they must be of one size")
+    return frame, np.divide(truth, np.iinfo(truth.dtype).max, dtype=np.float32)
+
+
+def read_frame(path: Path) -> Frame:
+    """A picture as a frame. Raises InputError where it cannot be read."""
+    return _read(path, cv2.IMREAD_COLOR_RGB)
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a model made of one frame; a peer gives only its alpha."""
+
+    alpha: Mask
+    milliseconds: float  # from the uint8 frame to all that the model gives
+    coarse: Mask | None = None
+    unified: Mask | None = None
+    foreground: Frame | None = None
+
+
+class Candidate(Protocol):
+    """A model to be scored: frame in, prediction out."""
+
+    name: str
+    precision: str
+
+    def __call__(self, frame: Frame) -> Prediction:
+        """The prediction for a frame, uint8 RGB (H, W, 3)."""
+        ...
+
+
+def own_name(backend: str | None, model: str) -> str:
+    """What a table calls one of our engines: the base model needs no word. None where all of a table are of one backend."""
+    return ", ".join(["ours", *([backend] if backend else []), *([model] if model != BASE else [])])
+
+
+class OwnCandidate:
+    """One of our engines."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.name = own_name(engine.name, engine.model)
+        self.base = engine.model == BASE
+        self.precision = engine.precision
+        self._engine = engine
+
+    def __call__(self, frame: Frame) -> Prediction:
+        """The prediction for a frame, uint8 RGB (H, W, 3)."""
+        begin = time.perf_counter()
+        matte = self._engine(frame)
+        milliseconds = 1e3 * (time.perf_counter() - begin)
+        return Prediction(matte.alpha, milliseconds, matte.coarse, matte.unified, matte.foreground)
+
+
+class MaskCandidate:
+    """The mask of one of our networks by itself, enlarged bilinearly: "coarse" is MPN's, "unified" QUN's."""
+
+    def __init__(self, engine: Engine, stage: Literal["coarse", "unified"]) -> None:
+        self.name = f"ours, {'MPN' if stage == 'coarse' else 'QUN'} alone"
+        self.precision = engine.precision
+        self._whole = OwnCandidate(engine)
+        self._stage = stage
+
+    def __call__(self, frame: Frame) -> Prediction:
+        """The prediction for a frame, uint8 RGB (H, W, 3); its time is that of the whole."""
+        whole = self._whole(frame)
+        mask = whole.coarse if self._stage == "coarse" else whole.unified
+        assert mask is not None
+        return replace(whole, alpha=fit_mask(mask, whole.alpha.shape))
+
+
+class PeerCandidate:
+    """A peer. Its time is taken in its own process, so that handing the frame over costs it nothing."""
+
+    def __init__(self, peer: Peer) -> None:
+        self.name = peer.name
+        self.precision = peer.precision
+        self._peer = peer
+
+    def __call__(self, frame: Frame) -> Prediction:
+        """The prediction for a frame, uint8 RGB (H, W, 3)."""
+        return Prediction(self._peer(frame), self._peer.last_ms)
+
+
+@dataclass
+class Score:
+    """How a model did on a set: for each picture each metric, and how long it took."""
+
+    pictures: dict[str, dict[str, float]] = field(default_factory=dict)
+    milliseconds: list[float] = field(default_factory=list)
+    first_milliseconds: list[float] = field(
+        default_factory=list
+    )  # the first frame of each size, where models set themselves up
+
+    def mean(self, metric: str) -> float:
+        """Mean of a metric over the pictures for which it is defined; NaN where it is for none."""
+        values = [figures[metric] for figures in self.pictures.values() if not math.isnan(figures[metric])]
+        return fmean(values) if values else math.nan
+
+    def means(self) -> dict[str, float | None]:
+        """The mean of each metric; None, which JSON has for NaN, where it is defined for no picture."""
+        return {metric: no_nan(self.mean(metric)) for metric in next(iter(self.pictures.values()), {})}
+
+    def median_milliseconds(self) -> float:
+        """Median time of a frame, first frames of a size left out where there are others."""
+        return median(self.milliseconds or self.first_milliseconds)
+
+    def worst(self, count: int, metric: str = "mse") -> list[str]:
+        """The stems of the pictures with the highest error, worst first."""
+        return sorted(self.pictures, key=lambda stem: -self.pictures[stem][metric])[:count]
+
+
+def no_nan(figure: float) -> float | None:
+    """A figure as JSON can hold it."""
+    return None if math.isnan(figure) else figure
+
+
+def score_set(test_set: TestSet, candidates: Iterable[Candidate], advance: Callable[[], None] = lambda: None) -> list[Score]:
+    """Scores every candidate on every picture of a set; `advance` is called after each frame of each candidate.
+
+    The candidates take turns on each picture, so that a busy machine slows all of them alike.
+    """
+    runs = [(candidate, Score()) for candidate in candidates]
+    sizes: set[tuple[int, ...]] = set()
+    for item in test_set.items:
+        frame, truth = read_item(item)
+        for candidate, score in runs:
+            prediction = candidate(frame)
+            times = score.milliseconds if frame.shape in sizes else score.first_milliseconds
+            times.append(prediction.milliseconds)
+            score.pictures[item.stem] = {name: metric(prediction.alpha, truth) for name, metric in test_set.metrics.items()}
+            advance()
+        sizes.add(frame.shape)
+    return [score for _, score in runs]
+
+
+def pictures_in(folder: Path) -> list[Path]:
+    """The files of a folder that are named as pictures, in order."""
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+
+
+def _read(path: Path, flags: int) -> Frame:
+    # Not cv2.imread: on Windows it opens no path that is not ASCII.
+    data = np.fromfile(path, np.uint8)
+    picture = cv2.imdecode(data, flags) if data.size else None
+    if picture is None or picture.dtype not in (np.uint8, np.uint16):
+        raise InputError(f"{path}: is no picture that can be read")
+    return picture  # type: ignore[return-value]

@@ -1,0 +1,1 @@
+"""How the three networks learn."""

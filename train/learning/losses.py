@@ -1,0 +1,56 @@
+"""The paper's three losses, equations 2 to 6. |.|_1 is the mean absolute difference, so that weights do not depend on size."""
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from train.learning.distributed import mean
+
+
+def l1(predicted: Tensor, truth: Tensor) -> Tensor:
+    """Mean absolute difference of two tensors of one shape: a scalar."""
+    return (predicted - truth).abs().mean()
+
+
+def mpn_loss(masks: Tensor, foreground_mask: Tensor, lambda_l: float = 0.5) -> Tensor:
+    """Equation 2: masks (N,2,h,w), foreground_mask (N,1,h,w); the background mask is its complement."""
+    foreground = l1(masks[:, :1], foreground_mask)
+    background = l1(masks[:, 1:], 1 - foreground_mask)
+    return lambda_l * foreground + (1 - lambda_l) * background
+
+
+def cross_entropy(predicted: Tensor, truth: Tensor) -> Tensor:
+    """Binary cross-entropy of two tensors of one shape in [0, 1]: a scalar. Not in the paper.
+
+    Through a sigmoid the gradient of |.|_1 vanishes where the network is sure, be it right or wrong; this one's does not. And
+    where the picture leaves a doubt, this is least at the probability, |.|_1 at 0 or 1: a doubt becomes a hard mistake.
+    """
+    return F.binary_cross_entropy(predicted, truth)
+
+
+def identity_loss(unified: Tensor, mask: Tensor, unified_coarse: Tensor, coarse_mask: Tensor) -> Tensor:
+    """Equation 3: what QUN gives for the accurate mask x and the inaccurate x' stays near each."""
+    return l1(unified, mask) + l1(unified_coarse, coarse_mask)
+
+
+def consistence_loss(unified: Tensor, unified_coarse: Tensor) -> Tensor:
+    """Equation 4: what QUN gives for the two masks is one."""
+    return l1(unified, unified_coarse)
+
+
+def qun_loss(
+    unified: Tensor, mask: Tensor, unified_coarse: Tensor, coarse_mask: Tensor, lambda_1: float = 0.25, lambda_2: float = 0.5
+) -> Tensor:
+    """Equation 5."""
+    identity = identity_loss(unified, mask, unified_coarse, coarse_mask)
+    return lambda_1 * identity + lambda_2 * consistence_loss(unified, unified_coarse)
+
+
+def mrn_loss(output: Tensor, foreground: Tensor, alpha: Tensor, lambda_h: float = 0.5) -> Tensor:
+    """Equation 6: output (N,4,H,W), foreground (N,3,H,W), alpha (N,1,H,W).
+
+    Foreground colours are defined only where alpha is above 0, so they are compared only there; how much that is, is told by
+    the whole batch where processes share one.
+    """
+    seen = (alpha > 0).to(output.dtype)
+    colours = ((output[:, :3] - foreground).abs() * seen).sum() / mean(3 * seen.sum()).clamp(min=1)
+    return lambda_h * colours + (1 - lambda_h) * l1(output[:, 3:], alpha)
