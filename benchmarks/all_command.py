@@ -18,7 +18,7 @@ from benchmarks.refine_command import refine
 from benchmarks.report import write_page
 from benchmarks.scale_command import scale
 from benchmarks.throughput_command import throughput
-from engines import InputError
+from engines.commands.running import UsageError
 from engines.geometry import MODELS
 from train.commands.options import Adapters, PeerPython, Peers
 from train.evaluation.scores import open_set
@@ -82,7 +82,7 @@ def everything(
     try:
         report.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"--report {report}: cannot make this folder ({error.strerror}); name another") from error
+        raise UsageError(f"--report {report}: cannot make this folder ({error.strerror}); name another") from error
     first = sets[0] if sets else None
     counted: dict[str, Any] = {} if runs is None else {"runs": runs}
     passes: dict[str, Any] = {} if runs is None else {"runs": min(runs, 3)}
@@ -119,7 +119,7 @@ def everything(
     for part in only or list(Part):
         if lacking := missing.get(part):
             if only:
-                raise InputError(f"--only {part} needs {lacking}")
+                raise UsageError(f"--only {part} needs {lacking}")
             console.print(f"{part}: left out, for want of {lacking}", style="dim")
             continue
         console.rule(str(part))

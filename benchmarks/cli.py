@@ -4,7 +4,7 @@ import importlib
 
 from benchmarks.app import app
 from benchmarks.clips import clips
-from engines.errors import run
+from engines.commands.running import run
 
 PARTS = ("latency", "peers", "throughput", "scale", "quality", "refine", "all", "figures")
 for part in PARTS:

@@ -14,8 +14,9 @@ from rich.console import Console
 from rich.table import Table
 
 import engines
-from engines import Engine, Frame, InputError, Mask
+from engines import Engine, Frame, Mask
 from engines.commands.options import Model, Precision, Threads
+from engines.commands.running import UsageError
 from realtime.compositing.temporal import DEFAULT, Steady
 from realtime.packet import Packet
 from train.commands.evaluate import check_report, progress_bar, write_report
@@ -100,20 +101,20 @@ def score_clip(clip: TestSet, models: Sequence[AlphasOf], advance: Callable[[], 
 
 
 def open_clips(folder: Path) -> list[TestSet]:
-    """The clips of a folder: each a set of frames and their truths, in the order of their names. Raises InputError."""
+    """The clips of a folder: each a set of frames and their truths, in the order of their names. Raises UsageError."""
     if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder; make clips with python -m train.evaluation.clips")
+        raise UsageError(f"{folder}: no such folder; make clips with python -m train.evaluation.clips")
     if (folder / "images").is_dir():
         clips = [open_set(folder)]
     else:
         clips = [open_set(each) for each in sorted(folder.iterdir()) if (each / "images").is_dir() and each.name[0] != "."]
     if not clips:
-        raise InputError(
+        raise UsageError(
             f"{folder}: holds no clips, folders with images/ and alphas/; make some with python -m train.evaluation.clips"
         )
     for clip in clips:
         if len(clip.items) < 2:
-            raise InputError(f"{folder}: {clip.name} has one frame only; flicker needs two")
+            raise UsageError(f"{folder}: {clip.name} has one frame only; flicker needs two")
     return clips
 
 
@@ -144,7 +145,7 @@ def clips(
     check_report(json_file)
     check_peers(adapters, peer or [])
     if backend == "none" and not peer:
-        raise InputError("--backend none leaves nothing to run; name a peer with --adapters and --peer")
+        raise UsageError("--backend none leaves nothing to run; name a peer with --adapters and --peer")
     results: dict[str, dict[str, dict[str, float]]] = {}
     # The peers are opened anew for each clip, so that none remembers the clip before.
     with ExitStack() as stack:

@@ -1,6 +1,6 @@
 """`bench` as it is installed: the base install lacks what it needs, and says so."""
 
-from engines.errors import start
+from engines.commands.running import start
 
 
 def bench() -> None:

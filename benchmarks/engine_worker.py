@@ -18,8 +18,9 @@ import numpy as np
 import engines
 from benchmarks.frames import make_frames
 from benchmarks.timing import AROUND, COMPOSITE, END_TO_END, NETWORKS, WHOLE
-from engines import Engine, InputError
+from engines import Engine
 from engines.engine import Frame
+from engines.errors import MattingError
 from realtime.compositing.composite import composite
 from realtime.packet import Packet
 
@@ -60,7 +61,7 @@ def serve(settings: dict[str, Any], requests: TextIO, answers: TextIO) -> None:
         answer(known | {"threads": getattr(engine, "threads", None), "start": start})
         for line in requests:
             answer(time_frame(engine, frames[int(line) % len(frames)], background, int(line)))
-    except InputError as error:
+    except MattingError as error:
         answer({"error": str(error)})
     except (MemoryError, RuntimeError) as error:
         answer({"error": f"{settings['backend']}: {' '.join(str(error).split())[:300]}"})

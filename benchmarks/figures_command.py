@@ -7,7 +7,7 @@ import typer
 
 from benchmarks.app import app
 from benchmarks.figures import PAGES, RESULTS, refreshed
-from engines import InputError
+from engines.commands.running import UsageError
 from realtime.inputs.photos import write_beside
 
 
@@ -30,5 +30,5 @@ def figures(
             if new != old:
                 write_beside(page, new.encode())
         except OSError as error:
-            raise InputError(f"{page}: cannot be read or written ({error.strerror}); run this in a checkout") from error
+            raise UsageError(f"{page}: cannot be read or written ({error.strerror}); run this in a checkout") from error
         print(f"{page}: {'as it was' if new == old else 'refreshed'}")

@@ -11,9 +11,10 @@ from typing import Protocol
 from benchmarks.paper import PAPER_MS, PAPER_SIZE
 from benchmarks.processes import EngineProcess
 from benchmarks.timing import Timing
-from engines import InputError
 from engines.backends.nvidia import driver_missing
 from engines.backends.openvino import bf16_is_native
+from engines.commands.running import MattingError
+from engines.errors import MattingError
 from engines.geometry import BASE
 from engines.loading import BACKENDS, PRECISIONS, check_model
 from train.evaluation.scores import own_name
@@ -47,7 +48,7 @@ class Choice:
 def choices(backend: str, precision: str, models: Sequence[str] = (BASE,)) -> list[Choice]:
     """What "all" or a name of each means here: bf16 only where the processor has it, fp16 only with an NVIDIA GPU.
 
-    Raises InputError where nothing is left, or there is no such model.
+    Raises MattingError where nothing is left, or there is no such model.
     """
     for model in models:
         check_model(model)
@@ -62,7 +63,7 @@ def choices(backend: str, precision: str, models: Sequence[str] = (BASE,)) -> li
         those = [level for level in levels if named or level in known]
         found += [Choice(each, level, named and precision != "all", model) for model in models for level in those]
     if not found:
-        raise InputError(f"--precision {precision}: no backend has it; take one of auto, fp32, bf16, fp16")
+        raise MattingError(f"--precision {precision}: no backend has it; take one of auto, fp32, bf16, fp16")
     return found
 
 
@@ -131,7 +132,7 @@ class _Row:
             self.timing.start.setdefault(until if turn else f"{until}, empty cache", []).append(milliseconds)
         return engine
 
-    def missing(self, why: InputError) -> LeftOut:
+    def missing(self, why: MattingError) -> LeftOut:
         """What is told where it cannot run."""
         return LeftOut(self.choice.backend, self.choice.precision, self.size, str(why), self.choice.model)
 
@@ -145,7 +146,7 @@ def time_sizes(
     turn. So each has runs from the beginning to the end, and of several processes: a slow minute of the machine slows all a
     little instead of one a lot.
 
-    Raises InputError where an engine that the user named cannot run.
+    Raises MattingError where an engine that the user named cannot run.
     """
     left_out: list[LeftOut] = []
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
@@ -161,7 +162,7 @@ def time_sizes(
                     for row in [row for row in rows if row.size == size]:
                         try:
                             opened.append((row, stack.enter_context(row.start(plan.threads, turn))))
-                        except InputError as error:
+                        except MattingError as error:
                             if row.choice.named:
                                 raise
                             left_out.append(row.missing(error))

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import psutil
 
-from engines import InputError
-from engines.networks.weights import SAFETENSORS, verified
+from engines.commands.running import UsageError
+from engines.weights import SAFETENSORS, verified
 
 BUSY = 0.10  # share of the processors' time taken by others from which figures are not to be trusted
 STOLEN = 0.02  # share that a virtual machine's host kept for itself, likewise
@@ -43,7 +43,7 @@ def weights() -> str:
     """The first digits of the SHA-256 of the weights that ship; "none" where they are missing or damaged."""
     try:
         return str(verified()["sha256"][SAFETENSORS])[:12]
-    except (InputError, KeyError):
+    except (UsageError, KeyError):
         return "none"
 
 

@@ -28,7 +28,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines import InputError
+from engines.commands.running import UsageError
 from engines.engine import Frame, Mask
 
 LAYOUTS = ("nchw", "nhwc")
@@ -55,24 +55,24 @@ class Adapter:
 
 
 def read_adapter(path: Path) -> Adapter:
-    """Reads such a file. Raises InputError that names the file and the key where something is wrong in it."""
+    """Reads such a file. Raises UsageError that names the file and the key where something is wrong in it."""
     try:
         said: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise InputError(f"--onnx {path}: cannot be read ({error.strerror}); name a TOML file that tells of a model") from error
+        raise UsageError(f"--onnx {path}: cannot be read ({error.strerror}); name a TOML file that tells of a model") from error
     except ValueError as error:
-        raise InputError(f"--onnx {path}: is no TOML: {error}") from error
+        raise UsageError(f"--onnx {path}: is no TOML: {error}") from error
     known = {each.name for each in fields(Adapter)}
     if unknown := set(said) - known:
-        raise InputError(f"--onnx {path}: {', '.join(sorted(unknown))}: unknown; known are {', '.join(sorted(known))}")
+        raise UsageError(f"--onnx {path}: {', '.join(sorted(unknown))}: unknown; known are {', '.join(sorted(known))}")
     if "model" not in said:
-        raise InputError(f"--onnx {path}: lacks model, the name of an ONNX file")
+        raise UsageError(f"--onnx {path}: lacks model, the name of an ONNX file")
     said["model"] = path.parent / str(said["model"])
     if not said["model"].is_file():
-        raise InputError(f"--onnx {path}: model: there is no file {said['model']}")
+        raise UsageError(f"--onnx {path}: model: there is no file {said['model']}")
     for key, choices in (("layout", LAYOUTS), ("activation", ACTIVATIONS), ("colours", COLOURS)):
         if said.get(key, choices[0]) not in choices:
-            raise InputError(f"--onnx {path}: {key}: take one of {', '.join(choices)}")
+            raise UsageError(f"--onnx {path}: {key}: take one of {', '.join(choices)}")
     for key, count, kind in (("size", 2, int), ("mean", 3, float), ("std", 3, float)):
         if key in said:
             said[key] = _numbers(path, key, said[key], count, kind)
@@ -80,23 +80,23 @@ def read_adapter(path: Path) -> Adapter:
         constants = said.get("constants", {})
         said["constants"] = {name: np.full(each["shape"], each["value"], np.float32) for name, each in constants.items()}
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise InputError(f"--onnx {path}: constants: each is NAME = {{ shape = [...], value = number }}") from error
+        raise UsageError(f"--onnx {path}: constants: each is NAME = {{ shape = [...], value = number }}") from error
     return Adapter(**said)
 
 
 def _numbers(path: Path, key: str, value: Any, count: int, kind: type) -> tuple[Any, ...]:
     if not isinstance(value, list) or len(value) != count or not all(isinstance(each, int | float) for each in value):
-        raise InputError(f"--onnx {path}: {key}: give {count} numbers, such as {[1, 1, 1][:count]}")
+        raise UsageError(f"--onnx {path}: {key}: give {count} numbers, such as {[1, 1, 1][:count]}")
     numbers = tuple(kind(each) for each in value)
     if key != "mean" and min(numbers) <= 0:
-        raise InputError(f"--onnx {path}: {key}: must be above 0")
+        raise UsageError(f"--onnx {path}: {key}: must be above 0")
     return numbers
 
 
 def load_model(path: Path, threads: int, precision: str) -> Callable[[Frame], Mask]:
     """The model of such a file: uint8 RGB (H, W, 3) -> alpha, float32 (H, W). `precision`: "f32" or "bf16".
 
-    Raises InputError for what is no such file, or where the model has no such input or output.
+    Raises UsageError for what is no such file, or where the model has no such input or output.
     """
     import openvino as ov
 
@@ -105,7 +105,7 @@ def load_model(path: Path, threads: int, precision: str) -> Callable[[Frame], Ma
     try:
         model = core.read_model(adapter.model)
     except RuntimeError as error:
-        raise InputError(f"--onnx {path}: {adapter.model}: OpenVINO cannot read it") from error
+        raise UsageError(f"--onnx {path}: {adapter.model}: OpenVINO cannot read it") from error
     settings = {
         "PERFORMANCE_HINT": "LATENCY",
         "NUM_STREAMS": "1",
@@ -171,7 +171,7 @@ def _port(path: Path, key: str, name: str | None, ports: dict[str, Any]) -> Any:
     if name is None and ports:
         return next(iter(ports.values()))
     if name not in ports:
-        raise InputError(f"--onnx {path}: {key} {name}: the model has {', '.join(sorted(ports))}")
+        raise UsageError(f"--onnx {path}: {key} {name}: the model has {', '.join(sorted(ports))}")
     return ports[name]
 
 

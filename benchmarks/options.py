@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from engines import InputError
+from engines.commands.running import UsageError
 
 SMALLEST = 32  # pixels, of a frame's side
 
@@ -25,10 +25,10 @@ PlotFile = Annotated[Path | None, typer.Option("--plot", metavar="PNG", help="Dr
 
 
 def parse_size(text: str) -> tuple[int, int]:
-    """(width, height) of "800x600". Raises InputError for anything else and for sides below 32."""
+    """(width, height) of "800x600". Raises UsageError for anything else and for sides below 32."""
     match = re.fullmatch(r"(\d{1,5})x(\d{1,5})", text)
     if match is None or min(int(side) for side in match.groups()) < SMALLEST:
-        raise InputError(f"--size {text}: give WIDTHxHEIGHT, each at least {SMALLEST}, such as 1280x720")
+        raise UsageError(f"--size {text}: give WIDTHxHEIGHT, each at least {SMALLEST}, such as 1280x720")
     return int(match[1]), int(match[2])
 
 

@@ -14,7 +14,7 @@ from benchmarks.latency import take_turns
 from benchmarks.onnx_model import read_adapter
 from benchmarks.processes import ROOT
 from benchmarks.timing import WHOLE, Ratio, Timing, paired_ratio
-from engines import InputError
+from engines.commands.running import UsageError
 from engines.engine import Frame
 from engines.geometry import BASE
 from engines.loading import check_model
@@ -63,7 +63,7 @@ class Field:
         return {own_name(None, model): model for model in self.models}
 
     def check(self) -> None:
-        """Raises InputError for what is wrong with any of them, before anything is started."""
+        """Raises UsageError for what is wrong with any of them, before anything is started."""
         check_peers(self.adapters, self.names)
         for model in self.models:
             check_model(model)
@@ -71,9 +71,9 @@ class Field:
             read_adapter(path)
         everyone = [*self.own, *self.names, *(path.stem for path in self.onnx)]
         if not self.names and not self.onnx:
-            raise InputError("nobody to compare with: name peers with --adapters and --peer, or an ONNX model with --onnx")
+            raise UsageError("nobody to compare with: name peers with --adapters and --peer, or an ONNX model with --onnx")
         if twice := [name for name in everyone if everyone.count(name) > 1]:
-            raise InputError(f"{twice[0]}: two of the models have this name; rename one")
+            raise UsageError(f"{twice[0]}: two of the models have this name; rename one")
 
     @contextmanager
     def opened(self) -> Iterator[list[Peer]]:

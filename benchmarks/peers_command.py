@@ -16,8 +16,8 @@ from benchmarks.peers import Field, race, ratios, sample_pictures, score
 from benchmarks.plots import draw_error_against_speed
 from benchmarks.results_file import check_output, write_report
 from benchmarks.timing import Ratio, Timing
-from engines import InputError
 from engines.commands.options import Backend, Threads
+from engines.commands.running import UsageError
 from engines.geometry import BASE
 from train.commands.evaluate import progress_bar
 from train.commands.options import Adapters, ComparedPrecision, JsonFile, PeerPython, Peers
@@ -75,7 +75,7 @@ def peers(
     check_output("--json", json_file)
     check_output("--plot", plot, ".png")
     if plot is not None and test_set is None:
-        raise InputError("--plot needs --set: the pictures on which errors are measured")
+        raise UsageError("--plot needs --set: the pictures on which errors are measured")
     scored = None if test_set is None else open_set(test_set)
     own = tuple(dict.fromkeys(model or [BASE]))
     Field(adapters=adapters, names=tuple(peer or ()), onnx=tuple(onnx or ()), models=own).check()

@@ -12,7 +12,7 @@ import typer
 import engines
 import realtime
 from engines import Frame, Mask, Matte
-from engines.errors import run
+from engines.commands.running import run
 from realtime.compositing.backgrounds import open_background
 from realtime.compositing.composite import composite
 from realtime.inputs.photos import check_suffix, check_target, read_photo, write_photo

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.machine import gpu_memory, peak_memory
-from engines import InputError
+from engines.commands.running import UsageError
 from engines.geometry import BASE
 from engines.store.cache import FOLDER_VARIABLE
 from train.evaluation.child import Child
@@ -33,7 +33,7 @@ class EngineProcess(Child):
 
     Engines that were made ready for a size are kept in the folder `cache`, the user's own for None.
 
-    Raises InputError where such an engine cannot run here, then or later.
+    Raises UsageError where such an engine cannot run here, then or later.
     """
 
     def __init__(
@@ -80,8 +80,8 @@ class EngineProcess(Child):
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            raise InputError(self._end())
+            raise UsageError(self._end())
         answer: dict[str, Any] = json.loads(line)
         if "error" in answer:
-            raise InputError(answer["error"])
+            raise UsageError(answer["error"])
         return answer

@@ -41,7 +41,7 @@ class Judged:
 
 
 def ablated(run: Path | None, without_coarse: Path | None) -> list[Ablated]:
-    """Ours without QUN, and, from a run of shm-train that saw no coarse data, without that; in PyTorch. Raises InputError.
+    """Ours without QUN, and, from a run of shm-train that saw no coarse data, without that; in PyTorch. Raises UsageError.
 
     `run`: one as long as that, which saw all; it and its own without QUN then stand beside that, under the ablation's names.
     """

@@ -26,8 +26,8 @@ from benchmarks.quality import (
     judge_closed_form,
 )
 from benchmarks.results_file import check_output, write_report
-from engines import InputError
 from engines.commands.options import Precision, Threads
+from engines.commands.running import UsageError
 from engines.geometry import MODELS
 from train.commands.evaluate import HEADINGS, NOTE, progress_bar, score_table
 from train.commands.options import Adapters, EngineOrNone, JsonFile, PeerPython, Peers
@@ -69,14 +69,14 @@ def quality(
     """
     test_sets = [thinned(open_set(folder), pictures) for folder in sets]
     if len({test_set.name for test_set in test_sets}) < len(test_sets):
-        raise InputError("two sets have the same name; score them one at a time")
+        raise UsageError("two sets have the same name; score them one at a time")
     check_output("--json", json_file)
     check_output("--plot", plot, ".png")
     check_peers(adapters, peer or [])
     if backend == "none" and not peer:
-        raise InputError("--backend none leaves nothing to score; name a peer with --adapters and --peer")
+        raise UsageError("--backend none leaves nothing to score; name a peer with --adapters and --peer")
     if backend == "none" and (run is not None or without_coarse is not None):
-        raise InputError("--run and --without-coarse stand beside ours; leave out --backend none")
+        raise UsageError("--run and --without-coarse stand beside ours; leave out --backend none")
     others = ablated(run, without_coarse) if backend != "none" else []
     watch = machine.Watch()
     results: list[dict[str, Any]] = []

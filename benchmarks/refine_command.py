@@ -10,8 +10,8 @@ from benchmarks import machine
 from benchmarks.app import app, circumstances, console, figures_table
 from benchmarks.refinement import KINDS, refine_set
 from benchmarks.results_file import check_output, write_report
-from engines import InputError
 from engines.commands.options import Backend, Model, Threads
+from engines.commands.running import UsageError
 from train.commands.evaluate import progress_bar
 from train.commands.options import Adapters, ComparedPrecision, JsonFile, PeerPython, Peers
 from train.evaluation.peers import open_models
@@ -42,12 +42,12 @@ def refine(
     """
     test_set = open_set(folder)
     if test_set.truths != "alphas":
-        raise InputError(f"{folder}: has masks for truths; the edges that are measured need alphas/")
+        raise UsageError(f"{folder}: has masks for truths; the edges that are measured need alphas/")
     check_output("--json", json_file)
     watch = machine.Watch()
     with open_models(backend, threads, precision, model, adapters, peer or [], peer_python) as (engine, opened):
         if engine is None:
-            raise InputError("--backend none leaves nothing that refines; choose an engine")
+            raise UsageError("--backend none leaves nothing that refines; choose an engine")
         with progress_bar(test_set.name, len(test_set.items) * (len(KINDS) + len(opened))) as advance:
             scores = refine_set(test_set, engine, opened, advance)
     console.print(refinement_table(test_set, scores))

@@ -21,7 +21,7 @@ HEADINGS = {
 
 
 def write_page(folder: Path) -> Path:
-    """Writes FOLDER/report.md from the JSON files in it, with the plots that lie beside them. Raises InputError."""
+    """Writes FOLDER/report.md from the JSON files in it, with the plots that lie beside them. Raises UsageError."""
     page = folder / "report.md"
     write_beside(page, render(folder).encode())
     return page

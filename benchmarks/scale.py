@@ -17,7 +17,8 @@ from benchmarks.latency import Choice, take_turns
 from benchmarks.machine import peak_memory
 from benchmarks.processes import EngineProcess, child_environment
 from benchmarks.throughput import write_clip
-from engines import Engine, InputError
+from engines import Engine
+from engines.commands.running import UsageError
 
 Advance = Callable[[], None]
 
@@ -120,7 +121,7 @@ class LengthCost:
 def cost_of_length(clip: Path, folder: Path, frames: int, size: tuple[int, int], choice: Choice) -> LengthCost:
     """Repeats a clip to so many frames of a size (width, height) and puts it through the loop of shm-video.
 
-    Raises InputError where that fails.
+    Raises UsageError where that fails.
     """
     film = write_clip(clip, folder / f"{frames}.mp4", None, frames, size)
     settings = {"clip": str(film), "target": str(folder / f"{frames}-out.mp4")}
@@ -136,7 +137,7 @@ def cost_of_length(clip: Path, folder: Path, frames: int, size: tuple[int, int],
             assert process.stdout is not None
             line = process.stdout.readline()
             if not line:
-                raise InputError(f"{clip}: matting {frames} frames of it failed")
+                raise UsageError(f"{clip}: matting {frames} frames of it failed")
             return LengthCost(frames, json.loads(line)["seconds"], peak_memory(process.pid))
         finally:
             process.kill()

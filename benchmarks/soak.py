@@ -25,8 +25,8 @@ from benchmarks import machine
 from benchmarks.frames import sample_frames
 from engines import Engine
 from engines.commands.options import Backend, Model, Precision, Threads
+from engines.commands.running import run
 from engines.engine import Frame
-from engines.errors import run
 from realtime.commands.live import parse_size
 from realtime.compositing.backgrounds import fitted
 from realtime.compositing.filters import Smooth, filters_of_stream

@@ -66,7 +66,7 @@ def measure_file(
 ) -> FileRuns:
     """Puts a clip through `runs` times in each of the three ways, in turn; what comes out goes into `folder`.
 
-    `advance` is called after each way. Raises InputError for what is no video.
+    `advance` is called after each way. Raises UsageError for what is no video.
     """
     result = FileRuns()
     with VideoSource(clip) as source:
@@ -163,7 +163,7 @@ def measure_live(clip: Path, rate: int, engine: Engine, background: Background, 
 def write_clip(source: Path, target: Path, rate: int | None, count: int | None, size: tuple[int, int] | None) -> Path:
     """A clip's frames, from the start again when they end, as a new file: its rate, number of frames, and size (width, height).
 
-    None leaves each as it is. Raises InputError for what is no video.
+    None leaves each as it is. Raises UsageError for what is no video.
     """
     with VideoSource(source) as film:
         width, height = size or (film.width, film.height)

@@ -1,41 +1,28 @@
-"""What goes wrong through no fault of the program, and how each command says so."""
+"""What can go wrong through no fault of the program.
 
-import importlib
-import sys
-from collections.abc import Callable
-
-import typer
+Every message is one line: what is wrong; what to do about it. A wrong argument is a `ValueError`.
+"""
 
 
-class InputError(Exception):
-    """Bad input from the user. The message is one line: it names the file or option, and the remedy."""
+class MattingError(Exception):
+    """The root of the family: catch it to catch them all."""
 
 
-def run(app: typer.Typer | Callable[[], None]) -> None:
-    """Runs a command; an InputError becomes one line on standard error and exit code 2, Ctrl-C exit code 130.
-
-    So does what the system says of a file that a user may have named: too long a name, a loop of links, a disk that fails.
-    """
-    try:
-        app()
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
-    except OSError as error:
-        if error.filename is None:
-            raise
-        print(f"error: {error.filename}: {error.strerror}; name another file", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
-        sys.exit(130)
+class BackendUnavailable(MattingError):
+    """A backend that this machine cannot run: no driver, no device, or a package that is not installed."""
 
 
-def start(module: str, extra: str) -> None:
-    """Runs the `main` of a module that needs packages of an extra; if one is missing, says in one line what to install."""
-    try:
-        main = importlib.import_module(module).main
-    except ModuleNotFoundError as error:
-        print(f"error: {error.name} is not installed; type: pip install 'semantic-human-matting[{extra}]'", file=sys.stderr)
-        sys.exit(2)
-    main()
+class WeightsError(MattingError):
+    """Weights or graphs that are missing, damaged or of another network."""
+
+
+class EngineError(MattingError):
+    """An engine that cannot be built or kept, or whose results are off."""
+
+
+class MediaError(MattingError):
+    """A picture, video, camera, stream or display that cannot be opened, read or written."""
+
+
+class DataError(MattingError):
+    """Data, recipes or checkpoints that cannot be used for training or evaluation."""

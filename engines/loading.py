@@ -4,7 +4,7 @@ import logging
 
 from engines.backends.nvidia import driver_missing, packages_missing, remedy, require
 from engines.engine import Engine
-from engines.errors import InputError
+from engines.errors import BackendUnavailable
 from engines.geometry import BASE, MODELS
 
 log = logging.getLogger("engines")
@@ -38,12 +38,12 @@ def load(backend: str = "auto", *, threads: int | None = None, precision: str = 
     `threads`: of a CPU, None for one per physical core. `precision`: "auto", "fp32", "bf16" or "fp16". `model`: "base", or
     "large", which sees more than twice as many pixels where it looks for people: finer mattes, and more time.
 
-    Raises InputError if there is no such backend, precision or model, or it cannot run here.
+    Raises BackendUnavailable if there is no such backend, precision or model, or it cannot run here.
     """
     if backend not in BACKENDS:
-        raise InputError(f"--backend {backend}: unknown; take one of {', '.join(BACKENDS)}")
+        raise BackendUnavailable(f"--backend {backend}: unknown; take one of {', '.join(BACKENDS)}")
     if threads is not None and threads < 1:
-        raise InputError(f"--threads {threads}: must be at least 1")
+        raise BackendUnavailable(f"--threads {threads}: must be at least 1")
     check_model(model)
     why = "asked for"
     device = "auto"  # PyTorch, asked for by name, is content with a CPU
@@ -51,16 +51,16 @@ def load(backend: str = "auto", *, threads: int | None = None, precision: str = 
         backend, why = fastest()
         device = "cuda"
     if precision not in PRECISIONS[backend]:
-        raise InputError(f"--precision {precision}: {backend} has {', '.join(PRECISIONS[backend])}")
+        raise BackendUnavailable(f"--precision {precision}: {backend} has {', '.join(PRECISIONS[backend])}")
     engine = made(backend, threads, precision, device, model)
     log.info("%s, %s, model %s, on %s (%s)", engine.name, engine.precision, engine.model, engine.device, why)
     return engine
 
 
 def check_model(model: str) -> None:
-    """Raises InputError if there is no such model."""
+    """Raises BackendUnavailable if there is no such model."""
     if model not in MODELS:
-        raise InputError(f"--model {model}: unknown; take one of {', '.join(MODELS)}")
+        raise BackendUnavailable(f"--model {model}: unknown; take one of {', '.join(MODELS)}")
 
 
 def made(backend: str, threads: int | None, precision: str, device: str, model: str) -> Engine:
@@ -71,7 +71,7 @@ def made(backend: str, threads: int | None, precision: str, device: str, model: 
         return OpenVINOEngine(threads=threads, precision=precision, model=model)
     if backend == "torch":
         if packages_missing("torch"):
-            raise InputError(f"--backend torch: PyTorch is not installed; {remedy('torch')}")
+            raise BackendUnavailable(f"--backend torch: PyTorch is not installed; {remedy('torch')}")
         from engines.backends.torch import TorchEngine
 
         return TorchEngine(threads=threads, precision=precision, device=device, model=model)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from engines import InputError
+from engines.errors import DataError
 from engines.geometry import LOW_RESOLUTION
 
 RECIPES = Path(__file__).parent / "recipes"
@@ -92,10 +92,10 @@ def _build(kind: type[Any], values: dict[str, Any], where: str) -> Any:
     made = {}
     for name, value in values.items():
         if name not in known:
-            raise InputError(f"{where}: unknown setting '{name}'; known are {', '.join(known)}")
+            raise DataError(f"{where}: unknown setting '{name}'; known are {', '.join(known)}")
         default = getattr(defaults, name)
         if wanted := _wanted(value, default):
-            raise InputError(f"{where}: '{name}' must be {wanted}, not {value!r}")
+            raise DataError(f"{where}: '{name}' must be {wanted}, not {value!r}")
         if dataclasses.is_dataclass(default):
             made[name] = _build(type(default), value, f"{where}, [{name}]")
         else:
@@ -105,17 +105,17 @@ def _build(kind: type[Any], values: dict[str, Any], where: str) -> Any:
 
 def _check(recipe: Recipe, where: str) -> None:
     if min(recipe.low_resolution) < 32 or any(side % 32 for side in recipe.low_resolution):
-        raise InputError(f"{where}: 'low_resolution' must be multiples of 32")
+        raise DataError(f"{where}: 'low_resolution' must be multiples of 32")
     if min(recipe.mrn.crop) < 16 or any(side % 16 for side in recipe.mrn.crop):
-        raise InputError(f"{where}, [mrn]: 'crop' must be multiples of 16")
+        raise DataError(f"{where}, [mrn]: 'crop' must be multiples of 16")
     for name, chance in dataclasses.asdict(recipe.augment).items():
         if not 0 <= chance <= 1:
-            raise InputError(f"{where}, [augment]: '{name}' must be from 0 to 1, not {chance}")
+            raise DataError(f"{where}, [augment]: '{name}' must be from 0 to 1, not {chance}")
     for name in ("mpn", "qun", "mrn"):
         if getattr(recipe, name).batch < 1:
-            raise InputError(f"{where}, [{name}]: 'batch' must be 1 or more")
+            raise DataError(f"{where}, [{name}]: 'batch' must be 1 or more")
         if not 0 <= getattr(recipe, name).keep < 1:
-            raise InputError(f"{where}, [{name}]: 'keep' must be 0 or more and less than 1")
+            raise DataError(f"{where}, [{name}]: 'keep' must be 0 or more and less than 1")
 
 
 def ships(name: str) -> bool:
@@ -124,19 +124,19 @@ def ships(name: str) -> bool:
 
 
 def read_toml(name: str) -> tuple[dict[str, Any], Path]:
-    """What a TOML file that ships says, or one by its path; and where it is. Raises InputError if there is none."""
+    """What a TOML file that ships says, or one by its path; and where it is. Raises DataError if there is none."""
     path = RECIPES / f"{name}.toml" if ships(name) else Path(name)
     try:
         return tomllib.loads(path.read_text(encoding="utf-8")), path
     except (OSError, UnicodeDecodeError) as error:
         known = ", ".join(sorted(p.stem for p in RECIPES.glob("*.toml")))
-        raise InputError(f"--recipe {name}: no such recipe; give one of {known}, or the path of a TOML file") from error
+        raise DataError(f"--recipe {name}: no such recipe; give one of {known}, or the path of a TOML file") from error
     except tomllib.TOMLDecodeError as error:
-        raise InputError(f"--recipe {name}: not valid TOML: {error}") from error
+        raise DataError(f"--recipe {name}: not valid TOML: {error}") from error
 
 
 def load_recipe(name: str) -> Recipe:
-    """A recipe that ships (`first`) or a TOML file by its path. Raises InputError if there is none or it has a mistake."""
+    """A recipe that ships (`first`) or a TOML file by its path. Raises DataError if there is none or it has a mistake."""
     values, _ = read_toml(name)
     recipe: Recipe = _build(Recipe, values, f"--recipe {name}")
     _check(recipe, f"--recipe {name}")

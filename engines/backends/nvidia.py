@@ -4,7 +4,7 @@ import ctypes
 import importlib.util
 import os
 
-from engines.errors import InputError
+from engines.errors import BackendUnavailable
 
 PACKAGES = {"tensorrt": "tensorrt", "tensorrt-rtx": "tensorrt_rtx", "torch": "torch"}  # backend, which is its extra: module
 
@@ -35,11 +35,11 @@ def remedy(backend: str) -> str:
 
 
 def require(backend: str) -> None:
-    """Raises InputError, one line, with all that a GPU backend lacks here and what to do about it."""
+    """Raises BackendUnavailable, one line, with all that a GPU backend lacks here and what to do about it."""
     lacks = []
     if packages := packages_missing(backend):
         lacks.append(f"{' and '.join(packages)} not installed ({remedy(backend)})")
     if missing := driver_missing():
         lacks.append(f"{missing} (install one from https://www.nvidia.com/drivers, or take --backend openvino)")
     if lacks:
-        raise InputError(f"--backend {backend} cannot run here: {'; '.join(lacks)}")
+        raise BackendUnavailable(f"--backend {backend} cannot run here: {'; '.join(lacks)}")

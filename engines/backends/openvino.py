@@ -17,10 +17,10 @@ import openvino as ov
 
 from engines.engine import Frame, Mask, Matte, check_frame, fit_mask
 from engines.geometry import BASE, input_shapes
-from engines.networks.weights import FOLDER, NETWORKS, graph, verified
 from engines.store.cache import Cache, Engines, Key
 from engines.store.keys import openvino_key
 from engines.store.parity import MatteOf
+from engines.weights import FOLDER, NETWORKS, graph, verified
 
 log = logging.getLogger("engines")
 
@@ -31,7 +31,7 @@ SIZES_CACHED = 8  # frame sizes that stay in the cache on disk, 16 MB each
 FULL_PRECISION = {"mpn"}
 
 Models = dict[str, ov.CompiledModel]
-CheckParity = Callable[[MatteOf], object]  # raises InputError where an engine is off
+CheckParity = Callable[[MatteOf], object]  # raises EngineError where an engine is off
 
 
 def bf16_is_native() -> bool:
@@ -73,7 +73,7 @@ class OpenVINOEngine:
         """`threads` None: as many as there are physical cores. `precision`: "bf16", "fp32", or "auto": bf16 where it is native.
 
         In "bf16" the networks of FULL_PRECISION stay float32. `cache` None: the user's.
-        Raises InputError if the weights are missing or damaged.
+        Raises EngineError if the weights are missing or damaged.
         """
         verified(folder)
         self.model = model
@@ -131,7 +131,7 @@ class OpenVINOEngine:
     def prepare(self, height: int, width: int, *, check: CheckParity | None = None, must_keep: bool = False) -> None:
         """Makes ready for a frame size, from the cache or else into it. `check` and `must_keep`: see `Cache.obtain`.
 
-        Raises InputError where `check` says so, or, with `must_keep`, the disk does not take what was compiled.
+        Raises EngineError where `check` says so, or, with `must_keep`, the disk does not take what was compiled.
         """
         made: list[Models] = []
 

@@ -7,18 +7,18 @@ import torch
 from safetensors.torch import load_file
 
 from engines.engine import Frame, Mask, Matte, check_frame, fit_mask
-from engines.errors import InputError
+from engines.errors import BackendUnavailable
 from engines.geometry import BASE
 from engines.graphs.glue import predict, refine, shrink, unify
 from engines.networks import MPN, MRN, QUN, Networks
 from engines.networks.fold import fold
-from engines.networks.weights import FOLDER, SAFETENSORS, verified
+from engines.weights import FOLDER, SAFETENSORS, verified
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def released_networks(folder: Path = FOLDER) -> Networks:
-    """The three networks with the weights that ship, in float32, for inference. Raises InputError if these are damaged."""
+    """The three networks with the weights that ship, in float32, for inference. Raises BackendUnavailable if these are damaged."""
     dimensions = verified(folder)["dimensions"]
     tensors = load_file(folder / SAFETENSORS)
     networks = Networks(MPN(**dimensions["mpn"]), QUN(**dimensions["qun"]), MRN(**dimensions["mrn"]))
@@ -44,10 +44,10 @@ class TorchEngine:
     ) -> None:
         """`precision`: "fp32", "bf16", "fp16", or "auto": fp16 on CUDA, fp32 on a CPU.
 
-        Raises InputError if there is no such device, or the weights are missing or damaged.
+        Raises BackendUnavailable if there is no such device, or the weights are missing or damaged.
         """
         if device.startswith("cuda") and not torch.cuda.is_available():
-            raise InputError(
+            raise BackendUnavailable(
                 f"device {device}: PyTorch sees no CUDA GPU here; take --backend openvino, or install a CUDA build"
             )
         self._device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)

@@ -14,14 +14,14 @@ from rich.table import Table
 
 from engines.backends import nvidia
 from engines.commands.options import Model
-from engines.errors import InputError, run
+from engines.commands.running import UsageError, run
 from engines.geometry import BASE
 from engines.graphs.profile import Profile, parse_range, parse_size
 from engines.loading import PRECISIONS, check_model, fastest
-from engines.networks.weights import NETWORKS
 from engines.store.cache import Cache, Engines, Entry
 from engines.store.keys import model_of
 from engines.store.parity import MatteOf, check_parity
+from engines.weights import NETWORKS
 
 SIZES = ("800x800", "1280x720", "1920x1080")
 TENSORRT = ("tensorrt", "tensorrt-rtx")
@@ -71,32 +71,32 @@ def compile_engines(
     cache = Cache()
     if list_ or clear:
         if list_ and clear:
-            raise InputError("--list and --clear exclude each other; leave one of them out")
+            raise UsageError("--list and --clear exclude each other; leave one of them out")
         show(cache) if list_ else remove(cache)
         return
     if backend == "auto":
         backend, why = fastest()
         if backend == "torch":
-            raise InputError(
+            raise UsageError(
                 f"PyTorch runs without building; for TensorRT {nvidia.remedy('tensorrt')}; or name --backend openvino"
             )
         console.print(f"--backend {backend}: {why}", markup=False)
     if backend not in ("openvino", *TENSORRT):
-        raise InputError(f"--backend {backend}: builds nothing; take one of auto, openvino, {', '.join(TENSORRT)}")
+        raise UsageError(f"--backend {backend}: builds nothing; take one of auto, openvino, {', '.join(TENSORRT)}")
     if precision not in PRECISIONS[backend]:
-        raise InputError(f"--precision {precision}: {backend} has {', '.join(PRECISIONS[backend])}")
+        raise UsageError(f"--precision {precision}: {backend} has {', '.join(PRECISIONS[backend])}")
     if dynamic is not None and size:
-        raise InputError("--dynamic and --size exclude each other; leave one of them out")
+        raise UsageError("--dynamic and --size exclude each other; leave one of them out")
     check_model(model)
     sizes = dict.fromkeys(size or SIZES)
     profiles = [parse_range(dynamic, model)] if dynamic else [Profile.of(*parse_size(text), model) for text in sizes]
     if check and nvidia.packages_missing("torch"):
-        raise InputError(f"--check: PyTorch is not installed; {nvidia.remedy('torch')}")
+        raise UsageError(f"--check: PyTorch is not installed; {nvidia.remedy('torch')}")
     began = monotonic()
     if backend == "openvino":
         for option, given in (("--dynamic", dynamic), ("--target", target), ("--via", None if via == "onnx" else via)):
             if given:
-                raise InputError(f"{option} {given}: is for TensorRT; leave it out, or name --backend tensorrt or tensorrt-rtx")
+                raise UsageError(f"{option} {given}: is for TensorRT; leave it out, or name --backend tensorrt or tensorrt-rtx")
         paths = compile_openvino(cache, profiles, precision, model, check)
     else:
         paths = compile_tensorrt(cache, backend, profiles, target, via, check)
@@ -106,7 +106,7 @@ def compile_engines(
 
 
 def compile_openvino(cache: Cache, profiles: list[Profile], precision: str, model: str, check: bool) -> list[Path]:
-    """Compiles for this CPU; gives the files. Raises InputError where the check fails or a file cannot be written."""
+    """Compiles for this CPU; gives the files. Raises UsageError where the check fails or a file cannot be written."""
     from engines.backends.openvino import OpenVINOEngine
 
     paths = []
@@ -128,7 +128,7 @@ def compile_openvino(cache: Cache, profiles: list[Profile], precision: str, mode
 def compile_tensorrt(
     cache: Cache, backend: str, profiles: list[Profile], target: str | None, via: Via, check: bool
 ) -> list[Path]:
-    """Builds for this GPU, or ahead of time; gives the files. Raises InputError where something is missing or refused."""
+    """Builds for this GPU, or ahead of time; gives the files. Raises UsageError where something is missing or refused."""
     from engines.backends.tensorrt.build import check_target, package, targets
     from engines.backends.tensorrt.compile import build_for, compiler, engines_for
     from engines.store.keys import tensorrt_key
@@ -140,7 +140,7 @@ def compile_tensorrt(
         target = target.lower()
         check_target(trt, target)
         if via != "onnx":
-            raise InputError(f"--via {via}: builds for the GPU of this machine; leave out --target {target}")
+            raise UsageError(f"--via {via}: builds for the GPU of this machine; leave out --target {target}")
         if check:
             here = nvidia.driver_missing() or "its GPU may be of another generation"
             console.print(f"--check: not done. An engine for {target} cannot be run here: {here}.", markup=False)
@@ -148,7 +148,7 @@ def compile_tensorrt(
     else:
         if nvidia.driver_missing() and targets(trt):
             choice = f"name a GPU generation: --target {', '.join(targets(trt))}"
-            raise InputError(f"--backend {backend}: {nvidia.driver_missing()} here; {choice}")
+            raise UsageError(f"--backend {backend}: {nvidia.driver_missing()} here; {choice}")
         nvidia.require(backend)
         from engines.backends.tensorrt.engine import device_name
 

@@ -15,7 +15,7 @@ from engines.graphs.onnx_glue import MATTE_ROWS, mpn_glue, mrn_glue, qun_glue
 from engines.networks import MRN, Networks
 from engines.networks.blocks import pairs
 from engines.networks.fold import fold
-from engines.networks.weights import MANIFEST, SAFETENSORS, graph_file, sha256
+from engines.weights import MANIFEST, SAFETENSORS, graph_file, sha256
 
 OPSET = 18
 IR_VERSION = 10

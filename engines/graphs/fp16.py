@@ -18,13 +18,13 @@ import numpy as np
 import onnx
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
-from engines.errors import InputError
+from engines.errors import EngineError
 from engines.geometry import BASE, input_shapes
 from engines.graphs.casts import cast_at_the_doors
 from engines.graphs.dynamic import dynamic
 from engines.graphs.profile import Profile
 from engines.graphs.static import static
-from engines.networks.weights import FOLDER, graph
+from engines.weights import FOLDER, graph
 
 STORED = ".stored"  # ends the name of a float16 weight in the graphs that ship; a cast gives it its own name
 
@@ -35,7 +35,7 @@ FULL_INSIDE = {"mpn"}  # the networks that stay float32 inside
 def halve(model: ModelProto) -> None:
     """Makes, in place, every float32 of a graph that ships float16: weights, constants, casts, inputs and outputs.
 
-    Of a network in FULL_INSIDE only the outputs. Raises InputError that names a number which float16 does not hold.
+    Of a network in FULL_INSIDE only the outputs. Raises EngineError that names a number which float16 does not hold.
     """
     cast_at_the_doors(model)
     full = model.graph.name in FULL_INSIDE
@@ -57,7 +57,7 @@ def halve(model: ModelProto) -> None:
         with np.errstate(over="ignore"):  # what overflows is refused below
             numbers = numpy_helper.to_array(tensor).astype(number)
         if not np.isfinite(numbers).all():
-            raise InputError(f"{model.graph.name}: {tensor.name} is too large for FP16; take --backend openvino or torch")
+            raise EngineError(f"{model.graph.name}: {tensor.name} is too large for FP16; take --backend openvino or torch")
         tensor.CopyFrom(numpy_helper.from_array(numbers, tensor.name))
     for value in (*model.graph.input, *model.graph.output):
         if value.type.tensor_type.elem_type == TensorProto.FLOAT:
@@ -83,7 +83,7 @@ def half_graph(name: str, height: int, width: int, folder: Path = FOLDER, model:
     """A network that ships, "mpn", "qun" or "mrn", with its glue, in FP16, its weights in it, for frames of one size.
 
     Inputs and outputs have the names and shapes of the graph that ships; those that were float32 are float16.
-    Raises InputError if the weights are missing or damaged, or hold a number that float16 does not.
+    Raises EngineError if the weights are missing or damaged, or hold a number that float16 does not.
     """
     proto = onnx.load(graph(name, folder, model))
     halve(proto)

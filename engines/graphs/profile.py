@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from engines.errors import InputError
+from engines.errors import EngineError
 from engines.geometry import BASE, SMALLEST, input_shapes, low_resolution
 
 Size = tuple[int, int]  # height, width in pixels
@@ -49,23 +49,23 @@ class Profile:
 
 
 def parse_size(text: str, option: str = "--size") -> Size:
-    """Height and width of "1280x720" (width x height). Raises InputError for anything else, and for sides below 32."""
+    """Height and width of "1280x720" (width x height). Raises EngineError for anything else, and for sides below 32."""
     match = re.fullmatch(r"(\d{1,5})x(\d{1,5})", text.lower())
     if match is None or min(int(side) for side in match.groups()) < SMALLEST:
-        raise InputError(f"{option} {text}: give WIDTHxHEIGHT, each side at least {SMALLEST}, such as 1280x720")
+        raise EngineError(f"{option} {text}: give WIDTHxHEIGHT, each side at least {SMALLEST}, such as 1280x720")
     return int(match[2]), int(match[1])
 
 
 def parse_range(text: str, model: str = BASE) -> Profile:
-    """The profile of "640x480:1280x720:1920x1080". Raises InputError for anything else, or where frames would lie and stand."""
+    """The profile of "640x480:1280x720:1920x1080". Raises EngineError for anything else, or where frames would lie and stand."""
     option, parts = f"--dynamic {text}", text.split(":")
     if len(parts) != 3:
-        raise InputError(f"{option}: give MIN:OPT:MAX, such as 640x480:1280x720:1920x1080")
+        raise EngineError(f"{option}: give MIN:OPT:MAX, such as 640x480:1280x720:1920x1080")
     least, usual, most = (parse_size(part, "--dynamic") for part in parts)
     if not all(low <= middle <= high for low, middle, high in zip(least, usual, most, strict=True)):
-        raise InputError(f"{option}: each side must not shrink from MIN to OPT to MAX")
+        raise EngineError(f"{option}: each side must not shrink from MIN to OPT to MAX")
     profile = Profile(least, usual, most, model)
     # The three sizes being alike is not enough: of 100x50:100x60:200x190, 100x190 is taller than wide.
     if len({low_resolution(*size) for size in (least, usual, most)}) != 1:
-        raise InputError(f"{option}: mixes wide frames with tall ones; build one range for each")
+        raise EngineError(f"{option}: mixes wide frames with tall ones; build one range for each")
     return profile

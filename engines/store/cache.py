@@ -18,7 +18,7 @@ from time import monotonic
 from filelock import FileLock, Timeout
 from platformdirs import user_cache_path
 
-from engines.errors import InputError
+from engines.errors import EngineError, MattingError
 
 log = logging.getLogger("engines")
 
@@ -29,7 +29,7 @@ FOLDER_VARIABLE = "SHM_CACHE"
 DIGEST = 64  # hexadecimal digits of a SHA-256
 
 Engines = dict[str, bytes]  # by network: "mpn", "qun", "mrn"
-Check = Callable[[Engines], object]  # raises InputError where engines are off
+Check = Callable[[Engines], object]  # raises EngineError where engines are off
 
 
 class Damaged(Exception):
@@ -126,7 +126,7 @@ class Cache:
     def store(self, key: Key, engines: Engines, keep: int | None = None) -> None:
         """Puts engines in their place. `keep`: drop all but so many of the backend, those used least recently first.
 
-        To be called under `locked`. Raises InputError, and leaves the cache as it was, where the disk does not take them.
+        To be called under `locked`. Raises EngineError, and leaves the cache as it was, where the disk does not take them.
         """
         path = self.path(key)
         unfinished = path.with_suffix(UNFINISHED)
@@ -144,7 +144,7 @@ class Cache:
                 raise
         except OSError as error:
             remedy = f"free some space, or name another folder in the variable {FOLDER_VARIABLE}"
-            raise InputError(f"{path}: cannot be written ({error.strerror}); {remedy}") from error
+            raise EngineError(f"{path}: cannot be written ({error.strerror}); {remedy}") from error
         if keep is not None:
             by_use = sorted(path.parent.glob(f"*{SUFFIX}"), key=lambda each: each.stat().st_mtime)
             for oldest in by_use[:-keep]:
@@ -152,7 +152,7 @@ class Cache:
 
     @contextmanager
     def locked(self, backend: str) -> Iterator[None]:
-        """While this lasts, no other process builds or stores engines of a backend. Raises InputError where it cannot lock."""
+        """While this lasts, no other process builds or stores engines of a backend. Raises EngineError where it cannot lock."""
         folder = self.folder / backend
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -164,7 +164,7 @@ class Cache:
                 lock.acquire()
         except OSError as error:
             remedy = f"name another folder in the variable {FOLDER_VARIABLE}"
-            raise InputError(f"{folder}: cannot be written ({error.strerror}); {remedy}") from error
+            raise EngineError(f"{folder}: cannot be written ({error.strerror}); {remedy}") from error
         try:
             yield
         finally:
@@ -181,8 +181,8 @@ class Cache:
     ) -> Engines:
         """The engines of a key, from the cache or else from `build`, which one process at a time calls.
 
-        `check` is shown either; where it raises InputError they are not kept, nor left in the cache. Where the cache cannot be
-        written that is logged, and what was built is used all the same; with `must_keep` InputError is raised instead. `keep`:
+        `check` is shown either; where it raises EngineError they are not kept, nor left in the cache. Where the cache cannot be
+        written that is logged, and what was built is used all the same; with `must_keep` EngineError is raised instead. `keep`:
         see `store`.
         """
         found = self._checked(key, check)
@@ -191,7 +191,7 @@ class Cache:
         with ExitStack() as stack:
             try:
                 stack.enter_context(self.locked(key.backend))
-            except InputError as error:
+            except EngineError as error:
                 if must_keep:
                     raise
                 log.warning("%s; what is built is not kept", error)
@@ -206,7 +206,7 @@ class Cache:
                 check(engines)
             try:
                 self.store(key, engines, keep)
-            except InputError as error:
+            except EngineError as error:
                 if must_keep:
                     raise
                 log.warning("%s; what was built is not kept", error)
@@ -217,7 +217,7 @@ class Cache:
         if engines is not None and check is not None:
             try:
                 check(engines)
-            except InputError:
+            except MattingError:
                 self.path(key).unlink(missing_ok=True)
                 raise
         return engines
@@ -246,6 +246,6 @@ class Cache:
                     try:
                         path.unlink(missing_ok=True)
                     except OSError as error:
-                        raise InputError(f"{path}: cannot be removed ({error.strerror}); remove it by hand") from error
+                        raise EngineError(f"{path}: cannot be removed ({error.strerror}); remove it by hand") from error
                     removed.append(path)
         return removed

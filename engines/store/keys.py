@@ -6,8 +6,8 @@ from pathlib import Path
 
 from engines.geometry import BASE, MODELS
 from engines.graphs.profile import Profile
-from engines.networks.weights import NETWORKS, SAFETENSORS, graph_file, verified
 from engines.store.cache import Key
+from engines.weights import NETWORKS, SAFETENSORS, graph_file, verified
 
 # What makes the FP16 graphs out of those that ship: a change in it changes the engines.
 GRAPH_SOURCES = (
@@ -22,7 +22,7 @@ GRAPH_SOURCES = (
 
 @cache
 def released_digests(model: str = BASE) -> tuple[str, str]:
-    """SHA-256 of the weights, and of a model's three graphs together. Raises InputError if these are missing or damaged."""
+    """SHA-256 of the weights, and of a model's three graphs together. Raises EngineError if these are missing or damaged."""
     digests = verified()["sha256"]
     together = hashlib.sha256("".join(digests[graph_file(name, model)] for name in NETWORKS).encode())
     return digests[SAFETENSORS], together.hexdigest()

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.engine import Frame, Matte
-from engines.errors import InputError
+from engines.errors import EngineError
 from engines.geometry import BASE
 
 PORTRAIT = Path(__file__).parents[2] / "realtime/samples/portrait.jpg"  # it ships with the package
@@ -35,10 +35,10 @@ class Difference:
 
 
 def sample_frame(kind: str, height: int, width: int) -> Frame:
-    """A frame of one of KINDS. Raises InputError if the portrait is missing."""
+    """A frame of one of KINDS. Raises EngineError if the portrait is missing."""
     portrait = cv2.imread(str(PORTRAIT), cv2.IMREAD_COLOR_RGB)
     if portrait is None:
-        raise InputError(f"{PORTRAIT}: is missing; install the package again")
+        raise EngineError(f"{PORTRAIT}: is missing; install the package again")
     real = np.asarray(cv2.resize(portrait, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
     frames: dict[str, Callable[[], NDArray[np.integer[Any]]]] = {
         "real": lambda: real,
@@ -61,7 +61,7 @@ def differences(matte_of: MatteOf, oracle: MatteOf, height: int, width: int) -> 
 
 
 def check_parity(matte_of: MatteOf, height: int, width: int, model: str = BASE) -> str:
-    """One line: how far an engine is from PyTorch in float32 on the CPU. Raises InputError if that is too far."""
+    """One line: how far an engine is from PyTorch in float32 on the CPU. Raises EngineError if that is too far."""
     from engines.backends.torch import TorchEngine
 
     found = differences(matte_of, TorchEngine(precision="fp32", device="cpu", model=model), height, width)
@@ -69,5 +69,5 @@ def check_parity(matte_of: MatteOf, height: int, width: int, model: str = BASE) 
     line = f"{width}x{height}, alpha against PyTorch fp32, mean error in 8-bit levels: {told}"
     if not all(each.passes for each in found):
         limits = f"the mean must be below {MEAN}, the worst below {WORST:.0f}"
-        raise InputError(f"{line}; {limits}: the engine is not installed; take another --precision or --backend")
+        raise EngineError(f"{line}; {limits}: the engine is not installed; take another --precision or --backend")
     return line

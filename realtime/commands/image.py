@@ -12,9 +12,9 @@ import typer
 from rich.console import Console
 
 import engines
-from engines import Engine, InputError
+from engines import Engine
 from engines.commands.options import Backend, Model, Precision, Threads
-from engines.errors import run
+from engines.commands.running import UsageError, run
 from realtime.compositing.backgrounds import Background, Fit, open_background
 from realtime.compositing.composite import check_light_wrap, composite
 from realtime.compositing.filters import Kept, LightWrap
@@ -57,7 +57,7 @@ def image(
       shm-image photos/ cut-outs/
     """
     if alpha_only and bg is not None:
-        raise InputError("--alpha-only and --bg exclude each other; leave one of them out")
+        raise UsageError("--alpha-only and --bg exclude each other; leave one of them out")
     folder = source.is_dir()
     jobs = folder_jobs(source, target, ".png" if bg is None else ".jpg") if folder else [(source, target)]
     with ExitStack() as stack:
@@ -70,7 +70,7 @@ def image(
         for photo, picture in jobs:
             check_suffix(picture, alpha=bg is None and not alpha_only)
             if picture.exists() and any(own.exists() and picture.samefile(own) for own in (photo, Path(bg or photo))):
-                raise InputError(f"{picture}: is a picture that is read, too; name another file to write")
+                raise UsageError(f"{picture}: is a picture that is read, too; name another file to write")
             check_target(picture, overwrite=overwrite)
         engine = stack.enter_context(closing(engines.load(backend, threads=threads, precision=precision, model=model)))
         editor = Editor(engine, background, alpha_only, keep, light_wrap)
@@ -91,7 +91,7 @@ class Editor:
     light_wrap: float = 0.0
 
     def edit(self, photo: Photo, target: Path) -> str:
-        """Writes the picture of one photo; says what was done, in one line. Raises InputError where it cannot be written."""
+        """Writes the picture of one photo; says what was done, in one line. Raises UsageError where it cannot be written."""
         start = time.perf_counter()
         packet = Packet(photo.flat(), Fraction(0), 0)
         matte = packet.matte = self.engine(packet.frame)
@@ -113,9 +113,9 @@ class Editor:
 
 
 def edit_folder(editor: Editor, jobs: list[tuple[Path, Path]]) -> None:
-    """Does one photo after the other. A bad one is reported and the rest goes on; at the end InputError says how many."""
+    """Does one photo after the other. A bad one is reported and the rest goes on; at the end UsageError says how many."""
     if bad := do_each(jobs, lambda photo, target: editor.edit(open_photo(photo), target), "photos"):
-        raise InputError(f"{bad} of {len(jobs)} photos could not be done; see the lines above")
+        raise UsageError(f"{bad} of {len(jobs)} photos could not be done; see the lines above")
     engine = editor.engine
     console.print(f"{len(jobs)} pictures written ({engine.name} {engine.precision}, {engine.device})", markup=False)
 

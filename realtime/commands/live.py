@@ -11,9 +11,9 @@ import typer
 from rich.console import Console
 
 import engines
-from engines import InputError
 from engines.commands.options import Backend, Model, Precision, Threads
-from engines.errors import run
+from engines.commands.running import UsageError, run
+from engines.errors import MattingError
 from realtime.commands.stopping import stoppable
 from realtime.compositing.backgrounds import Fit
 from realtime.compositing.composite import check_light_wrap
@@ -103,16 +103,16 @@ def live(
         print("\n".join(camera_lines()) or "there is no camera")
         return
     if (webcam is None) == (clip is None):
-        raise InputError("name one source: --webcam, or --input CLIP")
+        raise UsageError("name one source: --webcam, or --input CLIP")
     filters = filters_of_stream(keep, smooth)
     check_light_wrap(light_wrap)
     if not snapshots.is_dir():
-        raise InputError(f"--snapshots {snapshots}: is no folder; make it first")
+        raise UsageError(f"--snapshots {snapshots}: is no folder; make it first")
     with stoppable(), ExitStack() as stack:
         others = (virtual_camera, record, pipe) != (None, None, None)
         window = window and has_display(needed=not others)
         if not window and not others:
-            raise InputError("--no-window: nothing would show; add --virtual-camera, --record or --pipe")
+            raise UsageError("--no-window: nothing would show; add --virtual-camera, --record or --pipe")
         rate = Fraction(fps).limit_denominator(1001) if fps else None
         source = stack.enter_context(open_source(webcam, clip, loop=loop, size=parse_size(size), rate=rate, hold=hold))
         backgrounds = stack.enter_context(Choice(bg or ["blur"], fit=fit, tell=tell))
@@ -154,10 +154,10 @@ def tell(line: str) -> None:
 
 
 def has_display(*, needed: bool) -> bool:
-    """Whether there is a display for a window; where there is none it is said. Raises InputError where it is needed."""
+    """Whether there is a display for a window; where there is none it is said. Raises UsageError where it is needed."""
     try:
         check_display()
-    except InputError as error:
+    except MattingError as error:
         if needed:
             raise
         tell(f"no window: {error}")
@@ -168,26 +168,26 @@ def has_display(*, needed: bool) -> bool:
 def open_source(
     webcam: str | None, clip: str | None, *, loop: bool, size: tuple[int, int] | None, rate: Fraction | None, hold: float
 ) -> LiveSource:
-    """The camera, the stream or the clip that the user named. Raises InputError where it cannot be opened."""
+    """The camera, the stream or the clip that the user named. Raises UsageError where it cannot be opened."""
     if clip is None:
         assert webcam is not None
         if loop:
-            raise InputError("--loop is for a clip; leave it out, or name one with --input")
+            raise UsageError("--loop is for a clip; leave it out, or name one with --input")
         return Webcam(webcam, size=size, rate=rate, hold=hold, tell=tell)
     if rate is not None:
-        raise InputError("--fps is for a camera; a clip or a stream has its own rate")
+        raise UsageError("--fps is for a camera; a clip or a stream has its own rate")
     if is_address(clip):
         return NetworkStream(clip, loop=loop, size=size, hold=hold, tell=tell)
     return PacedClip(Path(clip), loop=loop, size=size)
 
 
 def parse_size(text: str | None) -> tuple[int, int] | None:
-    """Width and height of "1280x720". Raises InputError for anything else, and below 32 px."""
+    """Width and height of "1280x720". Raises UsageError for anything else, and below 32 px."""
     if text is None:
         return None
     width, cross, height = text.lower().partition("x")
     if not (cross and width.isdecimal() and height.isdecimal() and min(int(width), int(height)) >= 32):
-        raise InputError(f"--size {text}: is no size; write width x height of 32 px or more, such as 1280x720")
+        raise UsageError(f"--size {text}: is no size; write width x height of 32 px or more, such as 1280x720")
     return int(width), int(height)
 
 

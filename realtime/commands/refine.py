@@ -10,9 +10,9 @@ import typer
 from rich.console import Console
 
 import engines
-from engines import Engine, InputError
+from engines import Engine
 from engines.commands.options import Backend, Model, Precision, Threads
-from engines.errors import run
+from engines.commands.running import UsageError, run
 from realtime.inputs.folders import do_each, folder_jobs, make_folder, open_photo
 from realtime.inputs.masks import Masks, open_masks
 from realtime.inputs.photos import check_suffix, check_target, write_photo
@@ -59,13 +59,13 @@ def refine(
     known = open_masks(masks, category=category)
     chosen = [job for job in jobs if known.has(job[0])]
     if not chosen:
-        raise InputError(f"{masks}: has no mask for any photo of {images}; masks go by the names of the photos")
+        raise UsageError(f"{masks}: has no mask for any photo of {images}; masks go by the names of the photos")
     if any(own.exists() and picture.exists() and picture.samefile(own) for _, picture in chosen for own in (images, masks)):
-        raise InputError(f"{target}: is a picture that is read, too; name another file to write")
+        raise UsageError(f"{target}: is a picture that is read, too; name another file to write")
     if folder:
         make_folder(target)
         if masks.is_dir() and target.samefile(masks):
-            raise InputError(f"{target}: is the folder of the masks; name another folder to write to")
+            raise UsageError(f"{target}: is the folder of the masks; name another folder to write to")
     to_do = [job for job in chosen if overwrite or not job[1].exists()]
     with closing(engines.load(backend, threads=threads, precision=precision, model=model)) as engine:
         bad = do_each(to_do, Refiner(engine, known, cut_outs).refine, "mattes")
@@ -73,7 +73,7 @@ def refine(
     notes = f", {done} were there already" * bool(done) + f", {left} have no mask" * bool(left)
     console.print(f"{len(to_do) - bad} mattes written{notes}", markup=False)
     if bad:
-        raise InputError(f"{bad} of {len(to_do)} photos could not be done; see the lines above")
+        raise UsageError(f"{bad} of {len(to_do)} photos could not be done; see the lines above")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +85,12 @@ class Refiner:
     cut_outs: bool
 
     def refine(self, photo: Path, target: Path) -> None:
-        """Writes the matte. Raises InputError where the photo or its mask cannot be read, or the matte not be written."""
+        """Writes the matte. Raises UsageError where the photo or its mask cannot be read, or the matte not be written."""
         frame, mask = open_photo(photo).flat(), self.masks.read(photo)
         (height, width), (mask_height, mask_width) = frame.shape[:2], mask.shape
         if abs(np.log(mask_width / mask_height * height / width)) > SHAPE_TOLERANCE:
             size = f"{mask_width}x{mask_height} for a photo of {width}x{height}"
-            raise InputError(f"{photo}: its mask has another shape ({size}); is it the mask of this photo?")
+            raise UsageError(f"{photo}: its mask has another shape ({size}); is it the mask of this photo?")
         matte = self.engine(frame, mask)
         if self.cut_outs:
             write_photo(target, matte.foreground, matte.alpha)

@@ -14,7 +14,7 @@ from rich.text import Text
 import engines
 from engines import Engine
 from engines.commands.options import Backend, Model, Precision, Threads
-from engines.errors import InputError, run
+from engines.commands.running import UsageError, run
 from realtime.commands.stopping import stoppable
 from realtime.compositing.backgrounds import Background, Fit, open_background
 from realtime.compositing.composite import check_light_wrap, composite
@@ -128,14 +128,14 @@ def edit(
 
 
 def refuse_own_input(target: Path, source: Path, bg: str) -> None:
-    """Raises InputError where writing `target` would replace the video itself or what stands behind it, through links too."""
+    """Raises UsageError where writing `target` would replace the video itself or what stands behind it, through links too."""
     for role, path in (("IN", source), ("--bg", Path(bg).expanduser())):
         try:
             same = target.samefile(path)
         except OSError:  # one of the two is not there, which is told where it is opened
             continue
         if same:
-            raise InputError(f"{target}: is the same file as {role} {path}; name another file to write")
+            raise UsageError(f"{target}: is the same file as {role} {path}; name another file to write")
 
 
 class Speed(ProgressColumn):

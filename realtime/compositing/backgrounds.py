@@ -19,7 +19,7 @@ import webcolors
 from numpy.typing import NDArray
 
 from engines.engine import Frame
-from engines.errors import InputError
+from engines.errors import MediaError
 from realtime.inputs.photos import read_photo
 from realtime.inputs.video_file import VideoSource
 from realtime.packet import Packet
@@ -61,7 +61,7 @@ def open_background(spec: str, *, fit: Fit = "cover") -> Background:
             name of a colour, write ./red for the file.
         fit: "cover" fills the frame and cuts off what is over, "contain" shows all with black bars, "stretch" distorts.
 
-    Raises InputError where the file is missing, a folder or broken, or the colour is unknown.
+    Raises MediaError where the file is missing, a folder or broken, or the colour is unknown.
     """
     if spec == "none":
         return Unchanged()
@@ -73,9 +73,9 @@ def open_background(spec: str, *, fit: Fit = "cover") -> Background:
         return Still(_colour(spec), fit="stretch")
     path = Path(spec).expanduser()
     if path.is_dir():
-        raise InputError(f"--bg {spec}: is a folder; name one picture or video in it")
+        raise MediaError(f"--bg {spec}: is a folder; name one picture or video in it")
     if not path.is_file():
-        raise InputError(_unknown(spec, path))
+        raise MediaError(_unknown(spec, path))
     if path.suffix.lower() != ".gif" and cv2.haveImageReader(str(path)):
         return Still(read_photo(path).flat(), fit=fit)
     return Video(path, fit=fit)
@@ -232,13 +232,13 @@ def _colour(spec: str) -> Frame:
 
 
 def _strength(spec: str) -> float:
-    """The number in "blur:2", or 1 without one. Raises InputError unless it is from 0.1 to 10."""
+    """The number in "blur:2", or 1 without one. Raises MediaError unless it is from 0.1 to 10."""
     try:
         strength = float(spec.partition(":")[2] or 1)
     except ValueError:
         strength = 0
     if not 0.1 <= strength <= 10:
-        raise InputError(f"--bg {spec}: has no strength of blur; write a number from 0.1 to 10, such as blur:2")
+        raise MediaError(f"--bg {spec}: has no strength of blur; write a number from 0.1 to 10, such as blur:2")
     return strength
 
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from engines.engine import Frame, Mask
-from engines.errors import InputError
+from engines.errors import MediaError
 from realtime.packet import Packet
 
 Pixels = TypeVar("Pixels", Frame, Mask)
@@ -86,7 +86,7 @@ def enlarged(small: Pixels, block: int, top: int, left: int, part: tuple[int, in
 
 
 def check_light_wrap(amount: float) -> float:
-    """The amount itself. Raises InputError unless it is from 0 to 1."""
+    """The amount itself. Raises MediaError unless it is from 0 to 1."""
     if not 0 <= amount <= 1:
-        raise InputError(f"--light-wrap {amount:g}: give a number from 0, which is off, to 1")
+        raise MediaError(f"--light-wrap {amount:g}: give a number from 0, which is off, to 1")
     return amount

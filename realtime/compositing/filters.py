@@ -19,7 +19,7 @@ LightWrap = Annotated[float, typer.Option(help="Let the background's light reach
 
 
 def filters_of_stream(keep: Keep, smooth: float) -> list[Filter]:
-    """The filters of one stream, in order; each call makes a memory of its own. Raises InputError for `smooth` out of range."""
+    """The filters of one stream, in order; each call makes a memory of its own. Raises MediaError for `smooth` out of range."""
     filters: list[Filter] = [Largest()] if keep == "largest" else []
     steady = Steady(smooth)
     return [*filters, steady] if smooth else filters

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from engines.engine import Frame
-from engines.errors import InputError
+from engines.errors import MattingError, MediaError
 from realtime.compositing.backgrounds import Background, Fit, open_background
 from realtime.inputs.photos import READABLE
 from realtime.packet import Packet
@@ -24,7 +24,7 @@ class Choice(Background):
         fit: see `open_background`.
         tell: is told which one is shown now, or why it cannot be.
 
-    Raises InputError where one that was named cannot be opened, or a folder has none in it.
+    Raises MediaError where one that was named cannot be opened, or a folder has none in it.
     """
 
     def __init__(self, specs: Sequence[str], *, fit: Fit = "cover", tell: Callable[[str], object] = print) -> None:
@@ -72,7 +72,7 @@ class Choice(Background):
     def _open(self, spec: str) -> None:
         try:
             background = open_background(spec, fit=self._fit)
-        except InputError as error:
+        except MattingError as error:
             self._tell(str(error))
             return
         with self._lock:
@@ -84,12 +84,12 @@ class Choice(Background):
 
 
 def in_folder(spec: str) -> list[str]:
-    """The pictures and videos of a folder, by name; anything else as it is. Raises InputError where there are none."""
+    """The pictures and videos of a folder, by name; anything else as it is. Raises MediaError where there are none."""
     folder = Path(spec).expanduser()
     if not folder.is_dir():
         return [spec]
     found = [str(path) for path in sorted(folder.iterdir()) if path.suffix.lower() in READABLE | FILMS]
     found = [path for path in found if not Path(path).name.startswith(".")]
     if not found:
-        raise InputError(f"--bg {spec}: no picture or video is in this folder; name another")
+        raise MediaError(f"--bg {spec}: no picture or video is in this folder; name another")
     return found

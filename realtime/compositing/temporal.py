@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.engine import Frame, Mask
-from engines.errors import InputError
+from engines.errors import MediaError
 from realtime.packet import Packet
 
 DEFAULT = 0.7
@@ -41,9 +41,9 @@ class Steady:
     """The memory of one stream. `strength`, in [0, 0.95], is the share that is kept where all agrees; 0 is exactly off."""
 
     def __init__(self, strength: float = DEFAULT) -> None:
-        """Raises InputError for a strength out of range."""
+        """Raises MediaError for a strength out of range."""
         if not 0 <= strength <= MOST:
-            raise InputError(f"--smooth {strength:g}: give a number from 0, which is off, to {MOST}")
+            raise MediaError(f"--smooth {strength:g}: give a number from 0, which is off, to {MOST}")
         self.strength = strength
         change = np.arange(256, dtype=np.float32) / STEPS
         self._kept = np.asarray(strength * np.exp(-((change / MOVED) ** 4)), np.float32)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import av.device
 
-from engines.errors import InputError
+from engines.errors import MediaError
 
 if TYPE_CHECKING:
     from realtime.inputs.v4l2 import Mode
@@ -57,7 +57,7 @@ def names_elsewhere() -> list[str]:
 def find_camera(camera: str) -> int | str:
     """What OpenCV opens for the camera that a user names: by number, by the path of its device, or by a part of its name.
 
-    Raises InputError where there is none, or this user may not open it; it says which there are.
+    Raises MediaError where there is none, or this user may not open it; it says which there are.
     """
     if not LINUX:
         if camera.isdecimal():
@@ -72,11 +72,11 @@ def find_camera(camera: str) -> int | str:
         if path not in found:
             choice = ", ".join(f"{each} ({name})" for each, name in found.items()) or ", ".join(nodes())
             remedy = f"choose one of {choice}" if choice else "there is none: plug one in, or play a clip with --input"
-            raise InputError(f"--webcam {camera}: no such camera; {remedy}")
+            raise MediaError(f"--webcam {camera}: no such camera; {remedy}")
     if not Path(path).is_char_device():
-        raise InputError(f"--webcam {camera}: is no camera; for a video file use --input {camera}")
+        raise MediaError(f"--webcam {camera}: is no camera; for a video file use --input {camera}")
     if not os.access(path, os.R_OK | os.W_OK):
-        raise InputError(f"--webcam {camera}: may not be opened; sudo usermod -aG video $USER, then log in anew")
+        raise MediaError(f"--webcam {camera}: may not be opened; sudo usermod -aG video $USER, then log in anew")
     return os.path.realpath(path)
 
 
@@ -86,13 +86,13 @@ def nodes() -> list[str]:
 
 
 def named(camera: str, found: dict[str, str] | dict[int, str]) -> int | str:
-    """The first of the cameras, each under its path or number, with these words in its name. Raises InputError for none."""
+    """The first of the cameras, each under its path or number, with these words in its name. Raises MediaError for none."""
     for place, name in found.items():
         if camera.lower() in name.lower():
             return place
     near = difflib.get_close_matches(camera, list(found.values()), n=1)
     remedy = f"did you mean '{near[0]}'?" if near else "shm-live --list-cameras shows which there are"
-    raise InputError(f"--webcam {camera}: no such camera; {remedy}")
+    raise MediaError(f"--webcam {camera}: no such camera; {remedy}")
 
 
 def wants_mjpeg(modes: Sequence["Mode"], size: tuple[int, int] | None, rate: Fraction | None) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from engines import InputError
+from engines.errors import MattingError, MediaError
 from engines.geometry import SMALLEST
 from realtime.inputs.photos import READABLE, Photo, read_photo
 
@@ -14,39 +14,39 @@ console = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def open_photo(path: Path) -> Photo:
-    """Reads a photo that is large enough. Raises InputError for one that is not, or cannot be read."""
+    """Reads a photo that is large enough. Raises MediaError for one that is not, or cannot be read."""
     photo = read_photo(path)
     height, width = photo.frame.shape[:2]
     if min(height, width) < SMALLEST:
-        raise InputError(f"{path}: {width}x{height} is too small; at least {SMALLEST} px each way are needed")
+        raise MediaError(f"{path}: {width}x{height} is too small; at least {SMALLEST} px each way are needed")
     return photo
 
 
 def folder_jobs(source: Path, target: Path, suffix: str) -> list[tuple[Path, Path]]:
     """The photos of a folder, each with the picture to write: of the same stem, in the folder `target`.
 
-    Raises InputError where there are no photos, two would become one, or `target` is a file or the same folder.
+    Raises MediaError where there are no photos, two would become one, or `target` is a file or the same folder.
     """
     photos = sorted(path for path in source.iterdir() if path.suffix.lower() in READABLE and not path.name.startswith("."))
     if not photos:
-        raise InputError(f"{source}: has no photo in it; name a folder of {', '.join(sorted(READABLE))} files")
+        raise MediaError(f"{source}: has no photo in it; name a folder of {', '.join(sorted(READABLE))} files")
     if target.exists() and (not target.is_dir() or target.samefile(source)):
-        raise InputError(f"{target}: is a file or the folder of the photos; name another folder to write to")
+        raise MediaError(f"{target}: is a file or the folder of the photos; name another folder to write to")
     jobs: dict[Path, Path] = {}
     for photo in photos:
         picture = target / f"{photo.stem}{suffix}"
         if picture in jobs:
-            raise InputError(f"{photo}: would become {picture}, and so would {jobs[picture].name}; rename one of them")
+            raise MediaError(f"{photo}: would become {picture}, and so would {jobs[picture].name}; rename one of them")
         jobs[picture] = photo
     return [(photo, picture) for picture, photo in jobs.items()]
 
 
 def make_folder(path: Path) -> None:
-    """Makes a folder where there is none. Raises InputError where it cannot be made."""
+    """Makes a folder where there is none. Raises MediaError where it cannot be made."""
     try:
         path.mkdir(exist_ok=True)
     except OSError as error:
-        raise InputError(f"{path}: cannot be made ({error.strerror}); make that folder first") from error
+        raise MediaError(f"{path}: cannot be made ({error.strerror}); make that folder first") from error
 
 
 def do_each(jobs: list[tuple[Path, Path]], work: Callable[[Path, Path], object], description: str) -> int:
@@ -57,7 +57,7 @@ def do_each(jobs: list[tuple[Path, Path]], work: Callable[[Path, Path], object],
         for photo, target in progress.track(jobs, description=description):
             try:
                 work(photo, target)
-            except InputError as error:
+            except MattingError as error:
                 bad += 1
                 console.print(f"error: {error}", markup=False)
     return bad

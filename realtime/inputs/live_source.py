@@ -171,7 +171,7 @@ class PacedClip(LiveSource):
         loop: whether it starts again at its end, for ever.
         size: (width, height) to bring its frames to, cutting off what is over.
 
-    Raises InputError for what is no video.
+    Raises MediaError for what is no video.
     """
 
     def __init__(self, path: Path, *, loop: bool = False, size: tuple[int, int] | None = None) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from engines.engine import Mask
-from engines.errors import InputError
+from engines.errors import MediaError
 from realtime.inputs.photos import READABLE, read_photo
 
 
@@ -20,14 +20,14 @@ class Masks(Protocol):
         ...
 
     def read(self, photo: Path) -> Mask:
-        """Its mask, float32 (h, w) in [0, 1], 1 = person. Raises InputError where it cannot be read."""
+        """Its mask, float32 (h, w) in [0, 1], 1 = person. Raises MediaError where it cannot be read."""
         ...
 
 
 def open_masks(path: Path, *, category: str = "person") -> Masks:
     """Masks in a folder, in one picture that serves for one photo, or, of one `category`, in a COCO JSON file.
 
-    Raises InputError where there are none.
+    Raises MediaError where there are none.
     """
     if path.suffix.lower() == ".json":
         return CocoMasks(path, category)
@@ -40,11 +40,11 @@ class FolderMasks:
     def __init__(self, path: Path) -> None:
         self._path = path
         if not path.exists():
-            raise InputError(f"{path}: no such file or folder; name a folder of masks, or a COCO .json file")
+            raise MediaError(f"{path}: no such file or folder; name a folder of masks, or a COCO .json file")
         folder = path.is_dir()
         self._by_stem = {p.stem: p for p in sorted(path.iterdir()) if p.suffix.lower() in READABLE} if folder else {}
         if folder and not self._by_stem:
-            raise InputError(f"{path}: has no mask in it; name a folder of PNG files")
+            raise MediaError(f"{path}: has no mask in it; name a folder of PNG files")
 
     def has(self, photo: Path) -> bool:
         """See `Masks`."""
@@ -64,7 +64,7 @@ class CocoMasks:
             from pycocotools import mask
         except ModuleNotFoundError as error:
             command = "pip install 'semantic-human-matting[coco]'"
-            raise InputError(f"{path}: pycocotools, which reads such masks, is not installed; type: {command}") from error
+            raise MediaError(f"{path}: pycocotools, which reads such masks, is not installed; type: {command}") from error
         self._path, self._coco = path, mask
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
@@ -77,11 +77,11 @@ class CocoMasks:
                 if annotation["category_id"] in kinds:
                     self._shapes.setdefault(annotation["image_id"], []).append(annotation["segmentation"])
         except OSError as error:
-            raise InputError(f"{path}: cannot be read ({error.strerror}); name a COCO .json file") from error
+            raise MediaError(f"{path}: cannot be read ({error.strerror}); name a COCO .json file") from error
         except (ValueError, KeyError, TypeError) as error:
-            raise InputError(f"{path}: is no COCO file of images, categories and annotations; check it") from error
+            raise MediaError(f"{path}: is no COCO file of images, categories and annotations; check it") from error
         if not kinds:
-            raise InputError(f"--category {category}: {path} has none such; take one of {', '.join(sorted(names.values()))}")
+            raise MediaError(f"--category {category}: {path} has none such; take one of {', '.join(sorted(names.values()))}")
 
     def has(self, photo: Path) -> bool:
         """See `Masks`."""
@@ -93,7 +93,7 @@ class CocoMasks:
         try:
             return self._draw(self._shapes[key], *self._sizes[key])
         except Exception as error:  # pycocotools has no error of its own
-            raise InputError(f"{self._path}: the shapes of {photo.name} cannot be read; check them") from error
+            raise MediaError(f"{self._path}: the shapes of {photo.name} cannot be read; check them") from error
 
     def _draw(self, shapes: Sequence[Any], height: int, width: int) -> Mask:
         drawn = np.zeros((height, width), np.uint8)

@@ -13,7 +13,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 
 from engines.engine import Frame
-from engines.errors import InputError
+from engines.errors import MediaError
 from realtime.compositing.backgrounds import fitted
 from realtime.inputs.live_source import HOLD, RestoredSource
 from realtime.inputs.video_file import MIN_SIZE, to_rgb
@@ -42,7 +42,7 @@ class NetworkStream(RestoredSource):
         size: (width, height) to bring its pictures to, cutting off what is over.
         hold, tell: see `RestoredSource`.
 
-    Raises InputError where it cannot be reached, or has no video.
+    Raises MediaError where it cannot be reached, or has no video.
     """
 
     def __init__(
@@ -66,23 +66,23 @@ class NetworkStream(RestoredSource):
             first = next(self._frames)
         except (av.FFmpegError, OSError) as error:
             reason = getattr(error, "strerror", None) or error
-            raise InputError(f"--input {self.name}: cannot be read ({reason}); check the address and the network") from error
+            raise MediaError(f"--input {self.name}: cannot be read ({reason}); check the address and the network") from error
         except StopIteration:
-            raise InputError(f"--input {self.name}: has no picture; name a stream with video") from None
+            raise MediaError(f"--input {self.name}: has no picture; name a stream with video") from None
         self._coded_size = first.width, first.height
         if min(self._coded_size) < MIN_SIZE:
-            raise InputError(f"--input {self.name}: {first.width}x{first.height} is too small; {MIN_SIZE} pixels are needed")
+            raise MediaError(f"--input {self.name}: {first.width}x{first.height} is too small; {MIN_SIZE} pixels are needed")
         self._size = size
         self.width, self.height = size or self._coded_size
 
     def _connect(self) -> None:
-        """Opens the stream. Raises av.FFmpegError or OSError where that fails, InputError for a stream without video."""
+        """Opens the stream. Raises av.FFmpegError or OSError where that fails, MediaError for a stream without video."""
         scheme = urlsplit(self._address).scheme.lower()
         self._container = av.open(
             self._address, timeout=(OPENING, READING), options=OPTIONS | TRANSPORT.get(scheme, {}), metadata_errors="replace"
         )
         if not self._container.streams.video:
-            raise InputError(f"--input {self.name}: has no video; name a stream that has")
+            raise MediaError(f"--input {self.name}: has no video; name a stream that has")
         stream = self._container.streams.video[0]
         stream.thread_type = "SLICE"  # a thread for each frame would hold that many back
         self.rate = stream.average_rate or stream.guessed_rate or None
@@ -120,7 +120,7 @@ class NetworkStream(RestoredSource):
         self._disconnect()
         try:
             self._connect()
-        except (av.FFmpegError, OSError, InputError):
+        except (av.FFmpegError, OSError, MediaError):
             self._frames = iter(())
 
     def _disconnect(self) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.engine import Frame, Mask
-from engines.errors import InputError
+from engines.errors import MediaError
 from realtime.quiet import quiet_opencv
 
 ORIENTATION = 0x0112  # the EXIF tag
@@ -40,23 +40,23 @@ class Photo:
 def read_photo(path: Path) -> Photo:
     """Reads JPEG, PNG, WebP, AVIF, TIFF or BMP: 8 or 16 bit, grey, palette or colour, with or without alpha.
 
-    EXIF orientation is applied. Raises InputError where the file is missing, a folder, no picture or broken.
+    EXIF orientation is applied. Raises MediaError where the file is missing, a folder, no picture or broken.
     """
     if path.is_dir():
-        raise InputError(f"{path}: is a folder; name one picture in it")
+        raise MediaError(f"{path}: is a folder; name one picture in it")
     if not path.exists():
-        raise InputError(f"{path}: no such file; check the name")
+        raise MediaError(f"{path}: no such file; check the name")
     try:
         data = np.fromfile(path, np.uint8)
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
+        raise MediaError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
     try:
         with quiet_opencv():
             pixels, kinds, blocks = cv2.imdecodeWithMetadata(data, flags=cv2.IMREAD_UNCHANGED)
     except cv2.error:
         pixels = None
     if pixels is None:
-        raise InputError(f"{path}: is broken or no picture that can be read; name a JPEG, PNG, WebP, AVIF, TIFF or BMP file")
+        raise MediaError(f"{path}: is broken or no picture that can be read; name a JPEG, PNG, WebP, AVIF, TIFF or BMP file")
     exif = dict(zip(np.ravel(kinds).tolist(), blocks, strict=True)).get(cv2.IMAGE_METADATA_EXIF)
     upright = _turn(_eight_bits(np.asarray(pixels)), _orientation(b"" if exif is None else np.asarray(exif).tobytes()))
     return _photo(np.ascontiguousarray(upright))
@@ -66,7 +66,7 @@ def write_photo(path: Path, frame: Frame, alpha: Mask | None = None) -> None:
     """Writes uint8 RGB (H, W, 3), or grey (H, W), and with `alpha`, float32 (H, W), RGBA of straight colours.
 
     The form follows the suffix. Written beside and moved into place: `path` is whole or as it was.
-    Raises InputError where the suffix is unknown, the form holds no alpha, or the folder cannot be written.
+    Raises MediaError where the suffix is unknown, the form holds no alpha, or the folder cannot be written.
     """
     check_suffix(path, alpha=alpha is not None)
     pixels: NDArray[np.uint8] = frame
@@ -84,39 +84,39 @@ def write_photo(path: Path, frame: Frame, alpha: Mask | None = None) -> None:
         with quiet_opencv():
             coded = cv2.imencode(suffix, pixels, options)[1]
     except cv2.error as error:
-        raise InputError(f"{path}: {suffix} cannot hold this picture; write .png instead") from error
+        raise MediaError(f"{path}: {suffix} cannot hold this picture; write .png instead") from error
     write_beside(path, np.asarray(coded).tobytes())
 
 
 def check_suffix(path: Path, *, alpha: bool) -> None:
-    """Raises InputError where pictures of this suffix cannot be written, or cannot hold the alpha that is asked for."""
+    """Raises MediaError where pictures of this suffix cannot be written, or cannot hold the alpha that is asked for."""
     suffix = path.suffix.lower()
     if suffix not in WRITABLE:
-        raise InputError(f"{path}: unknown kind of picture '{path.suffix}'; end its name in {', '.join(sorted(WRITABLE))}")
+        raise MediaError(f"{path}: unknown kind of picture '{path.suffix}'; end its name in {', '.join(sorted(WRITABLE))}")
     if alpha and suffix not in HOLD_ALPHA:
-        raise InputError(f"{path}: {suffix} holds no alpha; end its name in .png, or give a background with --bg")
+        raise MediaError(f"{path}: {suffix} holds no alpha; end its name in .png, or give a background with --bg")
 
 
 def check_target(path: Path, *, overwrite: bool) -> None:
-    """Raises InputError where a file cannot be made in this place, or one stands there already and is to stay."""
+    """Raises MediaError where a file cannot be made in this place, or one stands there already and is to stay."""
     if path.is_dir():
-        raise InputError(f"{path}: is a folder; name a file in it")
+        raise MediaError(f"{path}: is a folder; name a file in it")
     if not path.parent.is_dir():
-        raise InputError(f"{path}: there is no folder {path.parent}; make it first")
+        raise MediaError(f"{path}: there is no folder {path.parent}; make it first")
     if path.exists() and not overwrite:
-        raise InputError(f"{path}: exists already; use --overwrite to replace it")
+        raise MediaError(f"{path}: exists already; use --overwrite to replace it")
     if not os.access(path.parent, os.W_OK | os.X_OK):
-        raise InputError(f"{path}: the folder {path.parent} may not be written; choose another")
+        raise MediaError(f"{path}: the folder {path.parent} may not be written; choose another")
 
 
 def write_beside(path: Path, data: bytes) -> None:
-    """Writes a file so that `path` is never half-written. Raises InputError where its folder cannot be written."""
+    """Writes a file so that `path` is never half-written. Raises MediaError where its folder cannot be written."""
     beside = path.with_name(f".{secrets.token_hex(6)}.part")
     try:
         beside.write_bytes(data)
         beside.replace(path)
     except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror}); choose another place") from error
+        raise MediaError(f"{path}: cannot be written ({error.strerror}); choose another place") from error
     finally:
         with contextlib.suppress(OSError):
             beside.unlink(missing_ok=True)

@@ -17,7 +17,7 @@ from av.video.reformatter import ColorPrimaries, ColorRange, ColorTrc, VideoRefo
 from av.video.stream import VideoStream
 
 from engines.engine import Frame
-from engines.errors import InputError
+from engines.errors import MediaError
 from realtime.packet import Packet
 from realtime.yuv import usual_matrix
 
@@ -55,7 +55,7 @@ class VideoSource:
         threads: of the decoder; by default all cores, four at most.
 
     Raises:
-        InputError: for what is no video file, has no frame, or is smaller than 32 px. While iterating: where reading fails.
+        MediaError: for what is no video file, has no frame, or is smaller than 32 px. While iterating: where reading fails.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, threads: int | None = None) -> None:
@@ -79,7 +79,7 @@ class VideoSource:
             frames = self._decode()
             first = next(frames, None)
             if first is None:
-                raise InputError(f"{self.path}: no frame in it can be decoded; is the file complete?")
+                raise MediaError(f"{self.path}: no frame in it can be decoded; is the file complete?")
         except BaseException:
             self._container.close()
             raise
@@ -95,7 +95,7 @@ class VideoSource:
         self.width, self.height = (first.height, first.width) if turned else (first.width, first.height)
         if min(self.width, self.height) < MIN_SIZE:
             size = f"{self.width}x{self.height}"
-            raise InputError(f"{self.path}: {size} is too small; at least {MIN_SIZE} pixels each way are needed")
+            raise MediaError(f"{self.path}: {size} is too small; at least {MIN_SIZE} pixels each way are needed")
         self.rate = stream.average_rate or stream.guessed_rate or None
         self.time_base = stream.time_base or Fraction(1, 90_000)
         self.origin = self._clock.origin
@@ -156,7 +156,7 @@ class VideoSource:
                 else:
                     yield from frames
         except av.FFmpegError as error:
-            raise InputError(f"{self.path}: reading failed ({error.strerror}); check the file and its disk") from error
+            raise MediaError(f"{self.path}: reading failed ({error.strerror}); check the file and its disk") from error
 
     def _demux(self) -> "Iterator[av.Packet[VideoStream] | None]":
         try:
@@ -169,7 +169,7 @@ class VideoSource:
         try:
             rgb = to_rgb(frame, self._coded_size, self._converter)
         except av.FFmpegError as error:
-            raise InputError(
+            raise MediaError(
                 f"{self.path}: its colours ({frame.format.name}) cannot be read; convert it to H.264 first"
             ) from error
         return Orientation.of(frame).apply(rgb)
@@ -217,31 +217,31 @@ class Clock:
 
 
 def open_container(path: Path) -> InputContainer:
-    """Opens a media file for reading. Raises InputError for what is no readable media file."""
+    """Opens a media file for reading. Raises MediaError for what is no readable media file."""
     try:
         if path.is_dir():
-            raise InputError(f"{path}: is a folder; name one video file in it")
+            raise MediaError(f"{path}: is a folder; name one video file in it")
         if not path.exists():
-            raise InputError(f"{path}: no such file; check the name")
+            raise MediaError(f"{path}: no such file; check the name")
         if not path.is_file():
-            raise InputError(f"{path}: is a device or a pipe; name a video file")
+            raise MediaError(f"{path}: is a device or a pipe; name a video file")
         # An absolute path, so that FFmpeg takes no part of a name for a protocol.
         return av.open(str(path.absolute()), metadata_errors="replace")
     except PermissionError as error:
-        raise InputError(f"{path}: may not be read; check its permissions") from error
+        raise MediaError(f"{path}: may not be read; check its permissions") from error
     except (av.FFmpegError, OSError) as error:
-        raise InputError(f"{path}: is no video that can be read ({error.strerror}); name a video file") from error
+        raise MediaError(f"{path}: is no video that can be read ({error.strerror}); name a video file") from error
 
 
 def video_stream(container: InputContainer, path: Path) -> VideoStream:
-    """The video stream that a player would show: not a cover picture, not text. Raises InputError where there is none."""
+    """The video stream that a player would show: not a cover picture, not text. Raises MediaError where there is none."""
     name = container.format.name
     if name == "image2" or name.endswith("_pipe"):
-        raise InputError(f"{path}: is a picture, not a video; use shm-image for it")
+        raise MediaError(f"{path}: is a picture, not a video; use shm-image for it")
     streams = [] if name == "tty" else [stream for stream in container.streams.video if stream.codec_context is not None]
     films = [stream for stream in streams if not stream.disposition & av.stream.Disposition.attached_pic]
     if not films:
-        raise InputError(f"{path}: has no video that can be decoded; name a file with a video stream")
+        raise MediaError(f"{path}: has no video that can be decoded; name a file with a video stream")
     return max(films, key=lambda stream: bool(stream.disposition & av.stream.Disposition.default))
 
 

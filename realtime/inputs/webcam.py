@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from engines.engine import Frame
-from engines.errors import InputError
+from engines.errors import MediaError
 from realtime.inputs.cameras import LINUX, find_camera, wants_mjpeg
 from realtime.inputs.live_source import HOLD, RestoredSource
 from realtime.packet import Packet
@@ -33,7 +33,7 @@ class Webcam(RestoredSource):
         hold, tell: see `RestoredSource`.
 
     `path` is that of its device on Linux, else None.
-    Raises InputError where there is no such camera, it cannot be opened, another program uses it, or it gives no picture.
+    Raises MediaError where there is no such camera, it cannot be opened, another program uses it, or it gives no picture.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Webcam(RestoredSource):
         first = self._open()
         if first is None:
             self.close()
-            raise InputError(f"--webcam {camera}: {self._why_no_picture()}")
+            raise MediaError(f"--webcam {camera}: {self._why_no_picture()}")
         self.height, self.width = first.shape[:2]
         told = self._capture.get(cv2.CAP_PROP_FPS)
         self.rate = Fraction(told).limit_denominator(1001) if told > 1 else None

@@ -9,8 +9,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from engines import Engine, InputError
+from engines import Engine
 from engines.engine import Frame
+from engines.errors import MediaError
 from realtime.compositing.filters import Filter
 from realtime.compositing.playlist import Choice
 from realtime.compositing.views import View, viewed
@@ -160,7 +161,7 @@ class Show:
             path = self.snapshots / f"{stem}-{number}.png"
         try:
             write_photo(path, self.picture)
-        except (InputError, OSError) as error:
+        except (MediaError, OSError) as error:
             self.tell(f"no snapshot: {error}")
         else:
             self.tell(f"snapshot: {path}")

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Literal
 
 from engines.engine import Frame
-from engines.errors import InputError
+from engines.errors import MediaError
 from realtime.outputs.recording import Form, Output
 from realtime.packet import Packet
 from realtime.yuv import ToYuv, even, usual_matrix
@@ -29,14 +29,14 @@ class Pipe(Output):
         form: of the pictures.
         tell: is told that the reader has gone.
 
-    Raises InputError where standard output is a terminal.
+    Raises MediaError where standard output is a terminal.
     """
 
     name = "pipe"
 
     def __init__(self, pipe_format: PipeFormat, form: Form, *, tell: Callable[[str], object] = print) -> None:
         if os.isatty(STDOUT):
-            raise InputError(f"--pipe {pipe_format}: would fill the terminal; end the command with | and a program, or > FILE")
+            raise MediaError(f"--pipe {pipe_format}: would fill the terminal; end the command with | and a program, or > FILE")
         sys.stdout.flush()
         self._file = os.dup(STDOUT)
         os.dup2(STDERR, STDOUT)

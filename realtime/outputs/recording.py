@@ -41,7 +41,7 @@ class Output:
         return Stage(self.name, self.write, self.release, self.depth, self.idle, self.idle_seconds)
 
     def write(self, packet: Packet) -> None:
-        """Takes the picture of a packet, uint8 RGB (H, W, 3). Raises InputError where it cannot be written."""
+        """Takes the picture of a packet, uint8 RGB (H, W, 3). Raises MediaError where it cannot be written."""
         raise NotImplementedError
 
     def idle(self) -> None:
@@ -69,7 +69,7 @@ class Recording(Output):
         overwrite: whether a file already in that place may be replaced.
         tell: is told where the file stays away because no picture came.
 
-    Raises InputError where the file cannot be written there.
+    Raises MediaError where the file cannot be written there.
     """
 
     name = "record"
@@ -90,7 +90,7 @@ class Recording(Output):
         self._sink.write(replace(packet, time=packet.time - self._begin))
 
     def close(self) -> None:
-        """Finishes the file and moves it into its place. Raises InputError where the disk fails."""
+        """Finishes the file and moves it into its place. Raises MediaError where the disk fails."""
         if self._begin is None:
             self._sink.abort()
             self._tell(f"{self._sink.path}: not written, for no picture came")

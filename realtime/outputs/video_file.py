@@ -18,7 +18,7 @@ from av.stream import Stream
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 from av.video.stream import VideoStream
 
-from engines.errors import InputError
+from engines.errors import MediaError
 from realtime.inputs.video_file import open_container
 from realtime.packet import Packet
 from realtime.yuv import ToYuv, even
@@ -56,7 +56,7 @@ class VideoSink:
         overwrite: whether a file already in that place may be replaced.
 
     Raises:
-        InputError: where the file cannot be written there, or cannot hold what it should.
+        MediaError: where the file cannot be written there, or cannot hold what it should.
     """
 
     def __init__(
@@ -117,7 +117,7 @@ class VideoSink:
         """Encodes the picture of a packet: uint8 (H, W, 3) RGB of the sink's own size.
 
         Raises:
-            InputError: where the disk is full or otherwise fails.
+            MediaError: where the disk is full or otherwise fails.
             ValueError: for a packet with no picture, or one of another size.
         """
         picture = packet.picture
@@ -135,7 +135,7 @@ class VideoSink:
             self._mux(self._stream.encode(frame))
 
     def close(self) -> None:
-        """Finishes the file and moves it into its place. Raises InputError where the disk is full or otherwise fails."""
+        """Finishes the file and moves it into its place. Raises MediaError where the disk is full or otherwise fails."""
         if self._container is None:
             return
         try:
@@ -182,7 +182,7 @@ class VideoSink:
         try:
             yield
         except (av.FFmpegError, OSError) as error:
-            raise InputError(f"{self.path}: cannot be written ({error.strerror or error}); {remedy}") from error
+            raise MediaError(f"{self.path}: cannot be written ({error.strerror or error}); {remedy}") from error
 
 
 class Sound:
@@ -193,7 +193,7 @@ class Sound:
         origin: seconds to take off its times, as its `VideoSource.origin` says.
 
     Raises:
-        InputError: for what is no readable media file.
+        MediaError: for what is no readable media file.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, origin: Fraction = Fraction(0)) -> None:
@@ -205,7 +205,7 @@ class Sound:
         self._next: av.Packet[Stream] | None = None
 
     def join(self, container: OutputContainer, path: Path) -> None:
-        """Adds its streams to a container that is being opened. Raises InputError where `path` can't hold them."""
+        """Adds its streams to a container that is being opened. Raises MediaError where `path` can't hold them."""
         for stream in self._container.streams.audio:
             name = stream.codec_context.name if stream.codec_context else "an unknown codec"
             try:
@@ -214,7 +214,7 @@ class Sound:
                 copy = container.add_stream_from_template(stream)
             except ValueError as error:
                 remedy = " or ".join([*(f"write to {suffix}" for suffix in holding(name)), "use --no-audio"])
-                raise InputError(f"{path}: cannot hold the sound of {self.path} ({name}); {remedy}") from error
+                raise MediaError(f"{path}: cannot hold the sound of {self.path} ({name}); {remedy}") from error
             if re.fullmatch(r"\d+ channels", stream.layout.name) and stream.channels in LAYOUTS:
                 copy.codec_context.layout = LAYOUTS[stream.channels]  # MP4 wants it named, and not every file does
             copy.metadata.update(stream.metadata)
@@ -246,7 +246,7 @@ class Sound:
         except av.InvalidDataError:
             return  # the file is cut short: its frames end here, too
         except av.FFmpegError as error:
-            raise InputError(f"{self.path}: reading failed ({error.strerror}); check the file and its disk") from error
+            raise MediaError(f"{self.path}: reading failed ({error.strerror}); check the file and its disk") from error
 
     def close(self) -> None:
         """Closes the file."""
@@ -261,21 +261,21 @@ def holding(codec: str) -> list[str]:
 
 
 def writable(path: Path, *, overwrite: bool) -> Path:
-    """The file that writing to `path` would make, through links. Raises InputError where that cannot or must not be."""
+    """The file that writing to `path` would make, through links. Raises MediaError where that cannot or must not be."""
     try:
         target = Path(os.path.realpath(path))
         if target.is_dir():
-            raise InputError(f"{path}: is a folder; name a file in it")
+            raise MediaError(f"{path}: is a folder; name a file in it")
         if path.suffix.lower() not in FORMATS:
-            raise InputError(f"{path}: unknown kind of video file '{path.suffix}'; end its name in {', '.join(FORMATS)}")
+            raise MediaError(f"{path}: unknown kind of video file '{path.suffix}'; end its name in {', '.join(FORMATS)}")
         if not target.parent.is_dir():
-            raise InputError(f"{path}: there is no folder {target.parent}; make it first")
+            raise MediaError(f"{path}: there is no folder {target.parent}; make it first")
         if target.exists() and not target.is_file():
-            raise InputError(f"{path}: is a device or a pipe; name a file")
+            raise MediaError(f"{path}: is a device or a pipe; name a file")
         if target.exists() and not overwrite:
-            raise InputError(f"{path}: exists already; use --overwrite to replace it")
+            raise MediaError(f"{path}: exists already; use --overwrite to replace it")
     except OSError as error:
-        raise InputError(f"{path}: cannot be a file ({error.strerror}); choose another name") from error
+        raise MediaError(f"{path}: cannot be a file ({error.strerror}); choose another name") from error
     if not os.access(target.parent, os.W_OK | os.X_OK):
-        raise InputError(f"{path}: the folder {target.parent} may not be written; choose another")
+        raise MediaError(f"{path}: the folder {target.parent} may not be written; choose another")
     return target

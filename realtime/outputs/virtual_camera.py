@@ -13,7 +13,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import Colorspace
 
 from engines.engine import Frame
-from engines.errors import InputError
+from engines.errors import MediaError
 from realtime.outputs.recording import Form, Output
 from realtime.packet import Packet
 from realtime.yuv import ToYuv, even
@@ -28,7 +28,7 @@ MAKE_ONE = (
 def open_virtual_camera(device: str | None, form: Form, *, webcam: str | None = None) -> Output:
     """The virtual camera of that name, or with None the first that is free.
 
-    `webcam` is the path of the camera that pictures come from, which is never taken. Raises InputError where there is no
+    `webcam` is the path of the camera that pictures come from, which is never taken. Raises MediaError where there is no
     virtual camera, it is none, or another program writes to it; the message says how to make one.
     """
     if sys.platform.startswith("linux"):
@@ -53,7 +53,7 @@ class LoopbackCamera(Output):
             self._stream.width, self._stream.height, self._stream.pix_fmt = even(form.width), even(form.height), "yuv420p"
             self._container.start_encoding()
         except (av.FFmpegError, OSError) as error:
-            raise InputError(refused(path, error)) from error
+            raise MediaError(refused(path, error)) from error
 
     def write(self, packet: Packet) -> None:
         """Sends the picture."""
@@ -72,7 +72,7 @@ class LoopbackCamera(Output):
         try:
             self._container.mux(self._stream.encode(frame))
         except (av.FFmpegError, OSError) as error:
-            raise InputError(refused(self.path, error)) from error
+            raise MediaError(refused(self.path, error)) from error
 
     def close(self) -> None:
         """Gives the device back."""
@@ -94,12 +94,12 @@ class DriverCamera(Output):
             import pyvirtualcam
         except ModuleNotFoundError as error:
             remedy = "type: pip install 'semantic-human-matting[virtualcam]', and install OBS Studio, which brings the camera"
-            raise InputError(f"--virtual-camera: pyvirtualcam is not installed; {remedy}") from error
+            raise MediaError(f"--virtual-camera: pyvirtualcam is not installed; {remedy}") from error
         try:
             self._camera: Any = pyvirtualcam.Camera(form.width, form.height, float(form.rate), device=device)
         except RuntimeError as error:
             reason = " ".join(str(error).split())
-            raise InputError(f"--virtual-camera: {reason}; install OBS Studio and start its virtual camera once") from error
+            raise MediaError(f"--virtual-camera: {reason}; install OBS Studio and start its virtual camera once") from error
         self._last: Frame | None = None
 
     def write(self, packet: Packet) -> None:
@@ -130,27 +130,27 @@ def loopback(path: str | None, webcam: str | None) -> str:
         free = [device.path for device in ours if device.takes_pictures]
         if not free:
             busy = f"other programs write to {', '.join(device.path for device in ours)}; end one, or " if ours else ""
-            raise InputError(f"--virtual-camera: {busy or 'there is no v4l2loopback device; '}{MAKE_ONE}")
+            raise MediaError(f"--virtual-camera: {busy or 'there is no v4l2loopback device; '}{MAKE_ONE}")
         return free[0]
     try:
         device = v4l2.query(path)
     except FileNotFoundError as error:
-        raise InputError(f"--virtual-camera {path}: no such device; {MAKE_ONE}") from error
+        raise MediaError(f"--virtual-camera {path}: no such device; {MAKE_ONE}") from error
     except PermissionError as error:
         remedy = "sudo usermod -aG video $USER, then log in anew"
-        raise InputError(f"--virtual-camera {path}: may not be opened; {remedy}") from error
+        raise MediaError(f"--virtual-camera {path}: may not be opened; {remedy}") from error
     except OSError as error:
-        raise InputError(f"--virtual-camera {path}: is no video device; {MAKE_ONE}") from error
+        raise MediaError(f"--virtual-camera {path}: is no video device; {MAKE_ONE}") from error
     if device.driver != v4l2.LOOPBACK:
         kind = f"is no virtual camera, but {device.name} (driver {device.driver})"
-        raise InputError(f"--virtual-camera {path}: {kind}; {MAKE_ONE}")
+        raise MediaError(f"--virtual-camera {path}: {kind}; {MAKE_ONE}")
     if path == webcam:
-        raise InputError(f"--virtual-camera {path}: is where the pictures come from; name another")
+        raise MediaError(f"--virtual-camera {path}: is where the pictures come from; name another")
     if not (device.takes_pictures or device.captures):
         v4l2.free_loopback(path)
         device = v4l2.query(path)
     if not device.takes_pictures:
-        raise InputError(f"--virtual-camera {path}: another program writes to it; end that, or name another")
+        raise MediaError(f"--virtual-camera {path}: another program writes to it; end that, or name another")
     return path
 
 

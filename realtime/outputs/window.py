@@ -10,7 +10,7 @@ from typing import Self
 import cv2
 
 from engines.engine import Frame
-from engines.errors import InputError
+from engines.errors import MediaError
 from realtime.quiet import quiet_opencv
 
 ESCAPE = 27  # the key's code
@@ -24,7 +24,7 @@ class Window:
             window.show(picture, ["30 frames/s"])
             if window.key() == "q" or window.closed: ...
 
-    Raises InputError where there is no display.
+    Raises MediaError where there is no display.
     """
 
     def __init__(self, title: str, *, width: int, height: int) -> None:
@@ -35,7 +35,7 @@ class Window:
                 cv2.namedWindow(title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
         except cv2.error as error:
             remedy = "pip uninstall opencv-python-headless, and pip install --force-reinstall opencv-python"
-            raise InputError(f"this OpenCV shows no windows; {remedy}") from error
+            raise MediaError(f"this OpenCV shows no windows; {remedy}") from error
         cv2.resizeWindow(title, width, height)
 
     def show(self, picture: Frame, lines: Sequence[str] = ()) -> None:
@@ -75,12 +75,12 @@ class Window:
 
 
 def check_display() -> None:
-    """Raises InputError where no window can be shown: OpenCV's toolkit would end the program without a word of use."""
+    """Raises MediaError where no window can be shown: OpenCV's toolkit would end the program without a word of use."""
     if not sys.platform.startswith("linux"):
         return
     display = os.environ.get("DISPLAY", "")
     if not display:
-        raise InputError("no display to show a window on (DISPLAY is not set); run it in a desktop session, or under xvfb-run")
+        raise MediaError("no display to show a window on (DISPLAY is not set); run it in a desktop session, or under xvfb-run")
     host, _, rest = display.rpartition(":")
     number = rest.split(".")[0]
     try:
@@ -92,4 +92,4 @@ def check_display() -> None:
         else:
             socket.create_connection((host, 6000 + int(number)), timeout=5).close()
     except (OSError, ValueError) as error:
-        raise InputError(f"the display {display} does not answer; check DISPLAY, or run it in a desktop session") from error
+        raise MediaError(f"the display {display} does not answer; check DISPLAY, or run it in a desktop session") from error

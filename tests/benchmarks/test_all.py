@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.figures import table
 from benchmarks.report import render, write_page
-from engines import InputError
+from engines.errors import MattingError
 
 ROOT = Path(__file__).parents[2]
 MACHINE = {"cores": "2", "processor": "P", "vector units": "avx2", "threads": "all", "openvino": "1", "weights": "abc"}
@@ -150,7 +150,7 @@ def test_the_page_has_what_the_folder_has(results: Path) -> None:
     assert "![Scale](scale.png)" in page
     assert "peers.png" not in page
     (results / "scale.json").write_text("{")
-    with pytest.raises(InputError, match="scale"):
+    with pytest.raises(MattingError, match="scale"):
         render(results)
 
 

@@ -11,7 +11,8 @@ import pytest
 import engines
 from benchmarks import cli
 from benchmarks.clips import ClipScore, means_of, open_clips
-from engines import InputError, Matte
+from engines import Matte
+from engines.errors import MattingError
 from train.evaluation.metrics import dtssd, mse, sad
 from train.evaluation.scores import open_set, read_item
 
@@ -135,7 +136,7 @@ def test_a_clip_of_one_frame_is_refused(clips):
     for part in ("images", "alphas"):
         for path in sorted((clips / "b" / part).iterdir())[1:]:
             path.unlink()
-    with pytest.raises(InputError, match="b has one frame only"):
+    with pytest.raises(MattingError, match="b has one frame only"):
         open_clips(clips)
 
 

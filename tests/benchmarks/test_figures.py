@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.figures import PAGES, RESULTS, refreshed, table
-from engines import InputError
+from engines.errors import MattingError
 
 REPORTS = {
     "quality": {
@@ -108,10 +108,10 @@ def test_what_the_machine_did_to_each_process_is_told(results: Path) -> None:
 def test_what_is_missing_or_unknown_is_named(results: Path) -> None:
     (results / "quality.json").write_text("{")
     for name, message in (("quality", "quality.json: cannot be read"), ("speed", "figures:speed: unknown")):
-        with pytest.raises(InputError, match=message):
+        with pytest.raises(MattingError, match=message):
             refreshed(f"<!-- figures:{name} -->\n<!-- /figures -->", results)
     (results / "peers.json").write_text('{"timings": [{}]}')
-    with pytest.raises(InputError, match=r"peers\.json: was written by another command"):
+    with pytest.raises(MattingError, match=r"peers\.json: was written by another command"):
         refreshed("<!-- figures:peers -->\n<!-- /figures -->", results)
     (results / "peers.json").unlink()
     assert "Not measured yet" in refreshed("<!-- figures:peers -->\n<!-- /figures -->", results)

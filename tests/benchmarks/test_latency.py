@@ -14,7 +14,7 @@ from benchmarks.latency import Choice, Plan, choices, take_turns, time_sizes, ve
 from benchmarks.options import parse_size
 from benchmarks.processes import EngineProcess
 from benchmarks.timing import AROUND, COMPOSITE, END_TO_END, NETWORKS, WHOLE, Timing
-from engines import InputError
+from engines.errors import MattingError
 from tests.realtime.plain_engine import PlainEngine
 
 
@@ -90,7 +90,7 @@ def test_what_all_means_here(monkeypatch):
     assert {Choice("torch", "fp16", named=False), Choice("tensorrt", "fp16", named=False)} <= set(choices("all", "all"))
     assert choices("openvino", "bf16") == [Choice("openvino", "bf16", named=True)]
     assert choices("auto", "all") == [Choice("auto", "auto", named=False)]
-    with pytest.raises(InputError, match="--precision int3"):
+    with pytest.raises(MattingError, match="--precision int3"):
         choices("all", "int3")
 
 
@@ -100,7 +100,7 @@ def test_a_process_tells_of_its_start_its_frames_and_its_memory():
         assert 0 < engine.start["ready"] < engine.start["first frame"]
         assert {END_TO_END, "mpn", "qun", "mrn", COMPOSITE} <= set(engine.time(5))
         assert 30 < engine.memory()["peak"] < 2000
-    with pytest.raises(InputError, match="--precision fp16"):
+    with pytest.raises(MattingError, match="--precision fp16"):
         EngineProcess("openvino", "fp16", None, (64, 64))
 
 
@@ -110,7 +110,7 @@ def test_an_engine_that_cannot_run_is_left_out_unless_named():
     assert [(t.name, t.precision, len(t.stages[END_TO_END])) for t in timings] == [("ours, openvino", "fp32", 2)]
     assert (missing.precision, missing.size) == ("fp16", (64, 48))
     assert "openvino has" in missing.why
-    with pytest.raises(InputError, match="openvino has"):
+    with pytest.raises(MattingError, match="openvino has"):
         time_sizes([Choice("openvino", "fp16", named=True)], [(64, 48)], Plan(starts=1))
 
 
@@ -202,7 +202,7 @@ def test_a_busy_machine_is_named(bench, monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("size", ["800", "800x", "31x64", "64x31", "-64x64", "800X800", "1e3x100", "800x800x3", ""])
 def test_sizes_that_are_none(size):
-    with pytest.raises(InputError, match="WIDTHxHEIGHT"):
+    with pytest.raises(MattingError, match="WIDTHxHEIGHT"):
         parse_size(size)
 
 

@@ -11,7 +11,7 @@ from onnx import TensorProto, helper
 
 from benchmarks.onnx_model import Adapter, load_model, prepared, read_adapter, read_alpha
 from benchmarks.peers import Field
-from engines import InputError
+from engines.errors import MattingError
 
 ADAPTER = "import numpy as np\ndef load():\n    return lambda rgb: np.full(rgb.shape[:2], 0.5, 'f4')\n"
 
@@ -94,24 +94,24 @@ def test_outputs_of_every_shape() -> None:
 )
 def test_what_is_wrong_in_such_a_file_is_named(brightness: Path, text: str, told: str) -> None:
     brightness.write_text(text)
-    with pytest.raises(InputError, match=r"brightness\.toml") as error:
+    with pytest.raises(MattingError, match=r"brightness\.toml") as error:
         read_adapter(brightness)
     assert told in str(error.value)
 
 
 def test_what_the_model_lacks_is_named(brightness: Path, tmp_path: Path) -> None:
     brightness.write_text('model = "model.onnx"\noutput = "matte"\n')
-    with pytest.raises(InputError, match="output matte: the model has alpha, same"):
+    with pytest.raises(MattingError, match="output matte: the model has alpha, same"):
         load_model(brightness, 1, "f32")
     (tmp_path / "model.onnx").write_bytes(b"no model")
-    with pytest.raises(InputError, match="OpenVINO cannot read it"):
+    with pytest.raises(MattingError, match="OpenVINO cannot read it"):
         load_model(brightness, 1, "f32")
 
 
 def test_nobody_to_compare_with_or_two_of_a_name(brightness: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="nobody to compare with"):
+    with pytest.raises(MattingError, match="nobody to compare with"):
         Field().check()
-    with pytest.raises(InputError, match="two of the models have this name"):
+    with pytest.raises(MattingError, match="two of the models have this name"):
         Field(onnx=(brightness, brightness)).check()
 
 

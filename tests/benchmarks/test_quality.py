@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.quality import CLOSED_FORM, WITHOUT_QUN, Judged, ablated, beside_the_paper, closed_form, trimap
 from benchmarks.quality_command import thinned
-from engines import InputError
+from engines.errors import MattingError
 from engines.networks import MPN, MRN, QUN, Networks
 from tests.benchmarks.test_peers import ADAPTER
 from train.evaluation.metrics import edge_band, mse
@@ -76,7 +76,7 @@ def test_a_part_of_a_set_is_spread_over_it() -> None:
 def test_ours_without_qun_and_without_coarse_data(tmp_path: Path) -> None:
     assert [each.name for each in ablated(None, None)] == [WITHOUT_QUN]
     for run, fine in ((None, tmp_path / "none"), (tmp_path / "none", None)):
-        with pytest.raises(InputError, match="none: no such folder"):
+        with pytest.raises(MattingError, match="none: no such folder"):
             ablated(run, fine)
 
 

@@ -12,7 +12,7 @@ from benchmarks.latency import Choice
 from benchmarks.scale import cost_of_length, cost_of_streams, growth
 from benchmarks.scale_command import powers_of_two
 from benchmarks.throughput_command import SAMPLES
-from engines import InputError
+from engines.errors import MattingError
 from tests.realtime.plain_engine import PlainEngine
 
 
@@ -45,15 +45,15 @@ def test_what_fails_in_a_stream_is_raised() -> None:
     class Broken(PlainEngine):
         def __call__(self, frame, mask=None):  # type: ignore[no-untyped-def]
             if self.calls:
-                raise InputError("no more")
+                raise MattingError("no more")
             return super().__call__(frame, mask)
 
-    with pytest.raises(InputError, match="no more"):
+    with pytest.raises(MattingError, match="no more"):
         cost_of_streams(Broken(), (64, 48), 2, 2)
 
 
 def test_a_clip_that_cannot_be_matted_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"sample\.mp4: matting 2 frames of it failed"):
+    with pytest.raises(MattingError, match=r"sample\.mp4: matting 2 frames of it failed"):
         cost_of_length(SAMPLES / "sample.mp4", tmp_path, 2, (64, 48), Choice("openvino", "fp16", named=True))
 
 

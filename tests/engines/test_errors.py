@@ -4,12 +4,13 @@ from pathlib import Path
 import pytest
 import typer
 
-from engines.errors import InputError, run, start
+from engines.commands.running import run, start
+from engines.errors import MattingError
 
 
 def test_bad_input_gets_one_line_and_exit_code_2(capsys: pytest.CaptureFixture[str]) -> None:
     def command() -> None:
-        raise InputError("in.mp4: no such file; check the path")
+        raise MattingError("in.mp4: no such file; check the path")
 
     with pytest.raises(SystemExit) as exit_:
         run(command)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from engines import InputError
+from engines.errors import MattingError
 from engines.geometry import LOW_RESOLUTION
 from tests.train.conftest import TINY
 from train.recipe import RECIPES, Recipe, Stage, load_recipe
@@ -61,7 +61,7 @@ def test_a_file_gives_what_it_says_and_defaults_for_the_rest(tmp_path: Path) -> 
 def test_mistakes_are_told_in_one_line(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "own.toml"
     path.write_text(text)
-    with pytest.raises(InputError, match=message) as caught:
+    with pytest.raises(MattingError, match=message) as caught:
         load_recipe(str(path))
     assert "own.toml" in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -69,10 +69,10 @@ def test_mistakes_are_told_in_one_line(tmp_path: Path, text: str, message: str) 
 
 def test_no_such_recipe(tmp_path: Path) -> None:
     known = "ablation_all, ablation_augment, ablation_fine, ablation_synthetic, eighth"
-    with pytest.raises(InputError, match=f"no such recipe; give one of {known}"):
+    with pytest.raises(MattingError, match=f"no such recipe; give one of {known}"):
         load_recipe("frist")
-    with pytest.raises(InputError, match="no such recipe"):
+    with pytest.raises(MattingError, match="no such recipe"):
         load_recipe(str(tmp_path))
     (tmp_path / "picture.toml").write_bytes(b"\x89PNG\xff\xfe")
-    with pytest.raises(InputError, match="no such recipe"):
+    with pytest.raises(MattingError, match="no such recipe"):
         load_recipe(str(tmp_path / "picture.toml"))

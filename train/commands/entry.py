@@ -1,6 +1,6 @@
 """`shm-train` and `shm-eval` as they are installed: the base install lacks what they need, and says so."""
 
-from engines.errors import start
+from engines.commands.running import start
 
 
 def train() -> None:

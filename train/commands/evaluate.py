@@ -12,9 +12,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from engines import InputError
 from engines.commands.options import Model, Threads
-from engines.errors import run
+from engines.commands.running import UsageError, run
 from train.commands.options import Adapters, ComparedPrecision, EngineOrNone, JsonFile, PeerPython, Peers
 from train.evaluation.peers import open_models
 from train.evaluation.pictures import side_by_side, write_picture
@@ -85,15 +84,15 @@ def evaluate(
     """
     test_sets = [open_set(folder) for folder in sets]
     if len({test_set.name for test_set in test_sets}) < len(test_sets):
-        raise InputError("two sets have the same name; score them one at a time")
+        raise UsageError("two sets have the same name; score them one at a time")
     _check_outputs(json_file, pictures, picture or [], test_sets)
     if table:
         if peer or stages:
-            raise InputError("--table compares our own networks; leave out --peer and --stages")
+            raise UsageError("--table compares our own networks; leave out --peer and --stages")
         _table2(test_sets, run_folder, without_coarse, json_file, pictures, worst, picture or [])
         return
     if run_folder is not None or without_coarse is not None:
-        raise InputError("--run and --without-coarse are for --table; add it")
+        raise UsageError("--run and --without-coarse are for --table; add it")
     with open_models(backend, threads, precision, model, adapters, peer or [], peer_python) as (engine, opened):
         candidates: list[Candidate] = [PeerCandidate(each) for each in opened]
         if engine is not None:
@@ -137,17 +136,17 @@ def progress_bar(name: str, total: int) -> Iterator[Callable[[], None]]:
 
 
 def check_report(path: Path | None) -> None:
-    """Raises InputError where a report cannot be written to a path, before the work is done for it."""
+    """Raises UsageError where a report cannot be written to a path, before the work is done for it."""
     if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
-        raise InputError(f"--json {path}: is a folder, or its folder does not exist")
+        raise UsageError(f"--json {path}: is a folder, or its folder does not exist")
 
 
 def write_report(path: Path, report: dict[str, Any]) -> None:
-    """Writes figures as JSON. Raises InputError where that fails."""
+    """Writes figures as JSON. Raises UsageError where that fails."""
     try:
         path.write_text(json.dumps(report, indent=1, allow_nan=False) + "\n")
     except OSError as error:
-        raise InputError(f"--json {path}: cannot be written: {error.strerror}") from error
+        raise UsageError(f"--json {path}: cannot be written: {error.strerror}") from error
 
 
 def _cell(metric: str, column: list[float], row: int) -> str:
@@ -163,13 +162,13 @@ def _check_outputs(json_file: Path | None, pictures: Path | None, chosen: list[s
         try:
             pictures.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise InputError(f"--pictures {pictures}: cannot make this folder: {error.strerror}") from error
+            raise UsageError(f"--pictures {pictures}: cannot make this folder: {error.strerror}") from error
     elif chosen:
-        raise InputError("--picture needs --pictures: the folder to write it into")
+        raise UsageError("--picture needs --pictures: the folder to write it into")
     stems = {item.stem for test_set in test_sets for item in test_set.items}
     for stem in chosen:
         if stem not in stems:
-            raise InputError(f"--picture {stem}: no set has a picture of this name")
+            raise UsageError(f"--picture {stem}: no set has a picture of this name")
 
 
 def _as_json(test_set: TestSet, candidates: list[Candidate], scores: list[Score]) -> dict[str, Any]:

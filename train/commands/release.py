@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
-import engines.errors
+import engines.commands.running
 from engines.graphs.export import export
 from engines.networks import MPN, MRN, QUN, Networks
-from engines.networks.weights import FOLDER, verified
+from engines.weights import FOLDER, verified
 from train.learning.checkpoints import load_checkpoint
 from train.learning.runs import RELEASED, earlier, frozen
 
@@ -44,7 +44,7 @@ def release(
 
 def main() -> None:
     """Runs the command."""
-    engines.errors.run(app)
+    engines.commands.running.run(app)
 
 
 if __name__ == "__main__":

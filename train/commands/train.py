@@ -10,8 +10,8 @@ from typing import Annotated
 import torch
 import typer
 
-import engines.errors
-from engines import InputError
+import engines.commands.running
+from engines.commands.running import UsageError
 from train.data.library import Library, check_sets, open_library
 from train.learning import distributed as processes
 from train.learning.runs import Run, learn
@@ -50,20 +50,20 @@ class Stages:
 
 
 def make_folder(data: Path, out: Path) -> None:
-    """Makes the folder of the run. Raises InputError if it cannot be, or if there is no data."""
+    """Makes the folder of the run. Raises UsageError if it cannot be, or if there is no data."""
     with processes.agreed():
         if not data.is_dir():
-            raise InputError(f"--data {data}: no such folder")
+            raise UsageError(f"--data {data}: no such folder")
         if out.exists() and not out.is_dir():
-            raise InputError(f"--out {out}: is a file; give a folder")
+            raise UsageError(f"--out {out}: is a file; give a folder")
         try:
             out.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise InputError(f"--out {out}: cannot make this folder: {error.strerror}") from error
+            raise UsageError(f"--out {out}: cannot make this folder: {error.strerror}") from error
 
 
 def read_data(data: Path, recipe: Recipe, name: str) -> Library:
-    """What a recipe draws from. Raises InputError if there is nothing, or the recipe names what is not there."""
+    """What a recipe draws from. Raises UsageError if there is nothing, or the recipe names what is not there."""
     with processes.agreed():
         library = open_library(data, recipe.validation)
         lacking = check_sets(recipe, name, library)
@@ -74,11 +74,11 @@ def read_data(data: Path, recipe: Recipe, name: str) -> Library:
 
 
 def stages(which: Which, plan: Recipe | Programme, name: str, data: Path, run: Run) -> list[Stages]:
-    """What there is to train, in its order. Raises InputError where the options do not go together."""
+    """What there is to train, in its order. Raises UsageError where the options do not go together."""
     if isinstance(plan, Recipe):
         return [Stages(NAMES if which is Which.all else (which.value,), plan, read_data(data, plan, name), run)]
     if which is not Which.all or run.begin_with or run.on:
-        raise InputError(f"--recipe {name}: says itself what is trained on what; give `all`, without --begin-with and --on")
+        raise UsageError(f"--recipe {name}: says itself what is trained on what; give `all`, without --begin-with and --on")
     libraries = [read_data(data, recipe, course.recipe) for recipe, course in zip(plan.recipes, plan.courses, strict=True)]
     return [
         Stages(course.networks, recipe, library, place)
@@ -137,7 +137,7 @@ def train(
 def main() -> None:
     """Runs the command."""
     with processes.one_voice():
-        engines.errors.run(app)
+        engines.commands.running.run(app)
 
 
 if __name__ == "__main__":

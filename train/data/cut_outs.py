@@ -6,7 +6,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from engines import Frame, InputError, Mask
+from engines import Frame, Mask
+from engines.errors import DataError
 from train.data.library import shrink
 from train.evaluation.scores import Item, read_item
 
@@ -56,9 +57,9 @@ def plate(item: Item, long_side: int) -> Layer:
 
 
 def still(path: Path, long_side: int) -> Layer:
-    """A picture with nobody in it. Raises InputError where it cannot be read."""
+    """A picture with nobody in it. Raises DataError where it cannot be read."""
     data = np.fromfile(path, np.uint8)
     picture = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB) if data.size else None
     if picture is None:
-        raise InputError(f"{path}: is no picture that can be read")
+        raise DataError(f"{path}: is no picture that can be read")
     return Layer(shrink(np.asarray(picture, np.uint8), long_side))

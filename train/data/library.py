@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines import InputError
+from engines.errors import DataError
 from train.recipe import Recipe, ships
 
 SUFFIXES = {".webp", ".png", ".jpg", ".jpeg"}
@@ -65,7 +65,7 @@ def _set_subjects(folder: Path, fine: bool) -> list[Subject]:
     if truths.is_dir():
         by_stem = {p.stem: p for p in _pictures(truths)}
         if not (folder / "images").is_dir():
-            raise InputError(f"{folder}: has {truths.name}/ but no images/ for them")
+            raise DataError(f"{folder}: has {truths.name}/ but no images/ for them")
         pairs = [(p, by_stem.get(p.stem)) for p in _pictures(folder / "images")]
         return [Subject(image, truth, folder.name, fine) for image, truth in pairs if truth is not None]
     return [Subject(p, None, folder.name, fine) for p in _pictures(folder)] if fine else []
@@ -75,7 +75,7 @@ def open_library(data: Path, validation: float = 0.0) -> Library:
     """Reads which pictures there are; the share `validation` of each set is kept out: the same ones in every recipe, as a run
     may begin with the weights of another.
 
-    Raises InputError if there are no subjects or no backgrounds.
+    Raises DataError if there are no subjects or no backgrounds.
     """
     root = data / "train" if (data / "train").is_dir() else data
     subjects: list[Subject] = []
@@ -85,14 +85,14 @@ def open_library(data: Path, validation: float = 0.0) -> Library:
     backgrounds = [p for folder in sorted(root.glob("backgrounds/*/")) for p in _pictures(folder)]
     if not subjects or not backgrounds:
         missing = "people in fine/ or coarse/" if not subjects else "pictures in backgrounds/"
-        raise InputError(f"--data {data}: found no {missing}; the layout is described in train/data/library.py and the README")
+        raise DataError(f"--data {data}: found no {missing}; the layout is described in train/data/library.py and the README")
     kept_out = {s for s in subjects if random.Random(f"1:{s.set}:{s.image.stem}").random() < validation}
     chosen = tuple(s for s in subjects if s not in kept_out)
     return Library(chosen, tuple(s for s in subjects if s in kept_out), tuple(backgrounds))
 
 
 def check_sets(recipe: Recipe, name: str, library: Library) -> list[str]:
-    """Which sets a recipe names and the data lacks. Raises InputError, but for a recipe that ships: it may be used on any data.
+    """Which sets a recipe names and the data lacks. Raises DataError, but for a recipe that ships: it may be used on any data.
 
     A name with a slip in it would else pass, and its set would be drawn as often as one that is not named.
     """
@@ -103,9 +103,9 @@ def check_sets(recipe: Recipe, name: str, library: Library) -> list[str]:
         for given in getattr(recipe, table).keys() - known:
             where = f"--recipe {name}, [{table}]"
             if given in every:
-                raise InputError(f"{where}: '{given}' has masks only; sets of fine/ are {', '.join(sorted(fine))}")
+                raise DataError(f"{where}: '{given}' has masks only; sets of fine/ are {', '.join(sorted(fine))}")
             if not ships(name):
-                raise InputError(f"{where}: the data has no set '{given}'; it has {', '.join(sorted(known))}")
+                raise DataError(f"{where}: the data has no set '{given}'; it has {', '.join(sorted(known))}")
             lacking[given] = None
     return sorted(lacking)
 
@@ -138,7 +138,7 @@ def shrink(picture: Pixels, long_side: int) -> Pixels:
 def _read(path: Path, flags: int) -> Picture:
     picture = cv2.imread(str(path), flags)
     if picture is None:
-        raise InputError(f"{path}: cannot be read as a picture; remove it or replace it")
+        raise DataError(f"{path}: cannot be read as a picture; remove it or replace it")
     if picture.dtype == np.uint16:
         picture = cv2.convertScaleAbs(picture, alpha=1 / 257)
     return np.asarray(picture, np.uint8)
@@ -167,7 +167,7 @@ def read_subject(subject: Subject, long_side: int) -> Picture:
     if subject.alpha is None:
         bgra = _read(subject.image, cv2.IMREAD_UNCHANGED)
         if bgra.ndim != 3 or bgra.shape[2] != 4:
-            raise InputError(f"{subject.image}: a cut-out needs an alpha channel")
+            raise DataError(f"{subject.image}: a cut-out needs an alpha channel")
         rgba = np.asarray(cv2.cvtColor(bgra, cv2.COLOR_BGRA2RGBA), np.uint8)
         return _shrink_cutout(rgba, long_side)
     image = _read(subject.image, cv2.IMREAD_COLOR)

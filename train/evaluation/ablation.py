@@ -15,8 +15,9 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from engines import Frame, InputError, Mask
+from engines import Frame, Mask
 from engines.backends.torch import released_networks
+from engines.errors import DataError
 from engines.graphs.glue import predict, refine, shrink, unify
 from engines.networks import MPN, MRN, QUN, Networks
 from train.data.samples import degrade
@@ -69,11 +70,11 @@ class Ablated:
 
 
 def networks_of(run: Path | None) -> Networks:
-    """The networks of a finished run, or, for None, those that ship. Raises InputError where they cannot be read."""
+    """The networks of a finished run, or, for None, those that ship. Raises DataError where they cannot be read."""
     if run is None:
         return released_networks()
     if not run.is_dir():
-        raise InputError(f"{run}: no such folder; give a run of shm-train, with mpn.pt, qun.pt and mrn.pt")
+        raise DataError(f"{run}: no such folder; give a run of shm-train, with mpn.pt, qun.pt and mrn.pt")
     return Networks(frozen(MPN, run / "mpn.pt"), frozen(QUN, run / "qun.pt"), frozen(MRN, run / "mrn.pt"))
 
 
@@ -87,9 +88,9 @@ def candidates_of(run: Path | None, without_coarse: Path | None) -> dict[str, Ab
 
 
 def score_table2(test_set: TestSet, candidates: dict[str, Ablated], advance: Callable[[], None]) -> dict[str, Score]:
-    """The scores of each row on one set with true alphas. Raises InputError for masks."""
+    """The scores of each row on one set with true alphas. Raises DataError for masks."""
     if test_set.truths != "alphas":
-        raise InputError(f"{test_set.name}: has masks; --table needs true alphas")
+        raise DataError(f"{test_set.name}: has masks; --table needs true alphas")
     return dict(zip(candidates, score_set(test_set, candidates.values(), advance), strict=True))
 
 

@@ -13,9 +13,10 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from engines import Frame, InputError, Mask
+from engines import Frame, Mask
 from engines.commands.options import Model, Threads
-from engines.errors import run
+from engines.commands.running import run
+from engines.errors import DataError
 from train.commands.evaluate import progress_bar
 from train.commands.options import Adapters, ComparedPrecision, PeerPython
 from train.evaluation.peers import open_models
@@ -76,7 +77,7 @@ def draw(
       python -m train.evaluation.blind draw photos --out blind --adapters adapters --peer rvm
     """
     if out.exists():
-        raise InputError(f"--out {out}: is there already; name a new folder")
+        raise DataError(f"--out {out}: is there already; name a new folder")
     found = sorted({file for path in pictures for file in _files(path)})
     dice = random.Random(seed)
     chosen = dice.sample(found, min(count, len(found)))
@@ -115,13 +116,13 @@ def count(folder: Annotated[Path, typer.Argument(help="The folder of `draw`, its
         key = json.loads((folder / KEY).read_text(encoding="utf-8"))
         lines = (folder / VOTES).read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"{folder}: holds no {KEY} and {VOTES} of `draw`") from error
+        raise DataError(f"{folder}: holds no {KEY} and {VOTES} of `draw`") from error
     votes = dict(line.split(maxsplit=1) for line in lines if len(line.split()) > 1)
     for number, vote in votes.items():
         if number not in key["ours"] or vote.strip() not in CHOICES:
-            raise InputError(f"{folder / VOTES}: '{number} {vote.strip()}' is no vote; write left, right or same")
+            raise DataError(f"{folder / VOTES}: '{number} {vote.strip()}' is no vote; write left, right or same")
     if missing := [number for number in key["ours"] if number not in votes]:
-        raise InputError(f"{folder / VOTES}: no vote for {', '.join(missing)}")
+        raise DataError(f"{folder / VOTES}: no vote for {', '.join(missing)}")
     better = [n for n, vote in votes.items() if vote.strip() == key["ours"][n]]
     same = [n for n, vote in votes.items() if vote.strip() == "same"]
     worse = [n for n in votes if n not in better and n not in same]
@@ -136,10 +137,10 @@ def _files(path: Path) -> list[Path]:
     if path.is_dir():
         files = pictures_in(path)
         if not files:
-            raise InputError(f"{path}: holds no pictures")
+            raise DataError(f"{path}: holds no pictures")
         return files
     if not path.is_file():
-        raise InputError(f"{path}: no such file or folder")
+        raise DataError(f"{path}: no such file or folder")
     return [path]
 
 

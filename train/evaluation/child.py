@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
-from engines import InputError
+from engines.errors import DataError
 
 
 class Child:
     """A process with pipes to its input and from its output, in bytes, ended by `close` or with the block.
 
-    `label` begins what is told of it. Raises InputError if it cannot be started.
+    `label` begins what is told of it. Raises DataError if it cannot be started.
     """
 
     def __init__(self, label: str, command: Sequence[str], environment: Mapping[str, str]) -> None:
@@ -24,7 +24,7 @@ class Child:
             )
         except OSError as error:
             self._complaints.close()
-            raise InputError(f"{label}: cannot run {command[0]}: {error.strerror}") from error
+            raise DataError(f"{label}: cannot run {command[0]}: {error.strerror}") from error
 
     def close(self) -> None:
         """Ends the process."""
@@ -39,13 +39,13 @@ class Child:
         self.close()
 
     def _send(self, request: bytes) -> None:
-        """Raises InputError if the process has ended."""
+        """Raises DataError if the process has ended."""
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(request)
             self._process.stdin.flush()
         except BrokenPipeError as error:
-            raise InputError(self._end()) from error
+            raise DataError(self._end()) from error
 
     def _end(self) -> str:
         """How it ended: its last line of complaint."""

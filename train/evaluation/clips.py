@@ -25,8 +25,9 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from engines import Frame, InputError
-from engines.errors import run
+from engines import Frame
+from engines.commands.running import run
+from engines.errors import DataError
 from train.commands.evaluate import progress_bar
 from train.data.cut_outs import Layer, cut_out, plate, still
 from train.evaluation.scores import Item, open_set
@@ -166,7 +167,7 @@ def coded(frames: Iterator[Frame], size: tuple[int, int], crf: int) -> Iterator[
 
 
 def write_clip(folder: Path, person: Layer, background: Layer, kind: Kind, frames: int, seed: int) -> None:
-    """Writes one clip into a folder that is not there yet; it appears when it is complete. Raises InputError."""
+    """Writes one clip into a folder that is not there yet; it appears when it is complete. Raises DataError."""
     part = folder.with_name(f".{folder.name}.part")
     try:
         for name in ("images", "alphas"):
@@ -174,7 +175,7 @@ def write_clip(folder: Path, person: Layer, background: Layer, kind: Kind, frame
         _write_frames(part, person, background, kind, frames, seed)
         part.rename(folder)
     except OSError as error:
-        raise InputError(f"{folder}: cannot be written: {error.strerror}") from error
+        raise DataError(f"{folder}: cannot be written: {error.strerror}") from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
 
@@ -229,19 +230,19 @@ def clips(
       python -m train.evaluation.clips clips --people eval/composites --backgrounds rooms --count 40 --frames 100
     """
     if importlib.util.find_spec("pymatting") is None:
-        raise InputError("PyMatting is not installed; type: pip install 'semantic-human-matting[train]'")
+        raise DataError("PyMatting is not installed; type: pip install 'semantic-human-matting[train]'")
     test_set = open_set(people)
     if test_set.truths != "alphas":
-        raise InputError(f"--people {people}: has masks; cut-outs need true alphas")
+        raise DataError(f"--people {people}: has masks; cut-outs need true alphas")
     dice = random.Random(seed)
     chosen: list[Item] = dice.sample(test_set.items, len(test_set.items))
     behind: Sequence[Item | Path] = chosen if backgrounds is None else _pictures(backgrounds)
     if backgrounds is None and len(behind) < 2:
-        raise InputError(f"--people {people}: has one picture only; name --backgrounds")
+        raise DataError(f"--people {people}: has one picture only; name --backgrounds")
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"{out}: cannot make this folder: {error.strerror}") from error
+        raise DataError(f"{out}: cannot make this folder: {error.strerror}") from error
     with progress_bar(out.name, count) as advance:
         for number in range(count):
             item = chosen[number % len(chosen)]
@@ -264,10 +265,10 @@ def _similarity(scale: float, turn: float, x: float, y: float) -> Floats:
 
 def _pictures(folder: Path) -> list[Path]:
     if not folder.is_dir():
-        raise InputError(f"--backgrounds {folder}: no such folder")
+        raise DataError(f"--backgrounds {folder}: no such folder")
     found = sorted(path for path in folder.iterdir() if cv2.haveImageReader(str(path)))
     if not found:
-        raise InputError(f"--backgrounds {folder}: has no picture in it")
+        raise DataError(f"--backgrounds {folder}: has no picture in it")
     return found
 
 

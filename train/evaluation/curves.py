@@ -8,8 +8,8 @@ import typer
 from matplotlib.figure import Figure
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-import engines.errors
-from engines import InputError
+import engines.commands.running
+from engines.errors import DataError
 from train.in_place import in_place
 from train.learning.stages import NAMES
 
@@ -41,14 +41,14 @@ def read_curves(logs: Path) -> dict[str, Curve]:
 def draw_curves(runs: Mapping[str, Path], picture: Path) -> None:
     """Draws what each of the named runs logged: a row for a stage; held-out subjects solid, training samples dotted.
 
-    Raises InputError where there are no logs, or the picture cannot be written.
+    Raises DataError where there are no logs, or the picture cannot be written.
     """
     if picture.suffix.lower() not in SUFFIXES:
-        raise InputError(f"{picture}: name a {', '.join(SUFFIXES)} file")
+        raise DataError(f"{picture}: name a {', '.join(SUFFIXES)} file")
     curves = {name: {stage: read_curves(run / "logs" / stage) for stage in NAMES} for name, run in runs.items()}
     for name, stages in curves.items():
         if not any(stages.values()):
-            raise InputError(f"{runs[name]}: has no logs of a stage; give the --out of shm-train")
+            raise DataError(f"{runs[name]}: has no logs of a stage; give the --out of shm-train")
     rows = [stage for stage in NAMES if any(stages[stage] for stages in curves.values())]
     figure = Figure(figsize=(13, 3.4 * len(rows)), layout="constrained")
     panels = figure.subplots(len(rows), 3, squeeze=False)
@@ -70,7 +70,7 @@ def draw_curves(runs: Mapping[str, Path], picture: Path) -> None:
         with in_place(picture) as beside:
             figure.savefig(beside, dpi=110)
     except OSError as error:
-        raise InputError(f"{picture}: cannot be written: {error.strerror}") from error
+        raise DataError(f"{picture}: cannot be written: {error.strerror}") from error
 
 
 @app.command(epilog="Example:\n\n`python -m train.evaluation.curves runs/fine runs/all curves.png`")
@@ -81,16 +81,16 @@ def curves(
 ) -> None:
     """Draws the training curves of runs over one another, a row for each stage."""
     if picture.exists() and not overwrite:
-        raise InputError(f"{picture}: exists; give another name, or --overwrite")
+        raise DataError(f"{picture}: exists; give another name, or --overwrite")
     if len({run.resolve() for run in runs}) < len(runs):
-        raise InputError("a run is named twice; name each once")
+        raise DataError("a run is named twice; name each once")
     names = [run.resolve().name for run in runs]
     draw_curves({name if names.count(name) == 1 else str(run): run for name, run in zip(names, runs, strict=True)}, picture)
 
 
 def main() -> None:
     """Runs the command."""
-    engines.errors.run(app)
+    engines.commands.running.run(app)
 
 
 if __name__ == "__main__":

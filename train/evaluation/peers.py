@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 import engines
-from engines import Engine, Frame, InputError, Mask
+from engines import Engine, Frame, Mask
+from engines.errors import DataError
 from train.evaluation.child import Child
 from train.evaluation.peer_worker import ANSWER, REQUEST
 
@@ -26,7 +27,7 @@ class Peer(Child):
     can (its `load` takes `stream=True`) keeps its state from frame to frame, and `streams` says whether it does; one process
     serves one stream.
 
-    Raises InputError where there is no such adapter, or where it or its process fails, then or later.
+    Raises DataError where there is no such adapter, or where it or its process fails, then or later.
     """
 
     def __init__(
@@ -58,34 +59,34 @@ class Peer(Child):
         self._send(REQUEST.pack(height, width) + np.ascontiguousarray(frame).tobytes())
         payload, self.last_ms = self._receive()
         if len(payload) != 4 * height * width:
-            raise InputError(f"peer {self.name}: its alpha is not of the frame's size, {width}x{height}")
+            raise DataError(f"peer {self.name}: its alpha is not of the frame's size, {width}x{height}")
         alpha = np.frombuffer(payload, "<f4").reshape(height, width)
         if not np.isfinite(alpha).all():
-            raise InputError(f"peer {self.name}: its alpha holds values that are not numbers")
+            raise DataError(f"peer {self.name}: its alpha holds values that are not numbers")
         return alpha.clip(0, 1).astype(np.float32)
 
     def _receive(self) -> tuple[bytes, float]:
         assert self._process.stdout is not None
         head = self._process.stdout.read(ANSWER.size)
         if len(head) < ANSWER.size:
-            raise InputError(self._end())
+            raise DataError(self._end())
         status, milliseconds, length = ANSWER.unpack(head)
         payload = self._process.stdout.read(length)
         if len(payload) < length:
-            raise InputError(self._end())
+            raise DataError(self._end())
         if status == b"E":
-            raise InputError(f"peer {self.name}: {' '.join(payload.decode(errors='replace').split())}")
+            raise DataError(f"peer {self.name}: {' '.join(payload.decode(errors='replace').split())}")
         return payload, milliseconds
 
 
 def check_peers(adapters: Path | None, names: Sequence[str]) -> None:
-    """Raises InputError unless each name is that of an adapter, a module in the folder of adapters."""
+    """Raises DataError unless each name is that of an adapter, a module in the folder of adapters."""
     if names and adapters is None:
-        raise InputError("--peer needs --adapters: the folder where the peers' adapters lie")
+        raise DataError("--peer needs --adapters: the folder where the peers' adapters lie")
     for name in names:
         if adapters is not None and not (adapters / f"{name}.py").is_file():
             found = sorted(p.stem for p in adapters.glob("[!_]*.py")) if adapters.is_dir() else []
-            raise InputError(f"--peer {name}: {adapters} has no {name}.py; it has {', '.join(found) or 'no adapters'}")
+            raise DataError(f"--peer {name}: {adapters} has no {name}.py; it has {', '.join(found) or 'no adapters'}")
 
 
 @contextmanager
@@ -100,11 +101,11 @@ def open_models(
 ) -> Iterator[tuple[Engine | None, list[Peer]]]:
     """What a command's options name, ended afterwards: our engine, None where `backend` is "none", and the peers.
 
-    The peers run in bf16 if our engine, or else `precision`, does; in fp32 if not. Raises InputError for nothing to run.
+    The peers run in bf16 if our engine, or else `precision`, does; in fp32 if not. Raises DataError for nothing to run.
     """
     check_peers(adapters, names)
     if backend == "none" and not names:
-        raise InputError("--backend none leaves nothing to run; name a peer with --adapters and --peer")
+        raise DataError("--backend none leaves nothing to run; name a peer with --adapters and --peer")
     with ExitStack() as stack:
         engine = None
         if backend != "none":

@@ -5,7 +5,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from engines import Frame, InputError, Mask
+from engines import Frame, Mask
+from engines.errors import DataError
 from train.evaluation.scores import Prediction
 
 HEIGHT = 480  # pixels, of each picture
@@ -29,12 +30,12 @@ def side_by_side(frame: Frame, truth: Mask, predictions: dict[str, Prediction]) 
 
 
 def write_picture(path: Path, picture: Frame) -> None:
-    """Writes an RGB picture in the format that the path's suffix names. Raises InputError where that fails."""
+    """Writes an RGB picture in the format that the path's suffix names. Raises DataError where that fails."""
     _, data = cv2.imencode(path.suffix, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
     try:
         path.write_bytes(data.tobytes())
     except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror}") from error
+        raise DataError(f"{path}: cannot be written: {error.strerror}") from error
 
 
 def panel(caption: str, picture: Frame, size: tuple[int, int] | None = None) -> Frame:

@@ -11,8 +11,9 @@ from typing import Literal, Protocol
 import cv2
 import numpy as np
 
-from engines import Engine, Frame, InputError, Mask
+from engines import Engine, Frame, Mask
 from engines.engine import fit_mask
+from engines.errors import DataError
 from engines.geometry import BASE
 from train.evaluation.metrics import MASK_METRICS, MATTE_METRICS, Metric
 from train.evaluation.peers import Peer
@@ -48,39 +49,39 @@ class TestSet:
 def open_set(folder: Path) -> TestSet:
     """Reads which pictures a set has: FOLDER/images/STEM.* with FOLDER/alphas/STEM.* or FOLDER/masks/STEM.*.
 
-    Raises InputError for a folder of another form and for a picture with no truth.
+    Raises DataError for a folder of another form and for a picture with no truth.
     """
     if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder; a set is a folder with images/ and alphas/ or masks/")
+        raise DataError(f"{folder}: no such folder; a set is a folder with images/ and alphas/ or masks/")
     truths = next((kind for kind in ("alphas", "masks") if (folder / kind).is_dir()), None)
     if truths is None or not (folder / "images").is_dir():
-        raise InputError(f"{folder}: a set is a folder with images/ and alphas/ or masks/")
+        raise DataError(f"{folder}: a set is a folder with images/ and alphas/ or masks/")
     by_stem = {path.stem: path for path in pictures_in(folder / truths)}
     items = []
     for image in pictures_in(folder / "images"):
         if image.stem not in by_stem:
-            raise InputError(f"{image}: has no truth {image.stem}.* in {folder / truths}")
+            raise DataError(f"{image}: has no truth {image.stem}.* in {folder / truths}")
         items.append(Item(image.stem, image, by_stem[image.stem]))
     if not items:
-        raise InputError(f"{folder / 'images'}: holds no pictures")
+        raise DataError(f"{folder / 'images'}: holds no pictures")
     return TestSet(folder.resolve().name, truths, tuple(items))
 
 
 def read_item(item: Item) -> tuple[Frame, Mask]:
     """A frame and its truth, float32 (H, W) in [0, 1] from 8 or 16 bits.
 
-    Raises InputError where they cannot be read or are not of one size.
+    Raises DataError where they cannot be read or are not of one size.
     """
     frame = read_frame(item.image)
     truth = _read(item.truth, cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH)
     if frame.shape[:2] != truth.shape:
         sizes = [f"{shape[1]}x{shape[0]}" for shape in (truth.shape, frame.shape)]
-        raise InputError(f"{item.truth}: is {sizes[0]}, its picture {sizes[1]}; they must be of one size")
+        raise DataError(f"{item.truth}: is {sizes[0]}, its picture {sizes[1]}; they must be of one size")
     return frame, np.divide(truth, np.iinfo(truth.dtype).max, dtype=np.float32)
 
 
 def read_frame(path: Path) -> Frame:
-    """A picture as a frame. Raises InputError where it cannot be read."""
+    """A picture as a frame. Raises DataError where it cannot be read."""
     return _read(path, cv2.IMREAD_COLOR_RGB)
 
 
@@ -220,5 +221,5 @@ def _read(path: Path, flags: int) -> Frame:
     data = np.fromfile(path, np.uint8)
     picture = cv2.imdecode(data, flags) if data.size else None
     if picture is None or picture.dtype not in (np.uint8, np.uint16):
-        raise InputError(f"{path}: is no picture that can be read")
+        raise DataError(f"{path}: is no picture that can be read")
     return picture  # type: ignore[return-value]

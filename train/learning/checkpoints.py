@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from engines import InputError
+from engines.errors import DataError
 from train.in_place import in_place
 from train.learning.distributed import from_first
 
@@ -24,18 +24,18 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
-        raise InputError(f"{path}: no such checkpoint; train that stage first") from error
+        raise DataError(f"{path}: no such checkpoint; train that stage first") from error
     except Exception as error:
-        raise InputError(
+        raise DataError(
             f"{path}: not a readable checkpoint ({type(error).__name__}); delete it to start that stage anew"
         ) from error
     if not isinstance(state, dict) or not state.keys() >= CONTENTS:
-        raise InputError(f"{path}: not a checkpoint of shm-train; delete it to start that stage anew")
+        raise DataError(f"{path}: not a checkpoint of shm-train; delete it to start that stage anew")
     return state
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
-    """A checkpoint of this project. Raises InputError if it cannot be read."""
+    """A checkpoint of this project. Raises DataError if it cannot be read."""
     return from_first(lambda: _read(path))
 
 
@@ -45,8 +45,8 @@ def is_there(path: Path) -> bool:
 
 
 def load_weights(network: nn.Module, weights: dict[str, Any], path: Path) -> None:
-    """Puts the weights of a checkpoint into a network. Raises InputError if they are another network's."""
+    """Puts the weights of a checkpoint into a network. Raises DataError if they are another network's."""
     try:
         network.load_state_dict(weights)
     except RuntimeError as error:
-        raise InputError(f"{path}: holds the weights of another network; delete it to start that stage anew") from error
+        raise DataError(f"{path}: holds the weights of another network; delete it to start that stage anew") from error

@@ -17,7 +17,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from engines import InputError
+from engines.errors import DataError, MattingError
 
 PATIENCE = 10.0  # seconds
 
@@ -35,18 +35,18 @@ def first() -> bool:
 
 
 def device() -> torch.device:
-    """What this process computes on. Raises InputError if its machine has fewer GPUs than processes."""
+    """What this process computes on. Raises DataError if its machine has fewer GPUs than processes."""
     if not torch.cuda.is_available():
         return torch.device("cpu")
     index = int(os.environ.get("LOCAL_RANK", 0))
     if index >= torch.cuda.device_count():
-        raise InputError(f"torchrun --nproc-per-node: a process needs a GPU of its own; here are {torch.cuda.device_count()}")
+        raise DataError(f"torchrun --nproc-per-node: a process needs a GPU of its own; here are {torch.cuda.device_count()}")
     return torch.device("cuda", index)
 
 
 @contextmanager
 def group() -> Iterator[None]:
-    """Joins the processes that torchrun started; in one that it did not start, nothing. Raises InputError if one is lost."""
+    """Joins the processes that torchrun started; in one that it did not start, nothing. Raises DataError if one is lost."""
     if int(os.environ.get("WORLD_SIZE", 1)) == 1:
         yield
         return
@@ -56,9 +56,7 @@ def group() -> Iterator[None]:
         yield
     except RuntimeError as error:
         if isinstance(error, dist.DistError) or "gloo" in str(error).lower():
-            raise InputError(
-                "another process of the run was lost; the same command goes on from the last checkpoint"
-            ) from error
+            raise DataError("another process of the run was lost; the same command goes on from the last checkpoint") from error
         raise
     finally:
         if dist.is_initialized():
@@ -91,25 +89,25 @@ def any_process(here: bool) -> bool:
 
 @contextmanager
 def agreed() -> Iterator[None]:
-    """A block without words between the processes: what one of them refuses in it, all refuse at its end (InputError)."""
+    """A block without words between the processes: what one of them refuses in it, all refuse at its end (DataError)."""
     if size() == 1:
         yield
         return
     refusal: str | None = None
     try:
         yield
-    except InputError as error:
+    except MattingError as error:
         refusal = str(error)
     except OSError as error:
         refusal = f"{error.filename}: {error.strerror}"
     if any_process(refusal is not None):
         refusals: list[str | None] = [None] * size()
         dist.all_gather_object(refusals, refusal)
-        raise InputError(next(each for each in refusals if each is not None))
+        raise DataError(next(each for each in refusals if each is not None))
 
 
 def from_first(make: Callable[[], Value]) -> Value:
-    """What `make` gives in the first process, in all: others may be on machines that lack its files. Raises its InputError."""
+    """What `make` gives in the first process, in all: others may be on machines that lack its files. Raises its DataError."""
     if size() == 1:
         return make()
     made: list[Any] = [None]
@@ -122,18 +120,18 @@ def from_first(make: Callable[[], Value]) -> Value:
 
 
 def check_same(value: object, refusal: str) -> None:
-    """Raises InputError unless all processes bring the same value."""
+    """Raises DataError unless all processes bring the same value."""
     if size() > 1:
         values: list[object] = [None] * size()
         dist.all_gather_object(values, value)
         if any(each != value for each in values):
-            raise InputError(refusal)
+            raise DataError(refusal)
 
 
 def share(batch: int, where: str) -> slice:
-    """Which samples of a batch are this process's. Raises InputError if they cannot be shared out evenly."""
+    """Which samples of a batch are this process's. Raises DataError if they cannot be shared out evenly."""
     if batch % size():
-        raise InputError(f"{where}: 'batch' is {batch}, which {size()} processes cannot share; start another number of them")
+        raise DataError(f"{where}: 'batch' is {batch}, which {size()} processes cannot share; start another number of them")
     each = batch // size()
     rank = dist.get_rank() if dist.is_initialized() else 0
     return slice(rank * each, (rank + 1) * each)

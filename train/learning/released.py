@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator
 import torch
 from torch import Tensor, nn
 
-from engines import InputError
 from engines.backends.torch import released_networks
+from engines.errors import DataError
 from engines.networks.fold import normalised
 from train.data.library import Library
 from train.learning.stages import Course, as_floats
@@ -21,11 +21,11 @@ def unfold(network: nn.Module, folded: dict[str, Tensor], passes: Iterable[objec
 
     A folded convolution gives what its normalisation gave. So the normalisation has to undo itself: its scale is the standard
     deviation, its shift the mean plus the folded bias, of what it meets while `passes` is walked through: each step of it sends
-    a batch through the network. Raises InputError if the weights are another network's.
+    a batch through the network. Raises DataError if the weights are another network's.
     """
     pairs = {pair.convolution_name: pair for pair in normalised(network)}
     if not folded.keys() >= {f"{name}.bias" for name in pairs}:
-        raise InputError("the weights that ship are another network's; install the package again")
+        raise DataError("the weights that ship are another network's; install the package again")
     lengths = {name: pair.convolution.weight.flatten(1).norm(dim=1) for name, pair in pairs.items()}
     state = network.state_dict()
     for name, pair in pairs.items():
@@ -41,7 +41,7 @@ def unfold(network: nn.Module, folded: dict[str, Tensor], passes: Iterable[objec
     try:
         network.load_state_dict(state | plain)
     except RuntimeError as error:
-        raise InputError("the weights that ship are another network's; install the package again") from error
+        raise DataError("the weights that ship are another network's; install the package again") from error
     sums: dict[str, list[Tensor]] = {}
 
     def measure(name: str, output: Tensor) -> None:
@@ -72,7 +72,7 @@ def unfold(network: nn.Module, folded: dict[str, Tensor], passes: Iterable[objec
 
 
 def begin_with_released(course: Course, library: Library, recipe: Recipe) -> None:
-    """Puts the weights that ship into the network of a course, ready to learn on. Raises InputError if they do not fit."""
+    """Puts the weights that ship into the network of a course, ready to learn on. Raises DataError if they do not fit."""
     samples = course.samples(library, recipe, course.settings.batch, seed=-2)
     if not samples.groups:
         return  # the trainer refuses, and says why

@@ -33,21 +33,21 @@ class Run:
 
 
 def frozen(kind: type[Network], path: Path) -> Network:
-    """A network with the averaged weights of a finished stage, for use by the stages after it. Raises InputError."""
+    """A network with the averaged weights of a finished stage, for use by the stages after it. Raises DataError."""
     network = kind()
     load_weights(network, load_checkpoint(path)["average"], path)
     return network.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 
 def earlier(kind: type[Network], name: str, run: Path) -> Network:
-    """A network of a run, or the one that ships where that is what `run` says. Raises InputError if it is missing."""
+    """A network of a run, or the one that ships where that is what `run` says. Raises DataError if it is missing."""
     if run != RELEASED:
         return frozen(kind, run / f"{name}.pt")
     return released_networks()._asdict()[name].to(memory_format=torch.channels_last)  # type: ignore[no-any-return]
 
 
 def course(name: str, recipe: Recipe, run: Path) -> Course:
-    """The course of one stage, on what the stages before it left in `run`. Raises InputError if that is missing."""
+    """The course of one stage, on what the stages before it left in `run`. Raises DataError if that is missing."""
     if name == "mpn":
         return mpn_course(recipe)
     if name == "qun":
@@ -56,7 +56,7 @@ def course(name: str, recipe: Recipe, run: Path) -> Course:
 
 
 def prepare(name: str, library: Library, recipe: Recipe, run: Run) -> Course:
-    """The course of one stage, its network as the run has it begin. Raises InputError if what it needs is missing."""
+    """The course of one stage, its network as the run has it begin. Raises DataError if what it needs is missing."""
     plan = course(name, recipe, run.on or run.out)
     if run.begin_with is None or is_there(run.out / f"{name}.pt"):
         return plan
@@ -79,7 +79,7 @@ def learn(
 ) -> bool:
     """Trains the stages of these names, or goes on with them; False when it was asked to stop before the end.
 
-    The people kept out are seen as `judged_on` has it, the recipe itself unless told. Raises InputError for what a stage lacks.
+    The people kept out are seen as `judged_on` has it, the recipe itself unless told. Raises DataError for what a stage lacks.
     """
     for name in names:
         torch.manual_seed(recipe.seed)  # a stage begins with the same weights when it is asked for alone

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engines import InputError
+from engines.errors import DataError
 from train.in_place import in_place
 from train.learning.runs import Run
 from train.learning.stages import NAMES
@@ -50,19 +50,19 @@ class Programme:
 
 
 def load_plan(name: str) -> Recipe | Programme:
-    """What --recipe names: a recipe, or a programme. Raises InputError if there is none or it has a mistake."""
+    """What --recipe names: a recipe, or a programme. Raises DataError if there is none or it has a mistake."""
     values, path = read_toml(name)
     if "course" not in values:
         return load_recipe(name)
     where = f"--recipe {name}"
     if values.keys() != {"course"} or not isinstance(values["course"], list):
-        raise InputError(f"{where}: a list of [[course]] has nothing beside it; settings belong into the recipes")
+        raise DataError(f"{where}: a list of [[course]] has nothing beside it; settings belong into the recipes")
     courses: list[Training] = []
     for number, value in enumerate(values["course"], 1):
         courses.append(_training(value, courses, path.parent, f"{where}, course {number}"))
     missing = [network for network in NAMES if not any(network in course.networks for course in courses)]
     if missing:
-        raise InputError(f"{where}: no course trains {', '.join(missing)}")
+        raise DataError(f"{where}: no course trains {', '.join(missing)}")
     return Programme(tuple(courses), tuple(load_recipe(course.recipe) for course in courses))
 
 
@@ -70,28 +70,28 @@ def _training(value: dict[str, Any], before: list[Training], folder: Path, where
     known = [field.name for field in dataclasses.fields(Training)]
     for key, given in value.items():
         if key not in known:
-            raise InputError(f"{where}: unknown setting '{key}'; known are {', '.join(known)}")
+            raise DataError(f"{where}: unknown setting '{key}'; known are {', '.join(known)}")
         if key != "networks" and not isinstance(given, str):
-            raise InputError(f"{where}: '{key}' must be a name, not {given!r}")
+            raise DataError(f"{where}: '{key}' must be a name, not {given!r}")
     networks = value.get("networks", list(NAMES))
     if not isinstance(networks, list) or not networks or any(network not in NAMES for network in networks):
-        raise InputError(f"{where}: 'networks' must be a list of {', '.join(NAMES)}, not {networks!r}")
+        raise DataError(f"{where}: 'networks' must be a list of {', '.join(NAMES)}, not {networks!r}")
     course = Training(**(value | {"networks": tuple(name for name in NAMES if name in networks)}))
     trained = {each.name: set(each.networks) for each in before}
     if not course.recipe:
-        raise InputError(f"{where}: needs a 'recipe'")
+        raise DataError(f"{where}: needs a 'recipe'")
     if not ships(course.recipe):
         course = dataclasses.replace(course, recipe=str(folder / course.recipe))
     if course.name in trained:
-        raise InputError(f"{where}: an earlier course has the recipe '{course.name}' too; give it a file of another name")
+        raise DataError(f"{where}: an earlier course has the recipe '{course.name}' too; give it a file of another name")
     for key, name in (("begin_with", course.begin_with), ("on", course.on)):
         if name and name not in trained:
-            raise InputError(f"{where}: '{key}' names no earlier course: '{name}'")
+            raise DataError(f"{where}: '{key}' names no earlier course: '{name}'")
     if course.begin_with and not trained[course.begin_with] >= set(course.networks):
-        raise InputError(f"{where}: '{course.begin_with}' does not train all that begins with it: {', '.join(course.networks)}")
+        raise DataError(f"{where}: '{course.begin_with}' does not train all that begins with it: {', '.join(course.networks)}")
     needed = set(NAMES[: NAMES.index(course.networks[-1])])
     at_hand = trained[course.on] if course.on else set(course.networks)
     if not at_hand >= needed:
         lacking = ", ".join(name for name in NAMES if name in needed - at_hand)
-        raise InputError(f"{where}: needs {lacking} before {course.networks[-1]}; name a course that trains it with 'on'")
+        raise DataError(f"{where}: needs {lacking} before {course.networks[-1]}; name a course that trains it with 'on'")
     return course

@@ -14,7 +14,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
-from engines import InputError
+from engines.errors import DataError
 from train.data.library import Library, Subject
 from train.data.samples import Sample, Samples
 from train.learning.checkpoints import is_there, load_checkpoint, load_weights, save_atomically
@@ -68,11 +68,11 @@ def stand_back(_: int) -> None:
 
 
 def following(batches: Iterator[Sample]) -> Sample:
-    """The next batch. Raises InputError in one line: from a worker, its message comes at the end of that worker's traceback."""
+    """The next batch. Raises DataError in one line: from a worker, its message comes at the end of that worker's traceback."""
     try:
         return next(batches)
-    except InputError as error:
-        raise InputError(str(error).strip().splitlines()[-1].removeprefix("engines.errors.InputError: ")) from error
+    except DataError as error:
+        raise DataError(str(error).strip().splitlines()[-1].removeprefix("engines.errors.DataError: ")) from error
 
 
 def _own(recipe: dict[str, Any], stage: str) -> dict[str, Any]:
@@ -136,10 +136,10 @@ class Trainer:
 
     def _resume(self, state: dict[str, Any]) -> None:
         if state["stage"] != self.course.name:
-            raise InputError(f"{self.path}: is a checkpoint of {state['stage']}; delete it to start that stage anew")
+            raise DataError(f"{self.path}: is a checkpoint of {state['stage']}; delete it to start that stage anew")
         stored = Recipe().as_dict() | state["recipe"]  # a setting that came later was then at its default
         if _own(stored, self.course.name) != _own(self.recipe.as_dict(), self.course.name):
-            raise InputError(f"{self.path}: was made with another recipe; give another --out, or delete it to start anew")
+            raise DataError(f"{self.path}: was made with another recipe; give another --out, or delete it to start anew")
         load_weights(self.network, state["network"], self.path)
         load_weights(self.average.module, state["average"], self.path)
         self.average.n_averaged.fill_(state["step"])
@@ -215,7 +215,7 @@ class Trainer:
         samples = self._samples(self.recipe, seed=self.step, subjects=self.library.subjects)
         if not samples.groups:
             kind = "pictures in fine/" if samples.fine_only else "people"
-            raise InputError(f"{self.course.name}: the data has no {kind} that the recipe draws from")
+            raise DataError(f"{self.course.name}: the data has no {kind} that the recipe draws from")
         if self.step >= settings.steps and is_there(self.path):
             return True
         # Spawned, not forked: a fork of a process with thread pools (OpenMP's, OpenCV's) may hang.

@@ -18,7 +18,7 @@ from engines.backends.gpu.blending import blend
 from engines.backends.gpu.streams import Streams, Work
 from engines.engine import Frame, Mask, Matte, fit_mask
 from engines.geometry import BASE, low_resolution
-from engines.networks.weights import NETWORKS
+from engines.weights import NETWORKS
 
 TENSORS = {  # what each network reads and writes
     "mpn": ("frame", "image", "coarse"),

@@ -12,18 +12,18 @@ from typing import Any
 from onnx import ModelProto
 
 from engines.backends.nvidia import PACKAGES
-from engines.errors import InputError
+from engines.errors import EngineError
 from engines.graphs.profile import Profile
 
 
 def package(backend: str) -> ModuleType:
-    """The module of a backend, "tensorrt" or "tensorrt-rtx". Raises InputError that says what to install if it is missing."""
+    """The module of a backend, "tensorrt" or "tensorrt-rtx". Raises EngineError that says what to install if it is missing."""
     module = PACKAGES[backend]
     try:
         return importlib.import_module(module)
     except ImportError as error:
         remedy = f"type: pip install 'semantic-human-matting[{backend}]'"
-        raise InputError(f"--backend {backend}: {module} cannot be imported; {remedy}") from error
+        raise EngineError(f"--backend {backend}: {module} cannot be imported; {remedy}") from error
 
 
 def targets(trt: ModuleType) -> list[str]:
@@ -34,10 +34,10 @@ def targets(trt: ModuleType) -> list[str]:
 
 
 def check_target(trt: ModuleType, target: str) -> None:
-    """Raises InputError, with those that there are, unless a package builds ahead of time for a GPU generation."""
+    """Raises EngineError, with those that there are, unless a package builds ahead of time for a GPU generation."""
     if target not in targets(trt):
         known = ", ".join(targets(trt)) or "none: it builds for the GPU of this machine only"
-        raise InputError(f"--target {target}: {trt.__name__} {trt.__version__} builds for {known}")
+        raise EngineError(f"--target {target}: {trt.__name__} {trt.__version__} builds for {known}")
 
 
 def complaints(trt: ModuleType) -> Any:
@@ -97,7 +97,7 @@ class Network:
     """A parsed graph. It holds on to the builder and the network: a parser that outlives its network crashes the process."""
 
     def __init__(self, trt: ModuleType, model: ModelProto) -> None:
-        """Raises InputError, one line, if the graph is refused."""
+        """Raises EngineError, one line, if the graph is refused."""
         self.trt, self.name = trt, model.graph.name
         self.timing = b""
         self.logger = complaints(trt)
@@ -109,7 +109,7 @@ class Network:
         if not self.parser.parse(model.SerializeToString()):
             first = self.parser.get_error(0)
             said = " ".join(first.desc().split())
-            raise InputError(f"{self.name}: {trt.__name__} refuses {first.node_operator()} {first.node_name()}: {said}")
+            raise EngineError(f"{self.name}: {trt.__name__} refuses {first.node_operator()} {first.node_name()}: {said}")
 
     def build(
         self,
@@ -124,7 +124,7 @@ class Network:
         `profile`: of a graph for a range of sizes. `timing`: what `self.timing` was after an earlier build here; it saves
         most of the time. `told`: see `monitor`.
 
-        Raises InputError, one line, if there is no such target or the package refuses the graph.
+        Raises EngineError, one line, if there is no such target or the package refuses the graph.
         """
         config = self.builder.create_builder_config()
         if profile is not None and not profile.fixed:
@@ -147,7 +147,7 @@ class Network:
             raise progress.stopped_by
         if engine is None:
             said = self.logger.lines[0] if self.logger.lines else "it does not say why"
-            raise InputError(f"{self.name}: {self.trt.__name__} cannot build this graph: {said}")
+            raise EngineError(f"{self.name}: {self.trt.__name__} cannot build this graph: {said}")
         if target is None:
             self.timing = bytes(config.get_timing_cache().serialize())
         return bytes(engine)

@@ -8,12 +8,12 @@ from types import ModuleType
 
 from engines.backends.nvidia import PACKAGES
 from engines.backends.tensorrt.build import Network
-from engines.errors import InputError
+from engines.errors import EngineError
 from engines.graphs.fp16 import half_graph_for
 from engines.graphs.profile import Profile, parse_range
-from engines.networks.weights import NETWORKS
 from engines.store.cache import Cache, Check, Engines, Key
 from engines.store.keys import tensorrt_key
+from engines.weights import NETWORKS
 
 Told = Callable[[str, float], None]  # network, share of the three in [0, 1]
 
@@ -36,7 +36,7 @@ Build = Callable[[Profile, bytes, Told], tuple[Engines, bytes]]
 def build_from_onnx(trt: ModuleType, target: str | None, profile: Profile, timing: bytes, told: Told) -> tuple[Engines, bytes]:
     """The three engines by TensorRT's own ONNX parser; with a `target` ahead of time, where nothing is timed.
 
-    Raises InputError where the package refuses a graph.
+    Raises EngineError where the package refuses a graph.
     """
     engines: Engines = {}
     for index, name in enumerate(NETWORKS):
@@ -53,7 +53,7 @@ def build_from_onnx(trt: ModuleType, target: str | None, profile: Profile, timin
 
 
 def build_for(via: str, trt: ModuleType, target: str | None) -> Build:
-    """What builds engines: via "onnx" or "torch-tensorrt". Raises InputError where torch-tensorrt is missing."""
+    """What builds engines: via "onnx" or "torch-tensorrt". Raises EngineError where torch-tensorrt is missing."""
     if via == "torch-tensorrt":
         from engines.backends.tensorrt.torch_tensorrt import build_from_torch, require_torch_tensorrt
 
@@ -76,7 +76,7 @@ def engines_for(
 ) -> Engines:
     """The three engines of a profile, built by one process, once. `check` and `must_keep`: see `Cache.obtain`.
 
-    `device`: see `tensorrt_key`. Raises InputError where a graph is refused, `check` says so, or the disk does not take them.
+    `device`: see `tensorrt_key`. Raises EngineError where a graph is refused, `check` says so, or the disk does not take them.
     """
     learnt = timing_key(trt, device)
 
@@ -85,7 +85,7 @@ def engines_for(
         timing = before["timing"] if before else b""
         engines, after = build(profile, timing, told)
         if after != timing:
-            with suppress(InputError):  # the engines, which come next, will not be stored either, and that is told
+            with suppress(EngineError):  # the engines, which come next, will not be stored either, and that is told
                 cache.store(learnt, {"timing": after})
         return engines
 

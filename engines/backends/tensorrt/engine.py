@@ -23,12 +23,12 @@ from engines.backends.gpu.streams import Streams
 from engines.backends.tensorrt.build import complaints, package
 from engines.backends.tensorrt.compile import Told, build_for, engines_for, find_engines
 from engines.engine import Frame, Mask, Matte
-from engines.errors import InputError
+from engines.errors import EngineError
 from engines.geometry import BASE
 from engines.graphs.profile import Profile
-from engines.networks.weights import NETWORKS
 from engines.store.cache import Cache, Engines
 from engines.store.parity import MatteOf, check_parity
+from engines.weights import NETWORKS
 
 log = logging.getLogger("engines")
 
@@ -38,26 +38,26 @@ OTHERWISE = "take --backend torch or openvino"
 def device_name(backend: str) -> str:
     """What engines are keyed by: TensorRT builds for one model of GPU, TensorRT for RTX for its generation ("sm89").
 
-    Raises InputError where PyTorch sees no GPU.
+    Raises EngineError where PyTorch sees no GPU.
     """
     if not torch.cuda.is_available():
         cuda = "install a CUDA build of PyTorch" if torch.version.cuda is None else "update the NVIDIA driver"
-        raise InputError(f"--backend {backend}: PyTorch {torch.__version__} sees no NVIDIA GPU; {cuda}")
+        raise EngineError(f"--backend {backend}: PyTorch {torch.__version__} sees no NVIDIA GPU; {cuda}")
     generation = "sm{}{}".format(*torch.cuda.get_device_capability())
     return generation if backend == "tensorrt-rtx" else f"{torch.cuda.get_device_name()} {generation}"
 
 
 @contextmanager
 def told_in_one_line(backend: str) -> Iterator[None]:
-    """Makes what goes wrong on a GPU an InputError that says what to do."""
+    """Makes what goes wrong on a GPU an EngineError that says what to do."""
     try:
         yield
     except torch.OutOfMemoryError as error:
         remedy = f"close what else uses it, take smaller frames, or {OTHERWISE.replace('torch or ', '')}"
-        raise InputError(f"--backend {backend}: the GPU is out of memory; {remedy}") from error
+        raise EngineError(f"--backend {backend}: the GPU is out of memory; {remedy}") from error
     except RuntimeError as error:  # PyTorch checks the code that each CUDA call returns
         said = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputError(
+        raise EngineError(
             f"--backend {backend}: the GPU fails ({said}); start again, update its driver, or {OTHERWISE}"
         ) from error
 
@@ -66,13 +66,13 @@ class Executable:
     """An engine of TensorRT that was deserialised. Contexts of several frame sizes may come from it."""
 
     def __init__(self, trt: ModuleType, name: str, plan: bytes) -> None:
-        """Raises InputError if the package or the GPU does not take the engine."""
+        """Raises EngineError if the package or the GPU does not take the engine."""
         self.name = name
         self._logger = complaints(trt)
         self._runtime = trt.Runtime(self._logger)
         self._engine = self._runtime.deserialize_cuda_engine(plan)
         if self._engine is None:
-            raise InputError(f"{name}: {self.why(trt.__name__)}; type: shm-compile --clear, or {OTHERWISE}")
+            raise EngineError(f"{name}: {self.why(trt.__name__)}; type: shm-compile --clear, or {OTHERWISE}")
         engine = self._engine
         names = [engine.get_tensor_name(index) for index in range(engine.num_io_tensors)]
         # torch-tensorrt gives names of its own; the order is that of the graph either way.
@@ -92,7 +92,7 @@ class Executable:
         """What runs the engine for one frame size."""
         context = self._engine.create_execution_context()
         if context is None:
-            raise InputError(f"{self.name}: {self.why('TensorRT')}; the GPU may be out of memory: take smaller frames")
+            raise EngineError(f"{self.name}: {self.why('TensorRT')}; the GPU may be out of memory: take smaller frames")
         return BoundContext(self, context, self._inputs)
 
 
@@ -108,14 +108,14 @@ class BoundContext:
         """See `engines.backends.gpu.lane.Network`."""
         context, its_name = self._context, self._executable.names[name]
         if name in self._inputs and not context.set_input_shape(its_name, tuple(tensor.shape)):
-            raise InputError(f"{self._executable.name}: {self._executable.why('TensorRT')}; type: shm-compile --clear")
+            raise EngineError(f"{self._executable.name}: {self._executable.why('TensorRT')}; type: shm-compile --clear")
         if not context.set_tensor_address(its_name, tensor.data_ptr()):
-            raise InputError(f"{self._executable.name}: {self._executable.why('TensorRT')}; type: shm-compile --clear")
+            raise EngineError(f"{self._executable.name}: {self._executable.why('TensorRT')}; type: shm-compile --clear")
 
     def enqueue(self, stream: int) -> None:
         """See `engines.backends.gpu.lane.Network`."""
         if not self._context.execute_async_v3(stream):
-            raise InputError(f"{self._executable.name}: {self._executable.why('TensorRT')}; start again, or {OTHERWISE}")
+            raise EngineError(f"{self._executable.name}: {self._executable.why('TensorRT')}; start again, or {OTHERWISE}")
 
 
 class Runner:
@@ -150,7 +150,7 @@ def trial(backend: str, plans: Engines, profile: Profile) -> Iterator[MatteOf]:
 
 @dataclass
 class ToldFrame:
-    """See `engines.engine.Pending`. Where the GPU fails, it raises InputError."""
+    """See `engines.engine.Pending`. Where the GPU fails, it raises EngineError."""
 
     frame: PendingFrame
     backend: str
@@ -179,7 +179,7 @@ class TensorRTEngine:
     def __init__(self, backend: str, *, model: str = BASE, cache: Cache | None = None) -> None:
         """`backend`: "tensorrt" or "tensorrt-rtx". `cache` None: the user's.
 
-        Raises InputError if the package is missing, or there is no GPU.
+        Raises EngineError if the package is missing, or there is no GPU.
         """
         self.name = backend
         self.model = model
@@ -215,14 +215,14 @@ class TensorRTEngine:
         return self._runner.lane(self._plans(height, width), height, width, self.model)
 
     def __call__(self, frame: Frame, mask: Mask | None = None) -> Matte:
-        """See `engines.engine.Engine`. Raises InputError where the GPU fails."""
+        """See `engines.engine.Engine`. Raises EngineError where the GPU fails."""
         began = time.perf_counter()
         matte = self.submit(frame, mask).matte()
         self.last_ms = {"all three": (time.perf_counter() - began) * 1e3}
         return matte
 
     def submit(self, frame: Frame, mask: Mask | None = None) -> ToldFrame:
-        """See `engines.engine.OverlappingEngine`. It and what it gives raise InputError where the GPU fails."""
+        """See `engines.engine.OverlappingEngine`. It and what it gives raise EngineError where the GPU fails."""
         with told_in_one_line(self.name):
             return ToldFrame(self._lanes.submit(frame, mask), self.name)
 

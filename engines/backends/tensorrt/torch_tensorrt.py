@@ -13,12 +13,12 @@ from torch.export import ExportedProgram
 
 from engines.backends.tensorrt.compile import Told
 from engines.backends.torch import released_networks
-from engines.errors import InputError
+from engines.errors import EngineError
 from engines.geometry import input_shapes
 from engines.graphs.glue import predict, refine, shrink, unify
 from engines.graphs.profile import Profile
-from engines.networks.weights import NETWORKS
 from engines.store.cache import Engines
+from engines.weights import NETWORKS
 
 # Precision is the graph's, as on the ONNX way; MPN's float32 is meant.
 SETTINGS = {"use_explicit_typing": True, "disable_tf32": True, "cache_built_engines": False, "reuse_cached_engines": False}
@@ -82,22 +82,22 @@ def programs(profile: Profile, device: str) -> dict[str, tuple[ExportedProgram, 
 
 
 def require_torch_tensorrt() -> Any:
-    """The module. Raises InputError that says what to do where it cannot be imported."""
+    """The module. Raises EngineError that says what to do where it cannot be imported."""
     try:
         return importlib.import_module("torch_tensorrt")
     except (ImportError, OSError, RuntimeError) as error:
         remedy = "type: pip install 'semantic-human-matting[torch-tensorrt]', on a machine with an NVIDIA GPU"
         said = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputError(f"--via torch-tensorrt: cannot be imported ({said}); {remedy}") from error
+        raise EngineError(f"--via torch-tensorrt: cannot be imported ({said}); {remedy}") from error
 
 
 def build_from_torch(profile: Profile, timing: bytes, told: Told) -> tuple[Engines, bytes]:
     """The three engines for one frame size; see `engines.backends.tensorrt.compile.Build`. torch-tensorrt keeps its own timings.
 
-    Raises InputError for a range of sizes, and where torch-tensorrt is missing or fails.
+    Raises EngineError for a range of sizes, and where torch-tensorrt is missing or fails.
     """
     if not profile.fixed:
-        raise InputError(f"--via torch-tensorrt: takes --size, not --dynamic {profile}")
+        raise EngineError(f"--via torch-tensorrt: takes --size, not --dynamic {profile}")
     torch_tensorrt = require_torch_tensorrt()
     engines: Engines = {}
     for index, (name, (program, inputs)) in enumerate(programs(profile, device="cuda").items()):
@@ -107,6 +107,6 @@ def build_from_torch(profile: Profile, timing: bytes, told: Told) -> tuple[Engin
                 program, arg_inputs=inputs, **SETTINGS
             )
         except RuntimeError as error:
-            raise InputError(f"--via torch-tensorrt: {name}: {str(error).splitlines()[0]}; take --via onnx") from error
+            raise EngineError(f"--via torch-tensorrt: {name}: {str(error).splitlines()[0]}; take --via onnx") from error
     told(NETWORKS[-1], 1.0)
     return engines, timing

@@ -20,7 +20,7 @@ from engines.backends.gpu.streams import Streams, Work
 from engines.engine import Frame, Mask, Matte
 from engines.geometry import BASE
 from engines.graphs.fp16 import half_graph
-from engines.networks.weights import NETWORKS
+from engines.weights import NETWORKS
 
 KINDS = {torch.uint8: np.uint8, torch.float16: np.float16}
 

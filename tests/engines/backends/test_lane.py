@@ -14,7 +14,7 @@ from engines import Engine, Frame, Matte
 from engines.backends.gpu.lane import AHEAD, TENSORS, buffer_kinds
 from engines.backends.gpu.lanes import SIZES_KEPT
 from engines.engine import OverlappingEngine
-from engines.networks.weights import NETWORKS
+from engines.weights import NETWORKS
 from tests.engines.backends.lagging import LaggingEngine, lagging_engine
 from tests.engines.graphs.test_fp16 import frame_of
 

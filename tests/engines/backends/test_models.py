@@ -8,16 +8,17 @@ import numpy as np
 import onnx
 import pytest
 
-from engines import Frame, InputError, load
+from engines import Frame, load
 from engines.backends.openvino import OpenVINOEngine
 from engines.backends.torch import TorchEngine
 from engines.commands.compile import main
+from engines.errors import MattingError
 from engines.geometry import BASE, MODELS, input_shapes
 from engines.graphs.fp16 import half_graph, half_graph_for
 from engines.graphs.profile import Profile, parse_range
-from engines.networks.weights import FOLDER, NETWORKS, graph
 from engines.store.cache import Cache
 from engines.store.keys import model_of, openvino_key, tensorrt_key
+from engines.weights import FOLDER, NETWORKS, graph
 from tests.engines.backends.lagging import lagging_engine
 from tests.engines.graphs.test_fp16 import cascade, frame_of, run
 
@@ -110,7 +111,7 @@ def test_shapes_are_multiples_of_the_networks_stride(model: str) -> None:
 
 
 def test_there_is_no_other() -> None:
-    with pytest.raises(InputError, match="--model huge: unknown; take one of base, large"):
+    with pytest.raises(MattingError, match="--model huge: unknown; take one of base, large"):
         load("openvino", model="huge")
 
 

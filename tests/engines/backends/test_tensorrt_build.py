@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
-from engines import InputError
 from engines.backends.tensorrt.build import Network, check_target, package, targets
+from engines.errors import MattingError
 from engines.graphs.fp16 import FULL_INSIDE, half_graph, half_graph_for
 from engines.graphs.profile import parse_range
-from engines.networks.weights import NETWORKS
+from engines.weights import NETWORKS
 
 trt = pytest.importorskip("tensorrt_rtx", reason="tensorrt-rtx is not installed")
 
@@ -40,13 +40,13 @@ def test_one_engine_builds_for_a_range_of_sizes_odd_ones_too() -> None:
 
 
 def test_the_h100_is_refused() -> None:
-    with pytest.raises(InputError, match=r"--target sm90: tensorrt_rtx .* builds for sm75"):
+    with pytest.raises(MattingError, match=r"--target sm90: tensorrt_rtx .* builds for sm75"):
         check_target(trt, "sm90")
 
 
 def test_a_profile_that_does_not_fit_the_graph_is_refused_in_one_line() -> None:
     fixed, profile = half_graph("mrn", 800, 800), parse_range("640x480:1280x720:1920x1080")
-    with pytest.raises(InputError, match="mrn: ") as refused:
+    with pytest.raises(MattingError, match="mrn: ") as refused:
         Network(trt, fixed).build("sm89", profile=profile)
     assert "\n" not in str(refused.value)
 
@@ -79,7 +79,7 @@ def small(operator: str, weight: TensorProto, domain: str = "") -> ModelProto:
 )
 def test_a_broken_graph_is_refused_in_one_line(operator: str, kind: type, domain: str) -> None:
     weight = numpy_helper.from_array(np.ones((1, 3, 1, 1), kind), "weight")
-    with pytest.raises(InputError, match="small: ") as refused:
+    with pytest.raises(MattingError, match="small: ") as refused:
         Network(trt, small(operator, weight, domain)).build("sm89")
     assert "\n" not in str(refused.value)
 
@@ -87,11 +87,11 @@ def test_a_broken_graph_is_refused_in_one_line(operator: str, kind: type, domain
 def test_a_target_that_the_package_lacks_is_refused_with_those_it_has() -> None:
     network = Network(trt, half_graph("qun", 800, 800))
     assert set(TARGETS) <= set(targets(trt))
-    with pytest.raises(InputError, match=r"--target sm61: tensorrt_rtx .* builds for sm75, "):
+    with pytest.raises(MattingError, match=r"--target sm61: tensorrt_rtx .* builds for sm75, "):
         network.build("sm61")
 
 
 def test_a_missing_package_is_named_with_what_to_type(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tensorrt_rtx", None)
-    with pytest.raises(InputError, match=r"pip install 'semantic-human-matting\[tensorrt-rtx\]'"):
+    with pytest.raises(MattingError, match=r"pip install 'semantic-human-matting\[tensorrt-rtx\]'"):
         package("tensorrt-rtx")

@@ -5,8 +5,8 @@ from types import ModuleType
 
 import pytest
 
-from engines import InputError
 from engines.backends.tensorrt.compile import Told, compiler, engines_for, find_engines, timing_key
+from engines.errors import MattingError
 from engines.graphs.profile import Profile, parse_range
 from engines.store.cache import Cache, Engines
 from engines.store.keys import model_of, tensorrt_key
@@ -65,8 +65,8 @@ def test_what_was_learnt_by_timing_goes_into_the_next_build(cache: Cache) -> Non
 
 def test_a_build_that_fails_leaves_nothing(cache: Cache) -> None:
     def build(profile: Profile, timing: bytes, told: Told) -> tuple[Engines, bytes]:
-        raise InputError("mpn: refused")
+        raise MattingError("mpn: refused")
 
-    with pytest.raises(InputError, match="refused"):
+    with pytest.raises(MattingError, match="refused"):
         engines_for(TRT, BACKEND, RANGE, device=DEVICE, build=build, cache=cache)
     assert cache.entries() == []

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from engines import Engine, Frame, InputError, load
+from engines import Engine, Frame, load
 from engines.backends.gpu.lane import PendingFrame
 from engines.backends.nvidia import driver_missing, packages_missing
 from engines.backends.tensorrt.engine import ToldFrame, told_in_one_line
 from engines.engine import OverlappingEngine
+from engines.errors import MattingError
 from engines.store.parity import KINDS, check_parity, sample_frame
 
 BACKENDS = ("tensorrt", "tensorrt-rtx")
@@ -31,7 +32,7 @@ BACKENDS = ("tensorrt", "tensorrt-rtx")
     ],
 )
 def test_a_gpu_that_fails_is_told_in_one_line(error: Exception, told: str) -> None:
-    with pytest.raises(InputError, match=told) as refused, told_in_one_line("tensorrt"):
+    with pytest.raises(MattingError, match=told) as refused, told_in_one_line("tensorrt"):
         raise error
     assert "\n" not in str(refused.value)
     assert "--backend tensorrt" in str(refused.value)
@@ -50,7 +51,9 @@ def test_a_gpu_that_fails_while_a_frame_is_under_way_is_told_so_too() -> None:
 
     frame = ToldFrame(Broken(), "tensorrt")
     for take in (frame.wait, frame.matte, lambda: frame.composite(np.zeros((32, 32, 3), np.uint8))):
-        with pytest.raises(InputError, match=r"--backend tensorrt: the GPU fails \(CUDA error: the device fell off the bus\)"):
+        with pytest.raises(
+            MattingError, match=r"--backend tensorrt: the GPU fails \(CUDA error: the device fell off the bus\)"
+        ):
             take()
 
 

@@ -10,8 +10,8 @@ import pytest
 
 import engines
 from engines.backends import nvidia
-from engines.errors import InputError
 from engines.commands.compile import main
+from engines.errors import MattingError
 from engines.store.cache import Cache
 from engines.store.parity import check_parity
 
@@ -109,7 +109,7 @@ def test_an_engine_that_is_off_is_not_installed(
 def test_what_is_not_a_number_does_not_pass(openvino_engine: engines.Engine) -> None:
     from dataclasses import replace
 
-    with pytest.raises(InputError, match="nan"):
+    with pytest.raises(MattingError, match="nan"):
         check_parity(lambda frame: replace(openvino_engine(frame), alpha=openvino_engine(frame).alpha * float("nan")), 64, 64)
 
 
@@ -143,13 +143,13 @@ def test_bad_input_gets_one_line(
 @NO_GPU
 @pytest.mark.parametrize("backend", ["tensorrt", "tensorrt-rtx"])
 def test_load_says_in_one_line_what_a_gpu_backend_lacks(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(InputError, match=f"--backend {backend} cannot run here: .*no NVIDIA (driver|GPU)") as refused:
+    with pytest.raises(MattingError, match=f"--backend {backend} cannot run here: .*no NVIDIA (driver|GPU)") as refused:
         engines.load(backend)
     assert "\n" not in str(refused.value)
     assert "--backend openvino" in str(refused.value)
     monkeypatch.setitem(sys.modules, "onnx", None)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(InputError, match=r"not installed \(type: pip install 'semantic-human-matting\[tensorrt"):
+    with pytest.raises(MattingError, match=r"not installed \(type: pip install 'semantic-human-matting\[tensorrt"):
         engines.load(backend)
 
 

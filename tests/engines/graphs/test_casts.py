@@ -7,7 +7,7 @@ import pytest
 from onnx import TensorProto
 
 from engines.graphs.casts import cast_at_the_doors
-from engines.networks.weights import FOLDER, graph
+from engines.weights import FOLDER, graph
 
 
 @pytest.mark.parametrize("size", [(97, 51), (64, 96)])

@@ -11,7 +11,7 @@ from engines import Engine, Frame
 from engines.graphs.export import core, with_glue
 from engines.networks import QUN
 from engines.networks.fold import fold
-from engines.networks.weights import FOLDER
+from engines.weights import FOLDER
 
 
 def session(path: Path) -> onnxruntime.InferenceSession:

@@ -11,12 +11,13 @@ import onnxruntime
 import pytest
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
-from engines import Frame, InputError
+from engines import Frame
+from engines.errors import MattingError
 from engines.geometry import input_shapes
 from engines.graphs.fp16 import FULL_INSIDE, half_graph, half_graph_for, halve
 from engines.graphs.profile import parse_range
 from engines.graphs.static import static
-from engines.networks.weights import NETWORKS, graph
+from engines.weights import NETWORKS, graph
 
 SIZES = [(800, 800), (301, 211), (211, 397), (33, 32)]
 KINDS = ["real", "dark", "bright", "noisy", "flat"]
@@ -167,5 +168,5 @@ def test_a_weight_beyond_float16_is_refused() -> None:
     nodes = [helper.make_node("Mul", ["x", "weight"], ["y"])]
     outputs = [helper.make_tensor_value_info("y", TensorProto.FLOAT, (1,))]
     model = helper.make_model(helper.make_graph(nodes, "large", [value], outputs, [weight]))
-    with pytest.raises(InputError, match="large: weight is too large for FP16"):
+    with pytest.raises(MattingError, match="large: weight is too large for FP16"):
         halve(model)

@@ -1,6 +1,6 @@
 import pytest
 
-from engines import InputError
+from engines.errors import MattingError
 from engines.graphs.profile import Profile, parse_range, parse_size
 
 
@@ -12,7 +12,7 @@ def test_a_size_is_width_by_height_and_comes_as_height_and_width() -> None:
 
 @pytest.mark.parametrize("text", ["1280", "1280x", "x720", "1280x720x3", "31x64", "-64x64", "1280*720", "123456x64"])
 def test_what_is_no_size_is_refused_by_its_option(text: str) -> None:
-    with pytest.raises(InputError, match=r"--size .*: give WIDTHxHEIGHT"):
+    with pytest.raises(MattingError, match=r"--size .*: give WIDTHxHEIGHT"):
         parse_size(text)
 
 
@@ -35,7 +35,7 @@ def test_a_range_has_the_shapes_of_each_input() -> None:
     ],
 )
 def test_a_range_that_makes_no_sense_is_refused(text: str, why: str) -> None:
-    with pytest.raises(InputError, match=f"--dynamic .*{why}"):
+    with pytest.raises(MattingError, match=f"--dynamic .*{why}"):
         parse_range(text)
 
 

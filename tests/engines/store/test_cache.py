@@ -14,7 +14,7 @@ from unittest.mock import patch
 
 import pytest
 
-from engines import InputError
+from engines.errors import MattingError
 from engines.store.cache import UNFINISHED, Cache, Damaged, Key, pack, unpack
 
 KEY = Key("openvino", "a CPU", "800x800", "fp32", "openvino 1", "weights", "graphs")
@@ -151,10 +151,10 @@ def on_a_full_disk(folder: Path, must_keep: bool) -> str:
     """What a process that may write no more than 100 kB to a file says, and whether it got its engine."""
     program = (
         "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
-        "from pathlib import Path; from engines import InputError; from engines.store.cache import Cache\n"
+        "from pathlib import Path; from engines import MattingError; from engines.store.cache import Cache\n"
         "from tests.engines.store.test_cache import KEY, ENGINES\n"
         "try: print(Cache(Path(sys.argv[1])).obtain(KEY, lambda: ENGINES, must_keep=sys.argv[2] == 'True') == ENGINES)\n"
-        "except InputError as error: print(error)"
+        "except MattingError as error: print(error)"
     )
     words = [sys.executable, "-c", program, str(folder), str(must_keep)]
     done = subprocess.run(words, capture_output=True, text=True, check=True)
@@ -185,7 +185,7 @@ def test_a_disk_that_is_really_full(tmp_path: Path) -> None:
         cache = Cache(tmp_path / "cache")
         assert cache.obtain(KEY, lambda: ENGINES) == ENGINES
         assert cache.entries() == []
-        with pytest.raises(InputError, match="No space left on device"):
+        with pytest.raises(MattingError, match="No space left on device"):
             cache.obtain(KEY, lambda: ENGINES, must_keep=True)
     finally:
         subprocess.run(["umount", tmp_path], check=True)
@@ -195,19 +195,19 @@ def test_where_no_folder_can_be_made_the_engine_is_used_but_not_kept(tmp_path: P
     (tmp_path / "file").touch()
     cache = Cache(tmp_path / "file" / "cache")
     assert cache.obtain(KEY, lambda: ENGINES) == ENGINES
-    with pytest.raises(InputError, match="SHM_CACHE"):
+    with pytest.raises(MattingError, match="SHM_CACHE"):
         cache.obtain(KEY, lambda: ENGINES, must_keep=True)
 
 
 def test_an_engine_that_is_off_is_not_kept_and_one_that_is_there_is_removed(cache: Cache) -> None:
     def off(engines: dict[str, bytes]) -> None:
-        raise InputError("off")
+        raise MattingError("off")
 
-    with pytest.raises(InputError, match="off"):
+    with pytest.raises(MattingError, match="off"):
         cache.obtain(KEY, lambda: ENGINES, check=off)
     assert cache.entries() == []
     cache.obtain(KEY, lambda: ENGINES)
-    with pytest.raises(InputError, match="off"):
+    with pytest.raises(MattingError, match="off"):
         cache.obtain(KEY, never, check=off)
     assert cache.entries() == []
 

@@ -13,7 +13,7 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 
-from engines.errors import InputError
+from engines.errors import MattingError
 from realtime.commands.live import main, parse_size, spelled_out
 from realtime.compositing.playlist import Choice
 from realtime.inputs.cameras import find_camera
@@ -142,8 +142,8 @@ def test_a_mirrored_frame_is_matted_as_shown() -> None:
 def test_an_error_in_a_stage_ends_it_once(tmp_path: Path) -> None:
     clip = write_video(tmp_path / "a.mkv", [0] * 20, rate=50)
     with (
-        patch.object(PlainEngine, "__call__", side_effect=InputError("out of memory")),
-        pytest.raises(InputError, match="memory"),
+        patch.object(PlainEngine, "__call__", side_effect=MattingError("out of memory")),
+        pytest.raises(MattingError, match="memory"),
     ):
         play(clip, SilentWindow(), PlainEngine())
 
@@ -151,7 +151,7 @@ def test_an_error_in_a_stage_ends_it_once(tmp_path: Path) -> None:
 def test_sizes_and_the_option_without_a_value() -> None:
     assert parse_size("1280x720") == (1280, 720)
     for text in ("1280", "axb", "20x20", "x", "1280x"):
-        with pytest.raises(InputError, match="--size"):
+        with pytest.raises(MattingError, match="--size"):
             parse_size(text)
     assert spelled_out([]) == []
     assert spelled_out(["--webcam"]) == ["--webcam", "0"]
@@ -161,11 +161,11 @@ def test_sizes_and_the_option_without_a_value() -> None:
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="device paths are Linux's")
 def test_a_missing_camera_says_which_there_are(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no such camera") as caught:
+    with pytest.raises(MattingError, match="no such camera") as caught:
         find_camera("97")
     assert "choose one of /dev/video" in str(caught.value) or "plug one in" in str(caught.value)
     (tmp_path / "a.mp4").touch()
-    with pytest.raises(InputError, match="--input"):
+    with pytest.raises(MattingError, match="--input"):
         find_camera(str(tmp_path / "a.mp4"))
 
 

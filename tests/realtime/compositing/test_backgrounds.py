@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engines.engine import Frame, Matte
-from engines.errors import InputError
+from engines.errors import MattingError
 from realtime.compositing.backgrounds import fitted, open_background
 from realtime.packet import Packet
 
@@ -163,6 +163,6 @@ def test_bad_specs_say_what_to_do(tmp_path: Path) -> None:
         **{str(tmp_path / name): name for name in ("text.jpg", "text.txt", "empty.png", "half.jpg")},
     }
     for spec, word in cases.items():
-        with pytest.raises(InputError, match=word) as caught:
+        with pytest.raises(MattingError, match=word) as caught:
             open_background(spec)
         assert "\n" not in str(caught.value)

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engines.engine import Matte
-from engines.errors import InputError
+from engines.errors import MattingError
 from realtime.compositing.composite import check_light_wrap, composite, enlarged
 from realtime.packet import Packet
 
@@ -96,7 +96,7 @@ def test_a_background_of_the_persons_colour_changes_nothing() -> None:
 
 @pytest.mark.parametrize("amount", [-0.1, 1.1, float("nan")])
 def test_a_light_wrap_out_of_range_is_told(amount: float) -> None:
-    with pytest.raises(InputError, match="--light-wrap"):
+    with pytest.raises(MattingError, match="--light-wrap"):
         check_light_wrap(amount)
 
 

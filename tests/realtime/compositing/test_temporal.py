@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engines.engine import Frame, Mask, Matte
-from engines.errors import InputError
+from engines.errors import MattingError
 from realtime.compositing.temporal import MOST, Steady
 from realtime.packet import Packet
 
@@ -199,7 +199,7 @@ def test_two_streams_do_not_meet() -> None:
 
 @pytest.mark.parametrize("strength", [-0.1, 0.96, 5, float("nan")])
 def test_a_strength_out_of_range_is_told(strength: float) -> None:
-    with pytest.raises(InputError, match="--smooth"):
+    with pytest.raises(MattingError, match="--smooth"):
         Steady(strength)
 
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from engines.errors import InputError
+from engines.errors import MattingError
 from realtime.inputs.masks import open_masks
 
 pytest.importorskip("pycocotools", reason="needs pycocotools: pip install 'semantic-human-matting[coco]'")
@@ -101,9 +101,9 @@ def test_bad_masks(tmp_path: Path) -> None:
         (coco(tmp_path / "none.json", annotations=[{"image_id": 7}]), "is no COCO file"),
     ]
     for path, message in cases:
-        with pytest.raises(InputError, match=message):
+        with pytest.raises(MattingError, match=message):
             open_masks(path)
-    with pytest.raises(InputError, match=r"--category cat: .* take one of dog, person"):
+    with pytest.raises(MattingError, match=r"--category cat: .* take one of dog, person"):
         open_masks(coco(tmp_path / "a.json"), category="cat")
-    with pytest.raises(InputError, match=r"the shapes of a\.jpg cannot be read"):
+    with pytest.raises(MattingError, match=r"the shapes of a\.jpg cannot be read"):
         open_masks(coco(tmp_path / "b.json", [["x"]])).read(Path("a.jpg"))

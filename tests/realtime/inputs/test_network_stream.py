@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engines.errors import InputError
+from engines.errors import MattingError
 from realtime.inputs import live_source
 from realtime.inputs.network_stream import NetworkStream, is_address
 from tests.realtime.clips import even_times, make_clip, picture
@@ -96,7 +96,7 @@ def test_what_cannot_be_reached_is_told_in_one_line_without_the_password() -> No
         nobody.bind(("127.0.0.1", 0))
         port = nobody.getsockname()[1]
         for scheme in ("rtsp", "http"):
-            with pytest.raises(InputError, match="refused") as caught:
+            with pytest.raises(MattingError, match="refused") as caught:
                 NetworkStream(f"{scheme}://me:secret@127.0.0.1:{port}/x")
             assert "secret" not in str(caught.value)
             assert "\n" not in str(caught.value)
@@ -108,11 +108,11 @@ def test_a_server_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         start = time.monotonic()
-        with pytest.raises(InputError, match="cannot be read"):
+        with pytest.raises(MattingError, match="cannot be read"):
             NetworkStream(f"http://127.0.0.1:{silent.getsockname()[1]}/x")
         assert time.monotonic() - start < 20
 
 
 def test_what_has_no_video_is_refused() -> None:
-    with server(b"no video " * 1000, seconds=0, film=True) as address, pytest.raises(InputError, match="--input http"):
+    with server(b"no video " * 1000, seconds=0, film=True) as address, pytest.raises(MattingError, match="--input http"):
         NetworkStream(address)

@@ -6,7 +6,7 @@ import av
 import numpy as np
 import pytest
 
-from engines.errors import InputError
+from engines.errors import MattingError
 from realtime.inputs.video_file import VideoSource
 from tests.realtime.clips import BALL, GROUND, even_times, make_clip, opencv_frames, picture
 
@@ -202,7 +202,7 @@ def write_small(path: Path) -> None:
 def test_bad_input_gets_one_line_that_names_the_file(tmp_path: Path, name: str, make, says: str) -> None:  # type: ignore[no-untyped-def]
     if make is not None:
         make(tmp_path / name)
-    with pytest.raises(InputError, match=says) as raised:
+    with pytest.raises(MattingError, match=says) as raised:
         VideoSource(tmp_path / name)
     assert name in str(raised.value)
     assert "\n" not in str(raised.value)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from engines.engine import Matte
-from engines.errors import InputError
+from engines.errors import MattingError
 from realtime.compositing.backgrounds import Unchanged, open_background
 from realtime.compositing.playlist import Choice
 from realtime.compositing.views import viewed
@@ -110,7 +110,7 @@ def test_bad_backgrounds_are_told_at_the_start(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError, match=word):
+    with pytest.raises(MattingError, match=word):
         Choice(specs)
 
 
@@ -159,7 +159,7 @@ def test_a_stronger_blur_blurs_more() -> None:
             spread.append(background.frame(seen).std())
     assert spread[0] > spread[1] > spread[2]
     for wrong in ("blur:0", "blur:x", "blur:99"):
-        with pytest.raises(InputError, match=r"0\.1 to 10"):
+        with pytest.raises(MattingError, match=r"0\.1 to 10"):
             open_background(wrong)
 
 

@@ -10,7 +10,7 @@ import av
 import numpy as np
 import pytest
 
-from engines.errors import InputError
+from engines.errors import MattingError
 from realtime.loop.pipeline import Pipeline
 from realtime.loop.queue import Policy
 from realtime.outputs.pipe import Cadence
@@ -55,7 +55,7 @@ def test_a_recording_is_finished_also_after_an_error_and_left_out_without_a_pict
         pass
     assert [path.name for path in tmp_path.iterdir()] == ["a.mkv"]
     assert "b.mkv" in told[0]
-    with pytest.raises(InputError, match="--overwrite"):
+    with pytest.raises(MattingError, match="--overwrite"):
         Recording(tmp_path / "a.mkv", FORM)
 
 
@@ -152,17 +152,17 @@ def test_without_a_virtual_camera_it_says_how_to_make_one(tmp_path: Path) -> Non
     if list(Path("/sys/devices/virtual/video4linux").glob("video*")):
         pytest.skip("there are virtual devices here")
     for device in (None, "/dev/video97"):
-        with pytest.raises(InputError, match=r"sudo modprobe v4l2loopback .*exclusive_caps=1") as caught:
+        with pytest.raises(MattingError, match=r"sudo modprobe v4l2loopback .*exclusive_caps=1") as caught:
             open_virtual_camera(device, FORM)
         assert "\n" not in str(caught.value)
     (tmp_path / "file").touch()
     for device in ("/dev/null", str(tmp_path / "file"), str(tmp_path)):
-        with pytest.raises(InputError, match="is no video device"):
+        with pytest.raises(MattingError, match="is no video device"):
             open_virtual_camera(device, FORM)
 
 
 def test_where_pyvirtualcam_is_needed_and_missing_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "win32")
     monkeypatch.setitem(sys.modules, "pyvirtualcam", None)
-    with pytest.raises(InputError, match=r"pip install 'semantic-human-matting\[virtualcam\]'"):
+    with pytest.raises(MattingError, match=r"pip install 'semantic-human-matting\[virtualcam\]'"):
         open_virtual_camera(None, FORM)

@@ -9,7 +9,7 @@ import av
 import numpy as np
 import pytest
 
-from engines.errors import InputError
+from engines.errors import MattingError
 from realtime.inputs.video_file import VideoSource
 from realtime.outputs.video_file import Sound, VideoSink
 from realtime.packet import Packet
@@ -126,7 +126,7 @@ def test_sound_comes_between_the_pictures_it_belongs_to(tmp_path: Path) -> None:
 def test_sound_that_the_container_cannot_hold_is_refused_at_once(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "clip.mov", sound="pcm_mulaw")
     says = r"out.mp4: cannot hold the sound of .*clip.mov \(pcm_mulaw\); write to .mov or use --no-audio"
-    with pytest.raises(InputError, match=says):
+    with pytest.raises(MattingError, match=says):
         VideoSink(tmp_path / "out.mp4", width=96, height=64, sound=Sound(clip))
     copy(clip, tmp_path / "out.mov")
     content = b"".join(content for _, content in sound_packets(clip))
@@ -232,7 +232,7 @@ def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path, name: str, sa
     (tmp_path / "there.mp4").write_bytes(b"precious")
     (tmp_path / "folder").mkdir()
     before = sorted(tmp_path.iterdir())
-    with pytest.raises(InputError, match=says) as raised:
+    with pytest.raises(MattingError, match=says) as raised:
         VideoSink(tmp_path / name, width=96, height=64)
     assert "\n" not in str(raised.value)
     assert sorted(tmp_path.iterdir()) == before
@@ -244,7 +244,7 @@ import resource, sys
 from fractions import Fraction
 from pathlib import Path
 import numpy as np
-from engines.errors import InputError
+from engines.errors import MattingError
 from realtime.packet import Packet
 from realtime.outputs.video_file import VideoSink
 resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
@@ -253,7 +253,7 @@ try:
     with VideoSink(sys.argv[1], width=320, height=240) as sink:
         for index in range(120):
             sink.write(Packet(noise, Fraction(index, 25), index, picture=np.roll(noise, index, 1)))
-except InputError as error:
+except MattingError as error:
     print(error)
     print(list(Path(sys.argv[1]).parent.iterdir()))
 """

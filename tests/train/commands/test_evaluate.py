@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import engines
-from engines import InputError, Matte
+from engines import Matte
+from engines.errors import MattingError
 from train.commands import evaluate
 from train.evaluation import metrics
 from train.evaluation.peers import Peer
@@ -189,13 +190,13 @@ def test_a_peer_is_held_to_the_range(adapters):
     ],
 )
 def test_a_peer_that_fails_says_so(adapters, name, message):
-    with pytest.raises(InputError, match=message) as error, Peer(adapters, name) as peer:
+    with pytest.raises(MattingError, match=message) as error, Peer(adapters, name) as peer:
         peer(np.zeros((32, 40, 3), np.uint8))
     assert "\n" not in str(error.value)
 
 
 def test_a_peer_with_no_interpreter(adapters, tmp_path):
-    with pytest.raises(InputError, match="cannot run"):
+    with pytest.raises(MattingError, match="cannot run"):
         Peer(adapters, "bright", python=tmp_path / "python")
 
 
@@ -232,7 +233,7 @@ def test_a_broken_set_names_the_file(mattes, adapters, case):
     else:
         for path in (mattes / "images").iterdir():
             path.unlink()
-    with pytest.raises(InputError, match="images" if case == "empty" else r"a\.png"):
+    with pytest.raises(MattingError, match="images" if case == "empty" else r"a\.png"):
         score_set(open_set(mattes), [OwnCandidate(Oracle())])
 
 

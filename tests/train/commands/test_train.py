@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file
 
 from engines.backends.torch import released_networks
-from engines.networks.weights import FOLDER, SAFETENSORS, verified
+from engines.weights import FOLDER, SAFETENSORS, verified
 from tests.train.conftest import TINY, scenery, write
 from train.commands.entry import train as cli
 from train.commands.release import release

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from engines import InputError
+from engines.errors import MattingError
 from tests.train.conftest import figure, make_data, scenery, write
 from train.data.library import Library, Subject, check_sets, open_library, read_background, read_subject
 from train.recipe import Recipe
@@ -43,13 +43,13 @@ def test_what_is_no_picture_or_has_no_truth_is_left_out(tmp_path: Path) -> None:
 
 
 def test_missing(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="found no people"):
+    with pytest.raises(MattingError, match="found no people"):
         open_library(tmp_path)
     write(tmp_path / "fine/cutouts/0.png", scenery(40, 30, 0), figure(40, 30))
-    with pytest.raises(InputError, match="found no pictures in backgrounds/"):
+    with pytest.raises(MattingError, match="found no pictures in backgrounds/"):
         open_library(tmp_path)
     write(tmp_path / "coarse/street/masks/0.png", figure(40, 30))
-    with pytest.raises(InputError, match="street: has masks/ but no images/"):
+    with pytest.raises(MattingError, match="street: has masks/ but no images/"):
         open_library(tmp_path)
 
 
@@ -70,7 +70,7 @@ def test_validation_is_always_the_same(tmp_path: Path) -> None:
 def test_a_cutout_needs_alpha(tmp_path: Path) -> None:
     for name, rgb in (("rgb", scenery(40, 30, 0)), ("grey", figure(40, 30))):
         write(tmp_path / f"{name}.png", rgb)
-        with pytest.raises(InputError, match=rf"{name}\.png: a cut-out needs an alpha channel"):
+        with pytest.raises(MattingError, match=rf"{name}\.png: a cut-out needs an alpha channel"):
             read_subject(Subject(tmp_path / f"{name}.png", None, "a", True), 192)
 
 
@@ -78,9 +78,9 @@ def test_a_cutout_needs_alpha(tmp_path: Path) -> None:
 def test_broken_picture(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "broken.png"
     path.write_bytes(content)
-    with pytest.raises(InputError, match=r"broken\.png: cannot be read as a picture"):
+    with pytest.raises(MattingError, match=r"broken\.png: cannot be read as a picture"):
         read_subject(Subject(path, None, "a", True), 192)
-    with pytest.raises(InputError, match=r"broken\.png: cannot be read as a picture"):
+    with pytest.raises(MattingError, match=r"broken\.png: cannot be read as a picture"):
         read_background(path, 192)
 
 
@@ -132,7 +132,7 @@ def test_a_set_that_is_not_there_is_refused(library: Library) -> None:
         (Recipe(fine_sets={"street": 1.0}), r"\[fine_sets\]: 'street' has masks only; sets of fine/ are cutouts, photos$"),
     ]
     for recipe, message in wrong:
-        with pytest.raises(InputError, match=message):
+        with pytest.raises(MattingError, match=message):
             check_sets(recipe, "own.toml", library)
 
 

@@ -14,7 +14,7 @@ import torch
 import torch.multiprocessing
 from torch import Tensor, nn
 
-from engines import InputError
+from engines.errors import MattingError
 from tests.train.conftest import TINY, scenery, until_learnt, write
 from train.learning import distributed as processes
 from train.learning.checkpoints import load_checkpoint
@@ -87,20 +87,20 @@ def share_and_agree(folder: Path) -> None:
     rank = torch.distributed.get_rank()
     assert (processes.size(), processes.first()) == (2, rank == 0)
     assert processes.share(4, "[mpn]") == HALVES[rank]
-    with pytest.raises(InputError, match=r"\[mpn\]: 'batch' is 5, which 2 processes cannot share"):
+    with pytest.raises(MattingError, match=r"\[mpn\]: 'batch' is 5, which 2 processes cannot share"):
         processes.share(5, "[mpn]")
     assert processes.mean(torch.tensor([1.0, rank])).tolist() == [1.0, 0.5]
     assert [processes.any_process(rank == one) for one in (0, 1, 2)] == [True, True, False]
     assert processes.from_first(lambda: f"of {rank}") == "of 0"
-    with pytest.raises(InputError, match=r"^of 0$"):
+    with pytest.raises(MattingError, match=r"^of 0$"):
         processes.from_first(lambda: refuse_if(True, f"of {rank}"))
     processes.check_same(1, "differs")
-    with pytest.raises(InputError, match=r"^differs$"):
+    with pytest.raises(MattingError, match=r"^differs$"):
         processes.check_same(rank, "differs")
     with processes.agreed():
         pass
     for guilty in (0, 1):
-        with pytest.raises(InputError, match=f"^of {guilty}$"), processes.agreed():
+        with pytest.raises(MattingError, match=f"^of {guilty}$"), processes.agreed():
             refuse_if(rank == guilty, f"of {rank}")
     network = processes.share_normalisation(small_network(), torch.device("cpu"))
     assert sum(isinstance(module, processes.SharedBatchNorm2d) for module in network) == 2  # type: ignore[attr-defined]
@@ -110,7 +110,7 @@ def share_and_agree(folder: Path) -> None:
 
 def refuse_if(wrong: bool, message: str) -> None:
     if wrong:
-        raise InputError(message)
+        raise MattingError(message)
 
 
 def test_halves_of_a_batch_teach_what_the_whole_does(tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_alone_nothing_is_shared() -> None:
     assert (processes.size(), processes.first(), processes.share(5, "")) == (1, True, slice(0, 5))
     assert processes.any_process(True)
     processes.check_same(1, "differs")
-    with pytest.raises(InputError, match="mine"), processes.group(), processes.agreed():
+    with pytest.raises(MattingError, match="mine"), processes.group(), processes.agreed():
         refuse_if(True, "mine")
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from engines import InputError
+from engines.errors import MattingError
 from engines.networks import MRN, QUN
 from engines.networks.fold import fold
 from train.learning.released import unfold
@@ -51,5 +51,5 @@ def test_an_unfolded_network_computes_what_the_folded_one_did_and_is_normalised_
 
 
 def test_weights_of_another_network_are_refused() -> None:
-    with pytest.raises(InputError, match="another network's"):
+    with pytest.raises(MattingError, match="another network's"):
         unfold(MRN(), fold(QUN()).state_dict(), ())

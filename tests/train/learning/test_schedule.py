@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from engines import InputError
+from engines.errors import MattingError
 from tests.train.commands.test_train import run
 from tests.train.conftest import TINY
 from train.commands.release import release
@@ -83,7 +83,7 @@ def test_the_programme_that_ships_makes_all_three() -> None:
 def test_mistakes_are_told_in_one_line(programme: Path, old: str, new: str, message: str) -> None:
     assert old in COURSES
     programme.write_text(COURSES.replace(old, new, 1 if old == "[[course]]" else -1))
-    with pytest.raises(InputError) as caught:
+    with pytest.raises(MattingError) as caught:
         load_plan(str(programme))
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)

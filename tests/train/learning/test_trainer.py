@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from torch._utils import ExceptionWrapper
 
-from engines import InputError
+from engines.errors import MattingError
 from engines.networks import MPN, MRN, QUN
 from tests.train.conftest import TINY, until_learnt
 from train.data.library import Library
@@ -157,7 +157,7 @@ def test_a_share_of_what_a_stage_began_with_is_kept(library: Library, out: Path)
 
 
 def test_another_recipe_is_refused(out: Path, library: Library) -> None:
-    with pytest.raises(InputError, match=r"qun\.pt: was made with another recipe"):
+    with pytest.raises(MattingError, match=r"qun\.pt: was made with another recipe"):
         trainer("qun", library, replace(tiny(2), seed=9), out)
 
 
@@ -165,25 +165,25 @@ def test_another_recipe_is_refused(out: Path, library: Library) -> None:
 def test_a_damaged_checkpoint_is_refused(out: Path, library: Library, damage: bytes | None) -> None:
     path = out / "mrn.pt"
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2] if damage is None else damage)
-    with pytest.raises(InputError, match=r"mrn\.pt: not a readable checkpoint") as caught:
+    with pytest.raises(MattingError, match=r"mrn\.pt: not a readable checkpoint") as caught:
         trainer("mrn", library, tiny(2), out)
     assert "\n" not in str(caught.value)
 
 
 def test_what_is_no_checkpoint_of_this_stage_is_refused(out: Path, library: Library) -> None:
     shutil.copy(out / "qun.pt", out / "mrn.pt")
-    with pytest.raises(InputError, match=r"mrn\.pt: is a checkpoint of qun"):
+    with pytest.raises(MattingError, match=r"mrn\.pt: is a checkpoint of qun"):
         trainer("mrn", library, tiny(2), out)
     torch.save({"weights": torch.zeros(3)}, out / "mrn.pt")
-    with pytest.raises(InputError, match=r"mrn\.pt: not a checkpoint of shm-train"):
+    with pytest.raises(MattingError, match=r"mrn\.pt: not a checkpoint of shm-train"):
         trainer("mrn", library, tiny(2), out)
     shutil.copy(out / "qun.pt", out / "mpn.pt")
-    with pytest.raises(InputError, match=r"mpn\.pt: holds the weights of another network"):
+    with pytest.raises(MattingError, match=r"mpn\.pt: holds the weights of another network"):
         trainer("qun", library, tiny(2), out)
 
 
 def test_a_stage_needs_the_ones_before(tmp_path: Path, library: Library) -> None:
-    with pytest.raises(InputError, match=r"mpn\.pt: no such checkpoint; train that stage first"):
+    with pytest.raises(MattingError, match=r"mpn\.pt: no such checkpoint; train that stage first"):
         trainer("qun", library, tiny(2), tmp_path)
 
 
@@ -210,7 +210,7 @@ def test_with_nobody_to_judge_or_to_learn_from(out: Path, library: Library) -> N
     coarse = tuple(s for s in library.subjects if not s.fine)
     assert trainer("qun", library, tiny(2), out).judge() == {}
     assert trainer("qun", replace(library, validation=coarse), tiny(2), out).judge() == {}
-    with pytest.raises(InputError, match="qun: the data has no pictures in fine/"):
+    with pytest.raises(MattingError, match="qun: the data has no pictures in fine/"):
         trainer("qun", replace(library, subjects=coarse), tiny(2), out).run()
 
 
@@ -234,12 +234,12 @@ def test_a_save_that_fails_leaves_the_old_checkpoint(tmp_path: Path) -> None:
 def test_a_worker_complains_in_one_line() -> None:
     def batches() -> Iterator[Sample]:
         try:
-            raise InputError("a.png: cannot be read as a picture; remove it or replace it")
-        except InputError:
+            raise MattingError("a.png: cannot be read as a picture; remove it or replace it")
+        except MattingError:
             ExceptionWrapper(where="in DataLoader worker process 0").reraise()  # type: ignore[no-untyped-call]
         yield {}
 
-    with pytest.raises(InputError) as caught:
+    with pytest.raises(MattingError) as caught:
         following(batches())
     assert str(caught.value) == "a.png: cannot be read as a picture; remove it or replace it"
 

@@ -10,10 +10,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from engines.errors import InputError
+from engines.errors import WeightsError
 from engines.geometry import BASE
 
-FOLDER = Path(__file__).parents[1] / "released"
+FOLDER = Path(__file__).parent / "released"
 SAFETENSORS = "weights.safetensors"
 MANIFEST = "manifest.json"
 NETWORKS = ("mpn", "qun", "mrn")
@@ -29,19 +29,19 @@ def sha256(path: Path) -> str:
 def verified(folder: Path = FOLDER) -> dict[str, Any]:
     """The manifest of a folder of weights, once each file in it has been found to be what the manifest says.
 
-    Raises InputError that names the file if one is missing or damaged.
+    Raises WeightsError that names the file if one is missing or damaged.
     """
     try:
         manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         expected: dict[str, str] = manifest["sha256"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{folder / MANIFEST}: cannot be read; install the package again") from error
+        raise WeightsError(f"{folder / MANIFEST}: cannot be read; install the package again") from error
     for name, digest in expected.items():
         path = folder / name
         if not path.is_file():
-            raise InputError(f"{path}: is missing; install the package again")
+            raise WeightsError(f"{path}: is missing; install the package again")
         if sha256(path) != digest:
-            raise InputError(f"{path}: is damaged (its SHA-256 is not the manifest's); install the package again")
+            raise WeightsError(f"{path}: is damaged (its SHA-256 is not the manifest's); install the package again")
     return manifest
 
 

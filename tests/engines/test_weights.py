@@ -8,10 +8,11 @@ import onnx
 import pytest
 from safetensors import safe_open
 
-from engines import InputError, load
+from engines import load
 from engines.backends.openvino import OpenVINOEngine
 from engines.backends.torch import TorchEngine
-from engines.networks.weights import FOLDER, MANIFEST, SAFETENSORS, verified
+from engines.errors import MattingError
+from engines.weights import FOLDER, MANIFEST, SAFETENSORS, verified
 
 FILES = (SAFETENSORS, "mpn.onnx", "mpn-large.onnx", "qun.onnx", "mrn.onnx")
 
@@ -34,20 +35,20 @@ def test_a_flipped_byte_is_found(copy: Path, name: str, engine: type) -> None:
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(data)
-    with pytest.raises(InputError, match=f"{name}: is damaged"):
+    with pytest.raises(MattingError, match=f"{name}: is damaged"):
         engine(folder=copy)
 
 
 def test_a_missing_file_is_named(copy: Path) -> None:
     (copy / "qun.onnx").unlink()
-    with pytest.raises(InputError, match=r"qun\.onnx: is missing"):
+    with pytest.raises(MattingError, match=r"qun\.onnx: is missing"):
         OpenVINOEngine(folder=copy)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", "\0"])
 def test_a_broken_manifest_is_named(copy: Path, text: str) -> None:
     (copy / MANIFEST).write_text(text)
-    with pytest.raises(InputError, match=MANIFEST):
+    with pytest.raises(MattingError, match=MANIFEST):
         OpenVINOEngine(folder=copy)
 
 
@@ -88,5 +89,5 @@ def test_auto_takes_something_and_says_why(caplog: pytest.LogCaptureFixture) -> 
     ],
 )
 def test_load_refuses_what_there_is_not(arguments: dict[str, object], message: str) -> None:
-    with pytest.raises(InputError, match=message):
+    with pytest.raises(MattingError, match=message):
         load(**arguments)  # type: ignore[arg-type]
