@@ -13,7 +13,6 @@ from benchmarks.processes import EngineProcess
 from benchmarks.timing import Timing
 from engines.backends.nvidia import driver_missing
 from engines.backends.openvino import bf16_is_native
-from engines.commands.running import MattingError
 from engines.errors import MattingError
 from engines.geometry import BASE
 from engines.loading import BACKENDS, PRECISIONS, check_model
