@@ -1,75 +1,133 @@
-"""What a camera does to a picture: light, colour, blur, noise, compression. All on uint8 RGB (h, w, 3), by chance."""
+"""What a camera does to a picture: light, colour, blur, noise, compression. Drawn first, then applied to uint8 RGB (h, w, 3).
+
+`train.rendering` applies the same draws to batches on a device.
+"""
 
 import random
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from train.data.library import Picture
 from train.recipe import Augment
 
-UNTOUCHED = 0.3  # of the pictures have no blur, noise or compression
+UNTOUCHED = 0.3  # share of pictures with no blur, noise or compression
+MAX_SIGMA = 2.0  # pixels, of a Gaussian blur
+MAX_NOISE = 14.0  # 8-bit levels, standard deviation
+NOISE_SMOOTHING = 0.8  # pixels, sigma of the blur of smoothed noise
+NOISE_GAIN = 1.8  # makes up for the contrast that this blur takes
 
 
-def tint(picture: Picture, dice: random.Random, strength: float = 1.0) -> Picture:
-    """Exposure, contrast, gamma, white balance and saturation, through one table a channel."""
-    levels = np.arange(256, dtype=np.float32) / 255
-    gamma = 2 ** (dice.uniform(-0.7, 0.7) * strength)
-    gain = 2 ** (dice.uniform(-0.5, 0.4) * strength)
-    contrast = 1 + dice.uniform(-0.3, 0.3) * strength
-    tables = []
-    for _ in range(3):
-        balance = 1 + dice.uniform(-0.12, 0.12) * strength
-        tables.append(((levels**gamma * gain * balance - 0.5) * contrast + 0.5).clip(0, 1) * 255)
-    result = cv2.LUT(picture, np.stack(tables, axis=-1)[None].astype(np.uint8))
-    if dice.random() < 0.5 * strength:
-        grey = cv2.cvtColor(cv2.cvtColor(result, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
-        keep = 0.0 if dice.random() < 0.1 else dice.uniform(0.4, 1.4)
-        result = cv2.addWeighted(result, keep, grey, 1 - keep, 0)
-    return np.asarray(result, np.uint8)
+@dataclass(frozen=True)
+class Tint:
+    """Exposure, contrast, gamma, white balance and saturation. `colour`: 1 keeps saturation, 0 is grey."""
+
+    gamma: float = 1.0
+    gain: float = 1.0
+    contrast: float = 1.0
+    balance: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    colour: float = 1.0
 
 
-def blur(picture: Picture, dice: random.Random, most: float = 2.0) -> Picture:
-    """Out of focus, or moved."""
-    if dice.random() < 0.6:
-        return np.asarray(cv2.GaussianBlur(picture, (0, 0), dice.uniform(0.3, most)), np.uint8)
-    length = dice.randint(3, max(3, round(4 * most)))
+@dataclass(frozen=True)
+class Noise:
+    """Sensor noise of a standard deviation in 8-bit levels; smoothed as cameras do, or not."""
+
+    seed: int
+    sigma: float
+    smooth: bool
+
+
+@dataclass(frozen=True)
+class Grain:
+    """Blur, noise and JPEG quality (1 to 100), each None where the picture has none of it.
+
+    `blur`: the sigma of a Gaussian in pixels (out of focus), or a square kernel of odd size whose sum is 1 (moved).
+    """
+
+    blur: float | NDArray[np.float32] | None = None
+    noise: Noise | None = None
+    quality: int | None = None
+
+
+def draw_tint(rng: random.Random, strength: float = 1.0) -> Tint:
+    """Draws a change of light and colour."""
+    gamma = 2 ** (rng.uniform(-0.7, 0.7) * strength)
+    gain = 2 ** (rng.uniform(-0.5, 0.4) * strength)
+    contrast = 1 + rng.uniform(-0.3, 0.3) * strength
+    red, green, blue = (1 + rng.uniform(-0.12, 0.12) * strength for _ in range(3))
+    colour = 1.0
+    if rng.random() < 0.5 * strength:
+        colour = 0.0 if rng.random() < 0.1 else rng.uniform(0.4, 1.4)
+    return Tint(gamma, gain, contrast, (red, green, blue), colour)
+
+
+def draw_exposure(rng: random.Random, augment: Augment) -> Tint:
+    """Draws light and colour of a whole frame."""
+    return draw_tint(rng, 0.8) if rng.random() < augment.light else Tint()
+
+
+def draw_grain(rng: random.Random, augment: Augment) -> Grain:
+    """Draws blur, noise and compression, each by its own chance, in all pictures but the share UNTOUCHED."""
+    if rng.random() < UNTOUCHED:
+        return Grain()
+    blur = _draw_blur(rng) if rng.random() < augment.blur / (1 - UNTOUCHED) else None
+    noise = None
+    if rng.random() < augment.noise / (1 - UNTOUCHED):
+        noise = Noise(rng.getrandbits(32), rng.uniform(1, MAX_NOISE), rng.random() < 0.5)
+    quality = rng.randint(25, 90) if rng.random() < augment.compression / (1 - UNTOUCHED) else None
+    return Grain(blur, noise, quality)
+
+
+def _draw_blur(rng: random.Random) -> float | NDArray[np.float32]:
+    if rng.random() < 0.6:
+        return rng.uniform(0.3, MAX_SIGMA)
+    length = rng.randint(3, round(4 * MAX_SIGMA)) | 1
     kernel = np.zeros((length, length), np.float32)
-    angle = dice.uniform(0, np.pi)
+    angle = rng.uniform(0, np.pi)
     centre = (length - 1) / 2
     offset = np.array([np.cos(angle), np.sin(angle)]) * centre
     start, end = (np.round(centre - offset).astype(int).tolist(), np.round(centre + offset).astype(int).tolist())
     cv2.line(kernel, start, end, 1.0)
-    return np.asarray(cv2.filter2D(picture, -1, kernel / kernel.sum()), np.uint8)
+    return np.asarray(kernel / kernel.sum(), np.float32)
 
 
-def noise(picture: Picture, dice: random.Random, most: float = 14.0) -> Picture:
-    """Sensor noise, stronger in the dark than a camera's own curve would have it, smoothed half of the time as cameras do."""
-    generator = np.random.default_rng(dice.getrandbits(32))
-    grain = generator.standard_normal(picture.shape, np.float32) * dice.uniform(1, most)
-    if dice.random() < 0.5:
-        grain = cv2.GaussianBlur(grain, (0, 0), 0.8) * 1.8
-    return np.asarray((picture + grain).clip(0, 255), np.uint8)
-
-
-def compress(picture: Picture, dice: random.Random) -> Picture:
-    """JPEG, as webcams send it."""
-    _, data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, dice.randint(25, 90)])
-    decoded = cv2.imdecode(data, cv2.IMREAD_COLOR)
-    assert decoded is not None
-    return np.ascontiguousarray(np.asarray(decoded, np.uint8)[..., ::-1])
-
-
-def expose(picture: Picture, dice: random.Random, augment: Augment) -> Picture:
-    """Light and colour, by its chance. The same dice change a second picture in the same way."""
-    return tint(picture, dice, 0.8) if dice.random() < augment.light else picture
-
-
-def grain(picture: Picture, dice: random.Random, augment: Augment) -> Picture:
-    """Blur, noise and compression, each by its own chance. Three pictures in ten have none of them: the chances are of all."""
-    if dice.random() < UNTOUCHED:
+def apply_tint(picture: Picture, tint: Tint) -> Picture:
+    """A picture in another light, through one table a channel."""
+    if tint == Tint():
         return picture
-    for chance, change in ((augment.blur, blur), (augment.noise, noise), (augment.compression, compress)):
-        if dice.random() < chance / (1 - UNTOUCHED):
-            picture = change(picture, dice)
+    levels = np.arange(256, dtype=np.float32) / 255
+    tables = [
+        ((levels**tint.gamma * tint.gain * balance - 0.5) * tint.contrast + 0.5).clip(0, 1) * 255 for balance in tint.balance
+    ]
+    result = cv2.LUT(picture, np.stack(tables, axis=-1)[None].astype(np.uint8))
+    if tint.colour != 1:
+        grey = cv2.cvtColor(cv2.cvtColor(result, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+        result = cv2.addWeighted(result, tint.colour, grey, 1 - tint.colour, 0)
+    return np.asarray(result, np.uint8)
+
+
+def apply_grain(picture: Picture, grain: Grain) -> Picture:
+    """A picture with blur, noise and compression, in this order."""
+    if isinstance(grain.blur, float):
+        picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), grain.blur), np.uint8)
+    elif grain.blur is not None:
+        picture = np.asarray(cv2.filter2D(picture, -1, grain.blur), np.uint8)
+    if grain.noise is not None:
+        picture = np.asarray((picture + noise_pattern(grain.noise, picture.shape)).clip(0, 255), np.uint8)
+    if grain.quality is not None:
+        _, data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, grain.quality])
+        decoded = cv2.imdecode(data, cv2.IMREAD_COLOR)
+        assert decoded is not None
+        picture = np.ascontiguousarray(np.asarray(decoded, np.uint8)[..., ::-1])
     return picture
+
+
+def noise_pattern(noise: Noise, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """What noise adds to a picture (h, w, 3), in 8-bit levels."""
+    pattern = np.random.default_rng(noise.seed).standard_normal(shape, np.float32) * np.float32(noise.sigma)
+    if noise.smooth:
+        pattern = cv2.GaussianBlur(pattern, (0, 0), NOISE_SMOOTHING) * NOISE_GAIN
+    return pattern

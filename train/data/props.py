@@ -125,5 +125,8 @@ def _fitted(piece: Piece, points: NDArray[np.float64], size: tuple[int, int]) ->
     x0, y0, x1, y1 = piece.window
     (left, top), (right, bottom) = points.min(axis=0), points.max(axis=0)
     across, down = (right - left) / ((x1 - x0) * wide), (bottom - top) / ((y1 - y0) * high)
-    matrix = np.array([[across, 0, left - x0 * wide * across], [0, down, top - y0 * high * down]])
+    # Pixel centres lie at halves.
+    matrix = np.array(
+        [[across, 0, left - x0 * wide * across + across / 2 - 0.5], [0, down, top - y0 * high * down + down / 2 - 0.5]]
+    )
     return np.asarray(cv2.warpAffine(source, matrix, size[::-1], borderMode=cv2.BORDER_REFLECT_101), np.uint8)

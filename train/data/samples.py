@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset, default_collate, get_worker_info
 
-from train.data.camera import expose, grain
+from train.data.camera import apply_grain, apply_tint, draw_exposure, draw_grain
 from train.data.library import Library, Picture, Subject, by_set
 from train.data.scenes import Scene, draw_scene, render
 from train.recipe import Recipe
@@ -46,7 +46,8 @@ def low_resolution_view(scene: Scene, recipe: Recipe, dice: random.Random) -> tu
     """The whole scene as MPN sees it, through a camera: picture and alpha."""
     h, w = low_resolution_size(recipe, scene.aspect)
     view = render(scene, (2 * h, 2 * w), clean=False)
-    return halve(grain(expose(view.picture, dice, recipe.augment), dice, recipe.augment)), halve(view.alpha)
+    lit = apply_tint(view.picture, draw_exposure(dice, recipe.augment))
+    return halve(apply_grain(lit, draw_grain(dice, recipe.augment))), halve(view.alpha)
 
 
 def degrade(mask: Picture, dice: random.Random) -> Picture:
@@ -150,7 +151,8 @@ class MRNSamples(Samples):
         low = low_resolution_size(self.recipe, scene.aspect)
         look, augment = dice.getrandbits(32), self.recipe.augment
         whole = render(scene, (2 * low[0], 2 * low[1]), clean=False)
-        image = halve(grain(expose(whole.picture, random.Random(look), augment), dice, augment))
+        exposure = draw_exposure(random.Random(look), augment)
+        image = halve(apply_grain(apply_tint(whole.picture, exposure), draw_grain(dice, augment)))
         height, width = self.recipe.mrn.crop
         long_side = dice.uniform(480, 1280)
         frame_w, frame_h = (long_side, long_side / scene.aspect) if scene.aspect > 1 else (long_side * scene.aspect, long_side)
@@ -167,8 +169,8 @@ class MRNSamples(Samples):
         return {
             "image": to_image(image),
             "mask": to_mask(halve(whole.alpha)),
-            "crop": to_image(grain(expose(view.picture, random.Random(look), augment), dice, augment)),
-            "foreground": to_image(expose(view.foreground, random.Random(look), augment)),
+            "crop": to_image(apply_grain(apply_tint(view.picture, exposure), draw_grain(dice, augment))),
+            "foreground": to_image(apply_tint(view.foreground, exposure)),
             "alpha": to_mask(view.alpha),
             "window": torch.tensor(window, dtype=torch.float32),
             "chance": torch.tensor([dice.random() for _ in range(6)]),

@@ -14,7 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from train.data.camera import tint
+from train.data.camera import Tint, apply_tint, draw_tint
 from train.data.foregrounds import foreground_of
 from train.data.library import Picture, Subject, choose, read_background, read_subject
 from train.data.props import Floats, Prop, Window, draw_props, put
@@ -212,11 +212,13 @@ def _person(layer: Layer, window: Window, size: tuple[int, int], border: int, cl
     alpha = np.ascontiguousarray(rgba[..., 3])
     if layer.feather:
         alpha = np.asarray(cv2.GaussianBlur(cv2.erode(alpha, np.ones((3, 3), np.uint8)), (3, 3), 0), np.uint8)
-    return _tinted(np.ascontiguousarray(rgba[..., :3]), layer, 0.6), alpha
+    return apply_tint(np.ascontiguousarray(rgba[..., :3]), tint_of(layer)), alpha
 
 
-def _tinted(picture: Picture, layer: Layer, strength: float) -> Picture:
-    return tint(picture, random.Random(layer.look), strength) if layer.tinted else picture
+def tint_of(layer: Layer) -> Tint:
+    """The light that a layer was taken in: people vary less than backgrounds."""
+    strength = 0.6 if isinstance(layer.source, Subject) else 1.0
+    return draw_tint(random.Random(layer.look), strength) if layer.tinted else Tint()
 
 
 def render(scene: Scene, size: tuple[int, int], window: Window = WHOLE, *, clean: bool = True) -> View:
@@ -231,7 +233,7 @@ def render(scene: Scene, size: tuple[int, int], window: Window = WHOLE, *, clean
     back = scene.layers[0]
     assert isinstance(back.source, Path)
     rgb = read_background(back.source, _fine_enough(back.place, window, size))
-    background = _tinted(_warp(rgb, back.place, window, size, cv2.BORDER_REFLECT_101), back, 1.0)
+    background = apply_tint(_warp(rgb, back.place, window, size, cv2.BORDER_REFLECT_101), tint_of(back))
     for prop in scene.behind:
         background, _ = put(prop, background, background, window)
     colours: Floats = np.zeros((*size, 3), np.float32)  # premultiplied

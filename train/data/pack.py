@@ -1,0 +1,126 @@
+"""A data folder made small enough to move: pictures at the size that training can use, in parts of a few megabytes.
+
+    OUT/1/fine/SET/...  OUT/1/coarse/SET/...  OUT/1/backgrounds/SET/...
+    OUT/2/...
+
+Each part is a data folder of its own and a fair sample of all sets; `open_library(OUT)` reads all of them as one.
+"""
+
+import os
+import random
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from engines.errors import DataError
+from train.data.foregrounds import foreground_of
+from train.data.library import Library, Picture, Subject, read_background, read_subject
+
+COARSE_SIDE = 512  # pixels, longest side: MPN sees at most 384x288
+FINE_SIDE = 832  # MRN sees crops of frames of up to 1280, which people rarely fill
+BACKGROUND_SIDE = 640
+QUALITY = 82  # of WebP
+LOSSLESS_ALPHA = 101
+
+File = tuple[Path, bytes]  # where in a part, and what
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part that was written."""
+
+    path: Path
+    pictures: int
+    bytes: int
+
+
+def _webp(picture: Picture) -> bytes:
+    coded = cv2.imencode(".webp", picture, [cv2.IMWRITE_WEBP_QUALITY, QUALITY])[1]
+    return np.asarray(coded).tobytes()
+
+
+def _png(mask: Picture) -> bytes:
+    options = [cv2.IMWRITE_PNG_BILEVEL, 1] if set(np.unique(mask)) <= {0, 255} else []
+    return np.asarray(cv2.imencode(".png", mask, options)[1]).tobytes()
+
+
+def pack_subject(subject: Subject) -> list[File]:
+    """The files of one annotated picture. A fine photo comes with its foreground, whose estimation takes long."""
+    side = FINE_SIDE if subject.fine else COARSE_SIDE
+    rgba = read_subject(subject, side)
+    folder = Path("fine" if subject.fine else "coarse") / subject.set
+    name = subject.image.stem
+    bgra = np.ascontiguousarray(rgba[..., [2, 1, 0, 3]])
+    if subject.cutout:
+        return [(folder / f"{name}.webp", _webp(bgra))]
+    truths = "alphas" if subject.fine else "masks"
+    files = [
+        (folder / "images" / f"{name}.webp", _webp(bgra[..., :3])),
+        (folder / truths / f"{name}.png", _png(np.ascontiguousarray(rgba[..., 3]))),
+    ]
+    if subject.fine:
+        clean = foreground_of(subject, side)
+        files.append((folder / "foregrounds" / f"{name}.webp", _webp(np.ascontiguousarray(clean[..., 2::-1]))))
+    return files
+
+
+def pack_background(path: Path) -> list[File]:
+    """The file of one background."""
+    rgb = read_background(path, BACKGROUND_SIDE)
+    return [(Path("backgrounds") / path.parent.name / f"{path.stem}.webp", _webp(np.ascontiguousarray(rgb[..., ::-1])))]
+
+
+def _packed(unit: Subject | Path) -> list[File]:
+    cv2.setNumThreads(1)
+    return pack_subject(unit) if isinstance(unit, Subject) else pack_background(unit)
+
+
+def packed(library: Library, workers: int | None = None) -> Iterator[list[File]]:
+    """All of a library in a random order that is always the same, the files that belong together in one list."""
+    units: list[Subject | Path] = [*library.subjects, *library.validation, *library.backgrounds]
+    random.Random(1).shuffle(units)
+    with ProcessPoolExecutor(workers) as pool:
+        yield from pool.map(_packed, units, chunksize=4)
+
+
+def write_parts(units: Iterable[list[File]], out: Path, part_bytes: int, on_progress: Callable[[int], object]) -> list[Part]:
+    """Writes files into the parts OUT/1, OUT/2, ..., each of at most `part_bytes`; `on_progress` is given each unit's count.
+
+    A part appears when it is complete. Raises DataError where OUT holds anything already or one unit is larger than a part.
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise DataError(f"{out}: exists already; name a new folder")
+    out.mkdir(parents=True, exist_ok=True)
+    parts: list[Part] = []
+    beside = out / f".{os.getpid()}.part"
+    full = pictures = 0
+
+    def finish() -> None:
+        nonlocal full, pictures
+        if pictures:
+            place = out / str(len(parts) + 1)
+            beside.rename(place)
+            parts.append(Part(place, pictures, full))
+        full = pictures = 0
+
+    try:
+        for unit in units:
+            size = sum(len(content) for _, content in unit)
+            if size > part_bytes:
+                raise DataError(f"{unit[0][0]}: takes {size / 1e6:.1f} MB, more than a part; make parts larger")
+            if full + size > part_bytes:
+                finish()
+            for place, content in unit:
+                (beside / place).parent.mkdir(parents=True, exist_ok=True)
+                (beside / place).write_bytes(content)
+            full, pictures = full + size, pictures + 1
+            on_progress(pictures)
+        finish()
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return parts

@@ -1,0 +1,69 @@
+"""`train.data.camera` for batches on a device. Pictures are float32 (N, 3, h, w), RGB in [0, 255]."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from train.data.camera import NOISE_GAIN, NOISE_SMOOTHING
+from train.rendering.jpeg import compress
+
+GREY = (0.299, 0.587, 0.114)
+
+
+def tint(pictures: Tensor, numbers: Tensor) -> Tensor:
+    """Light and colour; `numbers` (N, 7) as `train.rendering.parameters.tint_numbers` has them."""
+    gamma, gain, contrast, red, green, blue, colour = numbers.to(pictures.dtype).unbind(1)
+    shape = (-1, 1, 1, 1)
+    factors = (gain[:, None] * torch.stack([red, green, blue], dim=1)).view(-1, 3, 1, 1)
+    lit = (pictures / 255).clamp(min=0) ** gamma.view(shape) * factors
+    lit = (((lit - 0.5) * contrast.view(shape) + 0.5) * 255).clamp(0, 255)
+    grey = (lit * torch.tensor(GREY, dtype=lit.dtype, device=lit.device).view(1, 3, 1, 1)).sum(dim=1, keepdim=True)
+    return torch.lerp(grey, lit, colour.view(shape)).clamp(0, 255)
+
+
+def blur(pictures: Tensor, kernels: Tensor) -> Tensor:
+    """Each picture filtered by a kernel of its own: (N, K, K), K odd."""
+    n, _, h, w = pictures.shape
+    margin = kernels.shape[-1] // 2
+    padded = F.pad(pictures, (margin,) * 4, mode="reflect").view(1, n * 3, h + 2 * margin, w + 2 * margin)
+    return F.conv2d(padded, kernels.to(pictures.dtype).repeat_interleave(3, dim=0)[:, None], groups=n * 3).view(n, 3, h, w)
+
+
+def smooth(patterns: Tensor) -> Tensor:
+    """Noise (N, 3, h, w) smoothed as `train.data.camera.noise_pattern` smooths it."""
+    margin = 3
+    offsets = torch.arange(-margin, margin + 1, device=patterns.device, dtype=patterns.dtype)
+    row = torch.exp(-(offsets**2) / (2 * NOISE_SMOOTHING**2))
+    row = (row / row.sum()).expand(3, 1, 1, -1)
+    patterns = F.conv2d(F.pad(patterns, (margin, margin, 0, 0), mode="reflect"), row, groups=3)
+    patterns = F.conv2d(F.pad(patterns, (0, 0, margin, margin), mode="reflect"), row.transpose(2, 3), groups=3)
+    return patterns * NOISE_GAIN
+
+
+def grain(pictures: Tensor, batch: dict[str, Tensor], prefix: str = "") -> Tensor:
+    """Blur, noise and compression, of what `train.rendering.parameters.grain_arrays` gives; the batch is on the CPU.
+
+    Which pictures have what is decided on the CPU, so that the device is never waited for.
+    """
+    device = pictures.device
+
+    def rows(chosen: Tensor) -> Tensor:
+        return torch.nonzero(chosen)[:, 0]
+
+    blurred = rows(batch[prefix + "blurred"])
+    if len(blurred):
+        there = blurred.to(device)
+        pictures[there] = blur(pictures[there], batch[prefix + "kernel"][blurred].to(device))
+    sigma, smoothed = batch[prefix + "noise"], batch[prefix + "noise_smooth"]
+    for noisy, soft in ((rows((sigma > 0) & ~smoothed), False), (rows((sigma > 0) & smoothed), True)):
+        if len(noisy):
+            there = noisy.to(device)
+            generator = torch.Generator(device).manual_seed(int(batch[prefix + "noise_seed"][noisy[0]]))
+            pattern = torch.randn(len(noisy), *pictures.shape[1:], device=device, generator=generator)
+            pattern *= sigma[noisy].to(device).view(-1, 1, 1, 1)
+            pictures[there] = (pictures[there] + (smooth(pattern) if soft else pattern)).clamp(0, 255)
+    compressed = rows(batch[prefix + "quality"] > 0)
+    if len(compressed):
+        there = compressed.to(device)
+        pictures[there] = compress(pictures[there], batch[prefix + "quality"][compressed].to(device))
+    return pictures

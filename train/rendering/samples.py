@@ -1,0 +1,179 @@
+"""What each network is shown, in two halves: drawn by a worker as arrays of numbers, rendered in batches on the device."""
+
+import random
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from train.data.camera import draw_exposure, draw_grain
+from train.data.foregrounds import foreground_of
+from train.data.library import Library, read_background, read_subject
+from train.data.samples import MPNSamples, Sample, degrade, low_resolution_size
+from train.data.scenes import Scene
+from train.recipe import Recipe
+from train.rendering.optics import grain, tint
+from train.rendering.parameters import Arrays, Places, grain_arrays, scene_arrays, tint_numbers
+from train.rendering.renderer import Renderer, Views
+from train.rendering.textures import Textures
+
+EDGE_LEVELS = (25 / 255, 230 / 255)  # an alpha between them is an edge
+NEAR_AN_EDGE = 0.8  # share of MRN's crops
+
+
+@dataclass(frozen=True)
+class Studio:
+    """All pictures of a library on a device, where they are, and what renders them."""
+
+    places: Places
+    renderer: Renderer
+
+
+def open_studio(library: Library, device: torch.device, side: int, *, fine_only: bool = False, levels: int = 3) -> Studio:
+    """Reads a library's pictures onto a device: each at most `side` pixels wide and high. `fine_only`: for QUN and MRN."""
+    subjects = [s for s in library.subjects + library.validation if s.fine or not fine_only]
+    clean = [s for s in subjects if s.fine and not s.cutout]
+    sides = [side >> level for level in range(levels)]
+    readers = [(lambda s=s: read_subject(s, side)) for s in subjects] + [(lambda s=s: foreground_of(s, side)) for s in clean]
+    backgrounds = list(library.backgrounds)
+    places = Places(
+        {subject: place for place, subject in enumerate(subjects)},
+        {subject: place for place, subject in enumerate(clean, start=len(subjects))},
+        {path: place for place, path in enumerate(backgrounds)},
+    )
+    renderer = Renderer(
+        Textures(readers, sides, device),
+        Textures([(lambda p=p: read_background(p, side)) for p in backgrounds], sides, device),  # type: ignore[misc]
+    )
+    return Studio(places, renderer)
+
+
+def tensors(arrays: Arrays) -> Sample:
+    """As a DataLoader collates them."""
+    return {name: torch.from_numpy(np.asarray(array)) for name, array in arrays.items()}
+
+
+class DrawnMPN(MPNSamples):
+    """`scene_arrays`, an exposure and a grain, of the samples that `MPNSamples` renders from the same seed."""
+
+    places: Places
+
+    def look(self, scene: Scene, dice: random.Random) -> Sample:
+        """A whole frame."""
+        exposure = draw_exposure(dice, self.recipe.augment)
+        camera = {"exposure": np.array(tint_numbers(exposure), np.float32)} | grain_arrays(
+            draw_grain(dice, self.recipe.augment)
+        )
+        return tensors(scene_arrays(scene, self.places) | camera | frame_size(scene, self.recipe))
+
+
+def frame_size(scene: Scene, recipe: Recipe) -> Arrays:
+    """Height and width at MPN and QUN."""
+    return {"size": np.array(low_resolution_size(recipe, scene.aspect), np.int64)}
+
+
+def low_resolution(views: Views, batch: Sample) -> tuple[Tensor, Tensor]:
+    """Views at twice the low resolution as a camera has them at it: image (N,3,h,w) and alpha (N,1,h,w), in [0, 1]."""
+    device = views.picture.device
+    seen = grain(tint(views.picture, batch["exposure"].to(device)), batch)
+    return levels(F.avg_pool2d(seen, 2) / 255), F.avg_pool2d(views.alpha, 2)
+
+
+def levels(image: Tensor) -> Tensor:
+    """An image in [0, 1] rounded to 256 levels, as a camera gives it."""
+    return (image * 255).round_().clamp_(0, 255).div_(255).contiguous(memory_format=torch.channels_last)
+
+
+def doubled(batch: Sample) -> tuple[int, int]:
+    """Twice the low resolution of a batch, whose frames all lie the same way."""
+    height, width = batch["size"][0].tolist()
+    return 2 * height, 2 * width
+
+
+def render_mpn(renderer: Renderer, batch: Sample) -> Sample:
+    """What `MPNSamples` gives, as floats on the device."""
+    image, mask = low_resolution(renderer(batch, doubled(batch)), batch)
+    return {"image": image, "mask": mask}
+
+
+class DrawnQUN(DrawnMPN):
+    """As `DrawnMPN`, of fine subjects, and what degrades the mask: `degrade_seed`; `chance` (1,) in [0, 1)."""
+
+    fine_only = True
+
+    def look(self, scene: Scene, dice: random.Random) -> Sample:
+        """A whole frame."""
+        drawn = super().look(scene, dice)
+        seed = torch.tensor(dice.getrandbits(32))
+        return drawn | {"degrade_seed": seed, "chance": torch.tensor([dice.random()])}
+
+
+def render_qun(renderer: Renderer, batch: Sample) -> Sample:
+    """What `QUNSamples` gives, as floats on the device. Masks are degraded on the CPU, where the filters are."""
+    rendered = render_mpn(renderer, batch)
+    masks = (rendered["mask"] * 255).round().byte().cpu().numpy()
+    worse = [degrade(mask[0], random.Random(seed)) for mask, seed in zip(masks, batch["degrade_seed"].tolist(), strict=True)]
+    coarse = torch.from_numpy(np.stack(worse))[:, None].to(renderer.device).float() / 255
+    return rendered | {"coarse_mask": coarse, "chance": batch["chance"].to(renderer.device)}
+
+
+class DrawnMRN(DrawnMPN):
+    """As `DrawnMPN`, of fine subjects, and a crop: a second grain (`crop_...`), the window's `span` and where it may be."""
+
+    fine_only = True
+
+    def look(self, scene: Scene, dice: random.Random) -> Sample:
+        """A whole frame and where a crop of it is."""
+        drawn = super().look(scene, dice)
+        height, width = self.recipe.mrn.crop
+        long_side = dice.uniform(480, 1280)
+        frame_w, frame_h = (long_side, long_side / scene.aspect) if scene.aspect > 1 else (long_side * scene.aspect, long_side)
+        span = [width / max(frame_w, width), height / max(frame_h, height)]
+        crop_grain = grain_arrays(draw_grain(dice, self.recipe.augment))
+        return (
+            drawn
+            | tensors({f"crop_{name}": array for name, array in crop_grain.items()})
+            | {
+                "span": torch.tensor(span),
+                "corner": torch.tensor([dice.random(), dice.random()]),
+                "near_an_edge": torch.tensor(dice.random() < NEAR_AN_EDGE),
+                "edge_at": torch.tensor([dice.uniform(0.2, 0.8), dice.uniform(0.2, 0.8)]),  # of the crop
+                "chance": torch.tensor([dice.random() for _ in range(6)]),
+            }
+        )
+
+
+def crop_windows(alpha: Tensor, batch: Sample) -> Tensor:
+    """Windows (N, 4) in unit coordinates: most around a random pixel of the edge of alpha (N, 1, h, w), the rest anywhere."""
+    n, _, h, w = alpha.shape
+    device = alpha.device
+    generator = torch.Generator(device).manual_seed(int(batch["noise_seed"][0]))
+    edges = ((alpha > EDGE_LEVELS[0]) & (alpha < EDGE_LEVELS[1])).flatten(1)
+    best, place = (torch.rand(n, h * w, device=device, generator=generator) * edges).max(dim=1)
+    at = torch.stack([(place % w) / w, place.div(w, rounding_mode="floor") / h], dim=1)
+    span = batch["span"].to(device)
+    anywhere = batch["corner"].to(device) * (1 - span)
+    near = torch.minimum((at - span * batch["edge_at"].to(device)).clamp(min=0), 1 - span)
+    chosen = (batch["near_an_edge"].to(device) & (best > 0))[:, None]
+    corner = torch.where(chosen, near, anywhere)
+    return torch.cat([corner, corner + span], dim=1)
+
+
+def render_mrn(renderer: Renderer, batch: Sample, crop: tuple[int, int]) -> Sample:
+    """What `MRNSamples` gives, as floats on the device, but for which pixel of an edge a crop is around."""
+    views = renderer(batch, doubled(batch))
+    windows = crop_windows(views.alpha, batch)
+    image, mask = low_resolution(views, batch)
+    close = renderer(batch, crop, windows, batch["span"])
+    exposure = batch["exposure"].to(renderer.device)
+    return {
+        "image": image,
+        "mask": mask,
+        "crop": levels(grain(tint(close.picture, exposure), batch, "crop_") / 255),
+        "foreground": tint(close.foreground, exposure) / 255,
+        "alpha": close.alpha,
+        "window": windows,
+        "chance": batch["chance"].to(renderer.device),
+    }
