@@ -1,11 +1,12 @@
 """The training data as it lies on disk.
 
     DATA/fine/SET/*.webp|png                 cut-outs: RGBA, straight colours
-    DATA/fine/SET/{images,alphas}/STEM.*     photos with an 8-bit alpha matte
+    DATA/fine/SET/{images,alphas}/STEM.*     photos with an 8-bit alpha matte; clean colours may be in foregrounds/
     DATA/coarse/SET/{images,masks}/STEM.*    photos with a mask: 255 = person
     DATA/backgrounds/SET/*                   pictures with nobody in them
 
-DATA may also be the folder above, if that has the three in `train/`. A set is a folder; any number of each kind will do.
+DATA may also be the folder above, if that has the three in `train/`, or a folder of parts 1, 2, ... each of this layout (see
+`train.data.pack`). A set is a folder; any number of each kind will do.
 """
 
 import random
@@ -35,6 +36,7 @@ class Subject:
     alpha: Path | None
     set: str
     fine: bool
+    foreground: Path | None = None
 
     @property
     def cutout(self) -> bool:
@@ -67,7 +69,8 @@ def _set_subjects(folder: Path, fine: bool) -> list[Subject]:
         if not (folder / "images").is_dir():
             raise DataError(f"{folder}: has {truths.name}/ but no images/ for them")
         pairs = [(p, by_stem.get(p.stem)) for p in _pictures(folder / "images")]
-        return [Subject(image, truth, folder.name, fine) for image, truth in pairs if truth is not None]
+        clean = {p.stem: p for p in _pictures(folder / "foregrounds")} if (folder / "foregrounds").is_dir() else {}
+        return [Subject(image, truth, folder.name, fine, clean.get(image.stem)) for image, truth in pairs if truth is not None]
     return [Subject(p, None, folder.name, fine) for p in _pictures(folder)] if fine else []
 
 
@@ -78,11 +81,12 @@ def open_library(data: Path, validation: float = 0.0) -> Library:
     Raises DataError if there are no subjects or no backgrounds.
     """
     root = data / "train" if (data / "train").is_dir() else data
+    parts = sorted((p for p in root.iterdir() if p.is_dir() and p.name.isdecimal()), key=lambda p: int(p.name)) or [root]
     subjects: list[Subject] = []
     for kind in ("fine", "coarse"):
-        for folder in sorted(root.glob(f"{kind}/*/")):
+        for folder in sorted(folder for part in parts for folder in part.glob(f"{kind}/*/")):
             subjects += _set_subjects(folder, fine=kind == "fine")
-    backgrounds = [p for folder in sorted(root.glob("backgrounds/*/")) for p in _pictures(folder)]
+    backgrounds = [p for part in parts for folder in sorted(part.glob("backgrounds/*/")) for p in _pictures(folder)]
     if not subjects or not backgrounds:
         missing = "people in fine/ or coarse/" if not subjects else "pictures in backgrounds/"
         raise DataError(f"--data {data}: found no {missing}; the layout is described in train/data/library.py and the README")

@@ -9,8 +9,9 @@ Each part is a data folder of its own and a fair sample of all sets; `open_libra
 import os
 import random
 import shutil
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +26,7 @@ COARSE_SIDE = 512  # pixels, longest side: MPN sees at most 384x288
 FINE_SIDE = 832  # MRN sees crops of frames of up to 1280, which people rarely fill
 BACKGROUND_SIDE = 640
 QUALITY = 82  # of WebP
-LOSSLESS_ALPHA = 101
+AHEAD = 64  # units that are packed before they are written: no more are in memory
 
 File = tuple[Path, bytes]  # where in a part, and what
 
@@ -75,17 +76,18 @@ def pack_background(path: Path) -> list[File]:
     return [(Path("backgrounds") / path.parent.name / f"{path.stem}.webp", _webp(np.ascontiguousarray(rgb[..., ::-1])))]
 
 
-def _packed(unit: Subject | Path) -> list[File]:
-    cv2.setNumThreads(1)
-    return pack_subject(unit) if isinstance(unit, Subject) else pack_background(unit)
-
-
 def packed(library: Library, workers: int | None = None) -> Iterator[list[File]]:
     """All of a library in a random order that is always the same, the files that belong together in one list."""
     units: list[Subject | Path] = [*library.subjects, *library.validation, *library.backgrounds]
     random.Random(1).shuffle(units)
-    with ProcessPoolExecutor(workers) as pool:
-        yield from pool.map(_packed, units, chunksize=4)
+    with ThreadPoolExecutor(workers or os.cpu_count()) as pool:  # OpenCV and PyMatting work outside of Python's lock
+        waiting = deque[Future[list[File]]]()
+        for unit in units:
+            waiting.append(pool.submit(pack_subject, unit) if isinstance(unit, Subject) else pool.submit(pack_background, unit))
+            if len(waiting) > AHEAD:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
 def write_parts(units: Iterable[list[File]], out: Path, part_bytes: int, on_progress: Callable[[int], object]) -> list[Part]:

@@ -1,0 +1,69 @@
+"""A data folder packed into parts: read back it is the same people, backgrounds and mattes."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engines.errors import DataError
+from train.data.foregrounds import foreground_of
+from train.data.library import Library, open_library, read_background, read_subject
+from train.data.pack import packed, write_parts
+
+
+def pack(library: Library, out: Path, part_bytes: int) -> int:
+    return len(write_parts(packed(library, workers=1), out, part_bytes, lambda _: None))
+
+
+def test_parts_are_read_as_the_folder_they_came_from(library: Library, tmp_path: Path) -> None:
+    assert pack(library, tmp_path / "pack", 8_000) > 1
+    again = open_library(tmp_path / "pack")
+    assert {(s.set, s.image.stem, s.fine, s.cutout) for s in again.subjects} == {
+        (s.set, s.image.stem, s.fine, s.cutout) for s in library.subjects
+    }
+    assert {(p.parent.name, p.stem) for p in again.backgrounds} == {(p.parent.name, p.stem) for p in library.backgrounds}
+    for subject in again.subjects:
+        before = next(s for s in library.subjects if (s.set, s.image.stem) == (subject.set, subject.image.stem))
+        ours, theirs = read_subject(subject, 400), read_subject(before, 400)
+        assert ours.shape == theirs.shape
+        assert np.abs(ours[..., 3].astype(int) - theirs[..., 3]).max() <= (1 if subject.cutout else 0)
+        seen = theirs[..., 3] > 128
+        assert np.abs(ours[seen].astype(int) - theirs[seen]).mean() < 4
+    for path in again.backgrounds:
+        before = next(p for p in library.backgrounds if p.stem == path.stem)
+        assert np.abs(read_background(path, 400).astype(int) - read_background(before, 400)).mean() < 4
+
+
+def test_each_part_is_complete_in_itself(library: Library, tmp_path: Path) -> None:
+    pack(library, tmp_path / "pack", 60_000)
+    assert open_library(tmp_path / "pack" / "1").subjects
+
+
+def test_no_part_is_larger_than_asked_for(library: Library, tmp_path: Path) -> None:
+    pack(library, tmp_path / "pack", 8_000)
+    for part in (tmp_path / "pack").iterdir():
+        assert sum(file.stat().st_size for file in part.rglob("*") if file.is_file()) <= 8_000
+
+
+def test_foregrounds_come_along(library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pack(library, tmp_path / "pack", 10**9)
+    photo = next(s for s in open_library(tmp_path / "pack").subjects if s.fine and not s.cutout)
+    before = next(s for s in library.subjects if (s.set, s.image.stem) == (photo.set, photo.image.stem))
+    expected = foreground_of(before, 500)
+    monkeypatch.setitem(__import__("sys").modules, "pymatting", None)  # nothing is estimated again
+    found = foreground_of(photo, 500)
+    assert np.abs(found.astype(int) - expected).mean() < 4
+
+
+def test_nothing_is_overwritten(library: Library, tmp_path: Path) -> None:
+    (tmp_path / "pack").mkdir()
+    (tmp_path / "pack" / "mine.txt").write_text("kept")
+    with pytest.raises(DataError, match="exists already"):
+        pack(library, tmp_path / "pack", 10**9)
+    assert (tmp_path / "pack" / "mine.txt").read_text() == "kept"
+
+
+def test_a_part_too_small_for_one_picture_is_refused_and_leaves_nothing_half_written(library: Library, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="more than a part"):
+        pack(library, tmp_path / "pack", 100)
+    assert [path.name for path in (tmp_path / "pack").iterdir() if path.name.startswith(".")] == []
