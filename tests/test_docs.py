@@ -1,4 +1,4 @@
-"""What README.md and CONTRIBUTING.md tell the reader to type: it is run here, or at least understood by the commands."""
+"""What the README, CONTRIBUTING and docs/ ask a reader to type: it runs here, or at least the commands parse it."""
 
 import importlib
 import importlib.util
@@ -8,6 +8,7 @@ import re
 import shlex
 import shutil
 import sys
+import textwrap
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ import pytest
 import typer
 
 import realtime
+from benchmarks.markdown import TABLES
 from realtime.commands.live import spelled_out
 from realtime.inputs.video_file import VideoSource
 from realtime.outputs.video_file import VideoSink
@@ -26,12 +28,19 @@ from tests.realtime.plain_engine import plain_engine
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 SAMPLES = Path(realtime.__file__).parent / "samples"
-PAGES = {name: (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "CONTRIBUTING.md")}
+PAGES = {
+    str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
+    for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")))
+}
+LINKED = ("CHANGELOG.md", "engines/released/MODEL_CARD.md", "realtime/samples/CREDITS.md")  # pages without commands to run
+LONGEST_README = 200  # lines
+LONGEST_EXAMPLE = 10  # lines
 
 
 def blocks(page: str, kind: str) -> list[str]:
-    """The fenced blocks of one kind on a page."""
-    return re.findall(rf"^```{kind}\n(.*?)^```$", PAGES[page], re.MULTILINE | re.DOTALL)
+    """The fenced blocks of one kind on a page, those inside lists too."""
+    found = re.findall(rf"^( *)```{kind}\n(.*?)^\1```$", PAGES[page], re.MULTILINE | re.DOTALL)
+    return [textwrap.dedent(block) for _, block in found]
 
 
 def commands(page: str) -> list[list[str]]:
@@ -56,15 +65,28 @@ def understood(name: str, app: typer.Typer, words: list[str]) -> dict[str, Any]:
     return taken
 
 
-README_COMMANDS, ALL_COMMANDS = commands("README.md"), commands("README.md") + commands("CONTRIBUTING.md")
+ALL_COMMANDS = [words for words, _ in itertools.groupby(sorted(words for page in PAGES for words in commands(page)))]
+EXAMPLES = [(page, number) for page in PAGES for number in range(len(blocks(page, "python")))]
 
 
 def test_blocks_are_of_known_kinds() -> None:
     for page, text in PAGES.items():
-        fences = re.findall(r"^```(.*)$", text, re.MULTILINE)
+        fences = re.findall(r"^ *```(.*)$", text, re.MULTILINE)
         assert set(fences[::2]) <= {"console", "python", ""}, page
-        assert set(fences[1::2]) == {""}, page
-    assert len(blocks("README.md", "console")) >= 8
+        assert set(fences[1::2]) <= {""}, page
+        assert len(fences) % 2 == 0, page
+        assert len(blocks(page, "console") + blocks(page, "python") + blocks(page, "")) == len(fences) // 2, page
+    assert sum(len(blocks(page, "console")) for page in PAGES) >= 24
+
+
+def test_the_readme_is_short() -> None:
+    assert len(PAGES["README.md"].splitlines()) <= LONGEST_README
+    assert [block for block in blocks("README.md", "python") if len(block.splitlines()) > LONGEST_EXAMPLE] == []
+
+
+def test_the_readme_leads_to_every_page() -> None:
+    links = re.findall(r"\]\(([^)#\s]+)", PAGES["README.md"])
+    assert set(PAGES) - {"README.md"} <= set(links)
 
 
 def test_the_two_commands_that_set_everything_up_are_what_ci_runs() -> None:
@@ -160,7 +182,7 @@ def place(tmp_path: Path, short_clip: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.parametrize(
-    "words", [words for words in README_COMMANDS if words[0] in {"shm-video", "shm-image", "shm-refine"}], ids=shlex.join
+    "words", [words for words in ALL_COMMANDS if words[0] in {"shm-video", "shm-image", "shm-refine"}], ids=shlex.join
 )
 def test_commands_on_files_do_their_work(words: list[str], place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     target = place / words[3 if words[0] == "shm-refine" else 2]
@@ -174,10 +196,17 @@ def test_commands_on_files_do_their_work(words: list[str], place: Path, monkeypa
     assert target.exists()
 
 
-def test_the_python_example_of_a_video(place: Path) -> None:
-    program = blocks("README.md", "python")[1]
+@pytest.mark.parametrize(("page", "number"), EXAMPLES)
+def test_python_examples_run(page: str, number: int, place: Path) -> None:
     with plain_engine() as engine:
-        exec(compile(program, "README.md", "exec"), {"__name__": "example"})
+        run_example(page, number)
+    assert engine.calls > 0
+    assert engine.closed
+
+
+def test_the_python_example_of_a_video(place: Path) -> None:
+    with plain_engine() as engine:
+        run_example("README.md", 0)
     assert engine.calls == 5
     with VideoSource(place / "talk.mp4") as before, VideoSource(place / "talk-at-the-beach.mp4") as after:
         pairs = list(zip(before, after, strict=True))
@@ -185,24 +214,51 @@ def test_the_python_example_of_a_video(place: Path) -> None:
     assert all(np.abs(a.frame.astype(int) - b.frame).mean() > 5 for a, b in pairs)
 
 
-def test_the_python_example(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    program = blocks("README.md", "python")[0]
-    exec(compile(program, "README.md", "exec"), {"__name__": "example"})
-    assert "(800, 800) float32" in capsys.readouterr().out
-    made, before = (cv2.imread(str(place / name)) for name in ("new.jpg", "portrait.jpg"))
+def test_the_python_example_of_a_picture(place: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    run_example("docs/python.md", 0)
+    printed = capfd.readouterr()
+    assert "(800, 800) float32" in printed.out
+    assert printed.err == ""
+    made, before = (cv2.imread(str(place / name), cv2.IMREAD_UNCHANGED) for name in ("cut-out.png", "portrait.jpg"))
     assert made is not None
     assert before is not None
-    assert made.shape == before.shape
-    assert np.abs(made.astype(int) - before).mean() > 5
+    assert made.shape == (*before.shape[:2], 4)
+    assert 50 < made[..., 3].mean() < 200
 
 
-def test_links_lead_somewhere() -> None:
-    for page, text in PAGES.items():
-        headings = {
-            re.sub(r"[^\w -]", "", line).strip().lower().replace(" ", "-") for line in text.splitlines() if line[:1] == "#"
-        }
-        for link in re.findall(r"\]\(([^)\s]+)\)", text):
-            if link.startswith("#"):
-                assert link[1:] in headings, f"{page}: {link}"
-            elif not link.startswith("https://"):
-                assert (ROOT / link).exists(), f"{page}: {link}"
+def run_example(page: str, number: int) -> None:
+    """Run a Python block of a page."""
+    exec(compile(blocks(page, "python")[number], f"{page}, example {number}", "exec"), {"__name__": "example"})
+
+
+def anchors(text: str) -> set[str]:
+    """The anchors that GitHub gives to the headings of a page."""
+    headings = [
+        line.lstrip("#") for line in re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S).splitlines() if line[:1] == "#"
+    ]
+    return {re.sub(r"[^\w -]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", [*PAGES, *LINKED])
+def test_links_lead_somewhere(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    for link in re.findall(r"\]\(([^)\s]+)\)", text):
+        if link.startswith("https://"):
+            continue
+        name, _, anchor = link.partition("#")
+        target = (ROOT / page).parent / name if name else ROOT / page
+        assert target.exists(), f"{page}: {link}"
+        assert not anchor or anchor in anchors(target.read_text(encoding="utf-8")), f"{page}: {link}"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_blocks_of_figures_are_well_formed(page: str) -> None:
+    marks = re.findall(r"<!-- (/?figures(?::\w+)?) -->", PAGES[page])
+    assert set(marks[1::2]) <= {"/figures"}
+    assert len(marks) % 2 == 0
+    assert {mark.removeprefix("figures:") for mark in marks[::2]} <= set(TABLES)
+    assert PAGES[page].count("figures:") == len(marks) // 2
+
+
+def test_every_table_of_figures_is_on_a_page() -> None:
+    assert set(re.findall(r"<!-- figures:(\w+) -->", "".join(PAGES.values()))) == set(TABLES)
