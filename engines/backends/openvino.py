@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import openvino as ov
 
-from engines.engine import Frame, Mask, Matte, check_frame, fit_mask
+from engines.engine import Engine, Frame, Mask, Matte, Profiled, check_frame, fit_mask
 from engines.geometry import BASE, input_shapes
 from engines.store.cache import Cache, Engines, Key
 from engines.store.keys import openvino_key
@@ -56,8 +56,8 @@ def chained(models: Models) -> Compiled:
     return Compiled(requests, threading.Lock())
 
 
-class OpenVINOEngine:
-    """See `engines.engine.Engine`. `last_ms` has the milliseconds of the last call: mpn, qun, mrn."""
+class OpenVINOEngine(Engine):
+    """The released networks on a CPU."""
 
     name = "openvino"
 
@@ -142,7 +142,7 @@ class OpenVINOEngine:
         def checked(exported: Engines) -> None:
             models = made[0] if made else self._imported(exported)
             if check is not None and models is not None:
-                check(lambda frame: self._run(chained(models), frame, None))
+                check(lambda frame: self._run(chained(models), frame, None).matte)
 
         key = self.key(height, width)
         exported = self._cache.obtain(key, build, check=checked if check else None, must_keep=must_keep, keep=SIZES_CACHED)
@@ -165,11 +165,13 @@ class OpenVINOEngine:
             return self._compiled[height, width]
 
     def __call__(self, frame: Frame, mask: Mask | None = None) -> Matte:
-        """See `engines.engine.Engine`."""
+        return self.profile(frame, mask).matte
+
+    def profile(self, frame: Frame, mask: Mask | None = None) -> Profiled:
         check_frame(frame)
         return self._run(self._for_size(*frame.shape[:2]), frame, mask)
 
-    def _run(self, compiled: Compiled, frame: Frame, mask: Mask | None) -> Matte:
+    def _run(self, compiled: Compiled, frame: Frame, mask: Mask | None) -> Profiled:
         with compiled.lock:
             requests = compiled.requests
             shared = ov.Tensor(frame, shared_memory=True)
@@ -189,11 +191,17 @@ class OpenVINOEngine:
             requests["mrn"].set_tensor("frame", shared)
             requests["mrn"].infer()
             times.append(time.perf_counter())
-            self.last_ms = dict(zip(NETWORKS, (np.diff(times) * 1e3).tolist(), strict=True))
             unified = requests["qun"].get_tensor("unified").data.copy()
-            return Matte(alpha=alpha, foreground=foreground, coarse=coarse.copy(), unified=unified)
+            matte = Matte(alpha=alpha, foreground=foreground, coarse=coarse.copy(), unified=unified)
+            self.last_ms = dict(zip(NETWORKS, (np.diff(times) * 1e3).tolist(), strict=True))
+            return Profiled(matte, self.last_ms)
 
     def close(self) -> None:
         """Gives back the compiled graphs."""
         with self._lock:
             self._compiled.clear()
+
+
+def open_engine(name: str, *, device: str, threads: int | None, precision: str, model: str) -> OpenVINOEngine:
+    """The engine, for `engines.load`."""
+    return OpenVINOEngine(threads=threads, precision=precision, model=model)

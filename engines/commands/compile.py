@@ -12,12 +12,12 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from engines.backends import nvidia
-from engines.commands.options import Model
+from engines.backends import BACKENDS, nvidia
+from engines.commands.options import Model, check_precision, size_option
 from engines.commands.running import UsageError, run
 from engines.geometry import BASE
-from engines.graphs.profile import Profile, parse_range, parse_size
-from engines.loading import PRECISIONS, check_model, fastest
+from engines.graphs.profile import Profile, parse_range
+from engines.loading import check_model, fastest
 from engines.store.cache import Cache, Engines, Entry
 from engines.store.keys import model_of
 from engines.store.parity import MatteOf, check_parity
@@ -78,20 +78,19 @@ def compile_engines(
         backend, why = fastest()
         if backend == "torch":
             raise UsageError(
-                f"PyTorch runs without building; for TensorRT {nvidia.remedy('tensorrt')}; or name --backend openvino"
+                f"PyTorch runs without building; for TensorRT {BACKENDS['tensorrt'].remedy}; or name --backend openvino"
             )
         console.print(f"--backend {backend}: {why}", markup=False)
     if backend not in ("openvino", *TENSORRT):
         raise UsageError(f"--backend {backend}: builds nothing; take one of auto, openvino, {', '.join(TENSORRT)}")
-    if precision not in PRECISIONS[backend]:
-        raise UsageError(f"--precision {precision}: {backend} has {', '.join(PRECISIONS[backend])}")
+    check_precision(backend, precision)
     if dynamic is not None and size:
         raise UsageError("--dynamic and --size exclude each other; leave one of them out")
     check_model(model)
     sizes = dict.fromkeys(size or SIZES)
-    profiles = [parse_range(dynamic, model)] if dynamic else [Profile.of(*parse_size(text), model) for text in sizes]
-    if check and nvidia.packages_missing("torch"):
-        raise UsageError(f"--check: PyTorch is not installed; {nvidia.remedy('torch')}")
+    profiles = [parse_range(dynamic, model)] if dynamic else [Profile.of(*size_option(text), model) for text in sizes]
+    if check and BACKENDS["torch"].missing_packages():
+        raise UsageError(f"--check: PyTorch is not installed; {BACKENDS['torch'].remedy}")
     began = monotonic()
     if backend == "openvino":
         for option, given in (("--dynamic", dynamic), ("--target", target), ("--via", None if via == "onnx" else via)):

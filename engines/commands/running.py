@@ -1,8 +1,10 @@
 """How every command ends: its exit code, and the one line that says what went wrong."""
 
-import importlib
+import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import typer
 
@@ -10,16 +12,19 @@ from engines.errors import MattingError
 
 
 class UsageError(MattingError):
-    """Options or arguments of a command that do not go together. The message names them, and the remedy."""
+    """Options or arguments of a command that are wrong or do not go together. The message names them, and the remedy."""
 
 
-def run(app: typer.Typer | Callable[[], None]) -> None:
-    """Runs a command. A MattingError becomes one line on standard error and exit code 2; Ctrl-C exits with 130.
+def run(app: typer.Typer | Callable[[], Any], arguments: Sequence[str] | None = None) -> None:
+    """Run a command and exit. Errors become one line on standard error and exit code 2; Ctrl-C exits with 130.
 
-    So does an error of the operating system about a file that the user may have named: too long a name, a loop of links.
+    Errors are wrong options, a MattingError, and an error of the operating system about a file that the user may have named:
+    too long a name, a loop of links. `arguments`: those of the process by default.
     """
     try:
-        app()
+        code = app(arguments, standalone_mode=False) if isinstance(app, typer.Typer) else app()
+    except typer.TyperException as error:
+        _fail(error)
     except MattingError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
@@ -31,10 +36,54 @@ def run(app: typer.Typer | Callable[[], None]) -> None:
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         sys.exit(130)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail(error: typer.TyperException) -> None:
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else ""
+    if type(error).__name__ == "NoArgsIsHelpError":
+        print(error.format_message(), file=sys.stderr)
+        sys.exit(error.exit_code)
+    print(f"error: {_one_line(error)}; see {command} --help", file=sys.stderr)
+    sys.exit(2)
+
+
+def _one_line(error: typer.TyperException) -> str:
+    parameter = getattr(error, "param", None)
+    if isinstance(error, typer.BadParameter) and parameter is not None and error.message:
+        name = parameter.opts[0] if parameter.param_type_name == "option" else parameter.display_name_raw
+        name = max(parameter.opts, key=len) if parameter.param_type_name == "option" else name
+        value = _refused_value(error)
+        said = error.message.removeprefix("Value error, ").removeprefix("Input ").rstrip(".")
+        said = re.sub(r"^'.*?' is not one of", "is not one of", said) if value else said
+        return " ".join(f"{name}{value}: {said}".split())
+    message = " ".join(error.format_message().split()).rstrip(".")
+    return message[:1].lower() + message[1:]
+
+
+def _refused_value(error: typer.TyperException) -> str:
+    details = getattr(error.__cause__, "errors", None)  # of pydantic, by which typer checks values
+    value = details()[0].get("input") if callable(details) else None
+    return f" {value}" if isinstance(value, str | int | float) else ""
+
+
+@contextmanager
+def needs_extra(extra: str) -> Iterator[None]:
+    """Turn a failed import inside the block into one line that says which extra to install."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name is not None and error.name.split(".")[0] in ("engines", "realtime", "train", "benchmarks"):
+            raise
+        remedy = f"type: pip install 'semantic-human-matting[{extra}]'"
+        raise UsageError(f"{error.name} is not installed; {remedy}") from error
 
 
 def start(module: str, extra: str) -> None:
-    """Runs the `main` of a module that needs packages of an extra; if one is missing, says in one line what to install."""
+    """Run the `main` of a module that needs packages of an extra."""
+    import importlib
+
     try:
         main = importlib.import_module(module).main
     except ModuleNotFoundError as error:

@@ -1,7 +1,7 @@
 """The glue of the three graphs as ONNX nodes: what stands between a uint8 frame and the networks, and after them.
 
-The same as `engines.graphs.glue` does in PyTorch. A name with a slash is inside; names without one are inputs and outputs of a graph,
-or of the network in it: image and mask in, output (MRN: the MATTE_ROWS) out.
+`glue.py` does the same in PyTorch. A name with a slash is internal; names without one are inputs and outputs of a graph, or of
+the network in it: image and mask in, output (MRN: the MATTE_ROWS) out.
 """
 
 from dataclasses import dataclass, field

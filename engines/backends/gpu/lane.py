@@ -108,7 +108,7 @@ class Slot:
 
 
 class Lane:
-    """The networks for one frame size and the buffers between them. One thread at a time submits; see `engines.backends.gpu.lanes`."""
+    """The networks for one frame size and the buffers between them. One thread at a time submits (see `lanes.py`)."""
 
     def __init__(self, networks: dict[str, Network], height: int, width: int, streams: Streams, model: str = BASE) -> None:
         kinds = self._kinds = buffer_kinds(height, width, model)

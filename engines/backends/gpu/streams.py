@@ -1,7 +1,6 @@
 """What the way of a frame wants of a device: streams of work that run side by side, and events by which one waits for another.
 
-`engines.backends.gpu.cuda` has those of a GPU. In the tests they are threads of the CPU that lag behind at random, so that a wait that is
-missing shows.
+`cuda.py` has those of a GPU. In the tests they are threads of the CPU that lag behind at random, so that a missing wait shows.
 """
 
 import threading

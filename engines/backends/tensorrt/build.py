@@ -11,19 +11,18 @@ from typing import Any
 
 from onnx import ModelProto
 
-from engines.backends.nvidia import PACKAGES
-from engines.errors import EngineError
+from engines.backends import BACKENDS
+from engines.errors import BackendUnavailable, EngineError
 from engines.graphs.profile import Profile
 
 
 def package(backend: str) -> ModuleType:
-    """The module of a backend, "tensorrt" or "tensorrt-rtx". Raises EngineError that says what to install if it is missing."""
-    module = PACKAGES[backend]
+    """Import the package of "tensorrt" or "tensorrt-rtx". Raises BackendUnavailable if it is not installed."""
+    module = BACKENDS[backend].packages[0]
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        remedy = f"type: pip install 'semantic-human-matting[{backend}]'"
-        raise EngineError(f"--backend {backend}: {module} cannot be imported; {remedy}") from error
+        raise BackendUnavailable(f"{backend}: {module} cannot be imported; {BACKENDS[backend].remedy}") from error
 
 
 def targets(trt: ModuleType) -> list[str]:

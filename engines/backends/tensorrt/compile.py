@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 from types import ModuleType
 
-from engines.backends.nvidia import PACKAGES
+from engines.backends import BACKENDS
 from engines.backends.tensorrt.build import Network
 from engines.errors import EngineError
 from engines.graphs.fp16 import half_graph_for
@@ -25,7 +25,7 @@ def compiler(trt: ModuleType) -> str:
 
 def timing_key(trt: ModuleType, device: str) -> Key:
     """For what TensorRT learnt about a GPU by timing: the next build there takes a fraction of the time."""
-    backend = next(name for name, module in PACKAGES.items() if module == trt.__name__)
+    backend = next(name for name, backend in BACKENDS.items() if trt.__name__ in backend.packages)
     return Key(backend, device, "timing", "fp16", compiler(trt), "", "")
 
 

@@ -22,7 +22,7 @@ from engines.backends.gpu.lanes import Lanes
 from engines.backends.gpu.streams import Streams
 from engines.backends.tensorrt.build import complaints, package
 from engines.backends.tensorrt.compile import Told, build_for, engines_for, find_engines
-from engines.engine import Frame, Mask, Matte
+from engines.engine import Frame, Mask, Matte, OverlappingEngine, Profiled
 from engines.errors import EngineError
 from engines.geometry import BASE
 from engines.graphs.profile import Profile
@@ -171,8 +171,8 @@ class ToldFrame:
             return self.frame.composite(background)
 
 
-class TensorRTEngine:
-    """See `engines.engine.OverlappingEngine`. `last_ms` has the milliseconds of the last call, as one: a graph is a whole."""
+class TensorRTEngine(OverlappingEngine):
+    """The released networks on an NVIDIA GPU. It raises EngineError where the GPU fails."""
 
     precision = "fp16"
 
@@ -215,11 +215,14 @@ class TensorRTEngine:
         return self._runner.lane(self._plans(height, width), height, width, self.model)
 
     def __call__(self, frame: Frame, mask: Mask | None = None) -> Matte:
-        """See `engines.engine.Engine`. Raises EngineError where the GPU fails."""
+        return self.submit(frame, mask).matte()
+
+    def profile(self, frame: Frame, mask: Mask | None = None) -> Profiled:
+        """As of every engine, but the three networks are one CUDA graph and have one time."""
         began = time.perf_counter()
-        matte = self.submit(frame, mask).matte()
+        matte = self(frame, mask)
         self.last_ms = {"all three": (time.perf_counter() - began) * 1e3}
-        return matte
+        return Profiled(matte, self.last_ms)
 
     def submit(self, frame: Frame, mask: Mask | None = None) -> ToldFrame:
         """See `engines.engine.OverlappingEngine`. It and what it gives raise EngineError where the GPU fails."""
@@ -231,3 +234,8 @@ class TensorRTEngine:
         with told_in_one_line(self.name):
             self._lanes.close()
             torch.cuda.empty_cache()
+
+
+def open_engine(name: str, *, device: str, threads: int | None, precision: str, model: str) -> TensorRTEngine:
+    """The engine, for `engines.load`."""
+    return TensorRTEngine(name, model=model)

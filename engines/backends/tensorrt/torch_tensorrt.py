@@ -92,7 +92,7 @@ def require_torch_tensorrt() -> Any:
 
 
 def build_from_torch(profile: Profile, timing: bytes, told: Told) -> tuple[Engines, bytes]:
-    """The three engines for one frame size; see `engines.backends.tensorrt.compile.Build`. torch-tensorrt keeps its own timings.
+    """The three engines for one frame size, as a `Build` of `compile.py`. torch-tensorrt keeps its own timings.
 
     Raises EngineError for a range of sizes, and where torch-tensorrt is missing or fails.
     """

@@ -6,8 +6,7 @@ And an engine of the real FP16 graphs on such streams, with ONNX Runtime in Tens
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from queue import SimpleQueue
 
 import numpy as np
@@ -17,7 +16,7 @@ import torch
 from engines.backends.gpu.lane import Lane, Network, PendingFrame
 from engines.backends.gpu.lanes import Lanes
 from engines.backends.gpu.streams import Streams, Work
-from engines.engine import Frame, Mask, Matte
+from engines.engine import Frame, Mask, Matte, OverlappingEngine, Profiled
 from engines.geometry import BASE
 from engines.graphs.fp16 import half_graph
 from engines.weights import NETWORKS
@@ -122,8 +121,8 @@ class OnnxRuntimeNetwork:
         self.session.run_with_iobinding(self.binding)
 
 
-class LaggingEngine:
-    """The engine that a GPU has, but for the GPU: an `OverlappingEngine`, which counts what was taken from it."""
+class LaggingEngine(OverlappingEngine):
+    """The engine of a GPU without the GPU. It counts the frames that were submitted."""
 
     name, device, precision = "lagging", "a test", "fp16"
 
@@ -143,6 +142,9 @@ class LaggingEngine:
     def __call__(self, frame: Frame, mask: Mask | None = None) -> Matte:
         return self.submit(frame, mask).matte()
 
+    def profile(self, frame: Frame, mask: Mask | None = None) -> Profiled:
+        return Profiled(self(frame, mask), {})
+
     def submit(self, frame: Frame, mask: Mask | None = None) -> PendingFrame:
         self.submitted += 1
         return self.lanes.submit(frame, mask)
@@ -152,10 +154,5 @@ class LaggingEngine:
         self.on.close()
 
 
-@contextmanager
-def lagging_engine(lag: float = 0.002, model: str = BASE) -> Iterator[LaggingEngine]:
-    engine = LaggingEngine(lag, model)
-    try:
-        yield engine
-    finally:
-        engine.close()
+def lagging_engine(lag: float = 0.002, model: str = BASE) -> LaggingEngine:
+    return LaggingEngine(lag, model)

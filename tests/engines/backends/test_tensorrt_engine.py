@@ -11,7 +11,8 @@ import torch
 
 from engines import Engine, Frame, load
 from engines.backends.gpu.lane import PendingFrame
-from engines.backends.nvidia import driver_missing, packages_missing
+from engines.backends import BACKENDS
+from engines.backends.nvidia import driver_missing
 from engines.backends.tensorrt.engine import ToldFrame, told_in_one_line
 from engines.engine import OverlappingEngine
 from engines.errors import MattingError
@@ -61,7 +62,7 @@ def test_a_gpu_that_fails_while_a_frame_is_under_way_is_told_so_too() -> None:
 def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
     if missing := driver_missing():
         pytest.skip(f"{missing} here")
-    if packages := packages_missing(request.param):
+    if packages := BACKENDS[request.param].missing_packages():
         pytest.skip(f"{' and '.join(packages)} not installed")
     ready = load(request.param)
     yield ready

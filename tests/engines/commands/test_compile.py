@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import engines
-from engines.backends import nvidia
+from engines.backends import Backend, nvidia
 from engines.commands.compile import main
 from engines.errors import MattingError
 from engines.store.cache import Cache
@@ -143,10 +143,10 @@ def test_bad_input_gets_one_line(
 @NO_GPU
 @pytest.mark.parametrize("backend", ["tensorrt", "tensorrt-rtx"])
 def test_load_says_in_one_line_what_a_gpu_backend_lacks(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(MattingError, match=f"--backend {backend} cannot run here: .*no NVIDIA (driver|GPU)") as refused:
+    with pytest.raises(MattingError, match=f"{backend} cannot run on this machine: .*no NVIDIA (driver|GPU)") as refused:
         engines.load(backend)
     assert "\n" not in str(refused.value)
-    assert "--backend openvino" in str(refused.value)
+    assert "take the backend openvino" in str(refused.value)
     monkeypatch.setitem(sys.modules, "onnx", None)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(MattingError, match=r"not installed \(type: pip install 'semantic-human-matting\[tensorrt"):
@@ -166,9 +166,10 @@ def test_on_a_gpu_auto_takes_the_fastest_that_is_installed(monkeypatch: pytest.M
     from engines import loading
 
     monkeypatch.setattr(loading, "driver_missing", lambda: "")
-    monkeypatch.setattr(loading, "packages_missing", lambda backend: [] if backend != "tensorrt" else ["tensorrt"])
-    assert loading.fastest()[0] == "tensorrt-rtx"
-    monkeypatch.setattr(loading, "packages_missing", lambda backend: ["torch"])
+    missing = ["tensorrt"]
+    monkeypatch.setattr(Backend, "missing_packages", lambda backend: [name for name in missing if name in backend.packages])
+    assert loading.fastest().backend == "tensorrt-rtx"
+    missing.append("torch")
     backend, why = loading.fastest()
     assert backend == "openvino"
     assert "pip install 'semantic-human-matting[torch]'" in why
@@ -177,7 +178,8 @@ def test_on_a_gpu_auto_takes_the_fastest_that_is_installed(monkeypatch: pytest.M
 def test_engines_are_built_without_pytorch(tmp_path: Path) -> None:
     pytest.importorskip("tensorrt_rtx")
     words = "shm-compile --backend tensorrt-rtx --target sm89 --size 64x64"
-    program = f"import sys; sys.modules['torch'] = None; sys.argv = {words.split()}; from engines.commands.compile import main; main()"
+    main = "from engines.commands.compile import main; main()"
+    program = f"import sys; sys.modules['torch'] = None; sys.argv = {words.split()}; {main}"
     done = subprocess.run(
         [sys.executable, "-c", program],
         env={**os.environ, "SHM_CACHE": str(tmp_path)},

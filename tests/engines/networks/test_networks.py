@@ -6,7 +6,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from engines.geometry import low_resolution, padding
 from engines.networks import MPN, MRN, QUN
 from engines.networks.blocks import interleaved, pairs, pixels
 from engines.networks.fold import fold
@@ -55,19 +54,6 @@ def test_folding_changes_no_result(network: nn.Module, inputs: list[tuple[int, .
         after = fold(network)(*arguments)
     assert not any(isinstance(module, nn.BatchNorm2d) for module in network.modules())
     torch.testing.assert_close(after, before, atol=1e-4, rtol=1e-3)
-
-
-@given(st.integers(32, 5000), st.integers(32, 5000))
-def test_landscape_frames_lie_on_their_side(height: int, width: int) -> None:
-    h, w = low_resolution(height, width)
-    assert {h, w} == {256, 192}
-    assert (w > h) == (width > height)
-
-
-@given(st.integers(1, 10_000))
-def test_padding_reaches_the_next_multiple(length: int) -> None:
-    assert 0 <= padding(length) < 16
-    assert (length + padding(length)) % 16 == 0
 
 
 def test_pairs_hold_pixels_in_the_order_of_a_frames_bytes_and_pixels_undo_them() -> None:
