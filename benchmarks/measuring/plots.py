@@ -1,10 +1,9 @@
-"""The figures as pictures."""
+"""The figures as pictures. Needs Matplotlib."""
 
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import matplotlib as mpl
@@ -12,13 +11,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
-from benchmarks.options import size_name
-from benchmarks.paper import PAPER_MS, PAPER_SIZE
-from benchmarks.timing import AROUND, COMPOSITE, END_TO_END, NETWORKS, WHOLE, Timing
-from realtime.inputs.photos import write_beside
+from benchmarks.common import size_name
+from benchmarks.latency import PAPER_MS, PAPER_SIZE
+from benchmarks.measuring.timing import AROUND, COMPOSITE, END_TO_END, NETWORKS, WHOLE, Timing
+from engines.atomic import replacing
+from engines.errors import MediaError
 
 COLOURS = mpl.color_sequences["tab10"]
 STAGE_COLOURS = {"mpn": "#4c78a8", "qun": "#72b7b2", "mrn": "#f58518", AROUND: "#bab0ac", COMPOSITE: "#54a24b"}
+ERRORS = {"mse": "MSE", "sad": "SAD", "band": "SAD at edges"}
 STYLE: Any = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.alpha": 0.3}
 DOTS = 110  # an inch
 
@@ -31,7 +32,11 @@ def figure_file(path: Path, rows: int, columns: int, size: tuple[float, float]) 
         yield list(figure.subplots(rows, columns, squeeze=False).flat)
         picture = io.BytesIO()
         figure.savefig(picture, format="png", dpi=DOTS)
-    write_beside(path, picture.getvalue())
+    try:
+        with replacing(path) as beside:
+            beside.write_bytes(picture.getvalue())
+    except OSError as error:
+        raise MediaError(f"{path}: cannot be written ({error.strerror}); choose another place") from error
 
 
 def draw_latency(timings: Sequence[Timing], path: Path) -> None:
@@ -41,9 +46,9 @@ def draw_latency(timings: Sequence[Timing], path: Path) -> None:
     height = sum(0.7 + 0.42 * sum(tuple(t.size) == size for t in timings) for size in sizes)
     with figure_file(path, len(sizes), 2, (10, max(2.6, height + 0.8))) as axes:
         for row, size in enumerate(sizes):
-            here = sorted((timing for timing in timings if tuple(timing.size) == size), key=Timing.median)
-            _distribution(axes[2 * row], here, size_name(size), colours)
-            _stages(axes[2 * row + 1], here)
+            those = sorted((timing for timing in timings if tuple(timing.size) == size), key=Timing.median)
+            _distribution(axes[2 * row], those, size_name(size), colours)
+            _stages(axes[2 * row + 1], those)
             if size == PAPER_SIZE:
                 label = f"the paper: {PAPER_MS:.0f} ms"
                 for each in axes[2 * row : 2 * row + 2]:
@@ -98,8 +103,16 @@ def _rows(axes: Axes, timings: Sequence[Timing], title: str) -> None:
         axes.set_ylabel(title, fontweight="bold")
 
 
-def draw_error_against_speed(path: Path, panels: dict[str, dict[str, tuple[float, float]]], title: str, size: str) -> None:
+Point = tuple[str, float, dict[str, float | None]]  # of a model: name, milliseconds, mean errors
+
+
+def draw_error_against_speed(path: Path, models: Sequence[Point], test_set: str, size: str) -> None:
     """A panel for each error: a point for each model at (milliseconds, error); to the left and below is better."""
+    panels = {
+        heading: {name: (milliseconds, 1e3 * (mean[metric] or 0.0)) for name, milliseconds, mean in models}
+        for metric, heading in ERRORS.items()
+        if all(mean.get(metric) is not None for _, _, mean in models)
+    }
     with figure_file(path, 1, len(panels), (3.3 * len(panels) + 2, 3.4)) as axes:
         for each, (error, points) in zip(axes, panels.items(), strict=True):
             for place, (name, (milliseconds, value)) in enumerate(points.items()):
@@ -111,48 +124,22 @@ def draw_error_against_speed(path: Path, panels: dict[str, dict[str, tuple[float
             each.xaxis.set_minor_formatter(NullFormatter())
             each.set_ylim(0, 1.15 * max(value for _, value in points.values()))
             each.margins(x=0.15)
-        axes[0].set_ylabel(title)
+        axes[0].set_ylabel(f"{test_set}: error x1e-3")
         axes[-1].legend(loc="center left", bbox_to_anchor=(1.02, 0.5), fontsize=8)
 
 
-def draw_throughput(path: Path, report: dict[str, Any]) -> None:
-    """Stages of a clip, one by one and in the loop; and the delay of each live frame over time."""
-    with figure_file(path, 1, 2, (10, 3.4)) as (bars, delays):
-        for place, (name, kind) in enumerate((("one by one", "apart"), ("in the loop", "within"))):
-            times = report["file"][kind]
-            heights = [median(times[stage]) for stage in report["file"]["apart"]]
-            where = [each + 0.4 * place - 0.2 for each in range(len(heights))]
-            bars.bar(where, heights, 0.38, color=COLOURS[place], label=name)
-        bars.axhline(median(report["file"]["loop"]), color="#e45756", linestyle="--", label="from file to file, in the loop")
-        bars.set_xticks(range(len(report["file"]["apart"])), list(report["file"]["apart"]))
-        bars.set(title=f"{report['clip']}, {size_name(tuple(report['size']))}", ylabel="milliseconds a frame")
-        bars.legend(fontsize=7)
-        for place, run in enumerate(report["live"]):
-            label = f"{run['rate']} frames/s, {sum(run['dropped'].values())} of {run['given']} dropped"
-            delays.plot(run["moments"], run["delays_ms"], ".-", color=COLOURS[place], markersize=3, linewidth=0.6, label=label)
-        delays.set(title="live: delay of each frame", xlabel="seconds", ylabel="milliseconds")
-        delays.set_ylim(bottom=0)
-        delays.legend(fontsize=7)
-
-
-Points = dict[str, tuple[Sequence[float], Sequence[float]]]
-
-
-def draw_lines(path: Path, panels: Sequence[dict[str, Any]]) -> None:
-    """One panel each: `title`, `x`, `y`, `points` (name -> xs, ys)."""
-    columns = min(2, len(panels))
-    rows = -(-len(panels) // columns)
-    with figure_file(path, rows, columns, (5 * columns, 3.4 * rows)) as axes:
-        for each, panel in zip(axes, panels, strict=False):
-            points: Points = panel["points"]
-            for place, (name, (xs, ys)) in enumerate(points.items()):
-                each.plot(xs, ys, panel.get("mark", "o-"), color=COLOURS[place % len(COLOURS)], label=name, markersize=5)
-            each.set_ylim(0, 1.15 * max(max(ys) for _, ys in points.values()))
-            counts = sorted({x for xs, _ in points.values() for x in xs})
-            if all(isinstance(x, int) for x in counts):
-                each.set_xticks(counts)
-            each.set(title=panel["title"], xlabel=panel["x"], ylabel=panel["y"])
-            if len(points) > 1:
-                each.legend(fontsize=7)
-        for each in axes[len(panels) :]:
-            each.set_visible(False)
+def draw_scale(path: Path, report: dict[str, Any]) -> None:
+    """Time and memory against pixels, and time against threads, a panel each."""
+    panels = [
+        ("pixels", "megapixels", "milliseconds", "time"),
+        ("pixels", "megapixels", "peak_mb", "memory"),
+        ("threads", "threads", "milliseconds", f"threads, {size_name(report['at'])}"),
+    ]
+    with figure_file(path, 1, len(panels), (12, 3.4)) as axes:
+        for each, (rows, x, y, title) in zip(axes, panels, strict=True):
+            xs, ys = [row[x] for row in report[rows]], [row[y] or 0.0 for row in report[rows]]
+            each.plot(xs, ys, "o-", color=COLOURS[0], markersize=5)
+            each.set_ylim(0, 1.15 * max(*ys, 1e-9))
+            each.set(title=title, xlabel=x, ylabel="peak MB" if y == "peak_mb" else "milliseconds a frame")
+        if "pixels_fit" in report:
+            axes[0].text(0.05, 0.9, f"time ~ pixels^{report['pixels_fit']['power']:.2f}", transform=axes[0].transAxes)

@@ -1,4 +1,6 @@
-"""The machine that a figure was measured on, and whether it had anything else to do."""
+"""The machine that a figure was measured on, and whether it had anything else to do. Both know less without psutil."""
+
+from __future__ import annotations
 
 import os
 import platform
@@ -8,26 +10,30 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import psutil
+from engines.errors import MattingError
 
-from engines.commands.running import UsageError
-from engines.weights import SAFETENSORS, verified
+try:
+    import psutil
+except ModuleNotFoundError:  # the base install has none
+    psutil = None
 
 BUSY = 0.10  # share of the processors' time taken by others from which figures are not to be trusted
 STOLEN = 0.02  # share that a virtual machine's host kept for itself, likewise
-SAMPLE = 1.0  # s, of looking before the work begins
+SAMPLE = 1.0  # s, of watching before the work begins
 PACKAGES = ("semantic-human-matting", "openvino", "torch", "tensorrt", "opencv-python", "numpy", "av")
 VECTOR_UNITS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "bf16")
 THROTTLE_COUNTS = "devices/system/cpu/cpu*/thermal_throttle/core_throttle_count"
 
 
 def describe() -> dict[str, str]:
-    """Processor, its vector units, cores for this process, memory, GPU, system, versions of what matters, and the weights."""
+    """Processor, vector units, cores of this process, memory, GPU, system, versions of what matters, and the weights."""
     information = _processor_information()
     flags = set(information.get("flags", information.get("Features", "")).split())
     facts = {"processor": information.get("model name") or platform.processor() or platform.machine()}
     facts["vector units"] = " ".join(unit for unit in VECTOR_UNITS if unit in flags) or "not known"
-    facts |= {"cores": str(_cores()), "memory": f"{psutil.virtual_memory().total / 2**30:.0f} GiB"}
+    facts["cores"] = str(_cores())
+    if psutil is not None:
+        facts["memory"] = f"{psutil.virtual_memory().total / 2**30:.0f} GiB"
     if gpu := _gpu():
         facts["GPU"] = gpu
     facts |= {"system": platform.platform(terse=True), "python": platform.python_version()}
@@ -40,10 +46,12 @@ def describe() -> dict[str, str]:
 
 
 def weights() -> str:
-    """The first digits of the SHA-256 of the weights that ship; "none" where they are missing or damaged."""
+    """The first digits of the SHA-256 of the released weights; "none" where they are missing or damaged."""
+    from engines.weights import SAFETENSORS, verified
+
     try:
         return str(verified()["sha256"][SAFETENSORS])[:12]
-    except (UsageError, KeyError):
+    except (MattingError, KeyError):
         return "none"
 
 
@@ -52,7 +60,7 @@ class Load:
     """What else the processors did while something was measured: shares in [0, 1] of their time.
 
     `before` is of the second before, `during` of the measuring itself; `stolen` is what the host of a virtual machine kept.
-    `throttled` counts how often the processor slowed itself down for heat, None where the system does not tell.
+    `throttled` counts how often the processor slowed itself down for heat, None where the system does not report it.
     """
 
     before: float
@@ -63,39 +71,43 @@ class Load:
     @property
     def warning(self) -> str | None:
         """One line where the figures are not to be trusted."""
-        told = []
+        causes = []
         if max(self.before, self.during) > BUSY:
-            told.append(f"other programs took {self.during:.0%} of the processors ({self.before:.0%} before it began)")
+            causes.append(f"other programs took {self.during:.0%} of the processors ({self.before:.0%} before it began)")
         if self.stolen > STOLEN:
-            told.append(f"the virtual machine's host took {self.stolen:.0%}")
+            causes.append(f"the virtual machine's host took {self.stolen:.0%}")
         if self.throttled:
-            told.append(f"the processor throttled itself {self.throttled} times")
-        return f"The machine was busy, so times are too high: {'; '.join(told)}." if told else None
+            causes.append(f"the processor throttled itself {self.throttled} times")
+        return f"The machine was busy, so times are too high: {'; '.join(causes)}." if causes else None
 
 
 class Watch:
-    """Watches what else the processors do, from its making until `load` is called.
+    """Watches what else the processors do, from its making until `load` is called; without psutil nothing.
 
     The making takes `sample` seconds, in which nothing should be running. This process and its children are not others.
     """
 
-    def __init__(self, sample: float = SAMPLE) -> None:
+    def __init__(self, sample: float | None = None) -> None:
+        if psutil is None:
+            return
         begin = _seconds()
-        time.sleep(sample)
+        time.sleep(SAMPLE if sample is None else sample)
         self._begin = _seconds()
         self._before = _shares(begin, self._begin)[0]
         self._throttled = _throttle_count()
 
-    def load(self) -> Load:
-        """What was seen so far."""
+    def load(self) -> Load | None:
+        """What was seen so far, None without psutil."""
+        if psutil is None:
+            return None
         during, stolen = _shares(self._begin, _seconds())
         now = _throttle_count()
         throttled = None if now is None or self._throttled is None else now - self._throttled
         return Load(self._before, during, stolen, throttled)
 
 
-def peak_memory(pid: int) -> float:
-    """The most memory that a process had so far, in MB of 10^6 bytes; on macOS what it has now.
+def peak_memory(pid: int) -> float | None:
+    """Peak memory of a process so far, in MB of 10^6 bytes; on macOS what it has now. None off Linux without psutil.
 
     Not the maximum of getrusage: on Linux a child inherits its parent's.
     """
@@ -103,17 +115,10 @@ def peak_memory(pid: int) -> float:
     if status.exists():
         line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
         return int(line.split()[1]) * 1024 / 1e6
+    if psutil is None:
+        return None
     memory = psutil.Process(pid).memory_info()
     return float(getattr(memory, "peak_wset", memory.rss)) / 1e6
-
-
-def gpu_memory(pid: int) -> float | None:
-    """The memory of NVIDIA GPUs that a process has now, in MB of 10^6 bytes; None where there is no such GPU."""
-    lines = _nvidia("--query-compute-apps=pid,used_memory", "--format=csv,noheader,nounits")
-    if lines is None:
-        return None
-    rows = [line.split(",") for line in lines]
-    return sum(float(used) * 2**20 / 1e6 for owner, used in rows if int(owner) == pid)
 
 
 def _nvidia(*arguments: str) -> list[str] | None:
