@@ -2,13 +2,15 @@
 
 import logging
 from importlib import import_module
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from engines.backends import BACKEND_NAMES, BACKENDS
 from engines.backends.nvidia import driver_missing, require
-from engines.engine import Engine
 from engines.errors import BackendUnavailable
 from engines.geometry import BASE, MODELS
+
+if TYPE_CHECKING:
+    from engines.engine import Engine
 
 log = logging.getLogger("engines")
 
@@ -33,7 +35,7 @@ def fastest() -> Choice:
     return Choice(on_cpu, f"there is an NVIDIA GPU, but {simplest.missing_packages()[0]} is not installed; {simplest.remedy}")
 
 
-def load(backend: str = "auto", *, threads: int | None = None, precision: str = "auto", model: str = BASE) -> Engine:
+def load(backend: str = "auto", *, threads: int | None = None, precision: str = "auto", model: str = BASE) -> "Engine":
     """Load the released weights into an engine.
 
     `backend` "auto" takes the fastest that this machine can run: "tensorrt", "tensorrt-rtx" or "torch" on an NVIDIA GPU,

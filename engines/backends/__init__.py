@@ -15,6 +15,7 @@ class Backend:
     packages: tuple[str, ...]  # modules that must be installed
     extras: str  # of this package, that install them
     compiles: str = ""  # the module that builds its engines ahead of time; has compile_ahead(request)
+    build_options: tuple[str, ...] = ()  # of shm-compile, that it takes
 
     def missing_packages(self) -> list[str]:
         """The modules that it needs and that are not installed."""
@@ -23,19 +24,40 @@ class Backend:
     @property
     def remedy(self) -> str:
         """What to type to install what it needs."""
-        return f"type: pip install 'semantic-human-matting[{self.extras}]'"
+        package = f"semantic-human-matting[{self.extras}]" if self.extras else "semantic-human-matting"
+        return f"type: pip install '{package}'"
 
 
 TENSORRT, OPENVINO = "engines.backends.tensorrt", "engines.backends.openvino"
 BACKENDS = {  # fastest first
     "tensorrt": Backend(
-        f"{TENSORRT}.engine", ("gpu",), ("fp16",), ("tensorrt", "torch", "onnx"), "tensorrt", f"{TENSORRT}.ahead"
+        f"{TENSORRT}.engine",
+        devices=("gpu",),
+        precisions=("fp16",),
+        packages=("tensorrt", "torch", "onnx"),
+        extras="tensorrt",
+        compiles=f"{TENSORRT}.ahead",
+        build_options=("dynamic", "target", "via"),
     ),
     "tensorrt-rtx": Backend(
-        f"{TENSORRT}.engine", ("gpu",), ("fp16",), ("tensorrt_rtx", "torch", "onnx"), "tensorrt-rtx,torch", f"{TENSORRT}.ahead"
+        f"{TENSORRT}.engine",
+        devices=("gpu",),
+        precisions=("fp16",),
+        packages=("tensorrt_rtx", "torch", "onnx"),
+        extras="tensorrt-rtx,torch",
+        compiles=f"{TENSORRT}.ahead",
+        build_options=("dynamic", "target", "via"),
     ),
-    "torch": Backend("engines.backends.torch", ("gpu", "cpu"), ("fp32", "bf16", "fp16"), ("torch", "safetensors"), "torch"),
-    "openvino": Backend(OPENVINO, ("cpu",), ("bf16", "fp32"), ("openvino",), "", OPENVINO),
+    "torch": Backend(
+        "engines.backends.torch",
+        devices=("gpu", "cpu"),
+        precisions=("fp32", "bf16", "fp16"),
+        packages=("torch", "safetensors"),
+        extras="torch",
+    ),
+    "openvino": Backend(
+        OPENVINO, devices=("cpu",), precisions=("bf16", "fp32"), packages=("openvino",), extras="", compiles=OPENVINO
+    ),
 }
 BACKEND_NAMES = ("auto", *BACKENDS)
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")

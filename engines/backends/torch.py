@@ -61,11 +61,10 @@ class TorchEngine(Engine):
         self._networks = released_networks(folder)
         for network in self._networks:
             network.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.last_ms: dict[str, float] = {}
 
     @property
     def threads(self) -> int:
-        """How many threads an inference uses."""
+        """The number of threads of an inference."""
         return torch.get_num_threads()
 
     def _now(self) -> float:
@@ -100,11 +99,10 @@ class TorchEngine(Engine):
             )
             end = self._now()
         times = np.diff([start, predicted, unified_at, end]) * 1e3
-        self.last_ms = dict(zip(NETWORKS, times.tolist(), strict=True))
-        return Profiled(matte, self.last_ms)
+        return Profiled(matte, dict(zip(NETWORKS, times.tolist(), strict=True)))
 
     def close(self) -> None:
-        """Gives back the networks."""
+        """Release the networks."""
         del self._networks
 
 

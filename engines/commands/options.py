@@ -36,6 +36,11 @@ def check_precision(backend: str, precision: str) -> None:
         raise UsageError(f"--precision {precision}: {backend} has {offered}")
 
 
+def unavailable(backend: str, error: BackendUnavailable) -> UsageError:
+    """The error of a backend that was asked for by an option."""
+    return UsageError(f"--backend {error}" if str(error).startswith(backend) else f"--backend {backend}: {error}")
+
+
 def load_engine(backend: str = "auto", *, threads: int | None = None, precision: str = "auto", model: str = BASE) -> "Engine":
     """`engines.load` for a command: what is wrong with its options is a UsageError that names them."""
     check_precision(backend, precision)
@@ -44,7 +49,7 @@ def load_engine(backend: str = "auto", *, threads: int | None = None, precision:
     try:
         return engines.load(backend, threads=threads, precision=precision, model=model)
     except BackendUnavailable as error:
-        raise UsageError(f"--backend {backend}: {error}") from error
+        raise unavailable(backend, error) from error
     except ValueError as error:  # backend "auto" and a precision that the one it took does not have
         raise UsageError(f"--precision {precision}: {error}") from error
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from engines.networks import MPN, MRN, QUN
-from engines.networks.blocks import interleaved, pairs, pixels
+from engines.networks.blocks import from_pixel_pairs, interleave_rows, pixel_pairs
 from engines.networks.fold import fold
 
 
@@ -59,14 +59,14 @@ def test_folding_changes_no_result(network: nn.Module, inputs: list[tuple[int, .
 def test_pairs_hold_pixels_in_the_order_of_a_frames_bytes_and_pixels_undo_them() -> None:
     frame = np.random.default_rng(0).integers(0, 255, (6, 8, 3), np.uint8)
     image = torch.from_numpy(frame).permute(2, 0, 1)[None].float()
-    made = pairs(image)
+    made = pixel_pairs(image)
     np.testing.assert_array_equal(made[0].permute(1, 2, 0).numpy(), frame.reshape(6, 4, 6))
-    torch.testing.assert_close(pixels(made), image)
+    torch.testing.assert_close(from_pixel_pairs(made), image)
 
 
 def test_rows_come_in_turn() -> None:
     upper, lower = torch.rand(2, 1, 6, 3, 5)
-    rows = interleaved(upper, lower)
+    rows = interleave_rows(upper, lower)
     assert rows.shape == (1, 6, 6, 5)
     torch.testing.assert_close(rows[:, :, 0::2], upper)
     torch.testing.assert_close(rows[:, :, 1::2], lower)
@@ -77,7 +77,7 @@ def test_mrns_stem_sees_three_pairs_in_six_rows_as_a_convolution_of_6x6_pixels()
     image = torch.rand(1, 3, 16, 32)
     weight = stem.weight.detach()  # (w2, 6, 6, 3): a pair's channels, rows, pairs
     plain = weight.view(-1, 2, 3, 6, 3).permute(0, 2, 3, 4, 1).reshape(-1, 3, 6, 6)  # channels, rows, columns
-    torch.testing.assert_close(stem(pairs(image)), torch.nn.functional.conv2d(image, plain, stride=2, padding=2))
+    torch.testing.assert_close(stem(pixel_pairs(image)), torch.nn.functional.conv2d(image, plain, stride=2, padding=2))
 
 
 def test_an_mrn_that_changes_nothing_gives_the_mask_it_was_given() -> None:
