@@ -1,10 +1,9 @@
 """How every command ends: its exit code, and the one line that says what went wrong."""
 
-import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NoReturn
 
 import typer
 
@@ -39,33 +38,33 @@ def run(app: typer.Typer | Callable[[], Any], arguments: Sequence[str] | None = 
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _fail(error: typer.TyperException) -> None:
+def _fail(error: typer.TyperException) -> NoReturn:
     context = getattr(error, "ctx", None)
-    command = context.command_path if context is not None else ""
-    if type(error).__name__ == "NoArgsIsHelpError":
+    if context is not None and error.format_message() == context.get_help():  # a group without a subcommand
         print(error.format_message(), file=sys.stderr)
-        sys.exit(error.exit_code)
-    print(f"error: {_one_line(error)}; see {command} --help", file=sys.stderr)
+    else:
+        command = "" if context is None else f"{context.command_path} "
+        print(f"error: {_one_line(error)}; see {command}--help", file=sys.stderr)
     sys.exit(2)
 
 
 def _one_line(error: typer.TyperException) -> str:
     parameter = getattr(error, "param", None)
     if isinstance(error, typer.BadParameter) and parameter is not None and error.message:
-        name = parameter.opts[0] if parameter.param_type_name == "option" else parameter.display_name_raw
-        name = max(parameter.opts, key=len) if parameter.param_type_name == "option" else name
+        is_option = parameter.param_type_name == "option"
+        name = max(parameter.opts, key=len) if is_option else parameter.display_name_raw
         value = _refused_value(error)
-        said = error.message.removeprefix("Value error, ").removeprefix("Input ").rstrip(".")
-        said = re.sub(r"^'.*?' is not one of", "is not one of", said) if value else said
-        return " ".join(f"{name}{value}: {said}".split())
+        reason = error.message.removeprefix("Value error, ").removeprefix("Input ").rstrip(".")
+        reason = reason.removeprefix(f"{value!r} ")  # it is named before
+        return " ".join(f"{name} {value}: {reason}".split())
     message = " ".join(error.format_message().split()).rstrip(".")
     return message[:1].lower() + message[1:]
 
 
-def _refused_value(error: typer.TyperException) -> str:
+def _refused_value(error: typer.TyperException) -> object:
     details = getattr(error.__cause__, "errors", None)  # of pydantic, by which typer checks values
-    value = details()[0].get("input") if callable(details) else None
-    return f" {value}" if isinstance(value, str | int | float) else ""
+    value = details()[0].get("input", "") if callable(details) else ""
+    return value if isinstance(value, str | int | float) else ""
 
 
 @contextmanager
@@ -78,15 +77,3 @@ def needs_extra(extra: str) -> Iterator[None]:
             raise
         remedy = f"type: pip install 'semantic-human-matting[{extra}]'"
         raise UsageError(f"{error.name} is not installed; {remedy}") from error
-
-
-def start(module: str, extra: str) -> None:
-    """Run the `main` of a module that needs packages of an extra."""
-    import importlib
-
-    try:
-        main = importlib.import_module(module).main
-    except ModuleNotFoundError as error:
-        print(f"error: {error.name} is not installed; type: pip install 'semantic-human-matting[{extra}]'", file=sys.stderr)
-        sys.exit(2)
-    main()
