@@ -50,7 +50,7 @@ app = command_app(
     "  shm-train mrn --data data --out runs/mine\n"
     "  shm-train all --data data --out runs/mine --begin-with released\n"
     "  shm-train all --data data --out runs/release --recipe release\n"
-    "  torchrun --standalone --nproc-per-node 2 -m train.commands.train all --data data --out runs/mine\n"
+    "  torchrun --standalone --nproc-per-node 2 --no-python shm-train all --data data --out runs/mine\n"
     "  shm-train curves runs/mine curves.png"
 )
 
