@@ -246,6 +246,14 @@ def test_links_lead_somewhere(page: str) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES)
+def test_files_that_pages_name_exist(page: str) -> None:
+    paths = re.findall(r"`((?:engines|realtime|train|benchmarks|tests|docs|\.ci)/[\w./-]*)`", PAGES[page])
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+    modules = {path.name for folder in ("engines", "realtime", "train", "benchmarks") for path in (ROOT / folder).rglob("*.py")}
+    assert set(re.findall(r"`(\w+\.py)`", PAGES[page])) <= modules
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_blocks_of_figures_are_well_formed(page: str) -> None:
     marks = re.findall(r"^<!-- (/?figures(?::\w+)?) -->$", PAGES[page], re.MULTILINE)
     assert set(marks[1::2]) <= {"/figures"}
