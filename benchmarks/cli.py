@@ -1,15 +1,32 @@
-"""`bench`: measures the project on this machine. Each part of it is a module that adds a command to the app."""
+"""`bench`: measures this project on this machine. Each part is a file of its own, with its command in it."""
 
-import importlib
-
-from benchmarks.app import app
 from benchmarks.clips import clips
+from benchmarks.everything import everything
+from benchmarks.figures import figures
+from benchmarks.latency import latency
+from benchmarks.peers import peers
+from benchmarks.picture import picture
+from benchmarks.quality import quality
+from benchmarks.refine import refine
+from benchmarks.scale import scale
+from benchmarks.soak import soak
+from benchmarks.throughput import throughput
+from engines.commands.app import command_app
 from engines.commands.running import run
 
-PARTS = ("latency", "peers", "throughput", "scale", "quality", "refine", "all", "figures")
-for part in PARTS:
-    importlib.import_module(f"benchmarks.{part}_command")
-app.command()(clips)
+HELP = """Measure this project on this machine.
+
+\b
+Examples:
+  bench latency
+  bench peers --adapters adapters --peer rvm --set eval/composites
+  bench all --report report
+"""
+
+app = command_app(HELP)
+for command in (latency, throughput, scale, peers, quality, refine, clips, soak, figures, picture):
+    app.command()(command)
+app.command(name="all")(everything)
 
 
 def main() -> None:

@@ -1,33 +1,32 @@
-"""How cost grows: with pixels, threads, streams that share an engine, and the length of a clip."""
+"""`bench scale`: how time and memory grow with the pixels of a frame, and what more threads gain."""
 
-import json
-import subprocess
-import sys
-import threading
-import time
-from collections.abc import Callable, Sequence
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from statistics import median
+from typing import Annotated
 
-import numpy as np
+import typer
 
-from benchmarks.frames import make_frames
-from benchmarks.latency import Choice, take_turns
-from benchmarks.machine import peak_memory
-from benchmarks.processes import EngineProcess, child_environment
-from benchmarks.throughput import write_clip
-from engines import Engine
-from engines.commands.running import UsageError
+from benchmarks import common
+from benchmarks.common import Advance, JsonFile, PlotFile, Report, Runs, Sizes, size_name
+from benchmarks.measuring.turns import Choice, take_turns
+from engines.commands.options import Backend, Model, Precision, load_engine
+from engines.geometry import BASE
 
-Advance = Callable[[], None]
+SIZES = ("426x240", "640x360", "854x480", "1280x720", "1920x1080", "2560x1440", "3840x2160")
+AT = "800x800"  # where threads are varied
+SECONDS = 20.0  # for the runs of one row
+
+Counts = list[int] | None
 
 
 @dataclass(frozen=True)
 class Growth:
-    """A straight line by least squares, y = start + slope x, how much of y it explains (1 is all), and the power of x.
+    """A least-squares line y = start + slope x, the share of y's variance that it explains, and the exponent of y ~ x^power.
 
-    The power is that of y ~ x^power, fitted to the logarithms: 1 where y doubles with x.
+    The power is fitted to the logarithms: 1 where y doubles with x.
     """
 
     start: float
@@ -38,6 +37,8 @@ class Growth:
 
 def growth(xs: Sequence[float], ys: Sequence[float]) -> Growth:
     """The line and the power through two points or more, all above 0."""
+    import numpy as np
+
     slope, start = np.polyfit(xs, ys, 1)
     left = float(np.square(np.asarray(ys) - (start + slope * np.asarray(xs))).sum())
     spread = float(np.square(np.asarray(ys) - np.mean(ys)).sum())
@@ -45,99 +46,85 @@ def growth(xs: Sequence[float], ys: Sequence[float]) -> Growth:
     return Growth(float(start), float(slope), 1 - left / spread if spread else 1.0, float(power))
 
 
-@dataclass(frozen=True)
-class SizeCost:
-    """Median milliseconds end to end, and peak MB, at a size (width, height)."""
+def cost_of_size(choice: Choice, threads: int | None, size: tuple[int, int], runs: int, advance: Advance) -> Report:
+    """Median milliseconds end to end and peak MB at a size (width, height), in a fresh process."""
+    from benchmarks.measuring.engine_process import EngineProcess
 
-    size: tuple[int, int]
-    milliseconds: float
-    peak_mb: float
-
-    @property
-    def megapixels(self) -> float:
-        """10^6 pixels of a frame."""
-        return self.size[0] * self.size[1] / 1e6
-
-
-def cost_of_size(
-    choice: Choice, threads: int | None, size: tuple[int, int], runs: int, seconds: float, advance: Advance
-) -> SizeCost:
-    """What a frame of a size costs, in a fresh process. `advance` is called after each of the runs and of one warm-up."""
     with EngineProcess(choice.backend, choice.precision, threads, size, model=choice.model) as engine:
-        [timing] = take_turns([engine], size, runs, 1, seconds, advance)
-        return SizeCost(size, timing.median(), engine.memory()["peak"])
+        [timing] = take_turns([engine], size, runs, 1, SECONDS, advance)
+        peak = engine.memory().get("peak")
+    return {"size": size, "megapixels": size[0] * size[1] / 1e6, "milliseconds": timing.median(), "peak_mb": peak}
 
 
-@dataclass(frozen=True)
-class StreamCost:
-    """So many streams of one engine: frames a second of all together, and the milliseconds that a stream waits for a frame."""
-
-    streams: int
-    frames_a_second: float
-    milliseconds: float  # median
-    p95: float
-
-
-def cost_of_streams(engine: Engine, size: tuple[int, int], streams: int, frames: int) -> StreamCost:
-    """Threads that each give the same engine `frames` frames of a size (width, height), one after the other."""
-    pictures = make_frames(size)
-    engine(pictures[0])
-    times: list[float] = []
-    errors: list[Exception] = []
-    gate = threading.Barrier(streams + 1)
-
-    def stream() -> None:
-        gate.wait()
-        try:
-            for index in range(frames):
-                begin = time.perf_counter()
-                engine(pictures[index % len(pictures)])
-                times.append(1e3 * (time.perf_counter() - begin))
-        except Exception as error:
-            errors.append(error)
-
-    threads = [threading.Thread(target=stream, daemon=True) for _ in range(streams)]
-    for thread in threads:
-        thread.start()
-    gate.wait()
-    begin = time.perf_counter()
-    for thread in threads:
-        thread.join()
-    if errors:
-        raise errors[0]
-    seconds = time.perf_counter() - begin
-    return StreamCost(streams, streams * frames / seconds, median(times), float(np.percentile(times, 95)))
+def table(report: Report) -> str:
+    """Pixels with the line that fits, and threads, in Markdown."""
+    text = common.head("size", "megapixels", "ms a frame", "peak MB")
+    for each in report["pixels"]:
+        peak = "" if each["peak_mb"] is None else f"{each['peak_mb']:.0f}"
+        text += common.row(size_name(each["size"]), f"{each['megapixels']:.2f}", f"{each['milliseconds']:.1f}", peak)
+    if "pixels_fit" in report:
+        fit, memory = report["pixels_fit"], report.get("pixels_memory_fit")
+        text += f"\nThe line that fits: {fit['start']:.1f} ms + {fit['slope']:.1f} ms a megapixel, power {fit['power']:.2f}"
+        text += f"; {memory['start']:.0f} MB + {memory['slope']:.0f} MB a megapixel.\n" if memory else ".\n"
+    at = size_name(report["at"])
+    text += "\n" + common.head(f"threads, {at}", "ms a frame", "times faster")
+    for each in report["threads"]:
+        faster = report["threads"][0]["milliseconds"] / each["milliseconds"]
+        text += common.row(f"{each['threads']}", f"{each['milliseconds']:.1f}", f"{faster:.2f}")
+    return f"{text}\n{common.engine_of(report)}, {common.machine_of(report)}\n"
 
 
-@dataclass(frozen=True)
-class LengthCost:
-    """A clip of so many frames, from file to file in a fresh process: its seconds, and that process's peak memory in MB."""
+def scale(
+    size: Sizes = None,
+    at: Annotated[str, typer.Option(metavar="WxH", help="Size at which threads are varied.")] = AT,
+    threads: Annotated[Counts, typer.Option(min=1, help="Threads to try; by default 1, 2, 4, ... up to all cores.")] = None,
+    runs: Runs = 15,
+    backend: Backend = "auto",
+    precision: Precision = "auto",
+    model: Model = BASE,
+    json_file: JsonFile = None,
+    plot: PlotFile = None,
+) -> None:
+    """How time and memory grow with the pixels of a frame, from 240p to 4K, and what more threads gain.
 
-    frames: int
-    seconds: float
-    peak_mb: float
+    It reports the line that fits best, and the exponent of time ~ pixels^power: 1 where twice the pixels take twice the time.
 
-
-def cost_of_length(clip: Path, folder: Path, frames: int, size: tuple[int, int], choice: Choice) -> LengthCost:
-    """Repeats a clip to so many frames of a size (width, height) and puts it through the loop of shm-video.
-
-    Raises UsageError where that fails.
+    \b
+    Examples:
+      bench scale
+      bench scale --size 640x360 --size 1280x720 --threads 1 --threads 2 --json scale.json --plot scale.png
     """
-    film = write_clip(clip, folder / f"{frames}.mp4", None, frames, size)
-    settings = {"clip": str(film), "target": str(folder / f"{frames}-out.mp4")}
-    settings |= {"backend": choice.backend, "precision": choice.precision, "model": choice.model}
-    with subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.length_worker", json.dumps(settings)],
-        env=child_environment(),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        try:
-            assert process.stdout is not None
-            line = process.stdout.readline()
-            if not line:
-                raise UsageError(f"{clip}: matting {frames} frames of it failed")
-            return LengthCost(frames, json.loads(line)["seconds"], peak_memory(process.pid))
-        finally:
-            process.kill()
+    sizes = common.sizes_of(size or SIZES)
+    [place] = common.sizes_of([at])
+    common.check_outputs(json_file, plot)
+    with load_engine(backend, precision=precision, model=model) as engine:
+        choice = Choice(engine.name, engine.precision, named=True, model=model)
+    from benchmarks.measuring.machine import Watch
+
+    watch = Watch()
+    counts = threads or powers_of_two(os.cpu_count() or 1)
+    with common.progress_bar("pixels", len(sizes) * (runs + 1)) as advance:
+        pixels = [cost_of_size(choice, None, each, runs, advance) for each in sizes]
+    by_threads = []
+    with common.progress_bar("threads", len(counts) * (runs + 1)) as advance:
+        for count in counts:
+            took = cost_of_size(choice, count, place, runs, advance)["milliseconds"]
+            by_threads.append({"threads": count, "milliseconds": took})
+    report = common.circumstances(watch, None) | {"engine": choice.backend, "precision": choice.precision, "model": model}
+    report |= {"at": place, "pixels": pixels, "threads": by_threads}
+    if len(set(sizes)) > 1:
+        megapixels = [each["megapixels"] for each in pixels]
+        report["pixels_fit"] = vars(growth(megapixels, [each["milliseconds"] for each in pixels]))
+        if all(each["peak_mb"] for each in pixels):
+            report["pixels_memory_fit"] = vars(growth(megapixels, [each["peak_mb"] for each in pixels]))
+    common.show(table(report))
+    common.write_report(json_file, report)
+    if plot is not None:
+        from benchmarks.measuring.plots import draw_scale
+
+        draw_scale(plot, report)
+
+
+def powers_of_two(most: int) -> list[int]:
+    """1, 2, 4, ... and the most itself."""
+    return sorted({2**power for power in range(most.bit_length())} | {most})

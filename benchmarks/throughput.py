@@ -1,59 +1,38 @@
-"""Whole clips: frames a second from file to file, where the time goes, what the loop adds; and delay and drops of live ones."""
+"""`bench throughput`: frames a second of a clip from file to file, by stage; delay and drops of live sources."""
+
+from __future__ import annotations
 
 import itertools
+import tempfile
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from fractions import Fraction
-from functools import partial
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Annotated
 
-import numpy as np
+import typer
 
-from engines import Engine
-from engines.engine import Frame
-from realtime.compositing.backgrounds import Background, fitted
-from realtime.compositing.composite import composite
-from realtime.inputs.live_source import PacedClip
-from realtime.inputs.video_file import VideoSource
-from realtime.loop.matting import matte_stages
-from realtime.loop.pipeline import Pipeline, Stage
-from realtime.loop.queue import Policy
-from realtime.outputs.video_file import VideoSink
-from realtime.packet import Packet
+from benchmarks import common
+from benchmarks.common import Advance, JsonFile, Report, size_name
+from benchmarks.measuring.frames import SAMPLE, SAMPLES
+from engines.commands.options import Backend, Model, Precision, Threads, load_engine
+from engines.geometry import BASE
 
-ALONE = 64  # frames at most that the engine is given by itself
-Advance = Callable[[], None]
+if TYPE_CHECKING:
+    from engines import Engine, Frame
+    from realtime.compositing.backgrounds import Background
+    from realtime.loop.pipeline import Stage
 
-
-@dataclass
-class FileRuns:
-    """Milliseconds of a clip's way from file to file, a number a run.
-
-    engine  of a frame: the engine by itself, on frames in memory
-    apart   of a frame and stage: one stage after the other, nothing beside it (median of the frames)
-    loop    of a frame: from file to file through the loop, whose stages run side by side
-    within  of a frame and stage: in that loop, where stages share the processors (median of the frames)
-    """
-
-    frames: int = 0
-    engine: list[float] = field(default_factory=list)
-    apart: dict[str, list[float]] = field(default_factory=dict)
-    loop: list[float] = field(default_factory=list)
-    within: dict[str, list[float]] = field(default_factory=dict)
-
-    def as_json(self) -> dict[str, Any]:
-        """All of it, with frames a second and what the loop takes over the engine alone."""
-        return vars(self) | {
-            "frames_a_second": 1e3 / median(self.loop),
-            "loop_over_engine": median(loop / engine for loop, engine in zip(self.loop, self.engine, strict=True)),
-        }
+IN_MEMORY = 64  # frames at most that the engine is given by itself, and that a live source repeats
 
 
 def stages(engine: Engine, background: Background) -> list[Stage]:
-    """What shm-video and shm-live do to a packet before it leaves."""
+    """The stages of shm-video and shm-live between the source and the sink."""
+    from realtime.compositing.composite import composite
+    from realtime.loop.matting import matte_stages
+    from realtime.loop.pipeline import Stage
+    from realtime.packet import Packet
 
     def compose(packet: Packet) -> None:
         packet.picture = composite(packet, background.frame(packet))
@@ -62,132 +41,154 @@ def stages(engine: Engine, background: Background) -> list[Stage]:
 
 
 def measure_file(
-    clip: Path, folder: Path, engine: Engine, background: Background, runs: int, advance: Advance = lambda: None
-) -> FileRuns:
-    """Puts a clip through `runs` times in each of the three ways, in turn; what comes out goes into `folder`.
+    clip: Path,
+    frames: Sequence[Frame],
+    target: Path,
+    engine: Engine,
+    background: Background,
+    runs: int,
+    advance: Advance = lambda: None,
+) -> Report:
+    """Milliseconds a frame of the engine alone, on frames in memory, and of a clip from file to file through the loop.
 
-    `advance` is called after each way. Raises UsageError for what is no video.
+    Both in turn, one number a run; of the loop each stage, too (median of the frames). `advance` is called after each.
     """
-    result = FileRuns()
-    with VideoSource(clip) as source:
-        frames = [packet.frame for packet in itertools.islice(source, ALONE)]
+    count, alone, loop = 0, [], []
+    within: dict[str, list[float]] = {}
     engine(frames[0])
     for _ in range(runs):
         begin = time.perf_counter()
         for frame in frames:
             engine(frame)
-        result.engine.append(1e3 * (time.perf_counter() - begin) / len(frames))
+        alone.append(1e3 * (time.perf_counter() - begin) / len(frames))
         advance()
-        _gather(result.apart, one_after_the_other(clip, folder / "apart.mp4", engine, background))
+        count, milliseconds, by_stage = through_the_loop(clip, target, engine, background)
+        loop.append(milliseconds)
+        for name, figure in by_stage.items():
+            within.setdefault(name, []).append(figure)
         advance()
-        result.frames, milliseconds, within = through_the_loop(clip, folder / "loop.mp4", engine, background)
-        result.loop.append(milliseconds)
-        _gather(result.within, within)
-        advance()
-    return result
-
-
-def one_after_the_other(clip: Path, target: Path, engine: Engine, background: Background) -> dict[str, float]:
-    """Median milliseconds of each stage for a frame, with no other stage at work."""
-    times: dict[str, list[float]] = {}
-
-    def timed(name: str, work: Callable[[], Any]) -> Any:
-        begin = time.perf_counter()
-        result = work()
-        times.setdefault(name, []).append(1e3 * (time.perf_counter() - begin))
-        return result
-
-    with VideoSource(clip) as source, _sink(target, source) as sink:
-        packets = iter(source)
-        work = [*stages(engine, background), Stage("encode", sink.write)]
-        while (packet := timed("decode", lambda: next(packets, None))) is not None:
-            for stage in work:
-                timed(stage.name, partial(stage.work, packet))
-    return {name: median(each) for name, each in times.items()}
+    over = median(whole / engine_ms for whole, engine_ms in zip(loop, alone, strict=True))
+    figures = {"frames_a_second": 1e3 / median(loop), "loop_over_engine": over}
+    return {"frames": count, "engine": alone, "loop": loop, "within": within} | figures
 
 
 def through_the_loop(clip: Path, target: Path, engine: Engine, background: Background) -> tuple[int, float, dict[str, float]]:
-    """Frames, milliseconds a frame over all, and the median of each stage, as shm-video has it."""
+    """Frames, milliseconds a frame over all, and the median of each stage, in the loop of shm-video."""
+    from realtime.inputs.video_file import VideoSource
+    from realtime.loop.pipeline import Pipeline, Stage
+    from realtime.outputs.video_file import VideoSink
+
     begin = time.perf_counter()
-    with VideoSource(clip) as source, _sink(target, source) as sink:
+    with (
+        VideoSource(clip) as source,
+        VideoSink(target, width=source.width, height=source.height, rate=source.rate, overwrite=True) as sink,
+    ):
         with Pipeline(source, [*stages(engine, background), Stage("encode", sink.write)]) as pipeline:
             frames = sum(1 for _ in pipeline)
         within = {"decode" if name == "source" else name: ms for name, ms in pipeline.median_ms.items()}
     return frames, 1e3 * (time.perf_counter() - begin) / frames, within
 
 
-@dataclass
-class LiveRun:
-    """A source of so many frames a second, shown as they come: the seconds since the start and the delay of each, and drops."""
+def measure_live(
+    frames: Sequence[Frame], rate: int, count: int, engine: Engine, background: Background, advance: Advance = lambda: None
+) -> Report:
+    """Show `count` frames of a camera of `rate` frames a second as shm-live does. `advance` is called for each frame shown."""
+    from benchmarks.measuring.repeated import RepeatedFrames
+    from realtime.loop.pipeline import Pipeline
+    from realtime.loop.queue import Policy
 
-    rate: int
-    given: int = 0
-    moments: list[float] = field(default_factory=list)
-    delays_ms: list[float] = field(default_factory=list)
-    dropped: dict[str, int] = field(default_factory=dict)
-
-    def as_json(self) -> dict[str, Any]:
-        """All of it, with frames a second, the delay in short, and its trend: how much it grows a second."""
-        shown = len(self.delays_ms)
-        trend = float(np.polyfit(self.moments, self.delays_ms, 1)[0]) if shown > 2 else 0.0
-        span = self.moments[-1] - self.moments[0] if shown > 1 else 0.0
-        return vars(self) | {
-            "shown": shown,
-            "frames_a_second": (shown - 1) / span if span else 0.0,
-            "delay_ms": {
-                "median": median(self.delays_ms),
-                "p95": float(np.percentile(self.delays_ms, 95)),
-                "worst": max(self.delays_ms),
-                "trend_a_second": trend,
-            },
-        }
+    moments: list[float] = []
+    delays: list[float] = []
+    engine(frames[0])
+    source = RepeatedFrames(frames, rate, count)
+    loop = Pipeline(source, stages(engine, background), policy=Policy.NEWEST_FRAME, release=source.stop)
+    with source, loop as pipeline:
+        begin = time.perf_counter()
+        for packet in pipeline:
+            delays.append(1e3 * source.delay(packet))
+            moments.append(time.perf_counter() - begin)
+            advance()
+    return {"rate": rate, "given": pipeline.times["source"].count, "dropped": pipeline.dropped} | live_figures(moments, delays)
 
 
-def measure_live(clip: Path, rate: int, engine: Engine, background: Background, advance: Advance = lambda: None) -> LiveRun:
-    """Plays a clip of `rate` frames a second as a camera would, to its end. `advance` is called for each frame shown."""
-    result = LiveRun(rate)
-    with PacedClip(clip) as source:
-        engine(np.zeros((source.height, source.width, 3), np.uint8))
-        loop = Pipeline(source, stages(engine, background), policy=Policy.NEWEST_FRAME, release=source.stop)
-        with loop as pipeline:
-            begin = time.perf_counter()
-            for packet in pipeline:
-                result.delays_ms.append(1e3 * source.delay(packet))
-                result.moments.append(time.perf_counter() - begin)
-                advance()
-        result.dropped = pipeline.dropped
-        result.given = pipeline.timings["source"].count
-    return result
+def live_figures(moments: Sequence[float], delays_ms: Sequence[float]) -> Report:
+    """Frames a second, the delay in short, and its trend: how much it grows a second. `moments`: when each frame was shown."""
+    import numpy as np
+
+    shown = len(delays_ms)
+    trend = float(np.polyfit(moments, delays_ms, 1)[0]) if shown > 2 else 0.0
+    span = moments[-1] - moments[0] if shown > 1 else 0.0
+    p95, worst = float(np.percentile(delays_ms, 95)), max(delays_ms)
+    return {
+        "shown": shown,
+        "frames_a_second": (shown - 1) / span if span else 0.0,
+        "delay_ms": {"median": median(delays_ms), "p95": p95, "worst": worst, "trend_a_second": trend},
+    }
 
 
-def write_clip(source: Path, target: Path, rate: int | None, count: int | None, size: tuple[int, int] | None) -> Path:
-    """A clip's frames, from the start again when they end, as a new file: its rate, number of frames, and size (width, height).
+def table(report: Report) -> str:
+    """A clip's stages, and live sources, in Markdown."""
+    run = report["file"]
+    text = common.head("stage, in the loop", "milliseconds a frame")
+    for stage, figures in run["within"].items():
+        text += common.row(stage, f"{median(figures):.1f}")
+    text += common.row("from file to file", f"{median(run['loop']):.1f}")
+    text += f"\n{report['clip']}, {size_name(report['size'])}, {run['frames']} frames, {common.engine_of(report)}: "
+    text += f"{run['frames_a_second']:.1f} frames/s. The engine alone takes {median(run['engine']):.1f} ms a frame; the loop "
+    text += f"takes {100 * (run['loop_over_engine'] - 1):+.0f} % over that. {common.machine_of(report)}\n\n"
+    text += common.head("live source", "shown", "dropped", "frames/s", "delay, ms", "95 %", "worst", "more each second, ms")
+    for live in report["live"]:
+        delay, dropped = live["delay_ms"], f"{sum(live['dropped'].values())}"
+        figures = [f"{live['frames_a_second']:.1f}", *(f"{delay[each]:.0f}" for each in ("median", "p95", "worst"))]
+        text += common.row(f"{live['rate']} frames/s", f"{live['shown']}", dropped, *figures, f"{delay['trend_a_second']:+.1f}")
+    return text
 
-    None leaves each as it is. Raises UsageError for what is no video.
+
+def throughput(
+    clip: Annotated[Path, typer.Argument(metavar="[CLIP]", help="A video; else the sample.", show_default=False)] = SAMPLE,
+    runs: Annotated[int, typer.Option(min=1, help="Times that it goes from file to file.")] = 3,
+    rate: Annotated[
+        list[int] | None,
+        typer.Option(min=1, help="Frames a second of a live source, by default 30 and 60; may be given again."),
+    ] = None,
+    live_seconds: Annotated[float, typer.Option(min=1, help="How long each live source plays.")] = 10,
+    bg: Annotated[str, typer.Option(help="The new background, as for shm-video.")] = str(SAMPLES / "background.jpg"),
+    backend: Backend = "auto",
+    threads: Threads = None,
+    precision: Precision = "auto",
+    model: Model = BASE,
+    json_file: JsonFile = None,
+) -> None:
+    """Frames a second of a whole clip, from file to file and by stage; delay and drops of live sources.
+
+    The clip goes through the engine alone and through the loop of shm-video, in turn. Live sources repeat its first frames.
+
+    \b
+    Examples:
+      bench throughput
+      bench throughput talk.mp4 --rate 30 --json throughput.json
     """
-    with VideoSource(source) as film:
-        width, height = size or (film.width, film.height)
-        pace = Fraction(rate) if rate else film.rate or Fraction(25)
-        with VideoSink(target, width=width, height=height, rate=pace, preset="ultrafast") as sink:
-            for index, frame in enumerate(itertools.islice(_again_and_again(film), count) if count else _frames(film)):
-                picture = fitted(frame, height, width, "cover") if frame.shape[:2] != (height, width) else frame
-                sink.write(Packet(picture, index / pace, index, 1 / pace, picture=picture))
-    return target
+    common.check_outputs(json_file)
+    from benchmarks.measuring.machine import Watch
+    from realtime.compositing.backgrounds import open_background
+    from realtime.inputs.video_file import VideoSource
 
-
-def _frames(film: VideoSource) -> Iterable[Frame]:
-    return (packet.frame for packet in film)
-
-
-def _again_and_again(film: VideoSource) -> Iterable[Frame]:
-    while True:
-        yield from _frames(film)
-
-
-def _sink(target: Path, source: VideoSource) -> VideoSink:
-    return VideoSink(target, width=source.width, height=source.height, rate=source.rate, overwrite=True)
-
-
-def _gather(into: dict[str, list[float]], figures: dict[str, float]) -> None:
-    for name, figure in figures.items():
-        into.setdefault(name, []).append(figure)
+    with VideoSource(clip) as source:
+        frames = [packet.frame for packet in itertools.islice(source, IN_MEMORY)]
+        size = (source.width, source.height)
+    with ExitStack() as stack:
+        target = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-"))) / "out.mp4"
+        background = stack.enter_context(open_background(bg))
+        engine = stack.enter_context(load_engine(backend, threads=threads, precision=precision, model=model))
+        watch = Watch()
+        with common.progress_bar(f"{clip.name}, {size_name(size)}", 2 * runs) as advance:
+            measured = measure_file(clip, frames, target, engine, background, runs, advance)
+        live = []
+        for each in rate or [30, 60]:
+            count = max(2, round(each * live_seconds))
+            with common.progress_bar(f"live, {each} frames/s", count) as advance:
+                live.append(measure_live(frames, each, count, engine, background, advance))
+        report = common.circumstances(watch, threads) | {"engine": engine.name, "precision": engine.precision, "model": model}
+    report |= {"clip": clip.name, "size": size, "file": measured, "live": live}
+    common.show(table(report))
+    common.write_report(json_file, report)

@@ -1,7 +1,51 @@
-"""The networks, their weights, and every form in which they run: `engines.load()` gives one that is ready."""
+"""From weights to a matte: `engines.load()` returns an engine, and `engine(frame)` a matte.
 
-from engines.engine import Engine, Frame, Mask, Matte
-from engines.errors import MattingError
-from engines.loading import load
+Names are imported when they are first used (PEP 562), so that commands answer `--help` without NumPy or OpenCV.
+"""
 
-__all__ = ["Engine", "Frame", "Mask", "Matte", "MattingError", "load"]
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from engines.engine import Engine, Frame, Mask, Matte
+    from engines.errors import BackendUnavailable, EngineError, MattingError, MediaError, WeightsError
+    from engines.loading import load
+
+    __version__: str
+
+__all__ = [
+    "BackendUnavailable",
+    "Engine",
+    "EngineError",
+    "Frame",
+    "Mask",
+    "Matte",
+    "MattingError",
+    "MediaError",
+    "WeightsError",
+    "__version__",
+    "load",
+]
+
+_MODULES = {
+    "BackendUnavailable": "engines.errors",
+    "Engine": "engines.engine",
+    "EngineError": "engines.errors",
+    "Frame": "engines.engine",
+    "Mask": "engines.engine",
+    "Matte": "engines.engine",
+    "MattingError": "engines.errors",
+    "MediaError": "engines.errors",
+    "WeightsError": "engines.errors",
+    "load": "engines.loading",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("semantic-human-matting")
+    if name not in _MODULES:
+        raise AttributeError(f"module 'engines' has no attribute {name!r}")
+    return getattr(import_module(_MODULES[name]), name)

@@ -1,7 +1,8 @@
-"""What an engine is: one call from a frame to its matte, the same for every backend."""
+"""The contract of an engine: one call from a frame to its matte, the same for every backend."""
 
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from types import TracebackType
+from typing import NamedTuple, Protocol, Self, runtime_checkable
 
 import cv2
 import numpy as np
@@ -29,8 +30,18 @@ class Matte:
     unified: Mask
 
 
+class Profiled(NamedTuple):
+    """A matte, and the milliseconds of each network: "mpn", "qun", "mrn", or of all three where they run as a whole."""
+
+    matte: Matte
+    ms: dict[str, float]
+
+
 class Engine(Protocol):
-    """Three networks made ready for one device. It keeps no state between frames: one engine may serve several streams."""
+    """The three networks, ready on one device. It keeps no state between frames: one engine may serve several streams.
+
+    A context manager: `with engines.load() as engine:` closes it at the end. Backends inherit this from the protocol.
+    """
 
     name: str  # of the backend: "openvino", "torch", ...
     device: str  # as its maker names it: "AMD EPYC", "NVIDIA H100", ...
@@ -41,13 +52,23 @@ class Engine(Protocol):
         """The matte of a frame: uint8 RGB (H, W, 3), C-contiguous, H and W at least 32.
 
         With `mask`, float32 (h, w) in [0, 1] of the same field of view, MPN is skipped (section 6 of the paper).
-        The arrays returned are the caller's own. Raises ValueError for a frame of another form.
+        The arrays returned belong to the caller. Raises ValueError for a frame of another form.
         """
         ...
 
-    def close(self) -> None:
-        """Gives back what the engine holds."""
+    def profile(self, frame: Frame, mask: Mask | None = None) -> Profiled:
+        """The matte of a frame, and the milliseconds that each network took."""
         ...
+
+    def close(self) -> None:
+        """Release the networks and their buffers."""
+        ...
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
 
 
 class Pending(Protocol):

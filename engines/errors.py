@@ -1,23 +1,23 @@
-"""What can go wrong through no fault of the program.
+"""Errors that are not bugs of the program that uses this package.
 
 Every message is one line: what is wrong; what to do about it. A wrong argument is a `ValueError`.
 """
 
 
 class MattingError(Exception):
-    """The root of the family: catch it to catch them all."""
+    """The base class of the others."""
 
 
 class BackendUnavailable(MattingError):
-    """A backend that this machine cannot run: no driver, no device, or a package that is not installed."""
+    """A backend that cannot run on this machine: no driver, no device, or a package that is not installed."""
 
 
 class WeightsError(MattingError):
-    """Weights or graphs that are missing, damaged or of another network."""
+    """Weights or graphs that are missing, damaged, or belong to another network."""
 
 
 class EngineError(MattingError):
-    """An engine that cannot be built or kept, or whose results are off."""
+    """An engine that cannot be built or cached, or whose results are off."""
 
 
 class MediaError(MattingError):

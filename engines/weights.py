@@ -1,7 +1,7 @@
-"""The weights that ship: one safetensors file, the three graphs that point into it, and a manifest with their SHA-256.
+"""The released weights: one safetensors file, the three graphs that point into it, and a manifest with their SHA-256.
 
 The tensors are stored in float16, batch normalisation folded into the convolutions. The graphs (ONNX) hold no weights of their
-own: their initialisers lie in the safetensors file, so that each number is on disk once.
+own: their initialisers point into the safetensors file, so that each number is on disk once.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ def sha256(path: Path) -> str:
 
 @cache
 def verified(folder: Path = FOLDER) -> dict[str, Any]:
-    """The manifest of a folder of weights, once each file in it has been found to be what the manifest says.
+    """The manifest of a folder of weights, after verifying each file against it.
 
     Raises WeightsError that names the file if one is missing or damaged.
     """
@@ -46,7 +46,7 @@ def verified(folder: Path = FOLDER) -> dict[str, Any]:
 
 
 def graph_file(name: str, model: str = BASE) -> str:
-    """The file of a network's graph: "mpn", "qun" or "mrn". MPN has one for each model; the others take masks of any size."""
+    """The file of a network's graph: "mpn", "qun" or "mrn". MPN has one per model; the others take masks of any size."""
     return f"{name}-{model}.onnx" if name == "mpn" and model != BASE else f"{name}.onnx"
 
 

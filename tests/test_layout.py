@@ -1,7 +1,7 @@
-"""How the project is cut: which folder may import which, files of a readable length, commands that explain themselves."""
+"""The cut of the project: which module may import which, files and folders of a readable size, commands that answer at once."""
 
-import ast
 import importlib
+import json
 import subprocess
 import sys
 import tomllib
@@ -10,49 +10,85 @@ from pathlib import Path
 import pytest
 
 import engines
+from tests.imports import FOLDERS, ROOT, import_graph, imported, reachable
 
-ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 RELEASED = Path(engines.__file__).parent / "released" / "manifest.json"
 LONGEST = 350  # lines
+MOST_FILES = 15  # Python files in a folder, besides its __init__.py
 MAY_IMPORT = {
     "engines": set(),
     "realtime": {"engines"},
     "train": {"engines"},
     "benchmarks": {"engines", "realtime", "train"},
 }
-FOLDERS = {*MAY_IMPORT, "tests"}
+# Inside engines: loading, backends and store import graphs, these import networks, and those import nothing.
+BELOW = {
+    "engines.graphs": {
+        "engines.graphs",
+        "engines.networks",
+        "engines.geometry",
+        "engines.weights",
+        "engines.errors",
+        "engines.atomic",
+    },
+    "engines.networks": {"engines.networks"},
+}
+HEAVY = {"cv2", "av", "numpy", "torch", "rich", "openvino", "matplotlib", "onnx"}
 
 
-def imported(path: Path) -> set[str]:
-    """The first part of the name of each module that a file imports, at its top or anywhere in it."""
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: relative imports are not used here"
-            names.add(str(node.module))
-    return {name.split(".")[0] for name in names}
+def is_in(module: str, packages: set[str]) -> bool:
+    return any(module == package or module.startswith(f"{package}.") for package in packages)
 
 
 @pytest.mark.parametrize("folder", MAY_IMPORT)
 def test_imports_run_one_way(folder: str) -> None:
     allowed = MAY_IMPORT[folder] | {folder}
+    folders = {*FOLDERS, "tests"}
     wrong = {
         str(path.relative_to(ROOT)): sorted(names)
         for path in (ROOT / folder).rglob("*.py")
-        if (names := (imported(path) & FOLDERS) - allowed)
+        if (names := ({name.split(".")[0] for name in imported(path)} & folders) - allowed)
     }
     assert wrong == {}
 
 
+@pytest.mark.parametrize("package", BELOW)
+def test_graphs_and_networks_import_only_what_is_below_them(package: str) -> None:
+    graph = import_graph()
+    wrong = {
+        module: above
+        for module in graph
+        if is_in(module, {package}) and (above := sorted(each for each in graph[module] if not is_in(each, BELOW[package])))
+    }
+    assert wrong == {}
+
+
+def test_only_commands_import_commands() -> None:
+    wrong = {
+        module: found
+        for module, names in import_graph().items()
+        if ".commands" not in module
+        and not is_in(module, {"benchmarks"})
+        and (found := sorted(name for name in names if ".commands" in name))
+    }
+    assert wrong == {}
+
+
+def test_no_imports_are_circular() -> None:
+    """Imports inside functions count too. Modules of which each reaches the other are a circle."""
+    below = {module: reachable(module) for module in import_graph()}
+    circles = {tuple(sorted(other for other in names if module in below[other])) for module, names in below.items()}
+    assert circles - {()} == set()
+
+
 def test_realtime_has_nothing_to_do_with_pytorch() -> None:
-    assert [path for path in (ROOT / "realtime").rglob("*.py") if imported(path) & {"torch", "torchvision"}] == []
+    packages = {"torch", "torchvision"}
+    assert [path for path in (ROOT / "realtime").rglob("*.py") if {n.split(".")[0] for n in imported(path)} & packages] == []
 
 
 def loaded_by(program: str) -> set[str]:
-    """The top-level modules that a program leaves loaded in a Python of its own."""
+    """The top-level modules that a program leaves loaded in a fresh Python."""
     program += "\nimport sys; print(*{name.split('.')[0] for name in sys.modules})"
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True, timeout=120)
     return set(done.stdout.splitlines()[-1].split())
@@ -75,11 +111,26 @@ def test_the_cpu_engine_runs_without_pytorch() -> None:
     assert loaded_by(program) & {"torch", "onnx", "scipy", "train"} == set()
 
 
-@pytest.mark.parametrize("folder", sorted(FOLDERS))
+def test_facades_offer_what_their_modules_have() -> None:
+    for folder in ("engines", "realtime"):
+        facade = importlib.import_module(folder)
+        assert facade.__all__ == sorted(facade.__all__)
+        for name in facade.__all__:
+            assert getattr(facade, name) is not None
+
+
+@pytest.mark.parametrize("folder", sorted({*FOLDERS, "tests"}))
 def test_files_are_short_enough_to_read(folder: str) -> None:
     lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in (ROOT / folder).rglob("*.py")}
     assert lengths
     assert {str(path.relative_to(ROOT)): length for path, length in lengths.items() if length > LONGEST} == {}
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_folders_are_short_enough_to_read(folder: str) -> None:
+    folders = {path.parent for path in (ROOT / folder).rglob("*.py")}
+    counts = {str(each.relative_to(ROOT)): len({*each.glob("*.py")} - {each / "__init__.py"}) for each in folders}
+    assert {each: count for each, count in counts.items() if count > MOST_FILES} == {}
 
 
 @pytest.mark.parametrize("script", PROJECT["scripts"])
@@ -89,6 +140,32 @@ def test_each_command_explains_itself(script: str, monkeypatch: pytest.MonkeyPat
     with pytest.raises(SystemExit) as end:
         getattr(importlib.import_module(module), function)()
     assert not end.value.code
-    told = capsys.readouterr().out
-    assert f"{script} [" in told
-    assert "Examples" in told
+    text = capsys.readouterr().out
+    assert f"{script} [" in text
+    assert "Examples" in text
+
+
+@pytest.mark.parametrize("words", ["--help", "--version", "--surely-not-an-option"])
+@pytest.mark.parametrize("script", PROJECT["scripts"])
+def test_help_and_wrong_options_answer_at_once(script: str, words: str) -> None:
+    """None of the slow imports, one line for a mistake, and no frames around the text."""
+    module, function = PROJECT["scripts"][script].split(":")
+    program = (
+        f"import atexit, importlib, json, sys\n"
+        f"sys.argv = [{script!r}, {words!r}]\n"
+        f"atexit.register(lambda: print(json.dumps(sorted({{name.split('.')[0] for name in sys.modules}}))))\n"
+        f"importlib.import_module({module!r}).{function}()"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    *lines, modules = done.stdout.splitlines()
+    assert HEAVY & set(json.loads(modules)) == set()
+    assert done.returncode == (2 if "not" in words else 0)
+    if "not" in words:
+        assert done.stderr.count("\n") == 1
+        assert done.stderr.startswith("error: ")
+        assert words in done.stderr
+    elif words == "--version":
+        assert lines == [f"{script} {PROJECT['version']}"]
+    else:
+        assert not set("".join(lines)) & set("│╭╰")
+        assert "--version" in done.stdout

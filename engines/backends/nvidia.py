@@ -1,16 +1,14 @@
-"""What an NVIDIA GPU needs to be of use here, and what to type where it is missing."""
+"""Whether an NVIDIA GPU can be used on this machine, and what a backend for one lacks."""
 
 import ctypes
-import importlib.util
 import os
 
+from engines.backends import BACKENDS
 from engines.errors import BackendUnavailable
-
-PACKAGES = {"tensorrt": "tensorrt", "tensorrt-rtx": "tensorrt_rtx", "torch": "torch"}  # backend, which is its extra: module
 
 
 def driver_missing() -> str:
-    """Why no NVIDIA GPU can be used here: an empty string if one can, as far as the driver's library tells."""
+    """Why no NVIDIA GPU can be used, or an empty string if one can, as far as the driver's library says."""
     name = "nvcuda.dll" if os.name == "nt" else "libcuda.so.1"
     try:
         driver = ctypes.CDLL(name)
@@ -22,24 +20,12 @@ def driver_missing() -> str:
     return ""
 
 
-def packages_missing(backend: str) -> list[str]:
-    """The modules that a GPU backend needs and that are not installed."""
-    needed = dict.fromkeys((PACKAGES[backend], "torch", *(["safetensors"] if backend == "torch" else ["onnx"])))
-    return [name for name in needed if importlib.util.find_spec(name) is None]
-
-
-def remedy(backend: str) -> str:
-    """What to type to install what a GPU backend needs."""
-    extras = {"tensorrt-rtx": "tensorrt-rtx,torch"}.get(backend, backend)
-    return f"type: pip install 'semantic-human-matting[{extras}]'"
-
-
 def require(backend: str) -> None:
-    """Raises BackendUnavailable, one line, with all that a GPU backend lacks here and what to do about it."""
+    """Raise BackendUnavailable, one line, with all that a GPU backend lacks on this machine and what to do about it."""
     lacks = []
-    if packages := packages_missing(backend):
-        lacks.append(f"{' and '.join(packages)} not installed ({remedy(backend)})")
+    if packages := BACKENDS[backend].missing_packages():
+        lacks.append(f"{' and '.join(packages)} not installed ({BACKENDS[backend].remedy})")
     if missing := driver_missing():
-        lacks.append(f"{missing} (install one from https://www.nvidia.com/drivers, or take --backend openvino)")
+        lacks.append(f"{missing} (install one from https://www.nvidia.com/drivers, or take the backend openvino)")
     if lacks:
-        raise BackendUnavailable(f"--backend {backend} cannot run here: {'; '.join(lacks)}")
+        raise BackendUnavailable(f"{backend} cannot run on this machine: {'; '.join(lacks)}")

@@ -1,7 +1,6 @@
 """The engine for any CPU: the three graphs in OpenVINO, compiled for each frame size that comes.
 
-What was compiled for the first size goes into the cache, so that the next start is quick. The sizes after it do not: a folder
-of photos has hundreds.
+The first frame size is cached on disk, so that the next start is quick. Later ones are not: a folder of photos has hundreds.
 """
 
 import logging
@@ -15,40 +14,41 @@ from pathlib import Path
 import numpy as np
 import openvino as ov
 
-from engines.engine import Frame, Mask, Matte, check_frame, fit_mask
-from engines.geometry import BASE, input_shapes
-from engines.store.cache import Cache, Engines, Key
+from engines.backends.ahead import Request
+from engines.engine import Engine, Frame, Mask, Matte, Profiled, check_frame, fit_mask
+from engines.geometry import BASE, Size, input_shapes
+from engines.store.cache import Cache, Engines, Key, Outdated
 from engines.store.keys import openvino_key
-from engines.store.parity import MatteOf
+from engines.store.parity import MatteOf, check_parity
 from engines.weights import FOLDER, NETWORKS, graph, verified
 
 log = logging.getLogger("engines")
 
 SIZES_KEPT = 4  # frame sizes whose compiled graphs are kept: each holds its weights and its buffers
 SIZES_CACHED = 8  # frame sizes that stay in the cache on disk, 16 MB each
-# MPN in bfloat16 moves the edge of the mask, on dark and bright frames by a hundred levels of alpha; the other two lose nothing
-# that is seen. It is the cheapest of the three.
-FULL_PRECISION = {"mpn"}
+# In bfloat16 MPN moves the edge of the mask, on dark and bright frames by a hundred levels of alpha; the other two lose nothing
+# visible. It is the cheapest of the three.
+FLOAT32 = {"mpn"}
 
 Models = dict[str, ov.CompiledModel]
 CheckParity = Callable[[MatteOf], object]  # raises EngineError where an engine is off
 
 
 def bf16_is_native() -> bool:
-    """Whether this CPU multiplies bfloat16 itself; where it does not, bfloat16 is slower than float32."""
+    """Whether this CPU multiplies bfloat16 natively; otherwise bfloat16 is slower than float32."""
     return "BF16" in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 @dataclass
 class Compiled:
-    """The three graphs for one frame size. An inference request holds buffers, so one frame at a time goes through."""
+    """The three graphs for one frame size. An inference request holds buffers, so frames pass one at a time."""
 
     requests: dict[str, ov.InferRequest]
     lock: threading.Lock
 
 
-def chained(models: Models) -> Compiled:
-    """Requests that hand on without a copy: what one network gives is what the next one takes."""
+def chain(models: Models) -> Compiled:
+    """Requests without copies between them: the output tensors of one network are the inputs of the next."""
     requests = {name: model.create_infer_request() for name, model in models.items()}
     requests["qun"].set_tensor("image", requests["mpn"].get_tensor("image"))
     requests["qun"].set_tensor("coarse", requests["mpn"].get_tensor("coarse"))
@@ -56,8 +56,8 @@ def chained(models: Models) -> Compiled:
     return Compiled(requests, threading.Lock())
 
 
-class OpenVINOEngine:
-    """See `engines.engine.Engine`. `last_ms` has the milliseconds of the last call: mpn, qun, mrn."""
+class OpenVINOEngine(Engine):
+    """The released networks on a CPU."""
 
     name = "openvino"
 
@@ -70,10 +70,10 @@ class OpenVINOEngine:
         folder: Path = FOLDER,
         cache: Cache | None = None,
     ) -> None:
-        """`threads` None: as many as there are physical cores. `precision`: "bf16", "fp32", or "auto": bf16 where it is native.
+        """`threads` None: one per physical core. `precision`: "bf16", "fp32", or "auto": bf16 where it is native.
 
-        In "bf16" the networks of FULL_PRECISION stay float32. `cache` None: the user's.
-        Raises EngineError if the weights are missing or damaged.
+        In "bf16" the networks of FLOAT32 stay float32. `cache` None: the user's.
+        Raises WeightsError if the weights are missing or damaged.
         """
         verified(folder)
         self.model = model
@@ -87,11 +87,10 @@ class OpenVINOEngine:
             self._settings["INFERENCE_NUM_THREADS"] = str(threads)
         self._compiled: OrderedDict[tuple[int, int], Compiled] = OrderedDict()
         self._lock = threading.Lock()
-        self.last_ms: dict[str, float] = {}
 
     @property
     def threads(self) -> int:
-        """How many threads an inference uses."""
+        """The number of threads of an inference."""
         with self._lock:
             for compiled in self._compiled.values():
                 model = compiled.requests["mrn"].get_compiled_model()
@@ -99,13 +98,13 @@ class OpenVINOEngine:
         return int(self._settings.get("INFERENCE_NUM_THREADS", 0))
 
     def _settings_for(self, name: str) -> dict[str, str]:
-        bf16 = self.precision == "bf16" and name not in FULL_PRECISION
+        bf16 = self.precision == "bf16" and name not in FLOAT32
         return {**self._settings, "INFERENCE_PRECISION_HINT": "bf16" if bf16 else "f32"}
 
     def key(self, height: int, width: int) -> Key:
-        """Under which the cache has what was compiled for a frame size."""
-        abilities = " ".join(sorted(self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")))
-        compiler, processor = f"openvino {ov.get_version()}", f"{self.device} {abilities}"
+        """The key of what is compiled for a frame size."""
+        capabilities = " ".join(sorted(self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")))
+        compiler, processor = f"openvino {ov.get_version()}", f"{self.device} {capabilities}"
         return openvino_key(height, width, precision=self.precision, processor=processor, compiler=compiler, model=self.model)
 
     def _compile(self, height: int, width: int) -> Models:
@@ -118,58 +117,67 @@ class OpenVINOEngine:
             models[name] = self._core.compile_model(model, "CPU", self._settings_for(name))
         return models
 
-    def _imported(self, exported: Engines | None) -> Models | None:
-        """Compiled graphs out of the cache; None if there are none, or this OpenVINO cannot take them."""
-        if exported is None:
-            return None
+    def _import(self, exported: Engines) -> Models:
+        """Load compiled graphs from the cache. Raises Outdated if this OpenVINO does not take them."""
         try:
             return {name: self._core.import_model(exported[name], "CPU", self._settings_for(name)) for name in NETWORKS}
         except (RuntimeError, KeyError) as error:
-            log.warning("OpenVINO does not take what is in the cache (%s); it compiles anew", str(error).splitlines()[0])
-            return None
+            raise Outdated(f"OpenVINO: {str(error).splitlines()[0]}") from error
 
     def prepare(self, height: int, width: int, *, check: CheckParity | None = None, must_keep: bool = False) -> None:
-        """Makes ready for a frame size, from the cache or else into it. `check` and `must_keep`: see `Cache.obtain`.
+        """Compile for a frame size, from the cache or else into it. `check` and `must_keep`: see `Cache.obtain`.
 
-        Raises EngineError where `check` says so, or, with `must_keep`, the disk does not take what was compiled.
+        Raises EngineError where `check` does, or, with `must_keep`, where the disk does not take what was compiled.
         """
-        made: list[Models] = []
+        models: Models = {}
 
         def build() -> Engines:
-            made.append(self._compile(height, width))
-            return {name: model.export_model().getvalue() for name, model in made[0].items()}
+            models.update(self._compile(height, width))
+            return {name: model.export_model().getvalue() for name, model in models.items()}
 
-        def checked(exported: Engines) -> None:
-            models = made[0] if made else self._imported(exported)
-            if check is not None and models is not None:
-                check(lambda frame: self._run(chained(models), frame, None))
+        def load_and_check(exported: Engines) -> None:
+            if not models:
+                models.update(self._import(exported))
+            if check is not None:
+                check(lambda frame: self._run(chain(models), frame, None).matte)
 
         key = self.key(height, width)
-        exported = self._cache.obtain(key, build, check=checked if check else None, must_keep=must_keep, keep=SIZES_CACHED)
-        models = made[0] if made else self._imported(exported) or self._compile(height, width)
-        self._compiled[height, width] = chained(models)
+        self._cache.obtain(key, build, check=load_and_check, must_keep=must_keep, keep=SIZES_CACHED)
+        self._compiled[height, width] = chain(models)
 
     def _for_size(self, height: int, width: int) -> Compiled:
         with self._lock:
             if (height, width) not in self._compiled:
-                if self._folder != FOLDER:  # the cache is for the weights that ship
-                    self._compiled[height, width] = chained(self._compile(height, width))
+                if self._folder != FOLDER:  # the cache is for the released weights
+                    self._compiled[height, width] = chain(self._compile(height, width))
                 elif not self._compiled:
                     self.prepare(height, width)
                 else:
-                    models = self._imported(self._cache.read(self.key(height, width))) or self._compile(height, width)
-                    self._compiled[height, width] = chained(models)
+                    models = self._cached(height, width) or self._compile(height, width)
+                    self._compiled[height, width] = chain(models)
                 if len(self._compiled) > SIZES_KEPT:
                     self._compiled.popitem(last=False)
             self._compiled.move_to_end((height, width))
             return self._compiled[height, width]
 
+    def _cached(self, height: int, width: int) -> Models | None:
+        key = self.key(height, width)
+        exported = self._cache.read(key)
+        try:
+            return None if exported is None else self._import(exported)
+        except Outdated as error:
+            log.warning("%s; it compiles again", error)
+            self._cache.discard(key)
+            return None
+
     def __call__(self, frame: Frame, mask: Mask | None = None) -> Matte:
-        """See `engines.engine.Engine`."""
+        return self.profile(frame, mask).matte
+
+    def profile(self, frame: Frame, mask: Mask | None = None) -> Profiled:
         check_frame(frame)
         return self._run(self._for_size(*frame.shape[:2]), frame, mask)
 
-    def _run(self, compiled: Compiled, frame: Frame, mask: Mask | None) -> Matte:
+    def _run(self, compiled: Compiled, frame: Frame, mask: Mask | None) -> Profiled:
         with compiled.lock:
             requests = compiled.requests
             shared = ov.Tensor(frame, shared_memory=True)
@@ -189,11 +197,34 @@ class OpenVINOEngine:
             requests["mrn"].set_tensor("frame", shared)
             requests["mrn"].infer()
             times.append(time.perf_counter())
-            self.last_ms = dict(zip(NETWORKS, (np.diff(times) * 1e3).tolist(), strict=True))
             unified = requests["qun"].get_tensor("unified").data.copy()
-            return Matte(alpha=alpha, foreground=foreground, coarse=coarse.copy(), unified=unified)
+            matte = Matte(alpha=alpha, foreground=foreground, coarse=coarse.copy(), unified=unified)
+            return Profiled(matte, dict(zip(NETWORKS, (np.diff(times) * 1e3).tolist(), strict=True)))
 
     def close(self) -> None:
-        """Gives back the compiled graphs."""
+        """Release the compiled graphs."""
         with self._lock:
             self._compiled.clear()
+
+
+def open_engine(name: str, *, device: str, threads: int | None, precision: str, model: str) -> OpenVINOEngine:
+    """The engine, for `engines.load`."""
+    return OpenVINOEngine(threads=threads, precision=precision, model=model)
+
+
+def compile_ahead(request: Request) -> list[Path]:
+    """Compile for this CPU, for `shm-compile`."""
+    paths = []
+    with OpenVINOEngine(precision=request.precision, model=request.model, cache=request.cache) as engine:
+        for profile in request.profiles:
+            size = profile.usual
+
+            def compare(matte_of: MatteOf, size: Size = size) -> None:
+                request.report(check_parity(matte_of, *size, request.model))
+
+            with request.progress(str(profile)) as on_progress:
+                on_progress("openvino", 0)
+                engine.prepare(*size, check=compare if request.check else None, must_keep=True)
+                on_progress("openvino", 1)
+            paths.append(request.cache.path(engine.key(*size)))
+    return paths

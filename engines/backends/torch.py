@@ -3,22 +3,23 @@
 import time
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors.torch import load_file
 
-from engines.engine import Frame, Mask, Matte, check_frame, fit_mask
+from engines.engine import Engine, Frame, Mask, Matte, Profiled, check_frame, fit_mask
 from engines.errors import BackendUnavailable
-from engines.geometry import BASE
+from engines.geometry import BASE, Size
 from engines.graphs.glue import predict, refine, shrink, unify
 from engines.networks import MPN, MRN, QUN, Networks
 from engines.networks.fold import fold
-from engines.weights import FOLDER, SAFETENSORS, verified
+from engines.weights import FOLDER, NETWORKS, SAFETENSORS, verified
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def released_networks(folder: Path = FOLDER) -> Networks:
-    """The three networks with the weights that ship, in float32, for inference. Raises BackendUnavailable if these are damaged."""
+    """The three networks with the released weights, in float32, for inference. Raises WeightsError if these are damaged."""
     dimensions = verified(folder)["dimensions"]
     tensors = load_file(folder / SAFETENSORS)
     networks = Networks(MPN(**dimensions["mpn"]), QUN(**dimensions["qun"]), MRN(**dimensions["mrn"]))
@@ -28,8 +29,8 @@ def released_networks(folder: Path = FOLDER) -> Networks:
     return networks
 
 
-class TorchEngine:
-    """See `engines.engine.Engine`. `device` "auto": CUDA if there is one, else the CPU."""
+class TorchEngine(Engine):
+    """The released networks in PyTorch, on a CPU or a CUDA GPU."""
 
     name = "torch"
 
@@ -42,13 +43,13 @@ class TorchEngine:
         model: str = BASE,
         folder: Path = FOLDER,
     ) -> None:
-        """`precision`: "fp32", "bf16", "fp16", or "auto": fp16 on CUDA, fp32 on a CPU.
+        """`precision`: "fp32", "bf16", "fp16", or "auto": fp16 on CUDA, fp32 on a CPU. `device` "auto": CUDA if there is one.
 
-        Raises BackendUnavailable if there is no such device, or the weights are missing or damaged.
+        Raises BackendUnavailable if there is no such device, and WeightsError if the weights are missing or damaged.
         """
         if device.startswith("cuda") and not torch.cuda.is_available():
             raise BackendUnavailable(
-                f"device {device}: PyTorch sees no CUDA GPU here; take --backend openvino, or install a CUDA build"
+                f"device {device}: PyTorch sees no CUDA GPU; take the backend openvino, or install a CUDA build of PyTorch"
             )
         self._device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
         cuda = self._device.type == "cuda"
@@ -60,11 +61,10 @@ class TorchEngine:
         self._networks = released_networks(folder)
         for network in self._networks:
             network.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.last_ms: dict[str, float] = {}
 
     @property
     def threads(self) -> int:
-        """How many threads an inference uses."""
+        """The number of threads of an inference."""
         return torch.get_num_threads()
 
     def _now(self) -> float:
@@ -72,9 +72,11 @@ class TorchEngine:
             torch.cuda.synchronize(self._device)
         return time.perf_counter()
 
-    @torch.inference_mode()
     def __call__(self, frame: Frame, mask: Mask | None = None) -> Matte:
-        """See `engines.engine.Engine`."""
+        return self.profile(frame, mask).matte
+
+    @torch.inference_mode()
+    def profile(self, frame: Frame, mask: Mask | None = None) -> Profiled:
         check_frame(frame)
         dtype = PRECISIONS[self.precision]
         with torch.autocast(self._device.type, dtype, enabled=dtype != torch.float32):
@@ -84,7 +86,7 @@ class TorchEngine:
             if mask is None:
                 coarse = predict(self._networks.mpn, image)
             else:
-                coarse = torch.from_numpy(fit_mask(mask, (image.shape[-2], image.shape[-1]))).to(self._device)
+                coarse = torch.from_numpy(fit_mask(mask, Size(*image.shape[-2:]))).to(self._device)
             predicted = self._now()
             unified = unify(self._networks.qun, image, coarse)
             unified_at = self._now()
@@ -96,13 +98,14 @@ class TorchEngine:
                 unified=unified.float().cpu().numpy(),
             )
             end = self._now()
-        self.last_ms = {
-            "mpn": (predicted - start) * 1e3,
-            "qun": (unified_at - predicted) * 1e3,
-            "mrn": (end - unified_at) * 1e3,
-        }
-        return matte
+        times = np.diff([start, predicted, unified_at, end]) * 1e3
+        return Profiled(matte, dict(zip(NETWORKS, times.tolist(), strict=True)))
 
     def close(self) -> None:
-        """Gives back the networks."""
+        """Release the networks."""
         del self._networks
+
+
+def open_engine(name: str, *, device: str, threads: int | None, precision: str, model: str) -> TorchEngine:
+    """The engine, for `engines.load`."""
+    return TorchEngine(threads=threads, precision=precision, device=device, model=model)

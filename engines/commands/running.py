@@ -1,8 +1,9 @@
 """How every command ends: its exit code, and the one line that says what went wrong."""
 
-import importlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NoReturn
 
 import typer
 
@@ -10,16 +11,19 @@ from engines.errors import MattingError
 
 
 class UsageError(MattingError):
-    """Options or arguments of a command that do not go together. The message names them, and the remedy."""
+    """Options or arguments of a command that are wrong or do not go together. The message names them, and the remedy."""
 
 
-def run(app: typer.Typer | Callable[[], None]) -> None:
-    """Runs a command. A MattingError becomes one line on standard error and exit code 2; Ctrl-C exits with 130.
+def run(app: typer.Typer | Callable[[], Any], arguments: Sequence[str] | None = None) -> None:
+    """Run a command and exit. Errors become one line on standard error and exit code 2; Ctrl-C exits with 130.
 
-    So does an error of the operating system about a file that the user may have named: too long a name, a loop of links.
+    Errors are wrong options, a MattingError, and an error of the operating system about a file that the user may have named:
+    too long a name, a loop of links. `arguments`: those of the process by default.
     """
     try:
-        app()
+        code = app(arguments, standalone_mode=False) if isinstance(app, typer.Typer) else app()
+    except typer.TyperException as error:
+        _fail(error)
     except MattingError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
@@ -31,13 +35,45 @@ def run(app: typer.Typer | Callable[[], None]) -> None:
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         sys.exit(130)
+    sys.exit(code if isinstance(code, int) else 0)
 
 
-def start(module: str, extra: str) -> None:
-    """Runs the `main` of a module that needs packages of an extra; if one is missing, says in one line what to install."""
+def _fail(error: typer.TyperException) -> NoReturn:
+    context = getattr(error, "ctx", None)
+    if context is not None and error.format_message() == context.get_help():  # a group without a subcommand
+        print(error.format_message(), file=sys.stderr)
+    else:
+        command = "" if context is None else f"{context.command_path} "
+        print(f"error: {_one_line(error)}; see {command}--help", file=sys.stderr)
+    sys.exit(2)
+
+
+def _one_line(error: typer.TyperException) -> str:
+    parameter = getattr(error, "param", None)
+    if isinstance(error, typer.BadParameter) and parameter is not None and error.message:
+        is_option = parameter.param_type_name == "option"
+        name = max(parameter.opts, key=len) if is_option else parameter.display_name_raw
+        value = _refused_value(error)
+        reason = error.message.removeprefix("Value error, ").removeprefix("Input ").rstrip(".")
+        reason = reason.removeprefix(f"{value!r} ")  # it is named before
+        return " ".join(f"{name} {value}: {reason}".split())
+    message = " ".join(error.format_message().split()).rstrip(".")
+    return message[:1].lower() + message[1:]
+
+
+def _refused_value(error: typer.TyperException) -> object:
+    details = getattr(error.__cause__, "errors", None)  # of pydantic, by which typer checks values
+    value = details()[0].get("input", "") if callable(details) else ""
+    return value if isinstance(value, str | int | float) else ""
+
+
+@contextmanager
+def needs_extra(extra: str) -> Iterator[None]:
+    """Turn a failed import inside the block into one line that says which extra to install."""
     try:
-        main = importlib.import_module(module).main
+        yield
     except ModuleNotFoundError as error:
-        print(f"error: {error.name} is not installed; type: pip install 'semantic-human-matting[{extra}]'", file=sys.stderr)
-        sys.exit(2)
-    main()
+        if error.name is not None and error.name.split(".")[0] in ("engines", "realtime", "train", "benchmarks"):
+            raise
+        remedy = f"type: pip install 'semantic-human-matting[{extra}]'"
+        raise UsageError(f"{error.name} is not installed; {remedy}") from error

@@ -1,4 +1,4 @@
-"""Graphs whose bytes become floats at once: for compilers that take uint8 at the doors of a graph and nowhere inside."""
+"""Casts between uint8 and float moved to a graph's boundaries, for compilers that take uint8 nowhere inside it."""
 
 from onnx import ModelProto, NodeProto, TensorProto, helper
 
@@ -14,11 +14,11 @@ def _cast(node: NodeProto, kind: int) -> bool:
     return node.op_type == "Cast" and node.attribute[0].i == kind
 
 
-def cast_at_the_doors(model: ModelProto) -> None:
-    """Moves, in place, the casts from uint8 to right behind the frame, and the one to uint8 to right before the foreground.
+def cast_at_boundaries(model: ModelProto) -> None:
+    """Move, in place, the casts from uint8 right after the frame, and the one to uint8 right before the foreground.
 
-    What lies between, paddings, reshapes, rows that are picked, then works on floats, with the same result. Casts of sizes are
-    not in the folder "glue", and stay.
+    Paddings, reshapes and gathers between them then work on floats, with the same result. Casts of sizes are not named
+    "glue/...", and stay.
     """
     nodes = list(model.graph.node)
     for value in model.graph.input:

@@ -1,17 +1,17 @@
-"""Graphs for a range of sizes: what a compiler cannot work out about them is said in another way, or is a constant."""
+"""Graphs for a range of sizes: what a compiler cannot infer about them becomes a constant."""
 
 import numpy as np
 from onnx import ModelProto, helper, numpy_helper
 
-from engines.geometry import OVERSAMPLING
+from engines.geometry import OVERSAMPLING, Size
 
 
-def dynamic(model: ModelProto, low: tuple[int, int], inputs: dict[str, tuple[int | str, ...]]) -> None:
-    """Makes, in place, a graph that ships one for frames of any size that have the low resolution `low` (height, width).
+def make_dynamic(model: ModelProto, low: Size, inputs: dict[str, tuple[int | str, ...]]) -> None:
+    """Turn a released graph, in place, into one for frames of any size that have the low resolution `low`.
 
     `inputs` has the shape of each input, its free sides as names.
 
-    The low resolution becomes a constant: TensorRT does not see that either choice has the same shape.
+    The low resolution becomes a constant: TensorRT does not infer that both branches have the same shape.
     """
     constants = {
         "glue/low": np.array(low, np.int64),

@@ -1,4 +1,4 @@
-"""From trained networks to what ships: weights as safetensors, three ONNX graphs that point into them, and the manifest."""
+"""From trained networks to a release: weights as safetensors, three ONNX graphs that point into them, and the manifest."""
 
 import json
 from pathlib import Path
@@ -10,11 +10,13 @@ from onnx import ModelProto, TensorProto, helper
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from engines.atomic import replacing
 from engines.geometry import BASE, MASK_STRIDE, MODELS, STRIDE
-from engines.graphs.onnx_glue import MATTE_ROWS, mpn_glue, mrn_glue, qun_glue
+from engines.graphs.onnx_glue import mpn_glue, mrn_glue, qun_glue
 from engines.networks import MRN, Networks
-from engines.networks.blocks import pairs
+from engines.networks.blocks import pixel_pairs
 from engines.networks.fold import fold
+from engines.networks.mrn import MatteRows
 from engines.weights import MANIFEST, SAFETENSORS, graph_file, sha256
 
 OPSET = 18
@@ -23,19 +25,18 @@ OTHER_GLUE = {"qun": qun_glue, "mrn": mrn_glue}
 
 
 class Rows(nn.Module):
-    """MRN in pairs of pixels and rows, its parameters under their own names."""
+    """`MRN.matte` as a module, its parameters under their own names."""
 
     def __init__(self, mrn: MRN) -> None:
         super().__init__()
         self.mrn = mrn
 
-    def forward(self, image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-        """See `MRN.matte`."""
-        return self.mrn.matte(image, mask)
+    def forward(self, image: Tensor, mask: Tensor) -> tuple[Tensor, ...]:
+        return tuple(self.mrn.matte(image, mask))
 
 
 def core(name: str, network: nn.Module) -> ModelProto:
-    """A network alone as ONNX, its sizes free multiples of its stride. Initialisers bear the names of the parameters."""
+    """A network without glue as ONNX, its sizes free multiples of its stride. Initialisers have the names of the parameters."""
     outputs = ["output"]
     stride = {"mpn": 32, "qun": 8, "mrn": STRIDE}[name]
     rows, columns = torch.export.Dim("rows", min=2, max=1024), torch.export.Dim("columns", min=2, max=1024)
@@ -46,9 +47,9 @@ def core(name: str, network: nn.Module) -> ModelProto:
         inputs, shapes = (image, image[:, :1]), (shapes[0], shapes[0])
     elif isinstance(network, MRN):
         step = STRIDE // MASK_STRIDE
-        inputs = (pairs(image), image[:, :1, ::MASK_STRIDE, ::MASK_STRIDE])
+        inputs = (pixel_pairs(image), image[:, :1, ::MASK_STRIDE, ::MASK_STRIDE])
         shapes = ({2: STRIDE * rows, 3: STRIDE // 2 * columns}, {2: step * rows, 3: step * columns})
-        network, outputs = Rows(network), list(MATTE_ROWS)
+        network, outputs = Rows(network), list(MatteRows._fields)
     program = torch.onnx.export(
         network.eval(),
         inputs,
@@ -60,7 +61,7 @@ def core(name: str, network: nn.Module) -> ModelProto:
         verbose=False,
     )
     if program is None:
-        raise RuntimeError(f"{name}: torch.onnx.export gave nothing")
+        raise RuntimeError(f"{name}: torch.onnx.export returned nothing")
     return program.model_proto
 
 
@@ -74,7 +75,7 @@ def with_glue(name: str, network: ModelProto, model: str = BASE) -> ModelProto:
     return whole
 
 
-def _places(path: Path) -> dict[str, tuple[int, int]]:
+def _offsets(path: Path) -> dict[str, tuple[int, int]]:
     """Offset and length in bytes of each tensor of a safetensors file."""
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
@@ -87,11 +88,11 @@ def _places(path: Path) -> dict[str, tuple[int, int]]:
 
 
 def point_into(model: ModelProto, network: str, weights: Path) -> None:
-    """Replaces, in place, each initialiser that the weights hold by a reference to its float16 numbers there, and a cast."""
-    places = _places(weights)
+    """Replace, in place, each initialiser that the weights hold by a reference to its float16 numbers in them, and a cast."""
+    offsets = _offsets(weights)
     casts = []
     for initialiser in model.graph.initializer:
-        place = places.get(f"{network}.{initialiser.name.removeprefix(f'{network}.')}")
+        place = offsets.get(f"{network}.{initialiser.name.removeprefix(f'{network}.')}")
         if place is None:
             continue
         name, shape = initialiser.name, list(initialiser.dims)
@@ -108,9 +109,9 @@ def point_into(model: ModelProto, network: str, weights: Path) -> None:
 
 
 def export(networks: Networks, folder: Path, about: dict[str, Any]) -> None:
-    """Writes the release of three trained networks; `about`, with their dimensions, goes into the manifest.
+    """Write the release of three trained networks; `about`, with their dimensions, goes into the manifest.
 
-    The networks are changed: batch normalisation is folded in, numbers are rounded to float16, as every backend will see them.
+    The networks are changed: batch normalisation is folded in, and numbers are rounded to float16, as every backend sees them.
     """
     folder.mkdir(parents=True, exist_ok=True)
     tensors: dict[str, Tensor] = {}
@@ -119,19 +120,22 @@ def export(networks: Networks, folder: Path, about: dict[str, Any]) -> None:
         network.load_state_dict({k: v.half().float() for k, v in network.state_dict().items()})
         tensors |= {f"{name}.{key}": value.half().contiguous() for key, value in network.state_dict().items()}
     weights = folder / SAFETENSORS
-    save_file(tensors, weights, metadata={"dimensions": json.dumps(about["dimensions"])})
-    weights.chmod(0o644)  # safetensors makes it its owner's alone, and an installed package is for all users
+    with replacing(weights) as path:
+        save_file(tensors, path, metadata={"dimensions": json.dumps(about["dimensions"])})
+        path.chmod(0o644)  # safetensors makes it readable by its owner only, and an installed package is for all users
     files = [SAFETENSORS]
     for name, network in networks._asdict().items():
-        alone = core(name, network)
+        without_glue = core(name, network)
         for file, model in {graph_file(name, model): model for model in MODELS}.items():
-            whole = with_glue(name, alone, model)
-            for node in whole.graph.node:  # where in the source each node came from: of no use to a backend
+            whole = with_glue(name, without_glue, model)
+            for node in whole.graph.node:  # the source line of each node: of no use to a backend
                 del node.metadata_props[:]
                 node.doc_string = ""
             del whole.graph.value_info[:]
             point_into(whole, name, weights)
-            (folder / file).write_bytes(whole.SerializeToString())
+            with replacing(folder / file) as path:
+                path.write_bytes(whole.SerializeToString())
             files.append(file)
     manifest = {**about, "sha256": {name: sha256(folder / name) for name in files}}
-    (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+    with replacing(folder / MANIFEST) as path:
+        path.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")

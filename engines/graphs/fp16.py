@@ -1,13 +1,13 @@
-"""The graphs in FP16, made from those that ship.
+"""The graphs in FP16, made from the released ones.
 
-TensorRT takes the precision from the graph and mixes none by itself ("strongly typed"), so the graph has to say it all.
+TensorRT takes the precision from the graph and mixes none by itself ("strongly typed"), so the graph states all of it.
 
 QUN and MRN are float16 from the frame's pixels to alpha and foreground: pixels are whole numbers up to 255, exact in float16 up
 to 2048; weights are stored as float16 anyway; every other value stays far below 65504, where float16 ends (the tests measure
 how far). alpha leaves as float16 as well: its steps, at most 1/2048, are an eighth of an 8-bit level, and half as many bytes
 leave the GPU.
 
-MPN is float32 inside, and only what it hands on is float16: rounding each of its operations moves the edge of the mask, on dark
+MPN is float32 inside, and only its outputs are float16: rounding each of its operations moves the edge of the mask, on dark
 and bright frames by more than 40 levels of alpha. It is small: it sees 256x192 pixels (the large model: 384x288), whatever the
 frame's size.
 """
@@ -20,25 +20,23 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from engines.errors import EngineError
 from engines.geometry import BASE, input_shapes
-from engines.graphs.casts import cast_at_the_doors
-from engines.graphs.dynamic import dynamic
+from engines.graphs.casts import cast_at_boundaries
+from engines.graphs.dynamic import make_dynamic
 from engines.graphs.profile import Profile
-from engines.graphs.static import static
+from engines.graphs.static import make_static
 from engines.weights import FOLDER, graph
 
-STORED = ".stored"  # ends the name of a float16 weight in the graphs that ship; a cast gives it its own name
+STORED = ".stored"  # ends the name of a float16 weight in the released graphs; a cast gives it its own name
+FLOAT32_INSIDE = {"mpn"}  # the networks that stay float32 inside
 
 
-FULL_INSIDE = {"mpn"}  # the networks that stay float32 inside
+def to_fp16(model: ModelProto) -> None:
+    """Convert, in place, every float32 of a released graph to float16: weights, constants, casts, inputs and outputs.
 
-
-def halve(model: ModelProto) -> None:
-    """Makes, in place, every float32 of a graph that ships float16: weights, constants, casts, inputs and outputs.
-
-    Of a network in FULL_INSIDE only the outputs. Raises EngineError that names a number which float16 does not hold.
+    Of a network in FLOAT32_INSIDE only the outputs. Raises EngineError that names a number which float16 cannot hold.
     """
-    cast_at_the_doors(model)
-    full = model.graph.name in FULL_INSIDE
+    cast_at_boundaries(model)
+    full = model.graph.name in FLOAT32_INSIDE
     kind, number = (TensorProto.FLOAT, np.float32) if full else (TensorProto.FLOAT16, np.float16)
     nodes = []
     for node in model.graph.node:
@@ -54,20 +52,20 @@ def halve(model: ModelProto) -> None:
         tensor.name = tensor.name.removesuffix(STORED)
         if tensor.data_type not in (TensorProto.FLOAT, TensorProto.FLOAT16):
             continue
-        with np.errstate(over="ignore"):  # what overflows is refused below
+        with np.errstate(over="ignore"):  # an overflow is refused below
             numbers = numpy_helper.to_array(tensor).astype(number)
         if not np.isfinite(numbers).all():
-            raise EngineError(f"{model.graph.name}: {tensor.name} is too large for FP16; take --backend openvino or torch")
+            raise EngineError(f"{model.graph.name}: {tensor.name} is too large for FP16; take the backend openvino or torch")
         tensor.CopyFrom(numpy_helper.from_array(numbers, tensor.name))
     for value in (*model.graph.input, *model.graph.output):
         if value.type.tensor_type.elem_type == TensorProto.FLOAT:
             value.type.tensor_type.elem_type = TensorProto.FLOAT16
     if full:
-        hand_on(model)
+        cast_outputs(model)
 
 
-def hand_on(model: ModelProto) -> None:
-    """Casts, in place, the float32 outputs of a graph to float16."""
+def cast_outputs(model: ModelProto) -> None:
+    """Cast, in place, the float32 outputs of a graph to float16."""
     for value in model.graph.output:
         full = f"{value.name}/float32"
         for node in model.graph.node:
@@ -79,28 +77,28 @@ def hand_on(model: ModelProto) -> None:
         model.graph.node.append(helper.make_node("Cast", [full], [value.name], name=cast, to=TensorProto.FLOAT16))
 
 
-def half_graph(name: str, height: int, width: int, folder: Path = FOLDER, model: str = BASE) -> ModelProto:
-    """A network that ships, "mpn", "qun" or "mrn", with its glue, in FP16, its weights in it, for frames of one size.
+def fp16_graph(name: str, height: int, width: int, folder: Path = FOLDER, model: str = BASE) -> ModelProto:
+    """A released network, "mpn", "qun" or "mrn", with its glue and its weights, in FP16, for frames of one size.
 
-    Inputs and outputs have the names and shapes of the graph that ships; those that were float32 are float16.
-    Raises EngineError if the weights are missing or damaged, or hold a number that float16 does not.
+    Inputs and outputs have the names and shapes of the released graph; those that were float32 are float16.
+    Raises WeightsError if the weights are missing or damaged, and EngineError if they hold a number that float16 cannot.
     """
     proto = onnx.load(graph(name, folder, model))
-    halve(proto)
-    static(proto, input_shapes(height, width, model)[name])
+    to_fp16(proto)
+    make_static(proto, input_shapes(height, width, model)[name])
     onnx.checker.check_model(proto)
     return proto
 
 
-def half_graph_for(name: str, profile: Profile, folder: Path = FOLDER) -> ModelProto:
+def fp16_graph_for(name: str, profile: Profile, folder: Path = FOLDER) -> ModelProto:
     """The same for a range of frame sizes: of the frame's inputs and outputs, height and width are free."""
     if profile.fixed:
-        return half_graph(name, *profile.usual, folder, profile.model)
+        return fp16_graph(name, *profile.usual, folder, profile.model)
     model = onnx.load(graph(name, folder, profile.model))
-    halve(model)
+    to_fp16(model)
     shapes: dict[str, tuple[int | str, ...]] = {**input_shapes(*profile.usual, profile.model)[name]}
     if "frame" in shapes:
         shapes["frame"] = ("H", "W", 3)
-    dynamic(model, profile.low_resolution, shapes)
+    make_dynamic(model, profile.low_resolution, shapes)
     onnx.checker.check_model(model)
     return model

@@ -1,4 +1,4 @@
-"""The three networks with their glue, in PyTorch: uint8 frame in, alpha and foreground out. The graphs do the same in ONNX."""
+"""The three networks with their glue, in PyTorch: uint8 frame in, alpha and foreground out (ONNX: `onnx_glue.py`)."""
 
 import torch
 import torch.nn.functional as F
@@ -37,7 +37,7 @@ def unify(qun: nn.Module, image: Tensor, mask: Tensor) -> Tensor:
 def refine(mrn: nn.Module, frame: Tensor, unified: Tensor, dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor]:
     """MRN: uint8 frame (H,W,3), unified mask (h,w) -> alpha (H,W) in [0, 1], uint8 foreground (H,W,3).
 
-    `dtype`: of the image that MRN sees.
+    `dtype`: of the image passed to MRN.
     """
     height, width = frame.shape[:2]
     quarter = (-(-height // MASK_STRIDE), -(-width // MASK_STRIDE))

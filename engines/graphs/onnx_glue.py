@@ -1,7 +1,7 @@
-"""The glue of the three graphs as ONNX nodes: what stands between a uint8 frame and the networks, and after them.
+"""The glue of the three graphs as ONNX nodes: from a uint8 frame to the inputs of the networks, and from their outputs on.
 
-The same as `engines.graphs.glue` does in PyTorch. A name with a slash is inside; names without one are inputs and outputs of a graph,
-or of the network in it: image and mask in, output (MRN: the MATTE_ROWS) out.
+`glue.py` does the same in PyTorch. A name with a slash is internal; names without one are inputs and outputs of a graph, or of
+the network in it: image and mask in, output (MRN: the MATTE_ROWS) out.
 """
 
 from dataclasses import dataclass, field
@@ -11,6 +11,7 @@ from onnx import NodeProto, TensorProto, ValueInfoProto, helper
 from engines.geometry import BASE, MASK_STRIDE, MODELS, OVERSAMPLING, STRIDE
 from engines.graphs.onnx_nodes import integers, node, number
 from engines.graphs.onnx_shrink import CONSTANTS, shrink
+from engines.networks.mrn import MatteRows
 
 
 @dataclass
@@ -85,8 +86,8 @@ def qun_glue() -> Glue:
     return Glue(before, _first_channel("unified"), inputs, [_tensor("unified", TensorProto.FLOAT, "h", "w")], AXES)
 
 
-def _in_turn(rows: tuple[str, str], output: str) -> list[NodeProto]:
-    """Upper and lower rows (1,c,H/2,W/2) of c values for each pair of pixels -> all of them in turn (H/2,2,cW/2)."""
+def _interleave_rows(rows: tuple[str, ...], output: str) -> list[NodeProto]:
+    """Upper and lower rows (1,c,H/2,W/2) of c values for each pair of pixels -> both, alternating (H/2,2,cW/2)."""
     nodes = []
     for row in rows:
         nodes += [
@@ -97,26 +98,25 @@ def _in_turn(rows: tuple[str, str], output: str) -> list[NodeProto]:
 
 
 def _crop(padded: str, output: str, size: str) -> list[NodeProto]:
-    """Rows in turn (H/2,2,cW/2) -> a frame of the `size` that they fill, cropped to the size that came in."""
+    """Alternating rows (H/2,2,cW/2) -> a frame of the padded `size`, cropped to the size that came in."""
     return [
         node("Reshape", [padded, size], f"{padded}_padded"),
         node("Slice", [f"{padded}_padded", "glue/zeros", "glue/size", "glue/axes_0_1"], output),
     ]
 
 
-# What MRN gives: for the upper and the lower row of each two, what to add to the colours, and to the mask's logit; that logit.
-MATTE_ROWS = ("difference_upper", "difference_lower", "logit_upper", "logit_lower", "logit_known")
+MATTE_ROWS = MatteRows._fields  # the outputs of MRN
 
 
 def mrn_glue() -> Glue:
     """Frame uint8 (H,W,3), unified mask (h,w) -> alpha (H,W) in [0, 1], foreground uint8 (H,W,3).
 
-    The frame is read as pairs of pixels and the matte written row by row: no pixel is taken from its neighbours.
+    The frame is read as pairs of pixels and the matte written row by row, so that bytes stay in order.
     """
     before = [
         *_sides(),
         node("Concat", ["glue/height", "glue/width"], "glue/size", axis=0),
-        # Not by a remainder: TensorRT does not see that one of a negative number is never negative.
+        # Not by a remainder: TensorRT does not infer that the remainder of a negative number is never negative.
         node("Add", ["glue/size", "glue/stride_less_one"], "glue/up"),
         node("Div", ["glue/up", "glue/stride"], "glue/strides"),
         node("Mul", ["glue/strides", "glue/stride"], "glue/padded_size"),
@@ -131,7 +131,7 @@ def mrn_glue() -> Glue:
         node("Cast", ["glue/pairs"], "glue/float", to=TensorProto.FLOAT),
         node("Transpose", ["glue/float"], "glue/levels", perm=[0, 3, 1, 2]),
         node("Mul", ["glue/levels", "glue/unit"], "image"),
-        # The mask at a quarter of the frame's size, rounded up, then padded as the frame was.
+        # The mask at a quarter of the frame's size, rounded up, then padded like the frame.
         node("Add", ["glue/size", "glue/round_up"], "glue/more"),
         node("Div", ["glue/more", "glue/mask_stride"], "glue/quarter"),
         node("Unsqueeze", ["unified", "glue/axes_0_1"], "glue/low_mask"),
@@ -151,8 +151,8 @@ def mrn_glue() -> Glue:
         node("Concat", ["glue/half_rows", "glue/one", "glue/minus_one"], "glue/to_rows", axis=0),
         node("Concat", ["glue/half_rows", "glue/two", "glue/minus_one"], "glue/to_two_rows", axis=0),
         node("Concat", ["glue/padded_size", "glue/three"], "glue/padded_colours", axis=0),
-        *_in_turn(MATTE_ROWS[:2], "glue/difference"),
-        # From the bytes again: reading these costs less than keeping what the network sees.
+        *_interleave_rows(MATTE_ROWS[:2], "glue/difference"),
+        # From the bytes again: reading them costs less than keeping the floats that the network sees.
         node("Reshape", ["glue/padded", "glue/to_two_rows"], "glue/two_rows"),
         node("Cast", ["glue/two_rows"], "glue/colours", to=TensorProto.FLOAT),
         node("Mul", ["glue/difference", "glue/white"], "glue/scaled"),
@@ -161,7 +161,7 @@ def mrn_glue() -> Glue:
         node("Clip", ["glue/rounded", "glue/black", "glue/white"], "glue/clipped"),  # the cast truncates, and wraps past 255
         node("Cast", ["glue/clipped"], "glue/foreground", to=TensorProto.UINT8),
         *_crop("glue/foreground", "foreground", "glue/padded_colours"),
-        *_in_turn(MATTE_ROWS[2:4], "glue/change"),
+        *_interleave_rows(MATTE_ROWS[2:4], "glue/change"),
         node("Reshape", ["logit_known", "glue/to_rows"], "glue/known"),
         node("Add", ["glue/change", "glue/known"], "glue/logit"),
         node("Sigmoid", ["glue/logit"], "glue/alpha"),

@@ -1,4 +1,4 @@
-"""Nodes and constants of ONNX, named so that a graph can be read. Names with a slash are inside of a graph."""
+"""ONNX nodes and constants, named so that a graph is readable. Names with a slash are internal to a graph."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -23,7 +23,7 @@ def count(name: str, value: int) -> TensorProto:
 
 
 def node(operator: str, inputs: Sequence[str], output: str | Sequence[str], **attributes: Any) -> NodeProto:
-    """A node, which bears the folder of what it gives: "glue" for glue/frame."""
+    """A node, named after its output and in the same folder: "glue" for glue/frame."""
     outputs = [output] if isinstance(output, str) else list(output)
     folder, _, name = outputs[0].rpartition("/")
     return helper.make_node(operator, list(inputs), outputs, name=f"{folder or 'glue'}/{operator}:{name}", **attributes)

@@ -1,8 +1,8 @@
-"""A frame made small, as ONNX nodes: the three resizings of `engines.geometry` in one.
+"""The low-resolution image of a frame, as ONNX nodes: the three resizings of `engines.geometry` in one.
 
-Each is linear, so that a row of the small picture is a weighed sum of at most eight rows of the frame, and the same goes for
-columns. Which rows, and their weights, depends on the sizes alone: a compiler that knows these finds them once. What is left
-are whole rows of bytes that are picked, weighed and added, a fifth of the time that OpenVINO's resize takes for the three.
+Each is linear, so a row of the small image is a weighted sum of at most eight rows of the frame, and likewise for columns.
+Which rows, and their weights, depends on the sizes alone: a compiler that knows them folds them into constants. What remains
+is gathering, weighting and adding whole rows of bytes, in a fifth of the time that OpenVINO's resize takes for the three.
 """
 
 from onnx import NodeProto, TensorProto
@@ -25,11 +25,11 @@ CONSTANTS = [
 ]
 
 
-def _places(before: str, after: str, step: str) -> list[NodeProto]:
-    """What lies where when a line of `before` pixels is resized bilinearly to `after`, both int64 (1,).
+def _neighbours(before: str, after: str, step: str) -> list[NodeProto]:
+    """The source pixels of a line of `before` pixels that is resized bilinearly to `after`, both int64 (1,).
 
-    STEP/line_0, STEP/line_1, int64 (after,): the two old pixels about each new one; STEP/share_0, STEP/share_1, float (after,):
-    how much of each is in it.
+    STEP/line_0, STEP/line_1, int64 (after,): the two old pixels beside each new one; STEP/share_0, STEP/share_1,
+    float (after,): their weights.
     """
     return [
         node("Squeeze", [after], f"{step}/count"),
@@ -55,12 +55,13 @@ def _places(before: str, after: str, step: str) -> list[NodeProto]:
 
 
 def _taps(sizes: tuple[str, str, str], axis: str, scale: str) -> list[NodeProto]:
-    """Of a side's own size, after the first step and after the second: for each of TAPS the lines to pick, AXIS/line_TAP, and
-    their weights, AXIS/weight_TAP, float (n,1,1), which add up to twice the number `scale`.
+    """For each of TAPS the lines to gather, AXIS/line_TAP, and their weights, AXIS/weight_TAP, float (n,1,1).
+
+    `sizes`: of a side before the first step, after it and after the second. The weights sum to twice the number `scale`.
     """
     own, halved, twice = sizes
-    nodes = [*_places(own, halved, f"{axis}/halved"), *_places(halved, twice, f"{axis}/twice")]
-    for row, first in (("0", "glue/first_pixel"), ("1", "glue/other_pixel")):  # the last step is the mean of each two
+    nodes = [*_neighbours(own, halved, f"{axis}/halved"), *_neighbours(halved, twice, f"{axis}/twice")]
+    for row, first in (("0", "glue/first_pixel"), ("1", "glue/other_pixel")):  # the last step averages every two
         every_other = [first, "glue/all_pixels", "glue/first_pixel", "glue/pairs"]
         for j in "01":
             at = f"{axis}/{row}{j}"
@@ -80,8 +81,8 @@ def _taps(sizes: tuple[str, str, str], axis: str, scale: str) -> list[NodeProto]
     return nodes
 
 
-def _weighed(lines: str, axis: str, output: str, *, bytes_in: bool) -> list[NodeProto]:
-    """Lines (H,a,b) of bytes or floats -> (h,a,b) floats: the taps of an axis, weighed and added up."""
+def _weighted_sum(lines: str, axis: str, output: str, *, bytes_in: bool) -> list[NodeProto]:
+    """Lines (H,a,b) of bytes or floats -> (h,a,b) floats: the weighted sum of an axis's taps."""
     nodes, total = [], ""
     for tap in TAPS:
         picked, weighed = f"glue/{axis}_{tap}", f"glue/{axis}_{tap}_weighed"
@@ -106,10 +107,10 @@ def shrink(frame: str, heights: tuple[str, str, str], widths: tuple[str, str, st
     return [
         *_taps(heights, "rows", "glue/middle"),
         *_taps(widths, "columns", unit),
-        *_weighed(frame, "rows", "glue/low_rows", bytes_in=True),
-        # Columns become rows: a picked one is a piece of memory again.
+        *_weighted_sum(frame, "rows", "glue/low_rows", bytes_in=True),
+        # Columns become rows, so that each one gathered is contiguous in memory.
         node("Transpose", ["glue/low_rows"], "glue/turned", perm=[1, 2, 0]),
-        *_weighed("glue/turned", "columns", "glue/low_columns", bytes_in=False),
+        *_weighted_sum("glue/turned", "columns", "glue/low_columns", bytes_in=False),
         node("Transpose", ["glue/low_columns"], "glue/planes", perm=[1, 2, 0]),
         node("Unsqueeze", ["glue/planes", "glue/axis_0"], output),
     ]

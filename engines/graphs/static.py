@@ -1,4 +1,4 @@
-"""Graphs for one size: what a graph computes about sizes becomes constants, for compilers that want none of it at run time."""
+"""Graphs for one size: arithmetic on sizes becomes constants, for compilers that want none of it at run time."""
 
 import numpy as np
 import onnx
@@ -10,7 +10,7 @@ Sizes = dict[str, NDArray[np.generic]]
 
 
 def known_shapes(model: ModelProto) -> dict[str, tuple[int, ...]]:
-    """The shape of each tensor of a graph of which every side is known."""
+    """The shape of each tensor of a graph whose every side is known."""
     inferred = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
     found = {}
     for value in (*inferred.input, *inferred.output, *inferred.value_info):
@@ -22,7 +22,7 @@ def known_shapes(model: ModelProto) -> dict[str, tuple[int, ...]]:
 
 
 def evaluate(node: NodeProto, model: ModelProto, shapes: dict[str, tuple[int, ...]], sizes: Sizes) -> list[NDArray[np.generic]]:
-    """What a node gives if it depends on nothing but sizes; else an empty list."""
+    """The outputs of a node that depends on nothing but sizes; otherwise an empty list."""
     if node.op_type == "Shape" and node.input[0] in shapes:
         sides = {attribute.name: attribute.i for attribute in node.attribute}
         shape = shapes[node.input[0]]
@@ -42,14 +42,14 @@ def evaluate(node: NodeProto, model: ModelProto, shapes: dict[str, tuple[int, ..
     return [np.asarray(result) for result in evaluator.run(None, {name: sizes[name] for name in node.input})]
 
 
-def static(model: ModelProto, inputs: dict[str, tuple[int, ...]]) -> None:
-    """Fixes, in place, the shapes of the inputs by name, and folds all arithmetic on sizes into constants.
+def make_static(model: ModelProto, inputs: dict[str, tuple[int, ...]]) -> None:
+    """Fix, in place, the shapes of the inputs by name, and fold all arithmetic on sizes into constants.
 
-    Outputs get the shapes that follow. Nodes and constants that nothing needs any more are taken out.
+    Outputs get the shapes that follow. Unused nodes and constants are removed.
     """
     for value in model.graph.input:
         value.CopyFrom(helper.make_tensor_value_info(value.name, value.type.tensor_type.elem_type, inputs[value.name]))
-    for value in model.graph.output:  # their sides bear the names of those of the inputs
+    for value in model.graph.output:  # their sides are named after those of the inputs
         value.CopyFrom(helper.make_tensor_value_info(value.name, value.type.tensor_type.elem_type, None))
     integers = (onnx.TensorProto.INT64, onnx.TensorProto.BOOL)
     sizes: Sizes = {
@@ -58,7 +58,7 @@ def static(model: ModelProto, inputs: dict[str, tuple[int, ...]]) -> None:
         if each.data_type in integers or (each.name.startswith("glue/") and not each.dims)
     }
     folded = True
-    while folded:  # each turn makes more shapes known, and so more sizes
+    while folded:  # each round makes more shapes known, and so more sizes
         folded = False
         shapes = known_shapes(model)
         nodes = []

@@ -1,4 +1,4 @@
-"""The paper's three networks. Each knows tensors and nothing of files."""
+"""The paper's three networks. They know tensors, and nothing of files."""
 
 from typing import NamedTuple
 
@@ -8,7 +8,7 @@ from engines.networks.qun import QUN
 
 
 class Networks(NamedTuple):
-    """The three, in the order in which a frame goes through them."""
+    """The three networks, in the order in which a frame passes them."""
 
     mpn: MPN
     qun: QUN

@@ -4,15 +4,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-SURE = 0.02  # a mask that is 0 or 1 counts as this far from it: its logit is finite, and a network can still change it
+CLIP = 0.02  # masks are clipped to [CLIP, 1 - CLIP]: logits stay finite, and a network can still change them
 
 
 def logit(mask: Tensor) -> Tensor:
-    """A mask in [0, 1] in units of the sigmoid's input: where a network is to correct a mask, it gives what to add to this."""
-    return torch.logit(mask, SURE)
+    """The logit of a mask in [0, 1]: a network that corrects a mask outputs what to add to it."""
+    return torch.logit(mask, CLIP)
 
 
-def _pair(number: int | tuple[int, int]) -> tuple[int, int]:
+def _both(number: int | tuple[int, int]) -> tuple[int, int]:
     return (number, number) if isinstance(number, int) else number
 
 
@@ -27,7 +27,7 @@ class Convolution(nn.Sequential):
         stride: int | tuple[int, int] = 1,
         activation: type[nn.Module] | None = nn.ReLU,
     ) -> None:
-        (high, wide), (down, along) = _pair(kernel), _pair(stride)
+        (high, wide), (down, along) = _both(kernel), _both(stride)
         padding = ((high - down + 1) // 2, (wide - along + 1) // 2)
         layers: list[nn.Module] = [
             nn.Conv2d(inputs, outputs, (high, wide), (down, along), padding, bias=False),
@@ -56,25 +56,25 @@ def upsample_to(features: Tensor, target: Tensor) -> Tensor:
 
 
 def join(features: Tensor, skip: Tensor) -> Tensor:
-    """Features from below, enlarged to the size of the skip connection and stacked on it."""
+    """Features enlarged to the size of a skip connection, and concatenated with it."""
     return torch.cat([upsample_to(features, skip), skip], dim=1)
 
 
-def pairs(image: Tensor) -> Tensor:
+def pixel_pairs(image: Tensor) -> Tensor:
     """Pixels (N,C,H,W) to pairs of neighbours in a row (N,2C,H,W/2): the left one's channels, then the right one's.
 
-    So lie the bytes of a frame: as pairs they are read without being moved, where `F.pixel_unshuffle` has to take them apart.
+    This is the memory layout of a frame: pairs are read without moving bytes, where `F.pixel_unshuffle` has to reorder them.
     """
     n, c, h, w = image.shape
     return image.view(n, c, h, w // 2, 2).permute(0, 4, 1, 2, 3).reshape(n, 2 * c, h, w // 2)
 
 
-def pixels(image: Tensor) -> Tensor:
-    """The inverse of `pairs`: (N,2C,H,W/2) to (N,C,H,W)."""
+def from_pixel_pairs(image: Tensor) -> Tensor:
+    """The inverse of `pixel_pairs`: (N,2C,H,W/2) to (N,C,H,W)."""
     n, c, h, w = image.shape
     return image.view(n, 2, c // 2, h, w).permute(0, 2, 3, 4, 1).reshape(n, c // 2, h, 2 * w)
 
 
-def interleaved(upper: Tensor, lower: Tensor) -> Tensor:
-    """Rows of two images (N,C,H,W) in turn: (N,C,2H,W)."""
+def interleave_rows(upper: Tensor, lower: Tensor) -> Tensor:
+    """Alternate the rows of two images (N,C,H,W): (N,C,2H,W)."""
     return torch.stack((upper, lower), dim=3).flatten(2, 3)

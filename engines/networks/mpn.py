@@ -1,4 +1,4 @@
-"""Mask prediction network (section 3.1): from a low-resolution image to a coarse foreground and background mask."""
+"""Mask prediction network (section 3.1): a coarse foreground and background mask of a low-resolution image."""
 
 import torch
 import torch.nn.functional as F

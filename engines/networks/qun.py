@@ -30,6 +30,6 @@ class QUN(nn.Module):
         f4 = self.down4(f2)
         features = self.up4(join(self.down8(f4), f4))
         features = self.up2(join(features, f2))
-        # Identity loss (equation 3) asks for little change: the network gives the change.
+        # The identity loss (equation 3) asks for little change, so the network outputs the change.
         change = F.pixel_shuffle(self.head(features), 2)
         return torch.sigmoid(change + logit(mask))

@@ -1,1 +1,1 @@
-"""Built engines: where they lie, when they are valid, whether they are right."""
+"""Built engines: where they are cached, when they are valid, and whether they are accurate."""

@@ -1,7 +1,7 @@
-"""Engines on disk: built once, checked each time they are read, whole or not there at all.
+"""Engines on disk: built once, verified each time they are read, whole or absent.
 
-A file holds the three engines of one `Key`: the SHA-256 of all that follows, a line of JSON, and the engines. It is written
-beside its place and moved into it under a lock, so a build that is killed, or a disk that is full, leaves the cache as it was.
+A file holds the three engines of one `Key`: the SHA-256 of all that follows, a line of JSON, and the engines. It is replaced
+atomically under a lock, so that a killed build or a full disk leaves the cache as it was.
 """
 
 import hashlib
@@ -18,22 +18,27 @@ from time import monotonic
 from filelock import FileLock, Timeout
 from platformdirs import user_cache_path
 
+from engines.atomic import UNFINISHED, replacing
 from engines.errors import EngineError, MattingError
 
 log = logging.getLogger("engines")
 
 SUFFIX = ".engines"
-UNFINISHED = ".part"
 LOCK = ".lock"  # never removed: a process that waits for a removed lock would not see the next one
 FOLDER_VARIABLE = "SHM_CACHE"
 DIGEST = 64  # hexadecimal digits of a SHA-256
+LONGEST_HEAD = 10_000  # bytes of the line of JSON
 
 Engines = dict[str, bytes]  # by network: "mpn", "qun", "mrn"
-Check = Callable[[Engines], object]  # raises EngineError where engines are off
+Check = Callable[[Engines], object]  # raises EngineError where engines are off, Outdated where they cannot be loaded
 
 
 class Damaged(Exception):
-    """A file of the cache is not what was written there. The message says in what way."""
+    """A file of the cache is not what was written to it. The message says in what way."""
+
+
+class Outdated(Exception):
+    """Cached engines that the installed compiler does not load. They are removed and built anew."""
 
 
 UNREADABLE = (OSError, ValueError, KeyError, TypeError, Damaged)
@@ -41,7 +46,7 @@ UNREADABLE = (OSError, ValueError, KeyError, TypeError, Damaged)
 
 @dataclass(frozen=True)
 class Key:
-    """All that an engine depends on. Engines whose keys differ never stand in for each other."""
+    """All that an engine depends on. Engines with different keys are never exchanged."""
 
     backend: str
     device: str  # that it runs on: "sm89", a processor's name, ...
@@ -53,7 +58,7 @@ class Key:
 
     @property
     def file(self) -> str:
-        """The name of its file: to read, and unlike that of any other key."""
+        """The name of its file: readable, and unique to the key."""
         digest = hashlib.sha256(json.dumps(asdict(self)).encode()).hexdigest()
         readable = re.sub(r"[^\w.]+", "-", f"{self.shapes}-{self.precision}-{self.device}".lower())
         return f"{readable[:60]}-{digest[:16]}{SUFFIX}"
@@ -61,7 +66,7 @@ class Key:
 
 @dataclass(frozen=True)
 class Entry:
-    """A file of the cache. `key` is None, and `damage` says why, where it is not what was written there."""
+    """A file of the cache. If it is damaged, `key` is None and `damage` says how."""
 
     path: Path
     bytes: int
@@ -82,7 +87,7 @@ def pack(key: Key, engines: Engines) -> Iterator[bytes]:
 
 
 def unpack(content: bytes) -> tuple[Key, Engines]:
-    """What `pack` was given. Raises Damaged where anything in the file was changed."""
+    """The inverse of `pack`. Raises Damaged if anything in the file was changed."""
     start = DIGEST + 1
     if hashlib.sha256(memoryview(content)[start:]).hexdigest().encode() + b"\n" != content[:start]:
         raise Damaged("its SHA-256 is not the one written into it")
@@ -103,56 +108,50 @@ class Cache:
         self.folder = folder or (Path(chosen) if chosen else user_cache_path("semantic-human-matting") / "engines")
 
     def path(self, key: Key) -> Path:
-        """Where the engines of a key are, or would be."""
+        """The file of a key."""
         return self.folder / key.backend / key.file
 
     def read(self, key: Key) -> Engines | None:
-        """The engines of a key; None if they are not there, or are damaged, which is logged."""
+        """The engines of a key, or None if they are absent, or damaged, which is logged."""
         path = self.path(key)
         try:
             found, engines = unpack(path.read_bytes())
         except FileNotFoundError:
             return None
         except UNREADABLE as error:
-            log.warning("%s: is damaged (%s); it is built anew", path, error)
+            log.warning("%s: is damaged (%s); it is built again", path, error)
             return None
         if found != key:
-            log.warning("%s: is of another key; it is built anew", path)
+            log.warning("%s: is of another key; it is built again", path)
             return None
-        with suppress(OSError):  # a cache that others own, too, may be read
-            os.utime(path)  # `store` drops those that were used least recently
+        with suppress(OSError):  # a cache that belongs to another user is read-only
+            os.utime(path)  # `store` drops the least recently used
         return engines
 
     def store(self, key: Key, engines: Engines, keep: int | None = None) -> None:
-        """Puts engines in their place. `keep`: drop all but so many of the backend, those used least recently first.
+        """Write engines. With `keep`, drop all but so many of the backend, the least recently used first.
 
-        To be called under `locked`. Raises EngineError, and leaves the cache as it was, where the disk does not take them.
+        To be called under `locked`. Raises EngineError, and leaves the cache as it was, if the disk does not take them.
         """
         path = self.path(key)
-        unfinished = path.with_suffix(UNFINISHED)
         try:
-            for left in path.parent.glob(f"*{UNFINISHED}"):  # by a process that was killed: the lock is ours
+            for left in path.parent.glob(f"{UNFINISHED}*"):  # by a process that was killed: the lock is ours
                 left.unlink()
-            try:
-                with unfinished.open("wb") as file:
-                    file.writelines(pack(key, engines))
-                    file.flush()
-                    os.fsync(file.fileno())
-                unfinished.replace(path)
-            except BaseException:
-                unfinished.unlink(missing_ok=True)
-                raise
+            with replacing(path) as temporary, temporary.open("wb") as file:
+                file.writelines(pack(key, engines))
+                file.flush()
+                os.fsync(file.fileno())
         except OSError as error:
             remedy = f"free some space, or name another folder in the variable {FOLDER_VARIABLE}"
             raise EngineError(f"{path}: cannot be written ({error.strerror}); {remedy}") from error
         if keep is not None:
-            by_use = sorted(path.parent.glob(f"*{SUFFIX}"), key=lambda each: each.stat().st_mtime)
+            by_use = sorted(path.parent.glob(f"[!.]*{SUFFIX}"), key=lambda each: each.stat().st_mtime)
             for oldest in by_use[:-keep]:
                 oldest.unlink(missing_ok=True)
 
     @contextmanager
     def locked(self, backend: str) -> Iterator[None]:
-        """While this lasts, no other process builds or stores engines of a backend. Raises EngineError where it cannot lock."""
+        """Keep other processes from building or storing engines of a backend. Raises EngineError if the folder is read-only."""
         folder = self.folder / backend
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -181,35 +180,38 @@ class Cache:
     ) -> Engines:
         """The engines of a key, from the cache or else from `build`, which one process at a time calls.
 
-        `check` is shown either; where it raises EngineError they are not kept, nor left in the cache. Where the cache cannot be
-        written that is logged, and what was built is used all the same; with `must_keep` EngineError is raised instead. `keep`:
-        see `store`.
+        `check` gets either. If it raises EngineError they are not kept, nor left in the cache; if it raises Outdated they are
+        built anew. If the cache cannot be written, that is logged and what was built is used all the same; with `must_keep`
+        EngineError is raised instead. `keep`: see `store`.
         """
         found = self._checked(key, check)
         if found is not None:
             return found
         with ExitStack() as stack:
+            locked = True
             try:
                 stack.enter_context(self.locked(key.backend))
             except EngineError as error:
                 if must_keep:
                     raise
                 log.warning("%s; what is built is not kept", error)
-                return build()
-            found = self._checked(key, check)  # the process that was waited for may have built it
-            if found is not None:
-                return found
+                locked = False
+            if locked:
+                found = self._checked(key, check)  # another process may have built it meanwhile
+                if found is not None:
+                    return found
             began = monotonic()
             engines = build()
             log.info("%s %s: built in %.1f s", key.backend, key.shapes, monotonic() - began)
             if check is not None:
                 check(engines)
-            try:
-                self.store(key, engines, keep)
-            except EngineError as error:
-                if must_keep:
-                    raise
-                log.warning("%s; what was built is not kept", error)
+            if locked:
+                try:
+                    self.store(key, engines, keep)
+                except EngineError as error:
+                    if must_keep:
+                        raise
+                    log.warning("%s; what was built is not kept", error)
             return engines
 
     def _checked(self, key: Key, check: Check | None) -> Engines | None:
@@ -217,32 +219,50 @@ class Cache:
         if engines is not None and check is not None:
             try:
                 check(engines)
+            except Outdated as error:
+                log.warning("%s: cannot be loaded (%s); it is built again", self.path(key), error)
+                self.discard(key)
+                return None
             except MattingError:
-                self.path(key).unlink(missing_ok=True)
+                self.discard(key)
                 raise
         return engines
 
-    def entries(self) -> list[Entry]:
-        """All that is in the cache, damaged files too."""
+    def discard(self, key: Key) -> None:
+        """Remove the engines of a key if possible: a cache that belongs to another user is read-only."""
+        with suppress(OSError):
+            self.path(key).unlink()
+
+    def keys(self, backend: str) -> list[Key]:
+        """The keys of the engines of a backend, by the heads of their files: what follows is verified when it is read."""
         found = []
-        for path in sorted(self.folder.glob(f"*/*{SUFFIX}")):
+        for path in sorted((self.folder / backend).glob(f"[!.]*{SUFFIX}")):
+            with suppress(*UNREADABLE), path.open("rb") as file:
+                file.seek(DIGEST + 1)
+                found.append(Key(**json.loads(file.readline(LONGEST_HEAD))["key"]))
+        return found
+
+    def entries(self) -> list[Entry]:
+        """All files of the cache, damaged ones too."""
+        found = []
+        for path in sorted(self.folder.glob(f"*/[!.]*{SUFFIX}")):
             try:
                 content = path.read_bytes()
                 key, engines = unpack(content)
                 lengths = {name: len(engine) for name, engine in engines.items()}
                 found.append(Entry(path, len(content), key, lengths))
-            except FileNotFoundError:  # cleared while we look
+            except FileNotFoundError:  # cleared meanwhile
                 continue
             except UNREADABLE as error:
                 found.append(Entry(path, path.stat().st_size, None, damage=str(error)))
         return found
 
     def clear(self) -> list[Path]:
-        """Removes every engine, once those that are being built are done. Returns the files that were removed."""
+        """Remove every engine, after waiting for builds in progress. Returns the removed files."""
         removed = []
-        for folder in sorted({path.parent for path in self.folder.glob(f"*/*{SUFFIX}")}):
+        for folder in sorted({path.parent for path in self.folder.glob(f"*/[!.]*{SUFFIX}")}):
             with self.locked(folder.name):
-                for path in sorted(folder.glob(f"*{SUFFIX}")):
+                for path in sorted(folder.glob(f"[!.]*{SUFFIX}")):
                     try:
                         path.unlink(missing_ok=True)
                     except OSError as error:

@@ -1,56 +1,92 @@
-"""The keys under which engines are cached: whatever changes an engine changes its key."""
+"""The keys of cached engines: whatever changes an engine changes its key."""
 
 import hashlib
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 from engines.geometry import BASE, MODELS
 from engines.graphs.profile import Profile
 from engines.store.cache import Key
 from engines.weights import NETWORKS, SAFETENSORS, graph_file, verified
 
-# What makes the FP16 graphs out of those that ship: a change in it changes the engines.
-GRAPH_SOURCES = (
-    "geometry.py",
-    "graphs/casts.py",
-    "graphs/dynamic.py",
-    "graphs/fp16.py",
-    "graphs/static.py",
-    "backends/tensorrt/build.py",
-)
+ENGINES = Path(__file__).parents[1]
+# The sources that turn the released graphs, or the networks, into FP16 engines: a change in one changes the engines. A test
+# compares these lists with what the modules import.
+FP16_SOURCES = {
+    "onnx": (
+        "backends/tensorrt/build.py",
+        "geometry.py",
+        "graphs/casts.py",
+        "graphs/dynamic.py",
+        "graphs/fp16.py",
+        "graphs/profile.py",
+        "graphs/static.py",
+        "weights.py",
+    ),
+    "torch-tensorrt": (
+        "backends/tensorrt/torch_tensorrt.py",
+        "backends/torch.py",
+        "geometry.py",
+        "graphs/glue.py",
+        "graphs/profile.py",
+        "networks/__init__.py",
+        "networks/blocks.py",
+        "networks/fold.py",
+        "networks/lite0.py",
+        "networks/mpn.py",
+        "networks/mrn.py",
+        "networks/qun.py",
+        "weights.py",
+    ),
+}
+
+
+class Digests(NamedTuple):
+    """SHA-256 of the weights, and of a model's three graphs together."""
+
+    weights: str
+    graphs: str
 
 
 @cache
-def released_digests(model: str = BASE) -> tuple[str, str]:
-    """SHA-256 of the weights, and of a model's three graphs together. Raises EngineError if these are missing or damaged."""
+def released_digests(model: str = BASE) -> Digests:
+    """The digests of a released model. Raises WeightsError if its files are missing or damaged."""
     digests = verified()["sha256"]
     together = hashlib.sha256("".join(digests[graph_file(name, model)] for name in NETWORKS).encode())
-    return digests[SAFETENSORS], together.hexdigest()
+    return Digests(digests[SAFETENSORS], together.hexdigest())
 
 
 @cache
-def half_digest(model: str = BASE) -> str:
-    """SHA-256 of a model's three graphs and of what makes FP16 graphs out of them."""
-    digest = hashlib.sha256(released_digests(model)[1].encode())
-    for name in GRAPH_SOURCES:
-        digest.update((Path(__file__).parents[1] / name).read_bytes())
+def fp16_digest(model: str = BASE, via: str = "onnx") -> str:
+    """SHA-256 of a model's three graphs and of the sources that make FP16 engines of them."""
+    digest = hashlib.sha256(released_digests(model).graphs.encode())
+    for name in FP16_SOURCES[via]:
+        digest.update((ENGINES / name).read_bytes())
     return digest.hexdigest()
 
 
 def openvino_key(height: int, width: int, *, precision: str, processor: str, compiler: str, model: str = BASE) -> Key:
-    """For the graphs that OpenVINO compiled for one frame size. `processor`: name and abilities."""
+    """The key of the graphs that OpenVINO compiled for one frame size. `processor`: its name and capabilities."""
     weights, graphs = released_digests(model)
     return Key("openvino", processor, str(Profile.of(height, width)), precision, compiler, weights, graphs)
 
 
-def tensorrt_key(backend: str, profile: Profile, *, device: str, compiler: str) -> Key:
-    """For FP16 engines of "tensorrt" or "tensorrt-rtx". `device`: a GPU generation ("sm89"), or a GPU's name and that."""
-    return Key(backend, device, str(profile), "fp16", compiler, released_digests()[0], half_digest(profile.model))
+def tensorrt_key(backend: str, profile: Profile, *, device: str, compiler: str, via: str = "onnx") -> Key:
+    """The key of FP16 engines of "tensorrt" or "tensorrt-rtx", built via "onnx" or "torch-tensorrt".
+
+    `device`: a GPU generation ("sm89"), or a GPU's name and that.
+    """
+    weights = released_digests().weights
+    return Key(backend, device, str(profile), "fp16", compiler, weights, fp16_digest(profile.model, via))
 
 
 def model_of(key: Key) -> str | None:
-    """The model that an engine is of. None: of other weights or graphs than those that ship, so that nothing will load it."""
-    if key.weights != released_digests()[0]:
+    """The model of an engine, or None if its weights or graphs are not the released ones, so that nothing will load it."""
+    if key.weights != released_digests().weights:
         return None
-    graphs = {released_digests(model)[1] if key.backend == "openvino" else half_digest(model): model for model in MODELS}
+    if key.backend == "openvino":
+        graphs = {released_digests(model).graphs: model for model in MODELS}
+    else:
+        graphs = {fp16_digest(model, via): model for via in FP16_SOURCES for model in MODELS}
     return graphs.get(key.graphs)

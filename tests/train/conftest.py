@@ -1,4 +1,4 @@
-"""A few generated pictures laid out as train/data/library.py has it, and a recipe small enough for a test."""
+"""A few generated pictures in the layout of train/data/library.py, and a recipe small enough for a test."""
 
 import subprocess
 import time
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from train.data.library import Library, Picture, open_library
 from train.learning.checkpoints import load_checkpoint
-from train.recipe import Recipe, Stage
+from train.recipe import Recipe, TaskSettings
 
 TINY = """\
 low_resolution = [64, 32]
@@ -35,8 +35,8 @@ crop = [32, 48]
 """
 
 
-def until_learnt(checkpoint: Path, process: subprocess.Popen[str], seconds: float = 300) -> None:
-    """Waits for a checkpoint that has learnt a step, or for the process's end: the first one is from before the first step."""
+def wait_for_step(checkpoint: Path, process: subprocess.Popen[str], seconds: float = 300) -> None:
+    """Wait for a checkpoint after a step, or for the end of the process: the first one is from before the first step."""
     end = time.monotonic() + seconds
     while process.poll() is None and time.monotonic() < end:
         if checkpoint.exists() and load_checkpoint(checkpoint)["step"] >= 1:
@@ -45,7 +45,7 @@ def until_learnt(checkpoint: Path, process: subprocess.Popen[str], seconds: floa
 
 
 def coordinates(height: int, width: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Column and row of each pixel's centre, in unit coordinates."""
+    """Column and row of each pixel centre, in unit coordinates."""
     y, x = np.mgrid[0:height, 0:width]
     return (x + 0.5) / width, (y + 0.5) / height
 
@@ -59,7 +59,7 @@ def scenery(height: int, width: int, seed: int) -> Picture:
 
 
 def figure(height: int, width: int, top: float = 0.15) -> Picture:
-    """The alpha of a head on shoulders with a soft edge. The picture's lower edge cuts it."""
+    """The alpha of a head on shoulders with a soft edge, cut by the picture's lower edge."""
     x, y = coordinates(height, width)
     head = 1 - np.hypot((x - 0.5) / 0.2, (y - top - 0.2) / 0.2)
     shoulders = 1 - np.hypot((x - 0.5) / 0.4, (y - 1.1) / (0.7 - top))
@@ -67,7 +67,7 @@ def figure(height: int, width: int, top: float = 0.15) -> Picture:
 
 
 def write(path: Path, rgb: Picture, alpha: Picture | None = None) -> None:
-    """Writes RGB, or RGBA with black where nothing is seen, as image editors leave it."""
+    """Write RGB, or RGBA that is black where it is transparent, as image editors leave it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     bgr = np.ascontiguousarray(rgb[..., ::-1]) if rgb.ndim == 3 else rgb
     if alpha is not None:
@@ -98,7 +98,7 @@ def _one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the toy data; only to be read."""
+    """The folder of the toy data; read-only."""
     return make_data(tmp_path_factory.mktemp("data"))
 
 
@@ -110,5 +110,5 @@ def library(data: Path) -> Library:
 @pytest.fixture
 def recipe() -> Recipe:
     """The recipe of TINY with three steps."""
-    stage = Stage(steps=3, batch=2, warm_up=1, frozen_encoder_stages=1, crop=(32, 48))
-    return Recipe(low_resolution=(64, 32), validation=0.0, mpn=stage, qun=stage, mrn=stage)
+    settings = TaskSettings(steps=3, batch=2, warm_up=1, frozen_encoder_stages=1, crop=(32, 48))
+    return Recipe(low_resolution=(64, 32), validation=0.0, mpn=settings, qun=settings, mrn=settings)

@@ -1,13 +1,21 @@
-"""The options of every command that compares with peers, each told once."""
+"""The options of every command that compares our engine with peers."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from engines.backends import BACKEND_NAMES, PRECISIONS
+
+if TYPE_CHECKING:
+    EngineChoice = str
+    PrecisionChoice = str
+else:  # the choices that --help shows and typer checks, made from the tables
+    EngineChoice, PrecisionChoice = Literal[(*BACKEND_NAMES, "none")], Literal[PRECISIONS]
+
 Adapters = Annotated[Path | None, typer.Option(help="Folder of peers' adapters: modules with load() -> f(rgb) -> alpha.")]
-Peers = Annotated[list[str] | None, typer.Option("--peer", help="An adapter to compare with; may be given again.")]
-PeerPython = Annotated[Path | None, typer.Option(help="Interpreter that has what the adapters need.")]
-EngineOrNone = Annotated[str, typer.Option(help="Engine: auto, openvino or torch; none takes peers only.")]
-ComparedPrecision = Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16; peers: bf16 if the engine is, else fp32.")]
+Peers = Annotated[list[str] | None, typer.Option("--peer", help="An adapter to compare with; may be repeated.")]
+PeerPython = Annotated[Path | None, typer.Option(help="Python interpreter that has what the adapters need.")]
+EngineOrNone = Annotated[EngineChoice, typer.Option("--backend", help="What runs our networks; none: peers only.")]
+ComparedPrecision = Annotated[PrecisionChoice, typer.Option(help="Our number format; peers: bf16 if ours is, else fp32.")]
 JsonFile = Annotated[Path | None, typer.Option("--json", help="Write every figure to this file.")]

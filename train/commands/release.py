@@ -1,33 +1,51 @@
-"""`python -m train.commands.release RUN`: the averaged weights of a finished run become what the package ships."""
+"""`shm-train release`: turn the averaged weights of a finished run into those of the package."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-import engines.commands.running
-from engines.graphs.export import export
-from engines.networks import MPN, MRN, QUN, Networks
-from engines.weights import FOLDER, verified
-from train.learning.checkpoints import load_checkpoint
-from train.learning.runs import RELEASED, earlier, frozen
-
-app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
+from engines.commands.options import Overwrite
+from engines.commands.running import UsageError, needs_extra
+from engines.weights import FOLDER, MANIFEST
 
 
-@app.command(
-    epilog="Examples:\n\n`python -m train.commands.release runs/first`\n\n"
-    "`python -m train.commands.release runs/fourth --on released` changes MRN alone."
-)
 def release(
     run: Annotated[Path, typer.Argument(help="Folder with mpn.pt, qun.pt and mrn.pt.")],
-    on: Annotated[Path | None, typer.Option(help="As in shm-train: where MPN and QUN are from, if not from the run.")] = None,
-    out: Annotated[Path, typer.Option(help="Where the weights, the graphs and the manifest go.")] = FOLDER,
+    on: Annotated[
+        Path | None, typer.Option(help="Folder of another run, or `released`: where MPN and QUN come from; by default RUN.")
+    ] = None,
+    out: Annotated[
+        Path, typer.Option(help="Folder for the weights, the graphs and the manifest.", show_default="the package's own")
+    ] = FOLDER,
+    overwrite: Overwrite = False,
 ) -> None:
-    """Exports the weights (safetensors), the three graphs (ONNX) and the manifest. The model card is written by hand."""
+    """Export the averaged weights (safetensors), the graphs (ONNX) and the manifest of a finished run.
+
+    They are those of the package, unless --out names another folder. The model card is written by hand.
+
+    \b
+    Examples:
+      shm-train release runs/mine --overwrite
+      shm-train release runs/mrn --on released --out my-weights
+    """
+    if (out / MANIFEST).exists() and not overwrite:
+        raise UsageError(f"--out {out}: has weights already; give another folder, or --overwrite")
+    with needs_extra("train"):
+        _release(run, on, out)
+    print(f"released to {out}")
+
+
+def _release(run: Path, on: Path | None, out: Path) -> None:
+    from engines.graphs.export import export
+    from engines.networks import MPN, MRN, QUN, Networks
+    from engines.weights import verified
+    from train.learning.checkpoints import load_checkpoint
+    from train.learning.runs import RELEASED, load_earlier, load_frozen
+
     before = on or run
     mrn = load_checkpoint(run / "mrn.pt")
-    networks = Networks(earlier(MPN, "mpn", before), earlier(QUN, "qun", before), frozen(MRN, run / "mrn.pt"))
+    networks = Networks(load_earlier(MPN, "mpn", before), load_earlier(QUN, "qun", before), load_frozen(MRN, run / "mrn.pt"))
     training = dict(verified()["training"]) if before == RELEASED else {}
     for name in Networks._fields:
         if name == "mrn" or before != RELEASED:
@@ -39,13 +57,3 @@ def release(
         "recipe": mrn["recipe"],
     }
     export(networks, out, about)
-    print(f"released to {out}")
-
-
-def main() -> None:
-    """Runs the command."""
-    engines.commands.running.run(app)
-
-
-if __name__ == "__main__":
-    main()

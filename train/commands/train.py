@@ -1,57 +1,108 @@
-"""`shm-train`: trains MPN, QUN and MRN, one after the other."""
+"""`shm-train`: train MPN, QUN and MRN, and release or plot what was trained."""
 
-import sys
-from collections.abc import Sequence
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
-import torch
 import typer
 
-import engines.commands.running
-from engines.commands.running import UsageError
-from train.data.library import Library, check_sets, open_library
-from train.learning import distributed as processes
-from train.learning.runs import Run, learn
-from train.learning.schedule import Programme, load_plan
-from train.learning.stages import NAMES
-from train.recipe import Recipe
+from engines.commands.app import command_app
+from engines.commands.running import UsageError, needs_extra, run
+from engines.errors import DataError
+from train.commands.curves import curves
+from train.commands.release import release
 
-app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
+if TYPE_CHECKING:
+    from train.data.library import Library
+    from train.learning.runs import Run
+    from train.learning.schedule import Schedule
+    from train.recipe import Recipe
+
+NETWORKS = ("mpn", "qun", "mrn")
+EXIT_DELAY = 10.0  # seconds
+
+Data = Annotated[Path, typer.Option(help="Folder with fine/, coarse/ and backgrounds/ (or train/ with these in it).")]
+Out = Annotated[Path, typer.Option(help="Folder for checkpoints and logs; a run that was stopped resumes from there.")]
+RecipeName = Annotated[str, typer.Option("--recipe", help="A recipe or a schedule: a built-in one, or a TOML file.")]
+BeginWith = Annotated[
+    Path | None, typer.Option(help="Folder of another run, or `released`: a network new in --out starts from its weights.")
+]
+On = Annotated[
+    Path | None,
+    typer.Option(help="Folder of another run, or `released`: its networks precede the trained one; by default those of --out."),
+]
+TrainingPrecision = Annotated[
+    Literal["auto", "fp32", "bf16"], typer.Option(help="auto: bf16 where it is faster; on a CPU that is timed first.")
+]
+TrainingThreads = Annotated[int, typer.Option(help="CPU threads; 0: all cores, or those torchrun gives each process.", min=0)]
+Workers = Annotated[int, typer.Option(help="Processes that prepare samples, for each one that trains.", min=0)]
+
+app = command_app(
+    "Train the three networks of the paper. Training can be stopped (Ctrl-C) and resumed at any moment.\n\n"
+    "Under torchrun, several GPUs, processes or machines share each batch of the recipe, with the same result; the first "
+    "of them writes to --out.\n\n"
+    "\b\nExamples:\n"
+    "  shm-train all --data data --out runs/mine\n"
+    "  shm-train mrn --data data --out runs/mine\n"
+    "  shm-train all --data data --out runs/mine --begin-with released\n"
+    "  shm-train all --data data --out runs/release --recipe release\n"
+    "  torchrun --standalone --nproc-per-node 2 --no-python shm-train all --data data --out runs/mine\n"
+    "  shm-train curves runs/mine curves.png"
+)
 
 
-class Which(StrEnum):
-    """What to train."""
+def _add(which: str, help: str) -> None:
+    @app.command(which, help=help)
+    def train(
+        data: Data,
+        out: Out,
+        recipe: RecipeName = "all-192",
+        begin_with: BeginWith = None,
+        on: On = None,
+        precision: TrainingPrecision = "auto",
+        threads: TrainingThreads = 0,
+        workers: Workers = 1,
+    ) -> None:
+        with needs_extra("train"):
+            _train(which, data, out, recipe, begin_with, on, precision, threads, workers)
 
-    mpn = "mpn"
-    qun = "qun"
-    mrn = "mrn"
-    all = "all"
 
-
-class Precision(StrEnum):
-    """What the networks compute in."""
-
-    auto = "auto"
-    fp32 = "fp32"
-    bf16 = "bf16"
+_add("mpn", "Train MPN, the coarse masks, on fine and coarse data.")
+_add("qun", "Train QUN, the unified masks, behind MPN.")
+_add("mrn", "Train MRN, the mattes, behind MPN and QUN.")
+_add("all", "Train MPN, QUN and MRN in this order, or what a schedule says.")
+app.command()(release)
+app.command()(curves)
 
 
 @dataclass(frozen=True)
-class Stages:
+class Job:
     """Networks to train by one recipe, in one folder, and the data that it draws from."""
 
     names: Sequence[str]
-    recipe: Recipe
-    library: Library
-    run: Run
+    recipe: "Recipe"
+    library: "Library"
+    run: "Run"
+
+
+@contextmanager
+def naming(option: str) -> Iterator[None]:
+    """Begin the message of a DataError with the option that it is about."""
+    try:
+        yield
+    except DataError as error:
+        raise UsageError(f"{option} {error}") from error
 
 
 def make_folder(data: Path, out: Path) -> None:
-    """Makes the folder of the run. Raises UsageError if it cannot be, or if there is no data."""
-    with processes.agreed():
+    """Make the folder of the run. Raises UsageError if that fails, or if there is no data."""
+    from train.learning.distributed import raise_on_all_ranks
+
+    with raise_on_all_ranks():
         if not data.is_dir():
             raise UsageError(f"--data {data}: no such folder")
         if out.exists() and not out.is_dir():
@@ -62,82 +113,96 @@ def make_folder(data: Path, out: Path) -> None:
             raise UsageError(f"--out {out}: cannot make this folder: {error.strerror}") from error
 
 
-def read_data(data: Path, recipe: Recipe, name: str) -> Library:
-    """What a recipe draws from. Raises UsageError if there is nothing, or the recipe names what is not there."""
-    with processes.agreed():
-        library = open_library(data, recipe.validation)
-        lacking = check_sets(recipe, name, library)
-    processes.check_same(library.names(), f"--data {data}: is not the same for every process; copy one to each machine")
-    if lacking and processes.first():
-        print(f"note: --recipe {name} names sets that --data lacks: {', '.join(lacking)}", file=sys.stderr)
+def read_data(data: Path, recipe: "Recipe", name: str) -> "Library":
+    """The data that a recipe draws from. Raises UsageError if there is none, or the recipe names a set that is missing."""
+    from train.data.library import check_sets, open_library
+    from train.learning.distributed import check_same_on_all_ranks, raise_on_all_ranks
+    from train.learning.progress import report
+
+    with raise_on_all_ranks():
+        with naming("--data"):
+            library = open_library(data, recipe.validation)
+        with naming("--recipe"):
+            lacking = check_sets(recipe, name, library)
+    check_same_on_all_ranks(library.names(), f"--data {data}: differs between processes; copy the same data to each machine")
+    if lacking:
+        report(f"note: --recipe {name} names sets that --data lacks: {', '.join(lacking)}")
     return library
 
 
-def stages(which: Which, plan: Recipe | Programme, name: str, data: Path, run: Run) -> list[Stages]:
-    """What there is to train, in its order. Raises UsageError where the options do not go together."""
+def jobs(which: str, plan: "Recipe | Schedule", name: str, data: Path, run: "Run") -> list[Job]:
+    """What to train, in order. Raises UsageError if the options contradict each other."""
+    from train.recipe import Recipe
+
     if isinstance(plan, Recipe):
-        return [Stages(NAMES if which is Which.all else (which.value,), plan, read_data(data, plan, name), run)]
-    if which is not Which.all or run.begin_with or run.on:
-        raise UsageError(f"--recipe {name}: says itself what is trained on what; give `all`, without --begin-with and --on")
-    libraries = [read_data(data, recipe, course.recipe) for recipe, course in zip(plan.recipes, plan.courses, strict=True)]
+        return [Job(NETWORKS if which == "all" else (which,), plan, read_data(data, plan, name), run)]
+    if which != "all" or run.begin_with or run.on:
+        raise UsageError(f"--recipe {name}: is a schedule; give it to `shm-train all`, without --begin-with and --on")
+    libraries = [read_data(data, recipe, phase.recipe) for recipe, phase in zip(plan.recipes, plan.phases, strict=True)]
     return [
-        Stages(course.networks, recipe, library, place)
-        for course, recipe, library, place in zip(plan.courses, plan.recipes, libraries, plan.runs(run.out), strict=True)
+        Job(phase.networks, recipe, library, phase_run)
+        for phase, recipe, library, phase_run in zip(plan.phases, plan.recipes, libraries, plan.runs(run.out), strict=True)
     ]
 
 
-@app.command(
-    epilog="Examples:\n\n"
-    "`shm-train all --data data --out runs/first` trains the three networks, one after the other.\n\n"
-    "`shm-train mrn --data data --out runs/first` goes on with the third, where it was left.\n\n"
-    "`shm-train all --data data --out runs/mine --begin-with released` goes on from the weights that ship.\n\n"
-    "`shm-train all --data data --out runs/release --recipe release` makes the weights that ship, course by course.\n\n"
-    "`torchrun --standalone --nproc-per-node 2 -m train.commands.train all --data data --out runs/first`: as the first, on two GPUs.\n\n"
-    "`tensorboard --logdir runs/first/logs` shows the curves."
-)
-def train(
-    which: Annotated[Which, typer.Argument(help="The network to train, or all in the paper's order.")],
-    data: Annotated[Path, typer.Option(help="Folder with fine/, coarse/ and backgrounds/ (or train/ with these in it).")],
-    out: Annotated[Path, typer.Option(help="Folder for checkpoints and logs; a run that was stopped goes on from there.")],
-    recipe: Annotated[str, typer.Option(help="A recipe or a programme of recipes: one that ships, or a TOML file.")] = "first",
-    begin_with: Annotated[
-        Path | None,
-        typer.Option(help="Folder of another run, or `released`: a stage that is new in --out begins with those weights."),
-    ] = None,
-    on: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder of another run, or `released`: its networks come before the one that learns; --out unless told."
-        ),
-    ] = None,
-    precision: Annotated[Precision, typer.Option(help="auto: bf16 where the hardware multiplies it.")] = Precision.auto,
-    threads: Annotated[
-        int, typer.Option(help="Threads for the networks; 0: all cores, or what torchrun gives each process.", min=0)
-    ] = 0,
-    workers: Annotated[int, typer.Option(help="Processes that prepare samples, for each one that trains.", min=0)] = 1,
+def _train(
+    which: str,
+    data: Path,
+    out: Path,
+    recipe: str,
+    begin_with: Path | None,
+    on: Path | None,
+    precision: str,
+    threads: int,
+    workers: int,
 ) -> None:
-    """Trains the three networks of the paper; each stage can be stopped (Ctrl-C) and goes on later.
+    import torch
 
-    Started by torchrun, several GPUs, processes or machines share each batch of the recipe, and what comes out is the same. The
-    first of them writes to --out.
-    """
+    from train.learning.distributed import broadcast_from_rank0, process_group
+    from train.learning.progress import report
+    from train.learning.runs import Run, train_networks
+    from train.learning.schedule import Schedule, load_recipe_or_schedule
+
     if threads:
         torch.set_num_threads(threads)
-    with processes.group():
+    with process_group():
         make_folder(data, out)
-        plan = processes.from_first(lambda: load_plan(recipe))
-        for each in stages(which, plan, recipe, data, Run(out, begin_with, on)):
-            if not learn(each.names, each.library, each.recipe, each.run, workers, precision.value):
+        with naming("--recipe"):
+            plan = broadcast_from_rank0(lambda: load_recipe_or_schedule(recipe))
+        for job in jobs(which, plan, recipe, data, Run(out, begin_with, on)):
+            if not train_networks(job.names, job.library, job.recipe, job.run, workers, precision):
                 raise typer.Exit(130)
-        if isinstance(plan, Programme) and processes.first():
-            plan.gather(out)
-    print(f"done: {out}", file=sys.stderr)
+        if isinstance(plan, Schedule):
+            _gather(plan, out)
+        report(f"done: {out}")
+
+
+def _gather(schedule: "Schedule", out: Path) -> None:
+    from train.learning.distributed import is_rank0
+
+    if is_rank0():
+        schedule.gather(out)
+
+
+@contextmanager
+def only_local_rank0_reports() -> Iterator[None]:
+    """Silence standard error on all but the first process of each machine: all fail, or stop, for the same reason."""
+    if int(os.environ.get("LOCAL_RANK", 0)) == 0:
+        yield
+        return
+    try:
+        with Path(os.devnull).open("w", encoding="utf-8") as devnull, redirect_stderr(devnull):
+            yield
+    except SystemExit as end:
+        if end.code:  # torchrun kills all processes once one has failed: let the one that reports exit first
+            time.sleep(EXIT_DELAY)
+        raise
 
 
 def main() -> None:
-    """Runs the command."""
-    with processes.one_voice():
-        engines.commands.running.run(app)
+    """Run the command; also as a module, which torchrun needs."""
+    with only_local_rank0_reports():
+        run(app)
 
 
 if __name__ == "__main__":

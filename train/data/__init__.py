@@ -1,1 +1,1 @@
-"""From a data set on disk to the samples that a network learns from."""
+"""From a data set on disk to training samples."""

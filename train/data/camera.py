@@ -1,4 +1,4 @@
-"""What a camera does to a picture: light, colour, blur, noise, compression. Drawn first, then applied to uint8 RGB (h, w, 3).
+"""Augmentation by a simulated camera: light, colour, blur, noise, compression. Drawn first, then applied to uint8 (h, w, 3).
 
 `train.rendering` applies the same draws to batches on a device.
 """
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from train.data.library import Picture
 from train.recipe import Augment
 
-UNTOUCHED = 0.3  # share of pictures with no blur, noise or compression
+CLEAN = 0.3  # share of the pictures without blur, noise and compression
 MAX_SIGMA = 2.0  # pixels, of a Gaussian blur
 MAX_NOISE = 14.0  # 8-bit levels, standard deviation
 NOISE_SMOOTHING = 0.8  # pixels, sigma of the blur of smoothed noise
@@ -53,7 +53,7 @@ class Grain:
 
 
 def draw_tint(rng: random.Random, strength: float = 1.0) -> Tint:
-    """Draws a change of light and colour."""
+    """Draw a change of light and colour."""
     gamma = 2 ** (rng.uniform(-0.7, 0.7) * strength)
     gain = 2 ** (rng.uniform(-0.5, 0.4) * strength)
     contrast = 1 + rng.uniform(-0.3, 0.3) * strength
@@ -65,19 +65,19 @@ def draw_tint(rng: random.Random, strength: float = 1.0) -> Tint:
 
 
 def draw_exposure(rng: random.Random, augment: Augment) -> Tint:
-    """Draws light and colour of a whole frame."""
+    """Draw light and colour of a whole frame."""
     return draw_tint(rng, 0.8) if rng.random() < augment.light else Tint()
 
 
 def draw_grain(rng: random.Random, augment: Augment) -> Grain:
-    """Draws blur, noise and compression, each by its own chance, in all pictures but the share UNTOUCHED."""
-    if rng.random() < UNTOUCHED:
+    """Draw blur, noise and compression, each with its own probability, for all pictures but the share CLEAN."""
+    if rng.random() < CLEAN:
         return Grain()
-    blur = _draw_blur(rng) if rng.random() < augment.blur / (1 - UNTOUCHED) else None
+    blur = _draw_blur(rng) if rng.random() < augment.blur / (1 - CLEAN) else None
     noise = None
-    if rng.random() < augment.noise / (1 - UNTOUCHED):
+    if rng.random() < augment.noise / (1 - CLEAN):
         noise = Noise(rng.getrandbits(32), rng.uniform(1, MAX_NOISE), rng.random() < 0.5)
-    quality = rng.randint(25, 90) if rng.random() < augment.compression / (1 - UNTOUCHED) else None
+    quality = rng.randint(25, 90) if rng.random() < augment.compression / (1 - CLEAN) else None
     return Grain(blur, noise, quality)
 
 

@@ -1,4 +1,4 @@
-"""What clips are laid together from: people with their true alpha, and backgrounds with nobody in them."""
+"""Layers of composed clips: people with their true alpha, and backgrounds with nobody in them."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,28 +13,28 @@ from train.evaluation.scores import Item, read_item
 
 
 @dataclass(frozen=True)
-class Layer:
-    """What is moved: RGB uint8 (H, W, 3), and alpha float32 (H, W) of a person."""
+class MovingLayer:
+    """A layer that moves in a clip: RGB uint8 (H, W, 3), and alpha float32 (H, W) of a person."""
 
     colours: Frame
     alpha: Mask | None = None
 
 
-def cut_out(item: Item, long_side: int) -> Layer:
-    """The person of a picture with its true alpha, without the background that shines through (Germer et al. 2020)."""
+def cut_out(item: Item, long_side: int) -> MovingLayer:
+    """The person of a picture with its true alpha and clean foreground colours (Germer et al. 2020)."""
     from pymatting import estimate_foreground_ml  # slow to import
 
     frame, alpha = read_item(item)
     frame, alpha = shrink(frame, long_side), shrink(alpha, long_side)
     colours = estimate_foreground_ml(frame / 255.0, alpha.astype(np.float64))
-    return Layer(np.asarray((colours * 255 + 0.5).clip(0, 255), np.uint8), np.asarray(alpha, np.float32))
+    return MovingLayer(np.asarray((colours * 255 + 0.5).clip(0, 255), np.uint8), np.asarray(alpha, np.float32))
 
 
-def plate(item: Item, long_side: int) -> Layer:
-    """The background of a picture with its true alpha: where the person stood, the colours around flow in.
+def plate(item: Item, long_side: int) -> MovingLayer:
+    """The background of a picture with its true alpha; the person's region is filled with the colours around it.
 
-    The half with less of the person is taken twice, the second time mirrored, so that the smudge lies at the sides and what
-    was behind nobody lies in the middle, where the next person stands.
+    The half with less of the person is used twice, the second time mirrored, so that the filled region is at the sides and real
+    background in the middle, where the next person is placed.
     """
     frame, alpha = read_item(item)
     frame, alpha = shrink(frame, long_side), shrink(alpha, long_side)
@@ -53,13 +53,13 @@ def plate(item: Item, long_side: int) -> Layer:
     middle = alpha.shape[1] // 2
     left, right = whole[:, :middle][:, ::-1], whole[:, -middle:]
     half = left if alpha[:, :middle].sum() < alpha[:, -middle:].sum() else right
-    return Layer(np.ascontiguousarray(np.hstack([half, half[:, ::-1]])))
+    return MovingLayer(np.ascontiguousarray(np.hstack([half, half[:, ::-1]])))
 
 
-def still(path: Path, long_side: int) -> Layer:
+def still(path: Path, long_side: int) -> MovingLayer:
     """A picture with nobody in it. Raises DataError where it cannot be read."""
     data = np.fromfile(path, np.uint8)
     picture = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB) if data.size else None
     if picture is None:
-        raise DataError(f"{path}: is no picture that can be read")
-    return Layer(shrink(np.asarray(picture, np.uint8), long_side))
+        raise DataError(f"{path}: not a readable picture")
+    return MovingLayer(shrink(np.asarray(picture, np.uint8), long_side))

@@ -1,4 +1,4 @@
-"""Clean foreground colours of photos that come with an alpha matte but not with F of equation 1."""
+"""Clean foreground colours (F of equation 1) of photos that have only an alpha matte."""
 
 from functools import lru_cache
 
@@ -10,10 +10,7 @@ from train.data.library import Picture, Subject, read_background, read_subject
 
 @lru_cache(maxsize=2048)
 def foreground_of(subject: Subject, long_side: int) -> Picture:
-    """F and alpha as uint8 (h, w, 4), by multi-level estimation (Germer et al. 2020), as PyMatting has it.
-
-    It takes 0.1 to 0.5 s a photo.
-    """
+    """F and alpha as uint8 (h, w, 4): the data's, or estimated (Germer et al. 2020; 0.1 to 0.5 s a photo)."""
     picture = read_subject(subject, long_side)
     if subject.foreground is not None:
         colours = read_background(subject.foreground, long_side)

@@ -1,4 +1,4 @@
-"""The training data as it lies on disk.
+"""The training data on disk.
 
     DATA/fine/SET/*.webp|png                 cut-outs: RGBA, straight colours
     DATA/fine/SET/{images,alphas}/STEM.*     photos with an 8-bit alpha matte; clean colours may be in foregrounds/
@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.errors import DataError
-from train.recipe import Recipe, ships
+from train.recipe import Recipe, is_builtin
 
 SUFFIXES = {".webp", ".png", ".jpg", ".jpeg"}
 Picture = NDArray[np.uint8]
@@ -46,14 +46,14 @@ class Subject:
 
 @dataclass(frozen=True)
 class Library:
-    """What there is to train on, and what was kept out to watch the training."""
+    """The pictures to train on, and those held out for validation."""
 
     subjects: tuple[Subject, ...]
     validation: tuple[Subject, ...]
     backgrounds: tuple[Path, ...]
 
     def names(self) -> list[str]:
-        """All that is in it, on whatever machine it lies."""
+        """Names of all its pictures, the same on every machine that has the same data."""
         subjects = [f"{s.set}/{s.image.name}" for s in self.subjects + self.validation]
         return subjects + [f"{path.parent.name}/{path.name}" for path in self.backgrounds]
 
@@ -75,10 +75,10 @@ def _set_subjects(folder: Path, fine: bool) -> list[Subject]:
 
 
 def open_library(data: Path, validation: float = 0.0) -> Library:
-    """Reads which pictures there are; the share `validation` of each set is kept out: the same ones in every recipe, as a run
-    may begin with the weights of another.
+    """List the pictures of a data folder. The share `validation` of each set is held out.
 
-    Raises DataError if there are no subjects or no backgrounds.
+    It is the same pictures in every recipe, as a run may start from the weights of another. Raises DataError if there are no
+    subjects or no backgrounds.
     """
     root = data / "train" if (data / "train").is_dir() else data
     parts = sorted((p for p in root.iterdir() if p.is_dir() and p.name.isdecimal()), key=lambda p: int(p.name)) or [root]
@@ -89,26 +89,26 @@ def open_library(data: Path, validation: float = 0.0) -> Library:
     backgrounds = [p for part in parts for folder in sorted(part.glob("backgrounds/*/")) for p in _pictures(folder)]
     if not subjects or not backgrounds:
         missing = "people in fine/ or coarse/" if not subjects else "pictures in backgrounds/"
-        raise DataError(f"--data {data}: found no {missing}; the layout is described in train/data/library.py and the README")
-    kept_out = {s for s in subjects if random.Random(f"1:{s.set}:{s.image.stem}").random() < validation}
-    chosen = tuple(s for s in subjects if s not in kept_out)
-    return Library(chosen, tuple(s for s in subjects if s in kept_out), tuple(backgrounds))
+        raise DataError(f"{data}: found no {missing}; docs/training.md describes the layout")
+    held_out = {s for s in subjects if random.Random(f"1:{s.set}:{s.image.stem}").random() < validation}
+    chosen = tuple(s for s in subjects if s not in held_out)
+    return Library(chosen, tuple(s for s in subjects if s in held_out), tuple(backgrounds))
 
 
 def check_sets(recipe: Recipe, name: str, library: Library) -> list[str]:
-    """Which sets a recipe names and the data lacks. Raises DataError, but for a recipe that ships: it may be used on any data.
+    """The sets that a recipe names and the data lacks. Raises DataError for any, unless the recipe is built in.
 
-    A name with a slip in it would else pass, and its set would be drawn as often as one that is not named.
+    A misspelt name would otherwise pass, and its set would have the default weight. Built-in recipes may be used on any data.
     """
     subjects = library.subjects + library.validation
     every, fine = {s.set for s in subjects}, {s.set for s in subjects if s.fine}
     lacking: dict[str, None] = {}
     for table, known in (("sets", every), ("composed", every), ("fine_sets", fine)):
         for given in getattr(recipe, table).keys() - known:
-            where = f"--recipe {name}, [{table}]"
+            where = f"{name}, [{table}]"
             if given in every:
                 raise DataError(f"{where}: '{given}' has masks only; sets of fine/ are {', '.join(sorted(fine))}")
-            if not ships(name):
+            if not is_builtin(name):
                 raise DataError(f"{where}: the data has no set '{given}'; it has {', '.join(sorted(known))}")
             lacking[given] = None
     return sorted(lacking)
@@ -122,15 +122,15 @@ def by_set(subjects: Sequence[Subject]) -> dict[str, list[Subject]]:
     return groups
 
 
-def choose(groups: dict[str, list[Subject]], weights: dict[str, float], dice: random.Random) -> Subject:
-    """Draws a set by its weight (1 where not named), then a subject of it."""
+def choose(groups: dict[str, list[Subject]], weights: dict[str, float], rng: random.Random) -> Subject:
+    """Draw a set by its weight (1 by default), then a subject of it."""
     names = list(groups)
-    name = dice.choices(names, [weights.get(n, 1.0) for n in names])[0]
-    return dice.choice(groups[name])
+    name = rng.choices(names, [weights.get(n, 1.0) for n in names])[0]
+    return rng.choice(groups[name])
 
 
 def shrink(picture: Pixels, long_side: int) -> Pixels:
-    """A picture (H, W) or (H, W, c) brought down to that long side, each pixel a mean; a smaller one as it is."""
+    """A picture (H, W) or (H, W, c) reduced to that long side by area averaging; a smaller one is returned as it is."""
     scale = long_side / max(picture.shape[:2])
     if scale >= 1:
         return picture
@@ -138,7 +138,7 @@ def shrink(picture: Pixels, long_side: int) -> Pixels:
     return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), picture.dtype)
 
 
-@lru_cache(maxsize=96)  # a scene is laid out by a small copy, and rendered some samples later from a larger one: decoded once
+@lru_cache(maxsize=96)  # a scene is laid out by a small copy and rendered some samples later from a larger one
 def _read(path: Path, flags: int) -> Picture:
     picture = cv2.imread(str(path), flags)
     if picture is None:
@@ -149,7 +149,7 @@ def _read(path: Path, flags: int) -> Picture:
 
 
 def _shrink_cutout(rgba: Picture, long_side: int) -> Picture:
-    """A cut-out made smaller, its colours carried outwards to where alpha is near 0: edges that are resized mix no black in."""
+    """A reduced cut-out whose colours extend to where alpha is near 0, so that resampling its edges mixes in no black."""
     weight = rgba[..., 3:].astype(np.float32) / 255
     premultiplied: NDArray[np.float32] = np.dstack([rgba[..., :3] * weight, weight]).astype(np.float32)
     small = shrink(premultiplied, long_side)
@@ -165,7 +165,7 @@ def _shrink_cutout(rgba: Picture, long_side: int) -> Picture:
     return np.asarray((np.dstack([colours, small[..., 3:] * 255]) + 0.5).clip(0, 255), np.uint8)
 
 
-@lru_cache(maxsize=12000)  # a few GB at the long sides used; decoding again and again would cost more than the training
+@lru_cache(maxsize=12000)  # a few GB at the long sides used; decoding anew would cost more than the training
 def read_subject(subject: Subject, long_side: int) -> Picture:
     """RGB and alpha, straight, uint8 (h, w, 4), no longer than `long_side`."""
     if subject.alpha is None:

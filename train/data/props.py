@@ -1,7 +1,7 @@
-"""Things that are no person, before and behind people: desks, screens, chairs, and whatever else a frame may hold.
+"""Props: things that are not people, in front of them and behind: desks, screens, chairs and the like.
 
-Their shapes are plain, their pictures are pieces of backgrounds, or one colour. What counts is that a frame's bottom, an even
-surface beside a shoulder or an outline beside a head do not say by themselves where a person is.
+Their shapes are simple, their texture is a piece of a background or one colour. They teach the network that a frame's bottom,
+an even surface beside a shoulder or an outline beside a head is not evidence of a person.
 """
 
 import math
@@ -34,70 +34,70 @@ Colour = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class Prop:
-    """A polygon (n, 2) in unit coordinates of the frame, and what is seen in it.
+    """A polygon (n, 2) in unit coordinates of the frame, and its texture.
 
-    `surface` None: what is behind the people, so that a prop before them cuts them off as a picture's edge would.
+    `surface` None: the background, so that a prop in front of people cuts them off as a picture's edge would.
     """
 
     outline: tuple[tuple[float, float], ...]
     surface: Piece | Colour | None
 
 
-def _surface(backgrounds: Sequence[Path], dice: random.Random) -> Piece | Colour:
-    if dice.random() < 0.25:
-        return (dice.randrange(256), dice.randrange(256), dice.randrange(256))
-    side = math.exp(dice.uniform(math.log(0.08), math.log(0.8)))
-    x, y = dice.uniform(0, 1 - side), dice.uniform(0, 1 - side)
-    return Piece(dice.choice(backgrounds), (x, y, x + side, y + side))
+def _surface(backgrounds: Sequence[Path], rng: random.Random) -> Piece | Colour:
+    if rng.random() < 0.25:
+        return (rng.randrange(256), rng.randrange(256), rng.randrange(256))
+    side = math.exp(rng.uniform(math.log(0.08), math.log(0.8)))
+    x, y = rng.uniform(0, 1 - side), rng.uniform(0, 1 - side)
+    return Piece(rng.choice(backgrounds), (x, y, x + side, y + side))
 
 
-def desk(backgrounds: Sequence[Path], dice: random.Random) -> Prop:
-    """What people sit behind: all below a line in the lower part of the frame.
+def desk(backgrounds: Sequence[Path], rng: random.Random) -> Prop:
+    """A desk or table in front of people: everything below a line in the lower part of the frame.
 
-    The edge of a thing is straight. Where there is none, and people end as they were cut out, hands and sleeves make it uneven.
+    The edge of a desk is straight. Without one, where people end as they were cut out, hands and sleeves make it uneven.
     """
-    left = dice.uniform(0.72, 0.99)
-    right = left + dice.gauss(0, 0.02)
-    surface = None if dice.random() < 0.4 else _surface(backgrounds, dice)
-    uneven = dice.uniform(0, 0.03) if surface is None and dice.random() < 0.5 else 0.0
-    steps = dice.randint(4, 16) if uneven else 1
+    left = rng.uniform(0.72, 0.99)
+    right = left + rng.gauss(0, 0.02)
+    surface = None if rng.random() < 0.4 else _surface(backgrounds, rng)
+    uneven = rng.uniform(0, 0.03) if surface is None and rng.random() < 0.5 else 0.0
+    steps = rng.randint(4, 16) if uneven else 1
     along = [step / steps for step in range(steps + 1)]
-    edge = [(1.2 * part - 0.1, left + (right - left) * part + dice.gauss(0, uneven)) for part in along]
+    edge = [(1.2 * part - 0.1, left + (right - left) * part + rng.gauss(0, uneven)) for part in along]
     return Prop((*edge, (1.1, 1.1), (-0.1, 1.1)), surface)
 
 
-def screen(backgrounds: Sequence[Path], dice: random.Random) -> Prop:
-    """A box that stands at the bottom before people: a laptop's lid, a book, a cup."""
-    width, height = dice.uniform(0.08, 0.5), dice.uniform(0.08, 0.35)
-    x, y = dice.uniform(0, 1 - width), 1.02 - height + dice.uniform(-0.12, 0.12)
-    lean = dice.gauss(0, 0.03)
+def screen(backgrounds: Sequence[Path], rng: random.Random) -> Prop:
+    """A box at the bottom in front of people: a laptop's lid, a book, a cup."""
+    width, height = rng.uniform(0.08, 0.5), rng.uniform(0.08, 0.35)
+    x, y = rng.uniform(0, 1 - width), 1.02 - height + rng.uniform(-0.12, 0.12)
+    lean = rng.gauss(0, 0.03)
     corners = ((x + lean, y), (x + width + lean, y + lean), (x + width, y + height), (x, y + height))
-    return Prop(corners, _surface(backgrounds, dice))
+    return Prop(corners, _surface(backgrounds, rng))
 
 
-def furniture(backgrounds: Sequence[Path], dice: random.Random) -> Prop:
-    """Something behind people, as wide as a chair's back or as narrow as a lamp, rounded or not."""
-    cx, cy = min(1.0, max(0.0, dice.gauss(0.5, 0.25))), dice.uniform(0.2, 1.0)
-    across, down = dice.uniform(0.04, 0.3), dice.uniform(0.08, 0.45)
-    power, turn = dice.choice((2.0, 3.0, 6.0)), dice.gauss(0, 0.15)
+def furniture(backgrounds: Sequence[Path], rng: random.Random) -> Prop:
+    """A chair's back, a lamp or the like behind people: a superellipse."""
+    cx, cy = min(1.0, max(0.0, rng.gauss(0.5, 0.25))), rng.uniform(0.2, 1.0)
+    across, down = rng.uniform(0.04, 0.3), rng.uniform(0.08, 0.45)
+    power, turn = rng.choice((2.0, 3.0, 6.0)), rng.gauss(0, 0.15)
     outline = []
     for step in range(32):
         angle = 2 * math.pi * step / 32
         c, s = math.cos(angle), math.sin(angle)
         x, y = across * math.copysign(abs(c) ** (2 / power), c), down * math.copysign(abs(s) ** (2 / power), s)
         outline.append((cx + x * math.cos(turn) - y * math.sin(turn), cy + x * math.sin(turn) + y * math.cos(turn)))
-    return Prop(tuple(outline), _surface(backgrounds, dice))
+    return Prop(tuple(outline), _surface(backgrounds, rng))
 
 
-def draw_props(backgrounds: Sequence[Path], share: float, dice: random.Random) -> tuple[tuple[Prop, ...], tuple[Prop, ...]]:
-    """Props behind people and before them, each kind in that share of frames."""
-    behind = tuple(furniture(backgrounds, dice) for _ in range(dice.choice((1, 2, 3)))) if dice.random() < share else ()
-    before = [make(backgrounds, dice) for make in (desk, screen) if dice.random() < share]
+def draw_props(backgrounds: Sequence[Path], share: float, rng: random.Random) -> tuple[tuple[Prop, ...], tuple[Prop, ...]]:
+    """Props behind people and in front of them, each kind in that share of frames."""
+    behind = tuple(furniture(backgrounds, rng) for _ in range(rng.choice((1, 2, 3)))) if rng.random() < share else ()
+    before = [make(backgrounds, rng) for make in (desk, screen) if rng.random() < share]
     return behind, tuple(before)
 
 
 def put(prop: Prop, picture: Picture, behind: Picture, window: Window) -> tuple[Picture, Floats]:
-    """What a window of a frame shows with a prop in it, and where the prop is, (h, w, 1) in [0, 1].
+    """A window of a frame with a prop drawn into it, and the prop's coverage (h, w, 1) in [0, 1].
 
     `picture` RGB uint8 (h, w, 3); `behind`: the same window without people.
     """
@@ -105,21 +105,21 @@ def put(prop: Prop, picture: Picture, behind: Picture, window: Window) -> tuple[
     x0, y0, x1, y1 = window
     points = np.array([((x - x0) / (x1 - x0) * w, (y - y0) / (y1 - y0) * h) for x, y in prop.outline])
     shape = np.zeros((h, w), np.uint8)
-    fixed = 4  # binary digits behind the point, in which OpenCV takes corners
+    fixed = 4  # fractional bits of OpenCV's fixed-point corners
     corners = np.round((points - 0.5) * 2**fixed).astype(np.int32)
     cv2.fillPoly(shape, [corners], 255, cv2.LINE_AA, fixed)
-    there: Floats = np.divide(shape[..., None], 255, dtype=np.float32)
+    coverage: Floats = np.divide(shape[..., None], 255, dtype=np.float32)
     if prop.surface is None:
         seen = behind
     elif isinstance(prop.surface, Piece):
         seen = _fitted(prop.surface, points, (h, w))
     else:
         seen = np.full_like(picture, prop.surface)
-    return np.asarray(there * seen + (1 - there) * picture + 0.5, np.uint8), there
+    return np.asarray(coverage * seen + (1 - coverage) * picture + 0.5, np.uint8), coverage
 
 
 def _fitted(piece: Piece, points: NDArray[np.float64], size: tuple[int, int]) -> Picture:
-    """A picture of `size` in which the piece fills the box around the points."""
+    """A picture of `size` in which the piece fills the bounding box of the points."""
     source = read_background(piece.path, SIDE)
     high, wide = source.shape[:2]
     x0, y0, x1, y1 = piece.window

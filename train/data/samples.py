@@ -1,4 +1,4 @@
-"""What each stage draws from scenes, as tensors, for a DataLoader."""
+"""The samples of each task, drawn from scenes, as tensors for a DataLoader."""
 
 import random
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ WHOLE_BATCH = slice(None)
 
 
 def to_image(picture: Picture) -> Tensor:
-    """uint8 (h, w, 3) -> uint8 tensor (3, h, w): four times less to hand from process to process than floats."""
+    """uint8 (h, w, 3) -> uint8 tensor (3, h, w): a quarter of the traffic between processes that floats would be."""
     return torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)))
 
 
@@ -30,47 +30,47 @@ def to_mask(mask: Picture) -> Tensor:
 
 
 def low_resolution_size(recipe: Recipe, aspect: float) -> tuple[int, int]:
-    """Height and width at MPN and QUN for a frame of that width by height: landscape frames lie on their side."""
+    """Height and width at MPN and QUN for a frame of that width by height; landscape swaps them."""
     h, w = recipe.low_resolution
     return (w, h) if aspect > 1 else (h, w)
 
 
 def halve(picture: Picture) -> Picture:
-    """Half the size, each pixel the mean of four."""
+    """Reduce to half the size, each pixel the mean of four."""
     return np.asarray(
         cv2.resize(picture, (picture.shape[1] // 2, picture.shape[0] // 2), interpolation=cv2.INTER_AREA), np.uint8
     )
 
 
-def low_resolution_view(scene: Scene, recipe: Recipe, dice: random.Random) -> tuple[Picture, Picture]:
+def low_resolution_view(scene: Scene, recipe: Recipe, rng: random.Random) -> tuple[Picture, Picture]:
     """The whole scene as MPN sees it, through a camera: picture and alpha."""
     h, w = low_resolution_size(recipe, scene.aspect)
     view = render(scene, (2 * h, 2 * w), clean=False)
-    lit = apply_tint(view.picture, draw_exposure(dice, recipe.augment))
-    return halve(apply_grain(lit, draw_grain(dice, recipe.augment))), halve(view.alpha)
+    lit = apply_tint(view.picture, draw_exposure(rng, recipe.augment))
+    return halve(apply_grain(lit, draw_grain(rng, recipe.augment))), halve(view.alpha)
 
 
-def degrade(mask: Picture, dice: random.Random) -> Picture:
-    """A coarse mask out of a fine one (section 3.4): random filters of size 3 or 5, binarisation, dilation, erosion."""
-    generator = np.random.default_rng(dice.getrandbits(32))
-    for step in dice.sample(("filter", "binarise", "morph", "morph"), dice.randint(1, 4)):
-        size = dice.choice((3, 5))
+def degrade(mask: Picture, rng: random.Random) -> Picture:
+    """A coarse mask from a fine one (section 3.4): random filters of size 3 or 5, binarisation, dilation, erosion."""
+    generator = np.random.default_rng(rng.getrandbits(32))
+    for step in rng.sample(("filter", "binarise", "morph", "morph"), rng.randint(1, 4)):
+        size = rng.choice((3, 5))
         if step == "filter":
             kernel = generator.random((size, size), np.float32)
             mask = np.asarray(cv2.filter2D(mask, -1, kernel / kernel.sum()), np.uint8)
         elif step == "binarise":
-            mask = np.asarray((mask > dice.randint(40, 215)) * 255, np.uint8)
+            mask = np.asarray((mask > rng.randint(40, 215)) * 255, np.uint8)
         else:
-            shape = cv2.getStructuringElement(dice.choice((cv2.MORPH_RECT, cv2.MORPH_ELLIPSE)), (size, size))
-            mask = np.asarray(dice.choice((cv2.dilate, cv2.erode))(mask, shape), np.uint8)
+            shape = cv2.getStructuringElement(rng.choice((cv2.MORPH_RECT, cv2.MORPH_ELLIPSE)), (size, size))
+            mask = np.asarray(rng.choice((cv2.dilate, cv2.erode))(mask, shape), np.uint8)
     return mask
 
 
 class Samples(IterableDataset[Sample]):
-    """An endless stream of batches, each of frames that lie the same way. The same seed and worker give the same stream.
+    """An endless stream of batches, each of frames of one orientation. The same seed and worker give the same stream.
 
-    Each sample has dice of its own, so that `share` of each batch can be drawn without the rest: processes that train together
-    draw the same batches, and each its share of them. What a loss leaves to chance comes with the sample, as `chance`.
+    Each sample has its own random generator, so that a `shard` of each batch can be drawn without the rest: processes that
+    train together share the same batches. Random numbers for the losses are part of the sample, as `random`.
     """
 
     fine_only = False
@@ -82,10 +82,10 @@ class Samples(IterableDataset[Sample]):
         batch: int,
         seed: int = 0,
         subjects: tuple[Subject, ...] | None = None,
-        share: slice = WHOLE_BATCH,
+        shard: slice = WHOLE_BATCH,
     ) -> None:
         super().__init__()
-        self.library, self.recipe, self.batch, self.seed, self.share = library, recipe, batch, seed, share
+        self.library, self.recipe, self.batch, self.seed, self.shard = library, recipe, batch, seed, shard
         chosen = library.subjects if subjects is None else subjects
         self.weights = recipe.fine_sets if self.fine_only else recipe.sets
         self.groups = by_set([s for s in chosen if (s.fine or not self.fine_only) and self.weights.get(s.set, 1.0) > 0])
@@ -95,83 +95,80 @@ class Samples(IterableDataset[Sample]):
         worker = get_worker_info()
         waiting: dict[tuple[int, int], list[tuple[Scene, random.Random]]] = {}
         for number in count():
-            dice = random.Random(f"{self.recipe.seed}:{self.seed}:{worker.id if worker else 0}:{number}")
-            scene = self.scene(dice)
+            rng = random.Random(f"{self.recipe.seed}:{self.seed}:{worker.id if worker else 0}:{number}")
+            scene = self.scene(rng)
             group = waiting.setdefault(low_resolution_size(self.recipe, scene.aspect), [])
-            group.append((scene, dice))
+            group.append((scene, rng))
             if len(group) == self.batch:
-                yield default_collate([self.look(*each) for each in group[self.share]])
+                yield default_collate([self.sample(*each) for each in group[self.shard]])
                 group.clear()
 
-    def scene(self, dice: random.Random) -> Scene:
-        """One scene from this stage's subjects."""
-        return draw_scene(self.library.backgrounds, self.groups, self.weights, self.recipe, dice)
+    def scene(self, rng: random.Random) -> Scene:
+        """One scene of this task's subjects."""
+        return draw_scene(self.library.backgrounds, self.groups, self.weights, self.recipe, rng)
 
-    def look(self, scene: Scene, dice: random.Random) -> Sample:
-        """One sample: what of a scene this stage is shown."""
+    def sample(self, scene: Scene, rng: random.Random) -> Sample:
+        """One sample of a scene."""
         raise NotImplementedError
 
 
 class MPNSamples(Samples):
     """image (3,h,w), mask (1,h,w)."""
 
-    def look(self, scene: Scene, dice: random.Random) -> Sample:
-        """A whole frame at low resolution."""
-        picture, alpha = low_resolution_view(scene, self.recipe, dice)
+    def sample(self, scene: Scene, rng: random.Random) -> Sample:
+        picture, alpha = low_resolution_view(scene, self.recipe, rng)
         return {"image": to_image(picture), "mask": to_mask(alpha)}
 
 
 class QUNSamples(Samples):
-    """image (3,h,w), mask and coarse_mask (1,h,w): the same frame's mask at two qualities. chance (1,) in [0, 1)."""
+    """image (3,h,w), mask and coarse_mask (1,h,w): the same frame's mask at two qualities. random (1,) in [0, 1)."""
 
     fine_only = True
 
-    def look(self, scene: Scene, dice: random.Random) -> Sample:
-        """A whole frame at low resolution and a degraded pair."""
-        picture, alpha = low_resolution_view(scene, self.recipe, dice)
-        coarse = degrade(alpha, dice)
+    def sample(self, scene: Scene, rng: random.Random) -> Sample:
+        picture, alpha = low_resolution_view(scene, self.recipe, rng)
+        coarse = degrade(alpha, rng)
         return {
             "image": to_image(picture),
             "mask": to_mask(alpha),
             "coarse_mask": to_mask(coarse),
-            "chance": torch.tensor([dice.random()]),
+            "random": torch.tensor([rng.random()]),
         }
 
 
 class MRNSamples(Samples):
-    """image (3,h,w), mask (1,h,w): the whole frame. crop, foreground (3,H,W), alpha (1,H,W): a part; window (4,): which.
+    """image (3,h,w), mask (1,h,w): the whole frame. crop, foreground (3,H,W), alpha (1,H,W): its window (4,) in full detail.
 
-    chance (6,) in [0, 1).
+    Four crops out of five have the edge of a person in them. random (6,) in [0, 1).
     """
 
     fine_only = True
 
-    def look(self, scene: Scene, dice: random.Random) -> Sample:
-        """A crop at full resolution, four times out of five with the edge of a person in it."""
+    def sample(self, scene: Scene, rng: random.Random) -> Sample:
         low = low_resolution_size(self.recipe, scene.aspect)
-        look, augment = dice.getrandbits(32), self.recipe.augment
+        augment = self.recipe.augment
+        exposure = draw_exposure(random.Random(rng.getrandbits(32)), augment)
         whole = render(scene, (2 * low[0], 2 * low[1]), clean=False)
-        exposure = draw_exposure(random.Random(look), augment)
-        image = halve(apply_grain(apply_tint(whole.picture, exposure), draw_grain(dice, augment)))
+        image = halve(apply_grain(apply_tint(whole.picture, exposure), draw_grain(rng, augment)))
         height, width = self.recipe.mrn.crop
-        long_side = dice.uniform(480, 1280)
+        long_side = rng.uniform(480, 1280)
         frame_w, frame_h = (long_side, long_side / scene.aspect) if scene.aspect > 1 else (long_side * scene.aspect, long_side)
         frame_h, frame_w = max(frame_h, height), max(frame_w, width)
         across, down = width / frame_w, height / frame_h
-        x, y = dice.random() * (1 - across), dice.random() * (1 - down)
+        x, y = rng.random() * (1 - across), rng.random() * (1 - down)
         edges = np.argwhere((whole.alpha > 25) & (whole.alpha < 230))
-        if len(edges) and dice.random() < 0.8:
-            cy, cx = edges[dice.randrange(len(edges))] / whole.alpha.shape
-            x = min(max(cx - across * dice.uniform(0.2, 0.8), 0), 1 - across)
-            y = min(max(cy - down * dice.uniform(0.2, 0.8), 0), 1 - down)
+        if len(edges) and rng.random() < 0.8:
+            cy, cx = edges[rng.randrange(len(edges))] / whole.alpha.shape
+            x = min(max(cx - across * rng.uniform(0.2, 0.8), 0), 1 - across)
+            y = min(max(cy - down * rng.uniform(0.2, 0.8), 0), 1 - down)
         window = (x, y, x + across, y + down)
         view = render(scene, (height, width), window)
         return {
             "image": to_image(image),
             "mask": to_mask(halve(whole.alpha)),
-            "crop": to_image(apply_grain(apply_tint(view.picture, exposure), draw_grain(dice, augment))),
+            "crop": to_image(apply_grain(apply_tint(view.picture, exposure), draw_grain(rng, augment))),
             "foreground": to_image(apply_tint(view.foreground, exposure)),
             "alpha": to_mask(view.alpha),
             "window": torch.tensor(window, dtype=torch.float32),
-            "chance": torch.tensor([dice.random() for _ in range(6)]),
+            "random": torch.tensor([rng.random() for _ in range(6)]),
         }

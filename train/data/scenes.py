@@ -1,7 +1,7 @@
-"""Frames to train on: a photo as it is, or cut-outs of people placed before a background, seen through any window.
+"""Training frames: a photo as it is, or cut-outs of people composed onto a background.
 
-A scene is laid out in unit coordinates, (0, 0) the frame's upper left and (1, 1) its lower right corner, and rendered as often
-as needed: MPN sees the whole frame at low resolution, MRN a crop of the same frame at full resolution.
+A scene is laid out in unit coordinates, (0, 0) the frame's upper left and (1, 1) its lower right corner. Any window of it can
+be rendered at any size: MPN sees the whole frame at low resolution, MRN a crop of the same frame at full resolution.
 """
 
 import math
@@ -27,18 +27,18 @@ LONG_SIDES = (192, 384, 768, 1600)  # sources are read at the smallest of these 
 
 @dataclass(frozen=True)
 class Layer:
-    """A source and where it lies: `place` (2, 3) takes unit coordinates of the source to those of the frame."""
+    """A source and its placement: `place` (2, 3) maps unit coordinates of the source to those of the frame."""
 
     source: Subject | Path
     place: Floats
-    look: int  # seed of its tint
+    tint_seed: int
     tinted: bool = True
     feather: bool = False  # a coarse mask used as a cut-out: shrink and soften it
 
 
 @dataclass(frozen=True)
 class Scene:
-    """Layers from back to front, and props behind and before people. A lone photo keeps its own background."""
+    """Layers from back to front, and props behind people and in front of them. A single photo keeps its own background."""
 
     layers: tuple[Layer, ...]
     aspect: float
@@ -53,7 +53,7 @@ class Scene:
 
 @dataclass(frozen=True)
 class View:
-    """What a window of a scene shows: uint8 picture and foreground (h, w, 3) RGB, alpha (h, w)."""
+    """A rendered window of a scene: uint8 picture and foreground (h, w, 3) RGB, alpha (h, w)."""
 
     picture: Picture
     foreground: Picture
@@ -62,7 +62,7 @@ class View:
 
 @cache
 def _extent(subject: Subject) -> tuple[float, float, float, float, bool, bool]:
-    """The person's box in unit coordinates, and whether the picture's bottom, or a side, cuts the person."""
+    """The person's bounding box in unit coordinates, and whether the picture's bottom, or a side, cuts the person."""
     alpha = read_subject(subject, LONG_SIDES[0])[..., 3] > 24
     rows, columns = np.flatnonzero(alpha.any(axis=1)), np.flatnonzero(alpha.any(axis=0))
     if not len(rows):
@@ -81,7 +81,7 @@ def _source_aspect(source: Subject | Path) -> float:
 
 
 def _through(rect: Window, flip: bool, turn: float, aspect: float) -> Floats:
-    """The placement under which the frame shows `rect` of the source, turned by `turn` radians, mirrored or not."""
+    """The placement by which the frame shows `rect` of the source, turned by `turn` radians, mirrored or not."""
     x0, y0, x1, y1 = rect
     sx, sy = 1 / (x1 - x0), 1 / (y1 - y0)
     matrix = np.array([[sx, 0, -x0 * sx], [0, sy, -y0 * sy], [0, 0, 1]], np.float64)
@@ -95,47 +95,47 @@ def _through(rect: Window, flip: bool, turn: float, aspect: float) -> Floats:
     return matrix[:2].astype(np.float32)
 
 
-def _turn(dice: random.Random, augment: Augment) -> float:
-    return math.radians(dice.gauss(0, 5)) if dice.random() < augment.turn else 0.0
+def _turn(rng: random.Random, augment: Augment) -> float:
+    return math.radians(rng.gauss(0, 5)) if rng.random() < augment.turn else 0.0
 
 
-def photo_scene(subject: Subject, dice: random.Random, whole: float, augment: Augment) -> Scene:
-    """A photo with its own background: whole with the chance `whole`, else a part of it with the shape of a camera's frame."""
+def photo_scene(subject: Subject, rng: random.Random, whole: float, augment: Augment) -> Scene:
+    """A photo with its own background: whole with probability `whole`, else a part of it with a camera's aspect ratio."""
     own = _source_aspect(subject)
-    flip, look, tinted = dice.random() < augment.flip, dice.getrandbits(32), dice.random() < augment.tint
-    if dice.random() < whole:
-        jitter = [dice.uniform(-0.03, 0.03) for _ in range(4)]
+    flip, tint_seed, tinted = rng.random() < augment.flip, rng.getrandbits(32), rng.random() < augment.tint
+    if rng.random() < whole:
+        jitter = [rng.uniform(-0.03, 0.03) for _ in range(4)]
         rect = (jitter[0], jitter[1], 1 + jitter[2], 1 + jitter[3])
-        return Scene((Layer(subject, _through(rect, flip, 0.0, own), look, tinted),), own)
-    aspect = dice.choice(ASPECTS)
-    zoom = math.exp(dice.uniform(math.log(0.5), math.log(1.05)))
+        return Scene((Layer(subject, _through(rect, flip, 0.0, own), tint_seed, tinted),), own)
+    aspect = rng.choice(ASPECTS)
+    zoom = math.exp(rng.uniform(math.log(0.5), math.log(1.05)))
     width, height = min(1.0, aspect / own) * zoom, min(1.0, own / aspect) * zoom
     x0, y0, x1, y1, _, _ = _extent(subject)
-    cx, cy = dice.uniform(x0, x1), dice.uniform(y0, y1)
+    cx, cy = rng.uniform(x0, x1), rng.uniform(y0, y1)
     if zoom < 1:  # keep what can be kept inside the photo
         cx = min(max(cx, min(0.5, width / 2)), max(0.5, 1 - width / 2))
         cy = min(max(cy, min(0.5, height / 2)), max(0.5, 1 - height / 2))
     rect = (cx - width / 2, cy - height / 2, cx + width / 2, cy + height / 2)
-    return Scene((Layer(subject, _through(rect, flip, _turn(dice, augment), aspect), look, tinted),), aspect)
+    return Scene((Layer(subject, _through(rect, flip, _turn(rng, augment), aspect), tint_seed, tinted),), aspect)
 
 
-def _background_layer(backgrounds: Sequence[Path], aspect: float, dice: random.Random, augment: Augment) -> Layer:
-    path = dice.choice(backgrounds)
+def _background_layer(backgrounds: Sequence[Path], aspect: float, rng: random.Random, augment: Augment) -> Layer:
+    path = rng.choice(backgrounds)
     own = _source_aspect(path)
-    zoom = dice.uniform(0.45, 1.0)
+    zoom = rng.uniform(0.45, 1.0)
     width, height = min(1.0, aspect / own) * zoom, min(1.0, own / aspect) * zoom
-    x0, y0 = dice.uniform(0, 1 - width), dice.uniform(0, 1 - height)
-    place = _through((x0, y0, x0 + width, y0 + height), dice.random() < augment.flip, 0.0, aspect)
-    return Layer(path, place, dice.getrandbits(32), dice.random() < augment.tint)
+    x0, y0 = rng.uniform(0, 1 - width), rng.uniform(0, 1 - height)
+    place = _through((x0, y0, x0 + width, y0 + height), rng.random() < augment.flip, 0.0, aspect)
+    return Layer(path, place, rng.getrandbits(32), rng.random() < augment.tint)
 
 
-def _person_layer(subject: Subject, aspect: float, dice: random.Random, augment: Augment, crowd: bool) -> Layer:
+def _person_layer(subject: Subject, aspect: float, rng: random.Random, augment: Augment, crowd: bool) -> Layer:
     own = _source_aspect(subject)
     x0, y0, x1, y1, bottom, side = _extent(subject)
     if bottom:
-        height = dice.uniform(0.35, 0.8) if crowd else dice.uniform(0.45, 1.15)
+        height = rng.uniform(0.35, 0.8) if crowd else rng.uniform(0.45, 1.15)
     else:
-        height = dice.uniform(0.35, 1.0) if crowd or dice.random() < 0.5 else dice.uniform(1.0, 2.2)
+        height = rng.uniform(0.35, 1.0) if crowd or rng.random() < 0.5 else rng.uniform(1.0, 2.2)
     scale_y = height / (y1 - y0)  # frame heights a source height
     scale_x = scale_y * own / aspect
     if side:  # a person cut by the photo's side must be cut by the frame's side too
@@ -143,19 +143,19 @@ def _person_layer(subject: Subject, aspect: float, dice: random.Random, augment:
         scale_x, scale_y = scale_x * wider, scale_y * wider
         cx = 0.5
     else:
-        cx = dice.uniform(0.15, 0.85) if crowd else min(0.95, max(0.05, dice.gauss(0.5, 0.18)))
+        cx = rng.uniform(0.15, 0.85) if crowd else min(0.95, max(0.05, rng.gauss(0.5, 0.18)))
     person_height = scale_y * (y1 - y0)
     if bottom:
-        foot = 1.0 + dice.uniform(0, 0.25) * person_height  # the picture's edge lies on or below the frame's
+        foot = 1.0 + rng.uniform(0, 0.25) * person_height  # the picture's edge lies on or below the frame's
     elif person_height > 1:
-        foot = dice.uniform(0.02, 0.3) + person_height
+        foot = rng.uniform(0.02, 0.3) + person_height
     else:
-        foot = dice.uniform(person_height, max(person_height, 1.05))
+        foot = rng.uniform(person_height, max(person_height, 1.05))
     matrix = np.array([[scale_x, 0, cx - scale_x * (x0 + x1) / 2], [0, scale_y, foot - scale_y * y1], [0, 0, 1]])
-    if dice.random() < augment.flip:
+    if rng.random() < augment.flip:
         matrix = np.array([[-1, 0, 2 * cx], [0, 1, 0], [0, 0, 1]]) @ matrix
-    look, tinted = dice.getrandbits(32), dice.random() < augment.tint
-    return Layer(subject, matrix[:2].astype(np.float32), look, tinted, feather=not subject.fine)
+    tint_seed, tinted = rng.getrandbits(32), rng.random() < augment.tint
+    return Layer(subject, matrix[:2].astype(np.float32), tint_seed, tinted, feather=not subject.fine)
 
 
 def draw_scene(
@@ -163,26 +163,26 @@ def draw_scene(
     groups: dict[str, list[Subject]],
     weights: dict[str, float],
     recipe: Recipe,
-    dice: random.Random,
+    rng: random.Random,
 ) -> Scene:
-    """Draws a scene as the recipe has it: nobody, a photo as it is, or one to three people before a background."""
-    aspect = dice.choice(ASPECTS)
-    behind, before = draw_props(backgrounds, recipe.props, dice) if recipe.props else ((), ())
-    if dice.random() < recipe.empty:
-        return Scene((_background_layer(backgrounds, aspect, dice, recipe.augment),), aspect, behind, before)
-    first = choose(groups, weights, dice)
-    if not first.cutout and dice.random() >= recipe.composed.get(first.set, 0.0):
-        return photo_scene(first, dice, recipe.whole, recipe.augment)
-    count = dice.choices((1, 2, 3), (0.8, 0.15, 0.05))[0]
+    """Draw a scene by the recipe: an empty background, a photo as it is, or one to three people on a background."""
+    aspect = rng.choice(ASPECTS)
+    behind, before = draw_props(backgrounds, recipe.props, rng) if recipe.props else ((), ())
+    if rng.random() < recipe.empty:
+        return Scene((_background_layer(backgrounds, aspect, rng, recipe.augment),), aspect, behind, before)
+    first = choose(groups, weights, rng)
+    if not first.cutout and rng.random() >= recipe.composed.get(first.set, 0.0):
+        return photo_scene(first, rng, recipe.whole, recipe.augment)
+    count = rng.choices((1, 2, 3), (0.8, 0.15, 0.05))[0]
     people = [first]
     for _ in range(20):  # a library may have few cut-outs, or none
         if len(people) == count:
             break
-        other = choose(groups, weights, dice)
+        other = choose(groups, weights, rng)
         if other.cutout:
             people.append(other)
-    layers = [_background_layer(backgrounds, aspect, dice, recipe.augment)]
-    layers += [_person_layer(person, aspect, dice, recipe.augment, crowd=count > 1) for person in people]
+    layers = [_background_layer(backgrounds, aspect, rng, recipe.augment)]
+    layers += [_person_layer(person, aspect, rng, recipe.augment, crowd=count > 1) for person in people]
     return Scene(tuple(layers), aspect, behind, before)
 
 
@@ -205,7 +205,7 @@ def _fine_enough(place: Floats, window: Window, size: tuple[int, int]) -> int:
 
 
 def _person(layer: Layer, window: Window, size: tuple[int, int], border: int, clean: bool) -> tuple[Picture, Picture]:
-    """RGB and alpha of a subject in the window; `clean`: without the background that shines through a photo's edges."""
+    """RGB and alpha of a subject in the window; `clean`: with estimated foreground colours at a photo's edges."""
     assert isinstance(layer.source, Subject)
     read = foreground_of if clean and layer.source.fine and not layer.source.cutout else read_subject
     rgba = _warp(read(layer.source, _fine_enough(layer.place, window, size)), layer.place, window, size, border)
@@ -216,15 +216,15 @@ def _person(layer: Layer, window: Window, size: tuple[int, int], border: int, cl
 
 
 def tint_of(layer: Layer) -> Tint:
-    """The light that a layer was taken in: people vary less than backgrounds."""
+    """The light that a layer was taken in. People vary less than backgrounds."""
     strength = 0.6 if isinstance(layer.source, Subject) else 1.0
-    return draw_tint(random.Random(layer.look), strength) if layer.tinted else Tint()
+    return draw_tint(random.Random(layer.tint_seed), strength) if layer.tinted else Tint()
 
 
 def render(scene: Scene, size: tuple[int, int], window: Window = WHOLE, *, clean: bool = True) -> View:
-    """What `window` of the scene shows, stretched to `size` (height, width).
+    """Render a window of the scene, stretched to `size` (height, width).
 
-    Without `clean` the foreground of a lone photo is the photo itself, which spares the estimation of its colours.
+    Without `clean` the foreground of a single photo is the photo itself, which saves the estimation of its colours.
     """
     if scene.photo:
         picture, alpha = _person(scene.layers[0], window, size, cv2.BORDER_REFLECT_101, clean=False)
@@ -244,7 +244,7 @@ def render(scene: Scene, size: tuple[int, int], window: Window = WHOLE, *, clean
         colours = person * front + (1 - front) * colours
         coverage = front + (1 - front) * coverage
     picture = _levels(colours + (1 - coverage) * background)  # equation 1
-    # Where a prop hides a person, the colours behind it stay: alpha says that none of them is seen.
+    # Behind a prop the colours stay: alpha is 0 there.
     foreground = _levels(np.divide(colours, np.maximum(coverage, 1 / 512), dtype=np.float32))
     for prop in scene.before:
         picture, hidden = put(prop, picture, background, window)

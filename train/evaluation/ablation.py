@@ -1,4 +1,4 @@
-"""`shm-eval SET --table`: the rows of Table 2 that are ours, and the pictures of figures 3 and 6 of the paper."""
+"""The ablation of the paper: our rows of its Table 2, and its figures 3 and 6."""
 
 import random
 import time
@@ -23,7 +23,7 @@ from engines.networks import MPN, MRN, QUN, Networks
 from train.data.samples import degrade
 from train.evaluation.pictures import grey, panel, write_picture
 from train.evaluation.scores import Item, Prediction, Score, TestSet, read_item, score_set
-from train.learning.runs import frozen
+from train.learning.runs import load_frozen
 
 COLUMNS = {"sad": "SAD", "mse": "MSE", "gradient": "Grad", "connectivity": "Conn"}
 ROWS = ("without coarse data", "without QUN", "all")
@@ -34,15 +34,15 @@ PAPER = {
     "all": {"sad": 0.0058, "mse": 0.0026, "gradient": 0.0016, "connectivity": 0.0054},
 }
 NOTE = (
-    "The paper's figures are of its own test pictures, which are not public, and its text does not tell how its gradients are "
-    "scaled: compare the order of the rows and the ratios between them, not the figures. Without QUN: MPN's mask goes into MRN "
-    "as it is, with the same weights."
+    "The paper's figures are of its own test pictures, which are not public, and its text does not say how its gradients are "
+    "scaled: compare the order of the rows and the ratios between them, not the figures. Without QUN, MPN's mask goes straight "
+    "into MRN, with the same weights."
 )
 SEED = 3  # of the low-quality masks
 
 
 class Ablated:
-    """Three networks in PyTorch, float32, as a candidate; without `unified`, MPN's mask goes into MRN as it is."""
+    """Three networks in PyTorch, float32, as a candidate; without `unified`, MPN's mask goes straight into MRN."""
 
     precision = "fp32"
 
@@ -53,7 +53,7 @@ class Ablated:
 
     @torch.inference_mode()
     def __call__(self, frame: Frame, mask: Mask | None = None) -> Prediction:
-        """The prediction for a frame, uint8 RGB (H, W, 3); with a mask, float32 (h, w) at low resolution, MPN is skipped."""
+        """The prediction for a frame; with a mask, float32 (h, w) at low resolution, MPN is skipped."""
         begin = time.perf_counter()
         pixels = torch.from_numpy(frame)
         image = shrink(pixels)
@@ -70,16 +70,16 @@ class Ablated:
 
 
 def networks_of(run: Path | None) -> Networks:
-    """The networks of a finished run, or, for None, those that ship. Raises DataError where they cannot be read."""
+    """The networks of a finished run, or the released ones for None. Raises DataError if they cannot be read."""
     if run is None:
         return released_networks()
     if not run.is_dir():
         raise DataError(f"{run}: no such folder; give a run of shm-train, with mpn.pt, qun.pt and mrn.pt")
-    return Networks(frozen(MPN, run / "mpn.pt"), frozen(QUN, run / "qun.pt"), frozen(MRN, run / "mrn.pt"))
+    return Networks(load_frozen(MPN, run / "mpn.pt"), load_frozen(QUN, run / "qun.pt"), load_frozen(MRN, run / "mrn.pt"))
 
 
 def candidates_of(run: Path | None, without_coarse: Path | None) -> dict[str, Ablated]:
-    """Who stands in which row; a row that nobody was trained for is left out."""
+    """The candidate of each row; the row without coarse data needs a run trained without it."""
     networks = networks_of(run)
     rows = {"without QUN": Ablated("without QUN", networks, unified=False), "all": Ablated("all", networks)}
     if without_coarse is not None:
@@ -88,14 +88,14 @@ def candidates_of(run: Path | None, without_coarse: Path | None) -> dict[str, Ab
 
 
 def score_table2(test_set: TestSet, candidates: dict[str, Ablated], advance: Callable[[], None]) -> dict[str, Score]:
-    """The scores of each row on one set with true alphas. Raises DataError for masks."""
+    """The scores of each row on a set with true alphas. Raises DataError for masks."""
     if test_set.truths != "alphas":
-        raise DataError(f"{test_set.name}: has masks; --table needs true alphas")
+        raise DataError(f"{test_set.name}: has masks; Table 2 needs true alphas")
     return dict(zip(candidates, score_set(test_set, candidates.values(), advance), strict=True))
 
 
 def unification(test_set: TestSet, ours: Ablated) -> tuple[float, float]:
-    """How far a good and a bad mask of each picture are apart, mean |a - b|, before QUN and after it (figure 3)."""
+    """Mean distance |a - b| between a good and a bad mask of each picture, before QUN and after it (figure 3)."""
     before, after = [], []
     for item in test_set.items:
         frame, truth = read_item(item)
@@ -106,7 +106,7 @@ def unification(test_set: TestSet, ours: Ablated) -> tuple[float, float]:
 
 
 def print_table2(test_set: TestSet, scores: dict[str, Score], apart: tuple[float, float]) -> None:
-    """A row of the paper's Table 2 for each that is ours: measured, beside what the paper has, x1e-3."""
+    """Print our rows of the paper's Table 2: measured beside the paper's figures, x1e-3."""
     title = f"{test_set.name}: {len(test_set.items)} pictures, measured | in the paper, errors x1e-3"
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("Table 2", no_wrap=True)
@@ -129,14 +129,14 @@ def print_table2(test_set: TestSet, scores: dict[str, Score], apart: tuple[float
 
 
 def as_json(test_set: TestSet, scores: dict[str, Score], apart: tuple[float, float]) -> dict[str, Any]:
-    """Each row as measured and as the paper has it, and how far masks are apart before QUN and after it."""
+    """Each row as measured and as in the paper, and the distance of the masks before QUN and after it."""
     rows = {row: {"measured": scores[row].means() if row in scores else None, "paper": PAPER[row]} for row in ROWS}
     masks = dict(zip(("before", "after"), apart, strict=True))
     return {"set": test_set.name, "pictures": len(test_set.items), "table2": rows, "masks apart": masks}
 
 
 def write_figures(folder: Path, items: Sequence[Item], candidates: dict[str, Ablated]) -> None:
-    """Writes the pictures of figures 3 and 6 for each item: FOLDER/figure-3-STEM.jpg, FOLDER/figure-6-STEM.jpg."""
+    """Write figures 3 and 6 for each item: FOLDER/figure-3-STEM.jpg, FOLDER/figure-6-STEM.jpg."""
     for item in items:
         frame, truth = read_item(item)
         write_picture(folder / f"figure-3-{item.stem}.jpg", figure3(frame, truth, candidates["all"]))
@@ -144,7 +144,7 @@ def write_figures(folder: Path, items: Sequence[Item], candidates: dict[str, Abl
 
 
 def hairiest(test_set: TestSet, count: int) -> list[Item]:
-    """The pictures with the largest share of alpha that is neither 0 nor 1, the hardest first."""
+    """The pictures with the largest share of fractional alpha, largest first."""
 
     def unknown(item: Item) -> float:
         _, truth = read_item(item)
@@ -154,7 +154,7 @@ def hairiest(test_set: TestSet, count: int) -> list[Item]:
 
 
 def figure3(frame: Frame, truth: Mask, ours: Ablated) -> Frame:
-    """Figure 3, (a) to (i): a good and a bad mask, both as QUN unifies them, and how they differ, white where they do not."""
+    """Figure 3, (a) to (i): a good and a bad mask, both as unified by QUN, and their differences."""
     good, bad = mask_pair(frame, truth)
     unified_good, unified_bad = (ours.unify(frame, mask) for mask in (good, bad))
     panels = [
@@ -173,7 +173,7 @@ def figure3(frame: Frame, truth: Mask, ours: Ablated) -> Frame:
 
 
 def figure6(frame: Frame, truth: Mask, candidates: dict[str, Ablated]) -> Frame:
-    """Figure 6: from a good mask, from a bad one and from MPN's own, the alpha without and with QUN."""
+    """Figure 6: the alpha without and with QUN, from a good mask, a bad one and MPN's."""
     rows = []
     for caption, mask in zip(("high quality", "low quality", "MPN's"), (*mask_pair(frame, truth), None), strict=True):
         without, whole = (candidates[row](frame, mask) for row in ("without QUN", "all"))
@@ -185,7 +185,7 @@ def figure6(frame: Frame, truth: Mask, candidates: dict[str, Ablated]) -> Frame:
 
 
 def mask_pair(frame: Frame, truth: Mask) -> tuple[Mask, Mask]:
-    """The true alpha at the networks' low resolution, and the same degraded as QUN's training has it (section 3.4)."""
+    """The true alpha at the networks' low resolution, and the same degraded as in QUN's training (section 3.4)."""
     height, width = shrink(torch.from_numpy(frame)).shape[-2:]
     small = cv2.resize(truth, (width, height), interpolation=cv2.INTER_AREA)
     levels = np.asarray(np.round(255 * small), np.uint8)
@@ -195,7 +195,7 @@ def mask_pair(frame: Frame, truth: Mask) -> tuple[Mask, Mask]:
 
 
 def difference(one: Mask, other: Mask) -> Mask:
-    """White where two masks agree, black where they are opposites."""
+    """A difference map: white where two masks agree, black where they are opposite."""
     return np.asarray(1 - np.abs(one - other), np.float32)
 
 

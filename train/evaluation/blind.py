@@ -1,39 +1,33 @@
-"""`python -m train.evaluation.blind`: pairs of mattes to judge with nobody knowing whose is whose, and the count of the votes.
+"""Blind comparison: pairs of mattes of unlabelled origin to vote on, and the count of the votes.
 
-For pictures of strangers there is no truth to measure by; what is left is to look. A look that knows the maker sees what it
-expects, so here it does not know.
+Pictures from the wild have no ground truth, so they are compared by eye; and an eye that knows the origin is biased.
 """
 
 import json
 import math
 import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
-import typer
 
-from engines import Frame, Mask
-from engines.commands.options import Model, Threads
-from engines.commands.running import run
+from engines import Engine, Frame, Mask
+from engines.atomic import replacing
 from engines.errors import DataError
-from train.commands.evaluate import progress_bar
-from train.commands.options import Adapters, ComparedPrecision, PeerPython
-from train.evaluation.peers import open_models
-from train.evaluation.pictures import filled, grey, on_green, panel, write_picture
+from train.evaluation.peers import Peer
+from train.evaluation.pictures import grey, on_green, padded, panel, write_picture
 from train.evaluation.scores import Prediction, pictures_in, read_frame
 
-KEY = "key.json"  # which side was ours, by the pair's number; not to be opened before the votes are in
+KEY = "key.json"  # the side that was ours, by the pair's number; not to be opened before the votes are in
 VOTES = "votes.txt"
 CHOICES = ("left", "right", "same")
 PAIRS_A_SHEET = 3
 GAP = 6  # pixels, below each
 
-app = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
-
 
 def pair(number: int, frame: Frame, left: Mask, right: Mask) -> Frame:
-    """One row of a sheet: the picture, then each matte as the picture on green, then each alpha."""
+    """One row of a sheet: the picture, the person on green by each matte, and each alpha."""
     panels = [panel(f"{number}", frame)]
     for side, alpha in (("left", left), ("right", right)):
         panels.append(panel(side, on_green(frame, Prediction(alpha, math.nan))))
@@ -42,112 +36,105 @@ def pair(number: int, frame: Frame, left: Mask, right: Mask) -> Frame:
 
 
 def sheet(rows: list[Frame]) -> Frame:
-    """Rows below each other, each filled up to the widest with white."""
+    """Rows below each other, padded with white to the widest."""
     width = max(row.shape[1] for row in rows)
-    return np.vstack([filled(row, row.shape[0] + GAP, width) for row in rows])
+    return np.vstack([padded(row, row.shape[0] + GAP, width) for row in rows])
 
 
 def wilson(won: float, votes: int) -> tuple[float, float]:
-    """The interval in which the true share lies with 95 %, after `won` of `votes` (Wilson 1927)."""
+    """The 95 % confidence interval of a share, given `won` of `votes` (Wilson 1927)."""
     z, share = 1.96, won / votes
     middle = (share + z * z / (2 * votes)) / (1 + z * z / votes)
     reach = z / (1 + z * z / votes) * math.sqrt(share * (1 - share) / votes + z * z / (4 * votes * votes))
     return middle - reach, middle + reach
 
 
-@app.command()
-def draw(
-    pictures: Annotated[list[Path], typer.Argument(help="Pictures, or folders of pictures.")],
-    out: Annotated[Path, typer.Option(help="A new folder for the sheets, the key and an empty ballot.")],
-    adapters: Adapters = None,
-    peer: Annotated[str, typer.Option(help="The adapter to compare with.")] = "rvm",
-    peer_python: PeerPython = None,
-    precision: ComparedPrecision = "fp32",
-    model: Model = "base",
-    threads: Threads = None,
-    count: Annotated[int, typer.Option(min=1, help="Pairs, drawn from the pictures.")] = 50,
-    seed: Annotated[int, typer.Option(help="Another draw for another seed.")] = 1,
+@dataclass(frozen=True)
+class Votes:
+    """The counted votes of a blind comparison: pairs in which ours was better, the same and worse."""
+
+    peer: str
+    better: list[str]
+    same: list[str]
+    worse: list[str]
+    pictures: dict[str, str]  # by the pair's number
+
+    def __str__(self) -> str:
+        total = len(self.better) + len(self.same) + len(self.worse)
+        good = len(self.better) + len(self.same)
+        low, high = wilson(good, total)
+        names = [f"{number} ({self.pictures[number]})" for number in self.worse]
+        return (
+            f"ours against {self.peer}: better {len(self.better)}, same {len(self.same)}, worse {len(self.worse)}, of {total}\n"
+            f"at least as good: {good / total:.0%} (95 %: {low:.0%} to {high:.0%})\n"
+            f"worse: {', '.join(names) or 'none'}"
+        )
+
+
+def choose_pictures(paths: Sequence[Path], count: int, rng: random.Random) -> list[Path]:
+    """Draw pictures from files and folders of pictures. Raises DataError if one does not exist or holds none."""
+    found = sorted({file for path in paths for file in _files(path)})
+    return rng.sample(found, min(count, len(found)))
+
+
+def draw_pairs(
+    chosen: Sequence[Path],
+    out: Path,
+    engine: Engine,
+    peer: Peer,
+    rng: random.Random,
+    advance: Callable[[], None] = lambda: None,
 ) -> None:
-    """Draws pictures and writes sheets of pairs: ours and the peer's, left and right by chance.
+    """Write sheets of pairs, ours and the peer's at random sides, the key, and an empty ballot into a new folder.
 
-    Look at the sheets, write a vote for each number into votes.txt (left, right or same), and only then type `count`.
-
-    [bold]Example[/bold]
-
-      python -m train.evaluation.blind draw photos --out blind --adapters adapters --peer rvm
+    `advance` is called after each pair. Raises DataError if a picture cannot be read.
     """
-    if out.exists():
-        raise DataError(f"--out {out}: is there already; name a new folder")
-    found = sorted({file for path in pictures for file in _files(path)})
-    dice = random.Random(seed)
-    chosen = dice.sample(found, min(count, len(found)))
+    out.mkdir(parents=True)
     key: dict[str, str] = {}
     rows: list[Frame] = []
-    with open_models("auto", threads, precision, model, adapters, [peer], peer_python) as (engine, peers):
-        assert engine is not None
-        out.mkdir(parents=True)
-        with progress_bar(out.name, len(chosen)) as advance:
-            for number, path in enumerate(chosen, 1):
-                frame = read_frame(path)
-                both = [engine(frame).alpha, peers[0](frame)]
-                ours = dice.choice(CHOICES[:2])
-                key[str(number)] = ours
-                rows.append(pair(number, frame, *(both if ours == "left" else both[::-1])))
-                if len(rows) == PAIRS_A_SHEET or number == len(chosen):
-                    write_picture(out / f"sheet-{math.ceil(number / PAIRS_A_SHEET):02d}.jpg", sheet(rows))
-                    rows.clear()
-                advance()
-    (out / VOTES).write_text("".join(f"{number} \n" for number in key), encoding="utf-8")
-    pictures_by_number = {str(number): path.name for number, path in enumerate(chosen, 1)}
-    text = json.dumps({"ours": key, "peer": peer, "pictures": pictures_by_number}, indent=2)
-    (out / KEY).write_text(text + "\n", encoding="utf-8")
-    print(f"{len(chosen)} pairs in {out}; write left, right or same behind each number in {out / VOTES}")
+    for number, path in enumerate(chosen, 1):
+        frame = read_frame(path)
+        both = [engine(frame).alpha, peer(frame)]
+        ours = rng.choice(CHOICES[:2])
+        key[str(number)] = ours
+        rows.append(pair(number, frame, *(both if ours == "left" else both[::-1])))
+        if len(rows) == PAIRS_A_SHEET or number == len(chosen):
+            write_picture(out / f"sheet-{math.ceil(number / PAIRS_A_SHEET):02d}.jpg", sheet(rows))
+            rows.clear()
+        advance()
+    pictures = {str(number): path.name for number, path in enumerate(chosen, 1)}
+    text = json.dumps({"ours": key, "peer": peer.name, "pictures": pictures}, indent=2)
+    for name, content in ((VOTES, "".join(f"{number} \n" for number in key)), (KEY, text + "\n")):
+        with replacing(out / name) as beside:
+            beside.write_text(content, encoding="utf-8")
 
 
-@app.command()
-def count(folder: Annotated[Path, typer.Argument(help="The folder of `draw`, its votes.txt filled in.")]) -> None:
-    """Counts the votes: how often ours was better, as good, and worse.
-
-    [bold]Example[/bold]
-
-      python -m train.evaluation.blind count blind
-    """
+def count_votes(folder: Path) -> Votes:
+    """Count the votes in a folder of `draw_pairs`. Raises DataError if one is missing or not a vote."""
     try:
         key = json.loads((folder / KEY).read_text(encoding="utf-8"))
         lines = (folder / VOTES).read_text(encoding="utf-8").splitlines()
-    except (OSError, ValueError, KeyError) as error:
-        raise DataError(f"{folder}: holds no {KEY} and {VOTES} of `draw`") from error
-    votes = dict(line.split(maxsplit=1) for line in lines if len(line.split()) > 1)
+        ours, peer, pictures = key["ours"], key["peer"], key["pictures"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{folder}: has no {KEY} and {VOTES} of a blind comparison") from error
+    votes = {parts[0]: parts[1].strip() for line in lines if len(parts := line.split(maxsplit=1)) > 1}
     for number, vote in votes.items():
-        if number not in key["ours"] or vote.strip() not in CHOICES:
-            raise DataError(f"{folder / VOTES}: '{number} {vote.strip()}' is no vote; write left, right or same")
-    if missing := [number for number in key["ours"] if number not in votes]:
+        if number not in ours or vote not in CHOICES:
+            raise DataError(f"{folder / VOTES}: '{number} {vote}' is not a vote; write left, right or same")
+    if missing := [number for number in ours if number not in votes]:
         raise DataError(f"{folder / VOTES}: no vote for {', '.join(missing)}")
-    better = [n for n, vote in votes.items() if vote.strip() == key["ours"][n]]
-    same = [n for n, vote in votes.items() if vote.strip() == "same"]
+    better = [n for n, vote in votes.items() if vote == ours[n]]
+    same = [n for n, vote in votes.items() if vote == "same"]
     worse = [n for n in votes if n not in better and n not in same]
-    low, high = wilson(len(better) + len(same), len(votes))
-    print(f"ours against {key['peer']}: better {len(better)}, same {len(same)}, worse {len(worse)}, of {len(votes)}")
-    print(f"at least as good: {(len(better) + len(same)) / len(votes):.0%} (95 %: {low:.0%} to {high:.0%})")
-    names = [f"{number} ({key['pictures'][number]})" for number in worse]
-    print(f"worse: {', '.join(names) or 'none'}")
+    return Votes(peer, better, same, worse, pictures)
 
 
 def _files(path: Path) -> list[Path]:
     if path.is_dir():
         files = pictures_in(path)
         if not files:
-            raise DataError(f"{path}: holds no pictures")
+            raise DataError(f"{path}: has no pictures")
         return files
     if not path.is_file():
         raise DataError(f"{path}: no such file or folder")
     return [path]
-
-
-def main() -> None:
-    """Runs the command."""
-    run(app)
-
-
-if __name__ == "__main__":
-    main()

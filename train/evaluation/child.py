@@ -1,4 +1,4 @@
-"""A program that runs beside ours: it answers through a pipe, and what it complained of is told should it end."""
+"""A child process with pipes; its last line on standard error is reported if it dies."""
 
 import subprocess
 import tempfile
@@ -10,27 +10,27 @@ from engines.errors import DataError
 
 
 class Child:
-    """A process with pipes to its input and from its output, in bytes, ended by `close` or with the block.
+    """A process with binary pipes to its input and output, killed by `close` or at the end of the block.
 
-    `label` begins what is told of it. Raises DataError if it cannot be started.
+    `label` begins its error messages. Raises DataError if it cannot be started.
     """
 
     def __init__(self, label: str, command: Sequence[str], environment: Mapping[str, str]) -> None:
         self._label = label
-        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         try:
             self._process = subprocess.Popen(
-                command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._complaints
+                command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._stderr
             )
         except OSError as error:
-            self._complaints.close()
+            self._stderr.close()
             raise DataError(f"{label}: cannot run {command[0]}: {error.strerror}") from error
 
     def close(self) -> None:
-        """Ends the process."""
+        """Kill the process."""
         self._process.kill()
         self._process.communicate()
-        self._complaints.close()
+        self._stderr.close()
 
     def __enter__(self) -> Self:
         return self
@@ -39,7 +39,7 @@ class Child:
         self.close()
 
     def _send(self, request: bytes) -> None:
-        """Raises DataError if the process has ended."""
+        """Write to its input. Raises DataError if the process has ended."""
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(request)
@@ -48,9 +48,9 @@ class Child:
             raise DataError(self._end()) from error
 
     def _end(self) -> str:
-        """How it ended: its last line of complaint."""
+        """How it ended: its exit code and last line on standard error."""
         code = self._process.wait()
-        self._complaints.seek(0)
-        lines = self._complaints.read().decode(errors="replace").splitlines()
-        last = next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
+        self._stderr.seek(0)
+        lines = self._stderr.read().decode(errors="replace").splitlines()
+        last = next((line.strip() for line in reversed(lines) if line.strip()), "no message")
         return f"{self._label}: its process ended (code {code}): {last}"

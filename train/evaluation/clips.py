@@ -1,35 +1,30 @@
-"""`python -m train.evaluation.clips OUT --people SET`: clips with known alpha, people who move before backgrounds that move.
+"""Clips with known alpha: people who move in front of moving backgrounds.
 
     OUT/CLIP/images/0000.jpg ...    frames, through a camera's noise, and H.264 or JPEG as cameras send it
     OUT/CLIP/alphas/0000.png ...    their true alphas, 8-bit
 
-Each clip is a set as `shm-eval` reads it; its frames in the order of their names. The same arguments give the same clips.
+Each clip is a set for `shm-eval`, its frames in the order of their names. The same arguments give the same clips.
 """
 
-import importlib.util
 import itertools
 import math
 import random
 import shutil
-import sys
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated
 
 import av
 import cv2
 import numpy as np
-import typer
 from numpy.typing import NDArray
 
 from engines import Frame
-from engines.commands.running import run
+from engines.atomic import UNFINISHED
 from engines.errors import DataError
-from train.commands.evaluate import progress_bar
-from train.data.cut_outs import Layer, cut_out, plate, still
+from train.data.cut_outs import MovingLayer, cut_out, plate, still
 from train.evaluation.scores import Item, open_set
 
 Floats = NDArray[np.float32]
@@ -39,7 +34,7 @@ CAMERA_JPEG, FAITHFUL_JPEG = cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420, cv2.IMWRITE_J
 
 @dataclass(frozen=True)
 class Kind:
-    """How much moves in a clip. Lengths are parts of the frame's height, angles radians."""
+    """Amplitudes of motion in a clip: lengths in frame heights, angles in radians."""
 
     shift: float  # of the person
     turn: float
@@ -47,7 +42,7 @@ class Kind:
     sway: float  # of the head over the feet
     pan: float  # of the background
     shake: float  # of the camera: both move
-    jumps: int = 0  # how often the person is suddenly elsewhere
+    jumps: int = 0  # sudden moves of the person
 
 
 KINDS = {
@@ -59,28 +54,27 @@ KINDS = {
 
 
 class Wander:
-    """A smooth way to and fro, in [-1, 1], from two waves of so many a second."""
+    """A smooth oscillation in [-1, 1], the mean of two sines of random frequencies in Hz."""
 
-    def __init__(self, dice: random.Random, slowest: float = 0.25, fastest: float = 0.7) -> None:
-        self._waves = [(dice.uniform(slowest, fastest), dice.uniform(0, 2 * math.pi)) for _ in range(2)]
+    def __init__(self, rng: random.Random, slowest: float = 0.25, fastest: float = 0.7) -> None:
+        self._waves = [(rng.uniform(slowest, fastest), rng.uniform(0, 2 * math.pi)) for _ in range(2)]
 
     def __call__(self, seconds: float) -> float:
-        """Where it is at a time."""
         return sum(math.sin(2 * math.pi * rate * seconds + phase) for rate, phase in self._waves) / 2
 
 
-class Course:
-    """Where person and background are in each frame of a clip."""
+class Motion:
+    """The placement of person and background in each frame of a clip."""
 
-    def __init__(self, kind: Kind, frames: int, dice: random.Random) -> None:
+    def __init__(self, kind: Kind, frames: int, rng: random.Random) -> None:
         self._kind = kind
-        self._ways = [Wander(dice) for _ in range(7)]
-        self._tremble = [Wander(dice, 2, 6) for _ in range(2)]
-        places = sorted(dice.sample(range(3, max(frames - 3, kind.jumps + 3)), kind.jumps))
-        self._jumps = [(place, dice.choice((-1, 1)) * dice.uniform(0.04, 0.07), dice.uniform(-0.04, 0.04)) for place in places]
+        self._ways = [Wander(rng) for _ in range(7)]
+        self._tremble = [Wander(rng, 2, 6) for _ in range(2)]
+        places = sorted(rng.sample(range(3, max(frames - 3, kind.jumps + 3)), kind.jumps))
+        self._jumps = [(place, rng.choice((-1, 1)) * rng.uniform(0.04, 0.07), rng.uniform(-0.04, 0.04)) for place in places]
 
     def frame(self, index: int) -> tuple[Floats, float, Floats]:
-        """The person's placement (2, 3) in heights about the foot of the frame, its sway, and the background's placement."""
+        """The person's placement (2, 3) in heights about the foot of the frame, the sway, and the background's placement."""
         kind, now = self._kind, index / RATE
         x, y, turn, grow, sway, pan_x, pan_y = (way(now) for way in self._ways)
         shake = [kind.shake * way(now) for way in self._tremble]
@@ -95,11 +89,11 @@ class Course:
         return person, kind.sway * sway, background
 
 
-def placed(layer: Layer, place: Floats, sway: float, size: tuple[int, int]) -> tuple[Floats, Floats]:
+def placed(layer: MovingLayer, place: Floats, sway: float, size: tuple[int, int]) -> tuple[Floats, Floats]:
     """Colours (H, W, 3) and alpha (H, W) in [0, 1] of a layer in a frame of `size` (H, W).
 
-    `place` moves it about the middle of its lower edge, which lies on the frame's; `sway` bends it aside with the square of
-    the height. What lies beyond the layer's border is its border: the frame still cuts a person whom its picture cut.
+    `place` moves it about the middle of its lower edge, which coincides with the frame's; `sway` bends it sideways with the
+    square of the height. The border is replicated outwards, so that a person cut by the picture is cut by the frame, too.
     """
     height, width = size
     own_height, own_width = layer.colours.shape[:2]
@@ -118,33 +112,35 @@ def placed(layer: Layer, place: Floats, sway: float, size: tuple[int, int]) -> t
     return colours.astype(np.float32), np.asarray(alpha, np.float32)
 
 
-def clean_frames(person: Layer, background: Layer, kind: Kind, frames: int, seed: int) -> Iterator[tuple[Floats, Floats]]:
-    """Frames (H, W, 3) in [0, 255] by equation 1, before any camera, and their alphas (H, W); H and W even."""
+def clean_frames(
+    person: MovingLayer, background: MovingLayer, kind: Kind, frames: int, seed: int
+) -> Iterator[tuple[Floats, Floats]]:
+    """Composed frames (H, W, 3) in [0, 255] (equation 1), without a camera, and their alphas (H, W); H and W even."""
     height, width = (side - side % 2 for side in person.colours.shape[:2])
-    course = Course(kind, frames, random.Random(seed))
+    motion = Motion(kind, frames, random.Random(seed))
     for index in range(frames):
-        place, sway, behind = course.frame(index)
+        place, sway, behind = motion.frame(index)
         colours, alpha = placed(person, place, sway, (height, width))
         back, _ = placed(background, behind, 0.0, (height, width))
         yield alpha[..., None] * colours + (1 - alpha[..., None]) * back, alpha
 
 
 class Camera:
-    """Exposure that drifts, and noise that is stronger in the light, as photons make it, on a floor of its own.
+    """Drifting exposure, shot noise and read noise.
 
-    `crf` is the constant rate factor of its H.264, or None where it sends each frame by itself, as JPEG of some `quality`.
+    `crf` is the constant rate factor of its H.264, or None if it sends each frame as JPEG of some `quality`.
     """
 
     def __init__(self, seed: int) -> None:
-        dice = random.Random(seed)
+        rng = random.Random(seed)
         self._noise = np.random.default_rng(seed)
-        self._floor, self._shot = dice.uniform(1.0, 3.0), dice.uniform(0.1, 0.4)
-        self._exposure, self._index = Wander(dice), 0
-        self.crf = dice.choice((None, dice.randint(22, 30)))
-        self.quality = dice.randint(70, 90)
+        self._floor, self._shot = rng.uniform(1.0, 3.0), rng.uniform(0.1, 0.4)
+        self._exposure, self._index = Wander(rng), 0
+        self.crf = rng.choice((None, rng.randint(22, 30)))
+        self.quality = rng.randint(70, 90)
 
     def __call__(self, picture: Floats) -> Frame:
-        """The picture as the camera gives it, uint8."""
+        """The camera's picture, uint8."""
         picture = picture * np.float32(1 + 0.01 * self._exposure(self._index / RATE))
         self._index += 1
         deviation = np.sqrt(self._floor**2 + self._shot * picture)
@@ -153,7 +149,7 @@ class Camera:
 
 
 def coded(frames: Iterator[Frame], size: tuple[int, int], crf: int) -> Iterator[Frame]:
-    """Frames uint8 (H, W, 3) after H.264 at a constant rate factor, with no more delay than one frame. H and W even."""
+    """Frames uint8 (H, W, 3) after H.264 at a constant rate factor, without reordering. H and W even."""
     settings = {"crf": str(crf), "preset": "veryfast", "tune": "zerolatency", "threads": "1", "x264-params": "keyint=50"}
     encoder = av.CodecContext.create("libx264", "w")
     encoder.height, encoder.width = size
@@ -166,9 +162,9 @@ def coded(frames: Iterator[Frame], size: tuple[int, int], crf: int) -> Iterator[
                 yield np.asarray(picture.to_ndarray(format="rgb24"), np.uint8)
 
 
-def write_clip(folder: Path, person: Layer, background: Layer, kind: Kind, frames: int, seed: int) -> None:
-    """Writes one clip into a folder that is not there yet; it appears when it is complete. Raises DataError."""
-    part = folder.with_name(f".{folder.name}.part")
+def write_clip(folder: Path, person: MovingLayer, background: MovingLayer, kind: Kind, frames: int, seed: int) -> None:
+    """Write one clip into a new folder, which appears when it is complete. Raises DataError."""
+    part = folder.with_name(f"{UNFINISHED}{folder.name}")
     try:
         for name in ("images", "alphas"):
             (part / name).mkdir(parents=True, exist_ok=True)
@@ -180,7 +176,7 @@ def write_clip(folder: Path, person: Layer, background: Layer, kind: Kind, frame
         shutil.rmtree(part, ignore_errors=True)
 
 
-def _write_frames(folder: Path, person: Layer, background: Layer, kind: Kind, frames: int, seed: int) -> None:
+def _write_frames(folder: Path, person: MovingLayer, background: MovingLayer, kind: Kind, frames: int, seed: int) -> None:
     camera = Camera(seed)
     height, width = (side - side % 2 for side in person.colours.shape[:2])
 
@@ -203,59 +199,48 @@ def _write(path: Path, picture: NDArray[np.uint8], settings: Sequence[int] = ())
     path.write_bytes(data.tobytes())
 
 
-app = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
-
-
-@app.command()
-def clips(
-    out: Annotated[Path, typer.Argument(help="Folder for the clips; made if there is none. Clips that are there stay.")],
-    people: Annotated[Path, typer.Option(help="A set with images/ and alphas/: its people are cut out.")],
-    backgrounds: Annotated[
-        Path | None, typer.Option(help="Folder of pictures with nobody in them; else those of the set's other pictures.")
-    ] = None,
-    count: Annotated[int, typer.Option(min=1, help=f"How many clips, by turns: {', '.join(KINDS)}.")] = 12,
-    frames: Annotated[int, typer.Option(min=8, help="Frames of each clip, 25 a second.")] = 30,
-    long_side: Annotated[int, typer.Option(min=64, help="Pixels, at most, of the frames' longer side.")] = 640,
-    seed: Annotated[int, typer.Option(help="Other clips for another seed.")] = 1,
+def make_clips(
+    out: Path,
+    people: Path,
+    backgrounds: Path | None = None,
+    *,
+    count: int = 12,
+    frames: int = 30,
+    long_side: int = 640,
+    seed: int = 1,
+    advance: Callable[[], None] = lambda: None,
 ) -> None:
-    """Makes clips with known alpha out of people with known alpha, to measure flicker on.
+    """Write `count` clips, one kind after the other; existing ones are kept. `advance` is called after each.
 
-    On a desk a person hardly moves; in a talk more; by hand the camera moves too; at a step the person is suddenly elsewhere.
-    Take people and backgrounds that nothing was trained on, and train on nothing that this makes of them.
+    people: a set with images/ and alphas/, whose people are cut out.
+    backgrounds: a folder of pictures with nobody in them; by default, the backgrounds of the set's other pictures.
+    long_side: at most so many pixels.
 
-    [bold]Examples[/bold]
-
-      python -m train.evaluation.clips clips --people eval/composites
-
-      python -m train.evaluation.clips clips --people eval/composites --backgrounds rooms --count 40 --frames 100
+    Raises DataError for a set or folder that does not serve.
     """
-    if importlib.util.find_spec("pymatting") is None:
-        raise DataError("PyMatting is not installed; type: pip install 'semantic-human-matting[train]'")
     test_set = open_set(people)
     if test_set.truths != "alphas":
-        raise DataError(f"--people {people}: has masks; cut-outs need true alphas")
-    dice = random.Random(seed)
-    chosen: list[Item] = dice.sample(test_set.items, len(test_set.items))
+        raise DataError(f"{people}: has masks; cut-outs need true alphas")
+    rng = random.Random(seed)
+    chosen: list[Item] = rng.sample(test_set.items, len(test_set.items))
     behind: Sequence[Item | Path] = chosen if backgrounds is None else _pictures(backgrounds)
     if backgrounds is None and len(behind) < 2:
-        raise DataError(f"--people {people}: has one picture only; name --backgrounds")
+        raise DataError(f"{people}: has only one picture; give a folder of backgrounds")
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DataError(f"{out}: cannot make this folder: {error.strerror}") from error
-    with progress_bar(out.name, count) as advance:
-        for number in range(count):
-            item = chosen[number % len(chosen)]
-            # Half the list away, so that nobody stands before the smudge that he left himself.
-            scenery = behind[(number + len(behind) // 2) % len(behind)]
-            name = list(KINDS)[number % len(KINDS)]
-            folder = out / f"{number:02d}-{name}-{item.stem}"
-            if not folder.exists():
-                person = cut_out(item, long_side)
-                background = plate(scenery, long_side) if isinstance(scenery, Item) else still(scenery, long_side)
-                write_clip(folder, person, background, KINDS[name], frames, zlib.crc32(f"{seed}:{folder.name}".encode()))
-            advance()
-    print(f"{count} clips in {out}", file=sys.stderr)
+    for number in range(count):
+        item = chosen[number % len(chosen)]
+        # Half the list away, so that nobody is placed on the region filled in for that same person.
+        scenery = behind[(number + len(behind) // 2) % len(behind)]
+        name = list(KINDS)[number % len(KINDS)]
+        folder = out / f"{number:02d}-{name}-{item.stem}"
+        if not folder.exists():
+            person = cut_out(item, long_side)
+            background = plate(scenery, long_side) if isinstance(scenery, Item) else still(scenery, long_side)
+            write_clip(folder, person, background, KINDS[name], frames, zlib.crc32(f"{seed}:{folder.name}".encode()))
+        advance()
 
 
 def _similarity(scale: float, turn: float, x: float, y: float) -> Floats:
@@ -265,17 +250,8 @@ def _similarity(scale: float, turn: float, x: float, y: float) -> Floats:
 
 def _pictures(folder: Path) -> list[Path]:
     if not folder.is_dir():
-        raise DataError(f"--backgrounds {folder}: no such folder")
+        raise DataError(f"{folder}: no such folder")
     found = sorted(path for path in folder.iterdir() if cv2.haveImageReader(str(path)))
     if not found:
-        raise DataError(f"--backgrounds {folder}: has no picture in it")
+        raise DataError(f"{folder}: has no pictures")
     return found
-
-
-def main() -> None:
-    """Runs the command."""
-    run(app)
-
-
-if __name__ == "__main__":
-    main()

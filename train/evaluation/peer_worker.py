@@ -7,7 +7,7 @@ An adapter is a module with `load() -> f`, where f takes a frame, uint8 RGB (H, 
     answer   1 byte: K or E; 8 bytes: milliseconds, float64; 8 bytes: length, uint64;
              that many bytes: alpha, float32, or a message in UTF-8
 
-The first answer comes unasked, with the milliseconds that loading took, and, after "stream" as a third argument, the message
+The first answer is sent unasked, with the milliseconds that loading took, and, after "stream" as a third argument, the message
 "stream" if the model keeps its state from frame to frame: if its `load` takes `stream=True`. All numbers are little-endian.
 """
 

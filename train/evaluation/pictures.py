@@ -1,4 +1,4 @@
-"""Pictures side by side: what a model was given, what its networks made of it, and how it should have been."""
+"""Comparison pictures: a frame, the predictions of each model, and the truth side by side."""
 
 from pathlib import Path
 
@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from engines import Frame, Mask
+from engines.atomic import replacing
 from engines.errors import DataError
 from train.evaluation.scores import Prediction
 
@@ -15,42 +16,41 @@ GREEN = (0, 177, 64)
 
 
 def side_by_side(frame: Frame, truth: Mask, predictions: dict[str, Prediction]) -> Frame:
-    """One wide RGB picture: the frame, then for each model its coarse and unified mask where it has them, its alpha and itself
-    on green, and the true alpha last.
-    """
+    """One wide RGB picture: the frame; each model's masks if it has any, alpha and foreground on green; the true alpha."""
     panels = [panel("frame", frame)]
     for name, prediction in predictions.items():
-        for step in ("coarse", "unified", "alpha"):
-            matte = getattr(prediction, step)
+        for kind in ("coarse", "unified", "alpha"):
+            matte = getattr(prediction, kind)
             if matte is not None:
-                panels.append(panel(f"{name}: {step}", grey(matte), frame.shape[:2]))
+                panels.append(panel(f"{name}: {kind}", grey(matte), frame.shape[:2]))
         panels.append(panel(f"{name}: on green", on_green(frame, prediction)))
     panels.append(panel("true alpha", grey(truth)))
     return np.hstack(panels)
 
 
 def write_picture(path: Path, picture: Frame) -> None:
-    """Writes an RGB picture in the format that the path's suffix names. Raises DataError where that fails."""
+    """Write an RGB picture in the format that the path's suffix names. Raises DataError on failure."""
     _, data = cv2.imencode(path.suffix, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
     try:
-        path.write_bytes(data.tobytes())
+        with replacing(path) as beside:
+            beside.write_bytes(data.tobytes())
     except OSError as error:
         raise DataError(f"{path}: cannot be written: {error.strerror}") from error
 
 
 def panel(caption: str, picture: Frame, size: tuple[int, int] | None = None) -> Frame:
-    """A picture of a common height under its caption; `size` (height, width) stretches it to those sides' shape first."""
+    """A picture at the common height under its caption, stretched to the aspect ratio of `size` (height, width) if given."""
     height, width = size or picture.shape[:2]
     shape = (max(1, round(width * HEIGHT / height)), HEIGHT)
     shrinks = shape[0] < picture.shape[1]
-    panel = cv2.resize(picture, shape, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-    panel = cv2.copyMakeBorder(panel, CAPTION, 0, 2, 2, cv2.BORDER_CONSTANT, value=(255, 255, 255))
-    cv2.putText(panel, caption, (6, CAPTION - 8), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (0, 0, 0), 1, cv2.LINE_AA)
-    return np.asarray(panel, dtype=np.uint8)
+    resized = cv2.resize(picture, shape, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    bordered = cv2.copyMakeBorder(resized, CAPTION, 0, 2, 2, cv2.BORDER_CONSTANT, value=(255, 255, 255))
+    cv2.putText(bordered, caption, (6, CAPTION - 8), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (0, 0, 0), 1, cv2.LINE_AA)
+    return np.asarray(bordered, dtype=np.uint8)
 
 
-def filled(picture: Frame, height: int, width: int) -> Frame:
-    """An RGB picture with white below it and to its right, up to that size in pixels."""
+def padded(picture: Frame, height: int, width: int) -> Frame:
+    """An RGB picture padded with white below and to the right, to that size in pixels."""
     bottom, right = height - picture.shape[0], width - picture.shape[1]
     return np.asarray(cv2.copyMakeBorder(picture, 0, bottom, 0, right, cv2.BORDER_CONSTANT, value=(255, 255, 255)), np.uint8)
 
@@ -61,7 +61,7 @@ def grey(matte: Mask) -> Frame:
 
 
 def on_green(frame: Frame, prediction: Prediction) -> Frame:
-    """A prediction's foreground on green; where a model gives none, the frame's own colours."""
+    """A prediction's foreground on green; the frame's colours if the model predicts none."""
     foreground = frame if prediction.foreground is None else prediction.foreground
     alpha = prediction.alpha[..., None]
     return np.asarray(np.round(alpha * foreground + (1 - alpha) * np.array(GREEN, np.float32)), dtype=np.uint8)

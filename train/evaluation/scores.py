@@ -1,4 +1,4 @@
-"""Test sets, the models that are put to them, and the scores that come out."""
+"""Test sets, candidates to evaluate on them, and their scores."""
 
 import math
 import time
@@ -23,7 +23,7 @@ SUFFIXES = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 
 @dataclass(frozen=True)
 class Item:
-    """One picture of a test set and its truth."""
+    """A picture of a test set and its truth."""
 
     stem: str
     image: Path
@@ -34,7 +34,7 @@ class Item:
 class TestSet:
     """Pictures with their true alphas (all metrics) or true masks (IoU, MSE, SAD)."""
 
-    __test__ = False  # no test of pytest's, whatever its name
+    __test__ = False  # for pytest, which collects classes of this name
 
     name: str
     truths: str  # "alphas" or "masks"
@@ -47,9 +47,9 @@ class TestSet:
 
 
 def open_set(folder: Path) -> TestSet:
-    """Reads which pictures a set has: FOLDER/images/STEM.* with FOLDER/alphas/STEM.* or FOLDER/masks/STEM.*.
+    """List the pictures of a set: FOLDER/images/STEM.* with FOLDER/alphas/STEM.* or FOLDER/masks/STEM.*.
 
-    Raises DataError for a folder of another form and for a picture with no truth.
+    Raises DataError for another layout and for a picture without a truth.
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; a set is a folder with images/ and alphas/ or masks/")
@@ -68,9 +68,9 @@ def open_set(folder: Path) -> TestSet:
 
 
 def read_item(item: Item) -> tuple[Frame, Mask]:
-    """A frame and its truth, float32 (H, W) in [0, 1] from 8 or 16 bits.
+    """Read a frame and its truth, float32 (H, W) in [0, 1] from 8 or 16 bits.
 
-    Raises DataError where they cannot be read or are not of one size.
+    Raises DataError if they cannot be read or differ in size.
     """
     frame = read_frame(item.image)
     truth = _read(item.truth, cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH)
@@ -81,34 +81,33 @@ def read_item(item: Item) -> tuple[Frame, Mask]:
 
 
 def read_frame(path: Path) -> Frame:
-    """A picture as a frame. Raises DataError where it cannot be read."""
+    """Read a picture as a frame. Raises DataError if it cannot be read."""
     return _read(path, cv2.IMREAD_COLOR_RGB)
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a model made of one frame; a peer gives only its alpha."""
+    """A model's output for one frame; a peer has only an alpha."""
 
     alpha: Mask
-    milliseconds: float  # from the uint8 frame to all that the model gives
+    milliseconds: float  # from the uint8 frame to all outputs
     coarse: Mask | None = None
     unified: Mask | None = None
     foreground: Frame | None = None
 
 
 class Candidate(Protocol):
-    """A model to be scored: frame in, prediction out."""
+    """A model to evaluate: frame in, prediction out."""
 
     name: str
     precision: str
 
     def __call__(self, frame: Frame) -> Prediction:
         """The prediction for a frame, uint8 RGB (H, W, 3)."""
-        ...
 
 
 def own_name(backend: str | None, model: str) -> str:
-    """What a table calls one of our engines: the base model needs no word. None where all of a table are of one backend."""
+    """The name of one of our engines in a table. The base model is not named, nor a `backend` of None."""
     return ", ".join(["ours", *([backend] if backend else []), *([model] if model != BASE else [])])
 
 
@@ -122,7 +121,6 @@ class OwnCandidate:
         self._engine = engine
 
     def __call__(self, frame: Frame) -> Prediction:
-        """The prediction for a frame, uint8 RGB (H, W, 3)."""
         begin = time.perf_counter()
         matte = self._engine(frame)
         milliseconds = 1e3 * (time.perf_counter() - begin)
@@ -130,24 +128,24 @@ class OwnCandidate:
 
 
 class MaskCandidate:
-    """The mask of one of our networks by itself, enlarged bilinearly: "coarse" is MPN's, "unified" QUN's."""
+    """The mask of MPN ("coarse") or QUN ("unified") alone, enlarged bilinearly."""
 
-    def __init__(self, engine: Engine, stage: Literal["coarse", "unified"]) -> None:
-        self.name = f"ours, {'MPN' if stage == 'coarse' else 'QUN'} alone"
+    def __init__(self, engine: Engine, mask: Literal["coarse", "unified"]) -> None:
+        self.name = f"ours, {'MPN' if mask == 'coarse' else 'QUN'} alone"
         self.precision = engine.precision
         self._whole = OwnCandidate(engine)
-        self._stage = stage
+        self._mask = mask
 
     def __call__(self, frame: Frame) -> Prediction:
-        """The prediction for a frame, uint8 RGB (H, W, 3); its time is that of the whole."""
+        """The prediction for a frame; its time is that of the whole engine."""
         whole = self._whole(frame)
-        mask = whole.coarse if self._stage == "coarse" else whole.unified
+        mask = whole.coarse if self._mask == "coarse" else whole.unified
         assert mask is not None
         return replace(whole, alpha=fit_mask(mask, whole.alpha.shape))
 
 
 class PeerCandidate:
-    """A peer. Its time is taken in its own process, so that handing the frame over costs it nothing."""
+    """A peer, timed in its own process, without the transfer of the frame."""
 
     def __init__(self, peer: Peer) -> None:
         self.name = peer.name
@@ -155,31 +153,28 @@ class PeerCandidate:
         self._peer = peer
 
     def __call__(self, frame: Frame) -> Prediction:
-        """The prediction for a frame, uint8 RGB (H, W, 3)."""
         return Prediction(self._peer(frame), self._peer.last_ms)
 
 
 @dataclass
 class Score:
-    """How a model did on a set: for each picture each metric, and how long it took."""
+    """The metrics of a model on each picture of a set, and its times."""
 
     pictures: dict[str, dict[str, float]] = field(default_factory=dict)
     milliseconds: list[float] = field(default_factory=list)
-    first_milliseconds: list[float] = field(
-        default_factory=list
-    )  # the first frame of each size, where models set themselves up
+    first_milliseconds: list[float] = field(default_factory=list)  # of the first frame of each size, with set-up
 
     def mean(self, metric: str) -> float:
-        """Mean of a metric over the pictures for which it is defined; NaN where it is for none."""
+        """Mean of a metric over the pictures for which it is defined; NaN if there are none."""
         values = [figures[metric] for figures in self.pictures.values() if not math.isnan(figures[metric])]
         return fmean(values) if values else math.nan
 
     def means(self) -> dict[str, float | None]:
-        """The mean of each metric; None, which JSON has for NaN, where it is defined for no picture."""
+        """The mean of each metric; None if it is defined for no picture, as JSON has no NaN."""
         return {metric: no_nan(self.mean(metric)) for metric in next(iter(self.pictures.values()), {})}
 
     def median_milliseconds(self) -> float:
-        """Median time of a frame, first frames of a size left out where there are others."""
+        """Median time of a frame, without the first frame of each size if there are others."""
         return median(self.milliseconds or self.first_milliseconds)
 
     def worst(self, count: int, metric: str = "mse") -> list[str]:
@@ -188,14 +183,14 @@ class Score:
 
 
 def no_nan(figure: float) -> float | None:
-    """A figure as JSON can hold it."""
+    """None in place of NaN, which JSON does not have."""
     return None if math.isnan(figure) else figure
 
 
 def score_set(test_set: TestSet, candidates: Iterable[Candidate], advance: Callable[[], None] = lambda: None) -> list[Score]:
-    """Scores every candidate on every picture of a set; `advance` is called after each frame of each candidate.
+    """Evaluate every candidate on every picture of a set; `advance` is called after each frame of each candidate.
 
-    The candidates take turns on each picture, so that a busy machine slows all of them alike.
+    The candidates alternate on each picture, so that a busy machine slows all of them alike.
     """
     runs = [(candidate, Score()) for candidate in candidates]
     sizes: set[tuple[int, ...]] = set()
@@ -212,7 +207,7 @@ def score_set(test_set: TestSet, candidates: Iterable[Candidate], advance: Calla
 
 
 def pictures_in(folder: Path) -> list[Path]:
-    """The files of a folder that are named as pictures, in order."""
+    """The picture files of a folder, by their suffixes, in order."""
     return sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
 
 
@@ -221,5 +216,5 @@ def _read(path: Path, flags: int) -> Frame:
     data = np.fromfile(path, np.uint8)
     picture = cv2.imdecode(data, flags) if data.size else None
     if picture is None or picture.dtype not in (np.uint8, np.uint16):
-        raise DataError(f"{path}: is no picture that can be read")
+        raise DataError(f"{path}: not a readable picture")
     return picture  # type: ignore[return-value]

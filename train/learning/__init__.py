@@ -1,1 +1,1 @@
-"""How the three networks learn."""
+"""Training of the three networks: tasks, losses, the training loop, schedules."""

@@ -1,15 +1,13 @@
-"""One run on several processes or machines, as torchrun starts them: what they share out, average and agree on.
+"""Data-parallel training on several processes or machines, as torchrun starts them.
 
-Each process draws the batches of the recipe and takes its share of each; gradients, the statistics of batch normalisation and
-what is logged are means over all. So the recipe alone tells what comes out, whatever the number of processes. Where there is
-but one, everything here does nothing.
+Every process draws the batches of the recipe and computes its shard of each; gradients, batch-norm statistics and logged losses
+are means over all ranks. The result therefore depends on the recipe alone, not on the number of processes. With a single
+process, everything here is a no-op.
 """
 
 import os
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stderr
-from pathlib import Path
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import torch
@@ -19,188 +17,173 @@ from torch.nn.parallel import DistributedDataParallel
 
 from engines.errors import DataError, MattingError
 
-PATIENCE = 10.0  # seconds
-
 Value = TypeVar("Value")
 
 
-def size() -> int:
-    """How many processes train together."""
+def world_size() -> int:
+    """Number of processes that train together."""
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
-def first() -> bool:
-    """Whether this process is the one that writes checkpoints and logs, and tells how far the run is."""
+def is_rank0() -> bool:
+    """Whether this process writes the checkpoints and logs and reports progress."""
     return not dist.is_initialized() or dist.get_rank() == 0
 
 
 def device() -> torch.device:
-    """What this process computes on. Raises DataError if its machine has fewer GPUs than processes."""
+    """The device of this process. Raises DataError if its machine has fewer GPUs than processes."""
     if not torch.cuda.is_available():
         return torch.device("cpu")
     index = int(os.environ.get("LOCAL_RANK", 0))
     if index >= torch.cuda.device_count():
-        raise DataError(f"torchrun --nproc-per-node: a process needs a GPU of its own; here are {torch.cuda.device_count()}")
+        count = torch.cuda.device_count()
+        raise DataError(f"every process needs a GPU of its own, and this machine has {count}; start at most {count} processes")
     return torch.device("cuda", index)
 
 
 @contextmanager
-def group() -> Iterator[None]:
-    """Joins the processes that torchrun started; in one that it did not start, nothing. Raises DataError if one is lost."""
+def process_group() -> Iterator[None]:
+    """Join the process group of torchrun; without torchrun, do nothing. Raises DataError if another process dies."""
     if int(os.environ.get("WORLD_SIZE", 1)) == 1:
         yield
         return
     try:
-        # Tensors on a CPU go through gloo on any machine: what is agreed on costs a GPU no wait.
+        # CPU tensors always go through gloo, so that exchanging flags never synchronises a GPU.
         dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
         yield
     except RuntimeError as error:
         if isinstance(error, dist.DistError) or "gloo" in str(error).lower():
-            raise DataError("another process of the run was lost; the same command goes on from the last checkpoint") from error
+            raise DataError("another process of the run died; the same command resumes from the last checkpoint") from error
         raise
     finally:
         if dist.is_initialized():
             dist.destroy_process_group()
 
 
-@contextmanager
-def one_voice() -> Iterator[None]:
-    """Leaves what a command has to say to the first process of each machine: all refuse, or stop, for the same reason."""
-    if int(os.environ.get("LOCAL_RANK", 0)) == 0:
-        yield
-        return
-    try:
-        with Path(os.devnull).open("w", encoding="utf-8") as nowhere, redirect_stderr(nowhere):
-            yield
-    except SystemExit as end:
-        if end.code:  # torchrun ends all processes when one has failed: the one that tells why goes first
-            time.sleep(PATIENCE)
-        raise
-
-
-def any_process(here: bool) -> bool:
-    """Whether it is so in any process."""
-    if size() == 1:
-        return here
-    flag = torch.tensor(int(here))
-    dist.all_reduce(flag, dist.ReduceOp.MAX)
-    return bool(flag)
+def any_process(flag: bool) -> bool:
+    """Whether the flag is set in any process."""
+    if world_size() == 1:
+        return flag
+    reduced = torch.tensor(int(flag))
+    dist.all_reduce(reduced, dist.ReduceOp.MAX)
+    return bool(reduced)
 
 
 @contextmanager
-def agreed() -> Iterator[None]:
-    """A block without words between the processes: what one of them refuses in it, all refuse at its end (DataError)."""
-    if size() == 1:
+def raise_on_all_ranks() -> Iterator[None]:
+    """Raise on every rank, as a DataError, what any rank raises inside the block. The block must not communicate."""
+    if world_size() == 1:
         yield
         return
-    refusal: str | None = None
+    failure: str | None = None
     try:
         yield
     except MattingError as error:
-        refusal = str(error)
+        failure = str(error)
     except OSError as error:
-        refusal = f"{error.filename}: {error.strerror}"
-    if any_process(refusal is not None):
-        refusals: list[str | None] = [None] * size()
-        dist.all_gather_object(refusals, refusal)
-        raise DataError(next(each for each in refusals if each is not None))
+        failure = f"{error.filename}: {error.strerror}"
+    if any_process(failure is not None):
+        failures: list[str | None] = [None] * world_size()
+        dist.all_gather_object(failures, failure)
+        raise DataError(next(each for each in failures if each is not None))
 
 
-def from_first(make: Callable[[], Value]) -> Value:
-    """What `make` gives in the first process, in all: others may be on machines that lack its files. Raises its DataError."""
-    if size() == 1:
+def broadcast_from_rank0(make: Callable[[], Value]) -> Value:
+    """The result of `make` on rank 0, on all ranks: others may run on machines without its files. Raises its DataError."""
+    if world_size() == 1:
         return make()
     made: list[Any] = [None]
-    with agreed():
-        if first():
+    with raise_on_all_ranks():
+        if is_rank0():
             made = [make()]
     dist.broadcast_object_list(made)
     value: Value = made[0]
     return value
 
 
-def check_same(value: object, refusal: str) -> None:
-    """Raises DataError unless all processes bring the same value."""
-    if size() > 1:
-        values: list[object] = [None] * size()
+def check_same_on_all_ranks(value: object, message: str) -> None:
+    """Raise DataError with this message unless the value is equal on all ranks."""
+    if world_size() > 1:
+        values: list[object] = [None] * world_size()
         dist.all_gather_object(values, value)
         if any(each != value for each in values):
-            raise DataError(refusal)
+            raise DataError(message)
 
 
-def share(batch: int, where: str) -> slice:
-    """Which samples of a batch are this process's. Raises DataError if they cannot be shared out evenly."""
-    if batch % size():
-        raise DataError(f"{where}: 'batch' is {batch}, which {size()} processes cannot share; start another number of them")
-    each = batch // size()
+def shard(batch: int, where: str) -> slice:
+    """The samples of a batch that belong to this rank. Raises DataError if the batch does not divide evenly."""
+    if batch % world_size():
+        raise DataError(
+            f"{where}: 'batch' is {batch}, which does not divide among {world_size()} processes; start another number of them"
+        )
+    each = batch // world_size()
     rank = dist.get_rank() if dist.is_initialized() else 0
     return slice(rank * each, (rank + 1) * each)
 
 
-class _Mean(torch.autograd.Function):
+class _MeanOverRanks(torch.autograd.Function):
     @staticmethod
     def forward(_: Any, values: Tensor) -> Tensor:
         values = values.clone()
         dist.all_reduce(values)
-        return values / size()
+        return values / world_size()
 
     @staticmethod
     def backward(_: Any, gradient: Tensor) -> Tensor:
-        mean: Tensor = _Mean.apply(gradient)  # type: ignore[no-untyped-call]
+        mean: Tensor = _MeanOverRanks.apply(gradient)  # type: ignore[no-untyped-call]
         return mean
 
 
-def mean(values: Tensor) -> Tensor:
-    """Means over the processes of what each has; gradients flow back to all."""
-    if size() == 1:
+def mean_over_ranks(values: Tensor) -> Tensor:
+    """Mean of a tensor over all ranks; gradients flow back to all."""
+    if world_size() == 1:
         return values
-    result: Tensor = _Mean.apply(values)  # type: ignore[no-untyped-call]
+    result: Tensor = _MeanOverRanks.apply(values)  # type: ignore[no-untyped-call]
     return result
 
 
-def parallel(network: nn.Module) -> nn.Module:
-    """The network as it learns with those of the other processes: the same weights to begin with, and mean gradients."""
-    if size() == 1:
+def data_parallel(network: nn.Module) -> nn.Module:
+    """The network with the initial weights of rank 0 and gradients averaged over all ranks."""
+    if world_size() == 1:
         return network
-    # Statistics of the normalisation are equal in all anyway.
+    # Batch-norm statistics are equal on all ranks anyway.
     return DistributedDataParallel(network, forward_sync_buffers=False)
 
 
-def share_normalisation(network: nn.Module, where: torch.device) -> nn.Module:
-    """The network with its batch normalisation over the samples of all processes, in place; names of weights stay."""
-    if size() == 1:
+def synchronise_batch_norm(network: nn.Module, device: torch.device) -> nn.Module:
+    """Replace batch normalisation, in place, by one over the samples of all ranks. Names of weights stay."""
+    if world_size() == 1:
         return network
-    if where.type == "cuda":
+    if device.type == "cuda":
         return nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-any-return,no-untyped-call]
     for name, module in list(network.named_modules()):
         if type(module) is nn.BatchNorm2d:
-            shared = SharedBatchNorm2d(module.num_features, module.eps, module.momentum)
-            for own in ("weight", "bias", "running_mean", "running_var", "num_batches_tracked"):
-                setattr(shared, own, getattr(module, own))
-            network.set_submodule(name, shared.train(module.training))
+            synchronised = SyncBatchNorm2d(module.num_features, module.eps, module.momentum)
+            for state in ("weight", "bias", "running_mean", "running_var", "num_batches_tracked"):
+                setattr(synchronised, state, getattr(module, state))
+            network.set_submodule(name, synchronised.train(module.training))
     return network
 
 
-class SharedBatchNorm2d(nn.BatchNorm2d):
-    """Batch normalisation over the samples of all processes, on a CPU, where `nn.SyncBatchNorm` does not run.
+class SyncBatchNorm2d(nn.BatchNorm2d):
+    """Batch normalisation over the samples of all ranks, on the CPU, which `nn.SyncBatchNorm` does not support.
 
-    Each process must have as many samples as the others. forward: (N,C,h,w) -> the same.
+    All ranks need the same number of samples. forward: (N,C,h,w) -> the same.
     """
 
     def forward(self, features: Tensor) -> Tensor:
-        """See the class."""
         if not self.training:
             return super().forward(features)
         values = features.float() if features.dtype != torch.float64 else features
-        average = mean(values.mean((0, 2, 3)))
+        average = mean_over_ranks(values.mean((0, 2, 3)))
         centred = values - average.view(1, -1, 1, 1)
-        variance = mean(centred.square().mean((0, 2, 3)))
+        variance = mean_over_ranks(centred.square().mean((0, 2, 3)))
         with torch.no_grad():
             assert self.running_mean is not None
             assert self.running_var is not None
             assert self.num_batches_tracked is not None
             assert self.momentum is not None
-            count = size() * values.numel() / self.num_features
+            count = world_size() * values.numel() / self.num_features
             self.running_mean.lerp_(average, self.momentum)
             self.running_var.lerp_(variance * count / max(1, count - 1), self.momentum)
             self.num_batches_tracked += 1

@@ -3,7 +3,7 @@
 import torch.nn.functional as F
 from torch import Tensor
 
-from train.learning.distributed import mean
+from train.learning.distributed import mean_over_ranks
 
 
 def l1(predicted: Tensor, truth: Tensor) -> Tensor:
@@ -21,19 +21,19 @@ def mpn_loss(masks: Tensor, foreground_mask: Tensor, lambda_l: float = 0.5) -> T
 def cross_entropy(predicted: Tensor, truth: Tensor) -> Tensor:
     """Binary cross-entropy of two tensors of one shape in [0, 1]: a scalar. Not in the paper.
 
-    Through a sigmoid the gradient of |.|_1 vanishes where the network is sure, be it right or wrong; this one's does not. And
-    where the picture leaves a doubt, this is least at the probability, |.|_1 at 0 or 1: a doubt becomes a hard mistake.
+    Through a sigmoid, the gradient of |.|_1 vanishes where the network is confident, right or wrong; that of cross-entropy does
+    not. Where the picture is ambiguous, cross-entropy is minimal at the probability, |.|_1 at 0 or 1: a confident mistake.
     """
     return F.binary_cross_entropy(predicted, truth)
 
 
 def identity_loss(unified: Tensor, mask: Tensor, unified_coarse: Tensor, coarse_mask: Tensor) -> Tensor:
-    """Equation 3: what QUN gives for the accurate mask x and the inaccurate x' stays near each."""
+    """Equation 3: QUN's output for the accurate mask x and for the inaccurate mask x' stays near each."""
     return l1(unified, mask) + l1(unified_coarse, coarse_mask)
 
 
 def consistence_loss(unified: Tensor, unified_coarse: Tensor) -> Tensor:
-    """Equation 4: what QUN gives for the two masks is one."""
+    """Equation 4: QUN's outputs for the two masks agree."""
     return l1(unified, unified_coarse)
 
 
@@ -48,9 +48,9 @@ def qun_loss(
 def mrn_loss(output: Tensor, foreground: Tensor, alpha: Tensor, lambda_h: float = 0.5) -> Tensor:
     """Equation 6: output (N,4,H,W), foreground (N,3,H,W), alpha (N,1,H,W).
 
-    Foreground colours are defined only where alpha is above 0, so they are compared only there; how much that is, is told by
-    the whole batch where processes share one.
+    Foreground colours are defined, and compared, only where alpha is above 0. The number of such pixels is that of the whole
+    batch, over all ranks.
     """
     seen = (alpha > 0).to(output.dtype)
-    colours = ((output[:, :3] - foreground).abs() * seen).sum() / mean(3 * seen.sum()).clamp(min=1)
+    colours = ((output[:, :3] - foreground).abs() * seen).sum() / mean_over_ranks(3 * seen.sum()).clamp(min=1)
     return lambda_h * colours + (1 - lambda_h) * l1(output[:, 3:], alpha)

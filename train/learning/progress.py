@@ -1,5 +1,6 @@
-"""How far a stage is: a bar on a terminal, a line now and then elsewhere, curves for TensorBoard."""
+"""Progress of a task: a bar on a terminal, a line every half minute elsewhere, curves for TensorBoard."""
 
+import sys
 import time
 from pathlib import Path
 from types import TracebackType
@@ -9,18 +10,26 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from torch.utils.tensorboard import SummaryWriter
 
+from train.learning.distributed import is_rank0
+
 LOG_EVERY = 50  # steps
-TELL_EVERY = 30.0  # seconds, where there is no terminal
+REPORT_EVERY = 30.0  # seconds, without a terminal
 COLUMNS = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
 
 
-class StageProgress:
-    """Tells on standard error, and writes to `logs`, how a stage of so many steps goes. Not `active`: does nothing."""
+def report(text: str) -> None:
+    """Print a line on the standard error of rank 0."""
+    if is_rank0():
+        print(text, file=sys.stderr, flush=True)
+
+
+class TaskProgress:
+    """Report a task of so many steps on standard error and log it to `logs`. Does nothing unless `active`."""
 
     def __init__(self, name: str, steps: int, done: int, logs: Path, *, active: bool) -> None:
         self._name, self._steps, self._active = name, steps, active
         self._smooth: dict[str, float] = {}
-        self._told = time.monotonic()
+        self._reported = time.monotonic()
         if active:
             self._log = SummaryWriter(str(logs))
             self._console = Console(stderr=True)
@@ -38,8 +47,13 @@ class StageProgress:
             self._bar.stop()
             self._log.close()
 
-    def learnt(self, step: int, seconds: float, losses: dict[str, float]) -> None:
-        """After a step: its losses, and how long the stage has taken so far."""
+    def note(self, text: str) -> None:
+        """Report what is being done besides training."""
+        if self._active:
+            self._console.out(f"{self._name}: {text}", highlight=False)
+
+    def trained(self, step: int, seconds: float, losses: dict[str, float]) -> None:
+        """Report a training step: its losses, and the seconds that the task has taken so far."""
         if not self._active:
             return
         keep = min(0.98, 1 - 1 / step) if self._smooth else 0.0
@@ -49,13 +63,13 @@ class StageProgress:
         if step % LOG_EVERY == 0:
             for name, value in self._smooth.items():
                 self._log.add_scalar(f"train/{name}", value, step)
-        if not self._console.is_terminal and time.monotonic() - self._told > TELL_EVERY:
+        if not self._console.is_terminal and time.monotonic() - self._reported > REPORT_EVERY:
             left = (self._steps - step) * seconds / step
             self._console.out(f"{self._name} {step}/{self._steps}  {line}  {left / 60:.0f} min left", highlight=False)
-            self._told = time.monotonic()
+            self._reported = time.monotonic()
 
-    def judged(self, step: int, losses: dict[str, float]) -> None:
-        """After a judging: the losses on subjects that were kept out."""
+    def validated(self, step: int, losses: dict[str, float]) -> None:
+        """Report the losses on the validation subjects."""
         if not self._active or not losses:
             return
         for name, value in losses.items():

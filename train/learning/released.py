@@ -1,4 +1,4 @@
-"""Training that goes on from the weights that ship: their batch normalisation, folded away, measured again on data."""
+"""Training that starts from the released weights: their folded batch normalisation, recovered from data."""
 
 from collections.abc import Iterable, Iterator
 
@@ -6,26 +6,29 @@ import torch
 from torch import Tensor, nn
 
 from engines.backends.torch import released_networks
-from engines.errors import DataError
-from engines.networks.fold import normalised
+from engines.errors import WeightsError
+from engines.networks.fold import normalised_convolutions
+from engines.weights import verified
 from train.data.library import Library
-from train.learning.stages import Course, as_floats
+from train.learning.distributed import raise_on_all_ranks
+from train.learning.progress import report
+from train.learning.tasks import Task, to_floats
 from train.recipe import Recipe
 
-BATCHES = 24  # enough for the means and variances of every channel
+BATCHES = 24  # enough for the mean and variance of every channel
 
 
 @torch.no_grad()
 def unfold(network: nn.Module, folded: dict[str, Tensor], passes: Iterable[object]) -> None:
-    """Loads folded weights into a network that has its batch normalisation, so that it computes the same and can learn on.
+    """Load folded weights into a network with batch normalisation, so that it computes the same and can be trained.
 
-    A folded convolution gives what its normalisation gave. So the normalisation has to undo itself: its scale is the standard
-    deviation, its shift the mean plus the folded bias, of what it meets while `passes` is walked through: each step of it sends
-    a batch through the network. Raises DataError if the weights are another network's.
+    A folded convolution gives what its normalisation gave, so the normalisation has to be the identity on its inputs: its scale
+    is their standard deviation, its shift their mean plus the folded bias. They are measured while `passes` is iterated: each
+    item sends a batch through the network. Raises WeightsError if the weights belong to another network.
     """
-    pairs = {pair.convolution_name: pair for pair in normalised(network)}
+    pairs = {pair.convolution_name: pair for pair in normalised_convolutions(network)}
     if not folded.keys() >= {f"{name}.bias" for name in pairs}:
-        raise DataError("the weights that ship are another network's; install the package again")
+        raise WeightsError("the released weights belong to another network; install the package again")
     lengths = {name: pair.convolution.weight.flatten(1).norm(dim=1) for name, pair in pairs.items()}
     state = network.state_dict()
     for name, pair in pairs.items():
@@ -41,7 +44,7 @@ def unfold(network: nn.Module, folded: dict[str, Tensor], passes: Iterable[objec
     try:
         network.load_state_dict(state | plain)
     except RuntimeError as error:
-        raise DataError("the weights that ship are another network's; install the package again") from error
+        raise WeightsError("the released weights belong to another network; install the package again") from error
     sums: dict[str, list[Tensor]] = {}
 
     def measure(name: str, output: Tensor) -> None:
@@ -62,7 +65,7 @@ def unfold(network: nn.Module, folded: dict[str, Tensor], passes: Iterable[objec
         convolution, normalisation = pair.convolution, pair.normalisation
         mean, square, count = sums[name]
         mean, variance = mean / count, (square / count - (mean / count).square()).clamp(min=0)
-        # To the normalisation the size of a filter is all one, to the optimiser it is not: as long as it was when new.
+        # The normalisation cancels a filter's length, but the optimiser's step does not: restore that of a new network.
         scale = (lengths[name] / convolution.weight.flatten(1).norm(dim=1)).nan_to_num(1).clamp(0.01, 100)  # some filters are 0
         convolution.weight.mul_(scale.view(-1, 1, 1, 1))
         normalisation.running_mean.copy_(scale * mean)  # type: ignore[union-attr]
@@ -71,14 +74,32 @@ def unfold(network: nn.Module, folded: dict[str, Tensor], passes: Iterable[objec
         normalisation.bias.add_(mean)
 
 
-def begin_with_released(course: Course, library: Library, recipe: Recipe) -> None:
-    """Puts the weights that ship into the network of a course, ready to learn on. Raises DataError if they do not fit."""
-    samples = course.samples(library, recipe, course.settings.batch, seed=-2)
+def other_size(recipe: Recipe) -> str | None:
+    """A note if the released weights were trained at another low resolution than the recipe's."""
+    height, width = verified()["recipe"]["low_resolution"]
+    if (height, width) == recipe.low_resolution:
+        return None
+    own_height, own_width = recipe.low_resolution
+    return (
+        f"the released weights were trained on frames of {height}x{width} (height x width), "
+        f"and this recipe's low_resolution is {own_height}x{own_width}"
+    )
+
+
+def load_released(task: Task, library: Library, recipe: Recipe) -> None:
+    """Load the released weights into the network of a task, ready to be trained. Raises WeightsError if they do not fit."""
+    samples = task.samples(library, recipe, task.settings.batch, seed=-2)
     if not samples.groups:
-        return  # the trainer refuses, and says why
+        return  # the trainer raises, and says why
+    if note := other_size(recipe):
+        report(f"note: {note}")
+    report(f"{task.name}: measuring batch normalisation of the released weights on {BATCHES} batches")
 
     def passes() -> Iterator[object]:
-        for batch, _ in zip(samples, range(BATCHES), strict=False):
-            yield course.losses(course.network, as_floats(batch))
+        batches = iter(samples)
+        for _ in range(BATCHES):
+            with raise_on_all_ranks():
+                batch = next(batches)
+            yield task.losses(task.network, to_floats(batch))
 
-    unfold(course.network, released_networks()._asdict()[course.name].state_dict(), passes())
+    unfold(task.network, released_networks()._asdict()[task.name].state_dict(), passes())

@@ -1,4 +1,4 @@
-"""A programme: several courses, one after the other, each some networks by some recipe; one command for a release."""
+"""Schedules: several phases, one after the other, each some networks trained by one recipe."""
 
 import dataclasses
 import shutil
@@ -6,92 +6,95 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from engines.atomic import replacing
 from engines.errors import DataError
-from train.in_place import in_place
 from train.learning.runs import Run
-from train.learning.stages import NAMES
-from train.recipe import Recipe, load_recipe, read_toml, ships
+from train.learning.tasks import TASK_NAMES
+from train.recipe import Recipe, is_builtin, load_recipe, read_toml
 
 
 @dataclass(frozen=True)
-class Training:
-    """A course of a programme, which leaves its checkpoints in a folder by the name of its recipe. In TOML, a [[course]]."""
+class Phase:
+    """A phase of a schedule, with its checkpoints in a folder named after its recipe. In TOML, a [[course]]."""
 
-    recipe: str = ""  # one that ships, or a TOML file: in TOML, from where the programme is
-    networks: tuple[str, ...] = NAMES
-    begin_with: str = ""  # an earlier course, by its recipe: whose weights these networks begin with
-    on: str = ""  # an earlier course whose networks come before the ones that learn; its own unless told
+    recipe: str = ""  # a built-in one, or a TOML file: in TOML, relative to the schedule
+    networks: tuple[str, ...] = TASK_NAMES
+    begin_with: str = ""  # an earlier phase, by its recipe, whose weights these networks start from
+    on: str = ""  # an earlier phase whose networks precede the trained ones; by default this phase
 
     @property
     def name(self) -> str:
-        """What the folder is called, and what later courses call it."""
+        """The name of its folder, by which later phases refer to it."""
         return Path(self.recipe).stem
 
 
 @dataclass(frozen=True)
-class Programme:
-    """Courses in their order, and the recipe of each."""
+class Schedule:
+    """Phases in their order, and the recipe of each."""
 
-    courses: tuple[Training, ...]
+    phases: tuple[Phase, ...]
     recipes: tuple[Recipe, ...]
 
     def runs(self, out: Path) -> list[Run]:
-        """Where each course is trained, under `out`, and on what."""
+        """The run of each phase, under `out`."""
         return [
-            Run(out / c.name, out / c.begin_with if c.begin_with else None, out / c.on if c.on else None) for c in self.courses
+            Run(out / p.name, out / p.begin_with if p.begin_with else None, out / p.on if p.on else None) for p in self.phases
         ]
 
     def gather(self, out: Path) -> None:
-        """Puts the last of each network into `out`, as a run of a single recipe leaves it, and as train.commands.release takes it."""
-        for name in NAMES:
-            source = next(out / c.name / f"{name}.pt" for c in reversed(self.courses) if name in c.networks)
-            with in_place(out / f"{name}.pt") as beside:
+        """Copy the last checkpoint of each network into `out`, where a run of a single recipe would have left it."""
+        for name in TASK_NAMES:
+            source = next(out / p.name / f"{name}.pt" for p in reversed(self.phases) if name in p.networks)
+            with replacing(out / f"{name}.pt") as beside:
                 shutil.copyfile(source, beside)
 
 
-def load_plan(name: str) -> Recipe | Programme:
-    """What --recipe names: a recipe, or a programme. Raises DataError if there is none or it has a mistake."""
+def load_recipe_or_schedule(name: str) -> Recipe | Schedule:
+    """A recipe or a schedule, built in or a TOML file. Raises DataError if there is none or it has a mistake."""
     values, path = read_toml(name)
     if "course" not in values:
         return load_recipe(name)
-    where = f"--recipe {name}"
     if values.keys() != {"course"} or not isinstance(values["course"], list):
-        raise DataError(f"{where}: a list of [[course]] has nothing beside it; settings belong into the recipes")
-    courses: list[Training] = []
+        raise DataError(f"{name}: a list of [[course]] has nothing beside it; settings belong into the recipes")
+    phases: list[Phase] = []
     for number, value in enumerate(values["course"], 1):
-        courses.append(_training(value, courses, path.parent, f"{where}, course {number}"))
-    missing = [network for network in NAMES if not any(network in course.networks for course in courses)]
+        phases.append(_phase(value, phases, path.parent, f"{name}, [[course]] {number}"))
+    missing = [network for network in TASK_NAMES if not any(network in phase.networks for phase in phases)]
     if missing:
-        raise DataError(f"{where}: no course trains {', '.join(missing)}")
-    return Programme(tuple(courses), tuple(load_recipe(course.recipe) for course in courses))
+        raise DataError(f"{name}: no [[course]] trains {', '.join(missing)}")
+    return Schedule(tuple(phases), tuple(load_recipe(phase.recipe) for phase in phases))
 
 
-def _training(value: dict[str, Any], before: list[Training], folder: Path, where: str) -> Training:
-    known = [field.name for field in dataclasses.fields(Training)]
+def _phase(value: Any, before: list[Phase], folder: Path, where: str) -> Phase:
+    known = [field.name for field in dataclasses.fields(Phase)]
+    if not isinstance(value, dict):
+        raise DataError(f"{where}: must be a table with {', '.join(known)}, not {value!r}")
     for key, given in value.items():
         if key not in known:
             raise DataError(f"{where}: unknown setting '{key}'; known are {', '.join(known)}")
         if key != "networks" and not isinstance(given, str):
             raise DataError(f"{where}: '{key}' must be a name, not {given!r}")
-    networks = value.get("networks", list(NAMES))
-    if not isinstance(networks, list) or not networks or any(network not in NAMES for network in networks):
-        raise DataError(f"{where}: 'networks' must be a list of {', '.join(NAMES)}, not {networks!r}")
-    course = Training(**(value | {"networks": tuple(name for name in NAMES if name in networks)}))
+    networks = value.get("networks", list(TASK_NAMES))
+    if not isinstance(networks, list) or not networks or any(network not in TASK_NAMES for network in networks):
+        raise DataError(f"{where}: 'networks' must be a list of {', '.join(TASK_NAMES)}, not {networks!r}")
+    phase = Phase(**(value | {"networks": tuple(name for name in TASK_NAMES if name in networks)}))
     trained = {each.name: set(each.networks) for each in before}
-    if not course.recipe:
+    if not phase.recipe:
         raise DataError(f"{where}: needs a 'recipe'")
-    if not ships(course.recipe):
-        course = dataclasses.replace(course, recipe=str(folder / course.recipe))
-    if course.name in trained:
-        raise DataError(f"{where}: an earlier course has the recipe '{course.name}' too; give it a file of another name")
-    for key, name in (("begin_with", course.begin_with), ("on", course.on)):
+    if not is_builtin(phase.recipe):
+        phase = dataclasses.replace(phase, recipe=str(folder / phase.recipe))
+    if phase.name in trained:
+        raise DataError(f"{where}: an earlier one has the recipe '{phase.name}' too; give it a file of another name")
+    for key, name in (("begin_with", phase.begin_with), ("on", phase.on)):
         if name and name not in trained:
-            raise DataError(f"{where}: '{key}' names no earlier course: '{name}'")
-    if course.begin_with and not trained[course.begin_with] >= set(course.networks):
-        raise DataError(f"{where}: '{course.begin_with}' does not train all that begins with it: {', '.join(course.networks)}")
-    needed = set(NAMES[: NAMES.index(course.networks[-1])])
-    at_hand = trained[course.on] if course.on else set(course.networks)
-    if not at_hand >= needed:
-        lacking = ", ".join(name for name in NAMES if name in needed - at_hand)
-        raise DataError(f"{where}: needs {lacking} before {course.networks[-1]}; name a course that trains it with 'on'")
-    return course
+            raise DataError(f"{where}: '{key}' is not the name of an earlier one: '{name}'")
+    if phase.begin_with and not trained[phase.begin_with] >= set(phase.networks):
+        raise DataError(f"{where}: '{phase.begin_with}' does not train all of {', '.join(phase.networks)}, which begin with it")
+    needed = set(TASK_NAMES[: TASK_NAMES.index(phase.networks[-1])])
+    available = trained[phase.on] if phase.on else set(phase.networks)
+    if not available >= needed:
+        lacking = ", ".join(name for name in TASK_NAMES if name in needed - available)
+        raise DataError(
+            f"{where}: {phase.networks[-1]} needs {lacking} before it; name an earlier one that trains it with 'on'"
+        )
+    return phase

@@ -1,4 +1,4 @@
-"""The training loop: mixed precision, moving average, checkpoints that any moment can follow."""
+"""The training loop: mixed precision, moving average of the weights, checkpoints at any moment."""
 
 import math
 import os
@@ -17,23 +17,25 @@ from torch.utils.data import DataLoader
 from engines.errors import DataError
 from train.data.library import Library, Subject
 from train.data.samples import Sample, Samples
-from train.learning.checkpoints import is_there, load_checkpoint, load_weights, save_atomically
-from train.learning.distributed import agreed, any_process, device, first, mean, parallel, share, share_normalisation
-from train.learning.progress import StageProgress
-from train.learning.stages import NAMES, Course, Losses, as_floats
+from train.learning.checkpoints import checkpoint_exists, load_checkpoint, load_weights, save_checkpoint
+from train.learning.distributed import (
+    any_process,
+    data_parallel,
+    device,
+    is_rank0,
+    mean_over_ranks,
+    raise_on_all_ranks,
+    shard,
+    synchronise_batch_norm,
+)
+from train.learning.precision import DTYPES, choose_precision, fast_precision
+from train.learning.progress import TaskProgress
+from train.learning.tasks import TASK_NAMES, Losses, Task, to_floats
 from train.recipe import Recipe
 
 SAVE_EVERY = 120.0  # seconds
-JUDGE_EVERY = 500  # steps
-JUDGED = 8  # batches
-PRECISIONS = {"fp32": None, "bf16": torch.bfloat16}
-
-
-def fast_dtype(device: torch.device) -> torch.dtype | None:
-    """bfloat16 where the hardware multiplies it natively; None: float32."""
-    if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else None
-    return torch.bfloat16 if torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported() else None
+VALIDATE_EVERY = 500  # steps
+VALIDATION_BATCHES = 8
 
 
 def learning_rate_factor(step: int, warm_up: int, steps: int) -> float:
@@ -46,7 +48,7 @@ def learning_rate_factor(step: int, warm_up: int, steps: int) -> float:
 
 @contextmanager
 def stop_requests() -> Iterator[list[int]]:
-    """Collects Ctrl-C and SIGTERM, so that the step in progress ends and a checkpoint is written."""
+    """Collect Ctrl-C and SIGTERM, so that the current step completes and a checkpoint is written."""
     caught: list[int] = []
     before = {s: signal.signal(s, lambda number, _: caught.append(number)) for s in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -56,8 +58,8 @@ def stop_requests() -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
-def stand_back(_: int) -> None:
-    """In a worker: leaves Ctrl-C and SIGTERM, which may reach all processes of a run, to the trainer, and the cores as well.
+def init_worker(_: int) -> None:
+    """Leave Ctrl-C and SIGTERM, which may reach all processes of a run, to the trainer, and lower the worker's priority.
 
     A network's threads wait for each other at each layer: a worker that takes one core slows both, by half on two cores.
     """
@@ -67,91 +69,117 @@ def stand_back(_: int) -> None:
         os.nice(15)
 
 
-def following(batches: Iterator[Sample]) -> Sample:
-    """The next batch. Raises DataError in one line: from a worker, its message comes at the end of that worker's traceback."""
+@contextmanager
+def batches_of(samples: Samples, workers: int) -> Iterator[Iterator[Sample]]:
+    """Batches of samples, drawn by worker processes (0: by this one) that end with the block."""
+    # Spawned, not forked: a fork of a process with thread pools (OpenMP's, OpenCV's) may hang.
+    loader = DataLoader(
+        samples,
+        batch_size=None,
+        num_workers=workers,
+        prefetch_factor=8 if workers else None,
+        multiprocessing_context="spawn" if workers else None,
+        worker_init_fn=init_worker,
+    )
+    batches: Any = iter(loader)
+    try:
+        yield batches
+    finally:
+        # An error's traceback keeps the iterator, so it is not collected; and at exit multiprocessing joins its workers, which
+        # ignore SIGTERM, for ever.
+        if workers:
+            batches._shutdown_workers()
+
+
+def next_batch(batches: Iterator[Sample]) -> Sample:
+    """The next batch. Raises DataError in one line: from a worker, the message ends a traceback of several lines."""
     try:
         return next(batches)
     except DataError as error:
         raise DataError(str(error).strip().splitlines()[-1].removeprefix("engines.errors.DataError: ")) from error
+    except RuntimeError as error:
+        if "DataLoader worker" in str(error) and "exited unexpectedly" in str(error):
+            raise DataError("a worker process was killed, perhaps for lack of memory; use fewer workers") from error
+        raise
 
 
-def _own(recipe: dict[str, Any], stage: str) -> dict[str, Any]:
-    """What of a recipe one stage depends on: all but the settings of the others, and but for how long it is to train."""
-    own = {key: value for key, value in recipe.items() if key not in NAMES}
-    return own | {key: value for key, value in recipe[stage].items() if key != "steps"}
+def _relevant(recipe: dict[str, Any], task: str) -> dict[str, Any]:
+    """The settings that a task's result depends on: not those of other tasks, nor how many steps it is to take."""
+    shared = {key: value for key, value in recipe.items() if key not in TASK_NAMES}
+    return shared | {key: value for key, value in recipe[task].items() if key != "steps"}
 
 
 def _means(losses: Losses) -> dict[str, float]:
-    return dict(zip(losses, mean(torch.stack([value.detach() for value in losses.values()])).tolist(), strict=True))
+    values = torch.stack([value.detach() for value in losses.values()])
+    return dict(zip(losses, mean_over_ranks(values).tolist(), strict=True))
 
 
 class Trainer:
-    """Trains one course to its end, or goes on with it where `out/NAME.pt` left off. `precision`: auto, fp32 or bf16."""
+    """Train one task to its end, or resume from `out/NAME.pt`. `precision`: auto, fp32 or bf16.
+
+    auto is bf16 on GPUs that support it; on a CPU with bf16, the faster of both as timed before the first step.
+    """
 
     def __init__(
-        self,
-        course: Course,
-        library: Library,
-        recipe: Recipe,
-        out: Path,
-        workers: int = 1,
-        precision: str = "auto",
-        judged_on: Recipe | None = None,
+        self, task: Task, library: Library, recipe: Recipe, out: Path, workers: int = 1, precision: str = "auto"
     ) -> None:
-        self.course, self.library, self.recipe, self.out, self.workers = course, library, recipe, out, workers
-        self.judged_on = judged_on or recipe
-        self.share = share(course.settings.batch, f"[{course.name}]")
+        self.task, self.library, self.recipe, self.out, self.workers = task, library, recipe, out, workers
+        self.shard = shard(task.settings.batch, f"[{task.name}]")
         self.device = device()
-        self.dtype = PRECISIONS[precision] if precision in PRECISIONS else fast_dtype(self.device)
-        self.network = share_normalisation(
-            course.network.to(self.device, memory_format=torch.channels_last),  # type: ignore[call-overload]
+        self.precision = precision
+        self.network = synchronise_batch_norm(
+            task.network.to(self.device, memory_format=torch.channels_last),  # type: ignore[call-overload]
             self.device,
         )
-        for part in course.frozen:
+        for part in task.frozen:
             part.requires_grad_(False)
-        for network in course.before:
+        for network in task.earlier:
             network.to(self.device)
-        self.learner = parallel(self.network)
-        averaging = get_ema_multi_avg_fn(course.settings.average)  # type: ignore[no-untyped-call]
+        self.parallel_network = data_parallel(self.network)
+        averaging = get_ema_multi_avg_fn(task.settings.average)  # type: ignore[no-untyped-call]
         self.average = AveragedModel(self.network, multi_avg_fn=averaging, use_buffers=True)
         self.optimizer = self._optimizer()
         self.step = 0
         self.seconds = 0.0
-        # Only a stage that keeps a share of what it began with has to remember it.
-        self.start = {k: v.clone() for k, v in self.network.state_dict().items()} if course.settings.keep else {}
-        self.path = out / f"{course.name}.pt"
-        if is_there(self.path):
+        # Only a task that keeps a share of its initial weights has to store them.
+        self.start = {k: v.clone() for k, v in self.network.state_dict().items()} if task.settings.keep else {}
+        self.path = out / f"{task.name}.pt"
+        if checkpoint_exists(self.path):
             self._resume(load_checkpoint(self.path))
 
     def _optimizer(self) -> torch.optim.Optimizer:
-        settings = self.course.settings
+        settings = self.task.settings
         groups: dict[float, list[nn.Parameter]] = {}
         for name, parameter in self.network.named_parameters():
             if parameter.requires_grad:
                 rate = settings.encoder_learning_rate if name.startswith("encoder.") else settings.learning_rate
                 groups.setdefault(rate, []).append(parameter)
         return torch.optim.AdamW(
-            [{"params": p, "lr": r, "peak": r} for r, p in groups.items()], weight_decay=settings.weight_decay
+            [{"params": p, "lr": r, "peak": r} for r, p in groups.items()],
+            weight_decay=settings.weight_decay,
+            fused=self.device.type in ("cpu", "cuda"),
         )
 
     def _resume(self, state: dict[str, Any]) -> None:
-        if state["stage"] != self.course.name:
-            raise DataError(f"{self.path}: is a checkpoint of {state['stage']}; delete it to start that stage anew")
-        stored = Recipe().as_dict() | state["recipe"]  # a setting that came later was then at its default
-        if _own(stored, self.course.name) != _own(self.recipe.as_dict(), self.course.name):
-            raise DataError(f"{self.path}: was made with another recipe; give another --out, or delete it to start anew")
+        if state["stage"] != self.task.name:
+            raise DataError(f"{self.path}: is a checkpoint of {state['stage']}; delete it to start anew")
+        stored = Recipe().as_dict() | state["recipe"]  # settings added later had their default then
+        if _relevant(stored, self.task.name) != _relevant(self.recipe.as_dict(), self.task.name):
+            raise DataError(f"{self.path}: was made with another recipe; give another folder, or delete it to start anew")
         load_weights(self.network, state["network"], self.path)
         load_weights(self.average.module, state["average"], self.path)
         self.average.n_averaged.fill_(state["step"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.step, self.seconds, self.start = state["step"], state["seconds"], state.get("start", {})
+        if self.precision == "auto" and self.step:
+            self.precision = state.get("precision", fast_precision(self.device))
 
     def save(self) -> None:
-        """Writes the checkpoint, in the first process."""
-        if not first():
+        """Write the checkpoint, on rank 0."""
+        if not is_rank0():
             return
         state = {
-            "stage": self.course.name,
+            "stage": self.task.name,
             "step": self.step,
             "seconds": self.seconds,
             "recipe": self.recipe.as_dict(),
@@ -159,18 +187,23 @@ class Trainer:
             "average": self.average.module.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "start": self.start,
+            "precision": self.precision,
         }
-        save_atomically(state, self.path)
+        save_checkpoint(state, self.path)
 
-    def _learn(self, batch: Sample) -> dict[str, float]:
-        factor = learning_rate_factor(self.step, self.course.settings.warm_up, self.course.settings.steps)
+    def _train_mode(self) -> None:
+        self.parallel_network.train()
+        for part in self.task.frozen:
+            part.eval()
+
+    def _train_step(self, batch: Sample) -> dict[str, float]:
+        factor = learning_rate_factor(self.step, self.task.settings.warm_up, self.task.settings.steps)
         for group in self.optimizer.param_groups:
             group["lr"] = group["peak"] * factor
-        self.learner.train()
-        for part in self.course.frozen:
-            part.eval()
-        with torch.autocast(self.device.type, self.dtype, enabled=self.dtype is not None):
-            losses = self.course.losses(self.learner, batch)
+        self._train_mode()
+        dtype = DTYPES[self.precision]
+        with torch.autocast(self.device.type, dtype, enabled=dtype is not None):
+            losses = self.task.losses(self.parallel_network, batch)
         self.optimizer.zero_grad(set_to_none=True)
         losses["loss"].backward()  # type: ignore[no-untyped-call]
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
@@ -181,76 +214,86 @@ class Trainer:
         return _means(losses)
 
     @torch.no_grad()
-    def _keep(self) -> None:
-        """Moves the averaged weights towards what the stage began with (Wortsman et al. 2022), where the recipe says so."""
+    def _blend_with_start(self) -> None:
+        """Move the averaged weights towards the initial ones (Wortsman et al. 2022) by the recipe's `keep`."""
         for name, value in self.average.module.state_dict().items():
             if name in self.start and value.is_floating_point():
-                value.lerp_(self.start[name], self.course.settings.keep)
+                value.lerp_(self.start[name], self.task.settings.keep)
 
-    def _samples(self, recipe: Recipe, seed: int, subjects: tuple[Subject, ...]) -> Samples:
-        return self.course.samples(self.library, recipe, self.course.settings.batch, seed, subjects, self.share)
+    def _samples(self, seed: int, subjects: tuple[Subject, ...]) -> Samples:
+        return self.task.samples(self.library, self.recipe, self.task.settings.batch, seed, subjects, self.shard)
 
-    def _ready(self, batch: Sample) -> Sample:
-        return {name: value.to(self.device) for name, value in as_floats(batch).items()}
+    def _to_device(self, batch: Sample) -> Sample:
+        return {name: value.to(self.device) for name, value in to_floats(batch).items()}
 
     @torch.no_grad()
-    def judge(self, recipe: Recipe | None = None, batches: int = JUDGED) -> dict[str, float]:
-        """Mean losses of the averaged weights on subjects that were kept out: the same samples each time, by a recipe."""
-        samples = self._samples(recipe or self.judged_on, seed=-1, subjects=self.library.validation)
+    def validate(self) -> dict[str, float]:
+        """Mean losses of the averaged weights on held-out subjects; the same samples each time."""
+        samples = self._samples(seed=-1, subjects=self.library.validation)
         if not samples.groups:
             return {}
         self.average.eval()
         totals: dict[str, float] = {}
         stream = iter(samples)
-        for _ in range(batches):
-            with agreed():
+        for _ in range(VALIDATION_BATCHES):
+            with raise_on_all_ranks():
                 batch = next(stream)
-            for name, value in _means(self.course.losses(self.average.module, self._ready(batch))).items():
-                totals[name] = totals.get(name, 0.0) + value / batches
+            for name, value in _means(self.task.losses(self.average.module, self._to_device(batch))).items():
+                totals[name] = totals.get(name, 0.0) + value / VALIDATION_BATCHES
         return totals
 
+    def _settle_precision(self, batch: Sample, progress: TaskProgress) -> None:
+        """Replace precision auto by the faster one. Leaves the weights and the random numbers as they are."""
+        self._train_mode()
+        left = self.task.settings.steps - self.step
+        self.precision, reason = choose_precision(self.task.losses, self.network, batch, self.device, left)
+        progress.note(f"computes in {self.precision} ({reason})")
+
     def run(self) -> bool:
-        """Trains; True when the stage is complete, False when it was asked to stop before."""
-        settings = self.course.settings
-        samples = self._samples(self.recipe, seed=self.step, subjects=self.library.subjects)
+        """Train; True if the task is complete, False if it was stopped before."""
+        settings = self.task.settings
+        samples = self._samples(seed=self.step, subjects=self.library.subjects)
         if not samples.groups:
             kind = "pictures in fine/" if samples.fine_only else "people"
-            raise DataError(f"{self.course.name}: the data has no {kind} that the recipe draws from")
-        if self.step >= settings.steps and is_there(self.path):
+            raise DataError(f"{self.task.name}: the data has no {kind} that the recipe draws from")
+        if self.step >= settings.steps and checkpoint_exists(self.path):
             return True
-        # Spawned, not forked: a fork of a process with thread pools (OpenMP's, OpenCV's) may hang.
-        loader = DataLoader(
-            samples,
-            batch_size=None,
-            num_workers=self.workers,
-            prefetch_factor=8 if self.workers else None,
-            multiprocessing_context="spawn" if self.workers else None,
-            worker_init_fn=stand_back,
-        )
-        judge_every = min(JUDGE_EVERY, max(1, settings.steps // 8))
-        saved = time.monotonic()
-        logs = self.out / "logs" / self.course.name
+        logs = self.out / "logs" / self.task.name
         with (
             stop_requests() as stop,
-            StageProgress(self.course.name, settings.steps, self.step, logs, active=first()) as progress,
+            TaskProgress(self.task.name, settings.steps, self.step, logs, active=is_rank0()) as progress,
         ):
-            batches = iter(loader) if self.step < settings.steps else iter(())
-            while self.step < settings.steps:
+            if self.step < settings.steps:
+                self._train(samples, stop, progress)
+            with raise_on_all_ranks():
+                self.save()
+        return self.step >= settings.steps
+
+    def _train(self, samples: Samples, stop: list[int], progress: TaskProgress) -> None:
+        """Take steps until the last one, or until a request to stop."""
+        steps = self.task.settings.steps
+        validate_every = min(VALIDATE_EVERY, max(1, steps // 8))
+        saved = time.monotonic()
+        starting = f"starting {self.workers} worker{'s' * (self.workers > 1)}, " if self.workers else ""
+        progress.note(f"{starting}reading pictures for the first batch")
+        with batches_of(samples, self.workers) as batches:
+            while self.step < steps:
                 began = time.monotonic()
-                with agreed():
+                with raise_on_all_ranks():
                     if began - saved > SAVE_EVERY:
                         self.save()
                         saved = began
-                    batch = following(batches)
+                    batch = next_batch(batches)
                 if any_process(bool(stop)):
                     break
-                losses = self._learn(self._ready(batch))
+                batch = self._to_device(batch)
+                if self.precision == "auto":
+                    self._settle_precision(batch, progress)
+                    began = time.monotonic()
+                losses = self._train_step(batch)
                 self.seconds += time.monotonic() - began
-                progress.learnt(self.step, self.seconds, losses)
-                if self.step == settings.steps:
-                    self._keep()
-                if self.step % judge_every == 0 or self.step == settings.steps:
-                    progress.judged(self.step, self.judge())
-            with agreed():
-                self.save()
-        return self.step >= settings.steps
+                progress.trained(self.step, self.seconds, losses)
+                if self.step == steps:
+                    self._blend_with_start()
+                if self.step % validate_every == 0 or self.step == steps:
+                    progress.validated(self.step, self.validate())

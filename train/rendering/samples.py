@@ -60,12 +60,10 @@ class DrawnMPN(MPNSamples):
 
     places: Places
 
-    def look(self, scene: Scene, dice: random.Random) -> Sample:
+    def sample(self, scene: Scene, rng: random.Random) -> Sample:
         """A whole frame."""
-        exposure = draw_exposure(dice, self.recipe.augment)
-        camera = {"exposure": np.array(tint_numbers(exposure), np.float32)} | grain_arrays(
-            draw_grain(dice, self.recipe.augment)
-        )
+        exposure = draw_exposure(rng, self.recipe.augment)
+        camera = {"exposure": np.array(tint_numbers(exposure), np.float32)} | grain_arrays(draw_grain(rng, self.recipe.augment))
         return tensors(scene_arrays(scene, self.places) | camera | frame_size(scene, self.recipe))
 
 
@@ -99,15 +97,15 @@ def render_mpn(renderer: Renderer, batch: Sample) -> Sample:
 
 
 class DrawnQUN(DrawnMPN):
-    """As `DrawnMPN`, of fine subjects, and what degrades the mask: `degrade_seed`; `chance` (1,) in [0, 1)."""
+    """As `DrawnMPN`, of fine subjects, and what degrades the mask: `degrade_seed`; `random` (1,) in [0, 1)."""
 
     fine_only = True
 
-    def look(self, scene: Scene, dice: random.Random) -> Sample:
+    def sample(self, scene: Scene, rng: random.Random) -> Sample:
         """A whole frame."""
-        drawn = super().look(scene, dice)
-        seed = torch.tensor(dice.getrandbits(32))
-        return drawn | {"degrade_seed": seed, "chance": torch.tensor([dice.random()])}
+        drawn = super().sample(scene, rng)
+        seed = torch.tensor(rng.getrandbits(32))
+        return drawn | {"degrade_seed": seed, "random": torch.tensor([rng.random()])}
 
 
 def render_qun(renderer: Renderer, batch: Sample) -> Sample:
@@ -116,7 +114,7 @@ def render_qun(renderer: Renderer, batch: Sample) -> Sample:
     masks = (rendered["mask"] * 255).round().byte().cpu().numpy()
     worse = [degrade(mask[0], random.Random(seed)) for mask, seed in zip(masks, batch["degrade_seed"].tolist(), strict=True)]
     coarse = torch.from_numpy(np.stack(worse))[:, None].to(renderer.device).float() / 255
-    return rendered | {"coarse_mask": coarse, "chance": batch["chance"].to(renderer.device)}
+    return rendered | {"coarse_mask": coarse, "random": batch["random"].to(renderer.device)}
 
 
 class DrawnMRN(DrawnMPN):
@@ -124,23 +122,23 @@ class DrawnMRN(DrawnMPN):
 
     fine_only = True
 
-    def look(self, scene: Scene, dice: random.Random) -> Sample:
+    def sample(self, scene: Scene, rng: random.Random) -> Sample:
         """A whole frame and where a crop of it is."""
-        drawn = super().look(scene, dice)
+        drawn = super().sample(scene, rng)
         height, width = self.recipe.mrn.crop
-        long_side = dice.uniform(480, 1280)
+        long_side = rng.uniform(480, 1280)
         frame_w, frame_h = (long_side, long_side / scene.aspect) if scene.aspect > 1 else (long_side * scene.aspect, long_side)
         span = [width / max(frame_w, width), height / max(frame_h, height)]
-        crop_grain = grain_arrays(draw_grain(dice, self.recipe.augment))
+        crop_grain = grain_arrays(draw_grain(rng, self.recipe.augment))
         return (
             drawn
             | tensors({f"crop_{name}": array for name, array in crop_grain.items()})
             | {
                 "span": torch.tensor(span),
-                "corner": torch.tensor([dice.random(), dice.random()]),
-                "near_an_edge": torch.tensor(dice.random() < NEAR_AN_EDGE),
-                "edge_at": torch.tensor([dice.uniform(0.2, 0.8), dice.uniform(0.2, 0.8)]),  # of the crop
-                "chance": torch.tensor([dice.random() for _ in range(6)]),
+                "corner": torch.tensor([rng.random(), rng.random()]),
+                "near_an_edge": torch.tensor(rng.random() < NEAR_AN_EDGE),
+                "edge_at": torch.tensor([rng.uniform(0.2, 0.8), rng.uniform(0.2, 0.8)]),  # of the crop
+                "random": torch.tensor([rng.random() for _ in range(6)]),
             }
         )
 
@@ -175,5 +173,5 @@ def render_mrn(renderer: Renderer, batch: Sample, crop: tuple[int, int]) -> Samp
         "foreground": tint(close.foreground, exposure) / 255,
         "alpha": close.alpha,
         "window": windows,
-        "chance": batch["chance"].to(renderer.device),
+        "random": batch["random"].to(renderer.device),
     }

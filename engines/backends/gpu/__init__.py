@@ -1,1 +1,1 @@
-"""How frames go through networks on a GPU, whatever runs those."""
+"""How frames pass through networks on a GPU, whatever runs those."""

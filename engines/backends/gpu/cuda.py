@@ -7,19 +7,17 @@ from engines.backends.gpu.streams import Work
 
 
 class CudaStream:
-    """See `engines.backends.gpu.streams.Stream`."""
+    """A `Stream` on a CUDA GPU."""
 
     def __init__(self) -> None:
         self._stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
 
-    def do(self, work: Work) -> None:
-        """See `engines.backends.gpu.streams.Stream`."""
+    def enqueue(self, work: Work) -> None:
         with torch.cuda.stream(self._stream):
             work(self._stream.cuda_stream)
 
-    def captured(self, work: Work) -> Work:
-        """See `engines.backends.gpu.streams.Stream`."""
-        self.do(work)  # TensorRT makes its buffers at the first run, which must not be while a graph is captured
+    def capture(self, work: Work) -> Work:
+        self.enqueue(work)  # TensorRT allocates at the first run, which must not happen while a graph is captured
         self._stream.synchronize()
         graph = torch.cuda.CUDAGraph()
         # Only this thread's calls are part of it: another may be using the GPU as well.
@@ -28,27 +26,23 @@ class CudaStream:
         return lambda _: graph.replay()
 
     def record(self, event: torch.cuda.Event) -> None:
-        """See `engines.backends.gpu.streams.Stream`."""
         event.record(self._stream)
 
     def wait(self, event: torch.cuda.Event) -> None:
-        """See `engines.backends.gpu.streams.Stream`."""
         self._stream.wait_event(event)
 
 
 class CudaDevice:
-    """See `engines.backends.gpu.streams.Device`."""
+    """A `Device` on a CUDA GPU."""
 
-    place = torch.device("cuda")
+    torch_device = torch.device("cuda")
 
     def pinned(self, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
-        """See `engines.backends.gpu.streams.Device`."""
         return torch.empty(shape, dtype=dtype, pin_memory=True)
 
     def stream(self) -> CudaStream:
-        """See `engines.backends.gpu.streams.Device`."""
         return CudaStream()
 
     def event(self) -> torch.cuda.Event:
-        """A thread that waits for it sleeps: others need the core."""
+        # A thread that waits for it sleeps: others need the core.
         return torch.cuda.Event(blocking=True)  # type: ignore[no-untyped-call]

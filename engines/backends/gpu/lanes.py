@@ -1,4 +1,4 @@
-"""The lanes of one engine: one for each size of frame that comes, kept for the last few."""
+"""The lanes of one engine: one for each frame size that comes, kept for the last few."""
 
 import threading
 from collections import OrderedDict
@@ -21,20 +21,20 @@ class Lanes:
         self._lock = threading.Lock()
 
     def submit(self, frame: Frame, mask: Mask | None = None) -> PendingFrame:
-        """See `engines.engine.OverlappingEngine`."""
+        """Start a frame in the lane of its size. Raises ValueError for a frame or a mask of another form."""
         check_frame(frame)
         height, width = frame.shape[:2]
         with self._lock:
             if (height, width) not in self._lanes:
                 self._lanes[height, width] = self._make(height, width)
                 if len(self._lanes) > SIZES_KEPT:
-                    self._streams.drain()  # memory that is still worked on is not given back
+                    self._streams.drain()  # memory in use must not be freed
                     self._lanes.popitem(last=False)
             self._lanes.move_to_end((height, width))
             return self._lanes[height, width].submit(frame, mask)
 
     def close(self) -> None:
-        """Gives back the networks and their buffers, but for those of frames that nobody has taken yet."""
+        """Release the networks and their buffers, except those of frames that nobody has taken yet."""
         with self._lock:
             self._streams.drain()
             self._lanes.clear()

@@ -1,7 +1,6 @@
-"""What the way of a frame wants of a device: streams of work that run side by side, and events by which one waits for another.
+"""What a frame's way through a device needs: streams of work that run side by side, and events on which they wait.
 
-`engines.backends.gpu.cuda` has those of a GPU. In the tests they are threads of the CPU that lag behind at random, so that a wait that is
-missing shows.
+`cuda.py` has those of a GPU. In the tests they are CPU threads that lag behind at random, so that a missing wait shows.
 """
 
 import threading
@@ -11,66 +10,66 @@ from typing import Any, Protocol
 import torch
 
 Work = Callable[[int], None]
-"""Is given the handle of the stream it is to run on: a CUDA stream as TensorRT takes it."""
+"""Takes the handle of the stream that it runs on: a CUDA stream as TensorRT takes it."""
 
 
 class Event(Protocol):
-    """A mark in a stream, which may be set again and again."""
+    """A mark in a stream, which may be recorded again and again."""
 
     def synchronize(self) -> None:
-        """Has this thread wait until the stream comes to where the event was last recorded; not at all if it never was."""
+        """Block this thread until the stream reaches the last recorded mark; return at once if there is none."""
         ...
 
 
 class Stream(Protocol):
-    """Work done in its order, beside other streams and this thread."""
+    """Work done in order, beside other streams and this thread."""
 
-    def do(self, work: Work) -> None:
-        """Has work done after what is there already, and does not wait for it."""
+    def enqueue(self, work: Work) -> None:
+        """Append work without waiting for it."""
         ...
 
-    def captured(self, work: Work) -> Work:
-        """The same work, made ready to be done again and again at the same addresses: on a GPU, a CUDA graph."""
+    def capture(self, work: Work) -> Work:
+        """The same work, ready to be repeated at the same addresses: on a GPU, a CUDA graph."""
         ...
 
     def record(self, event: Any) -> None:
-        """Marks the place after what is there already."""
+        """Mark the current end of the stream."""
         ...
 
     def wait(self, event: Any) -> None:
-        """Has what comes after this wait until the event, as it was last recorded, is reached."""
+        """Hold back what is enqueued from now on until the event, as last recorded, is reached."""
         ...
 
 
 class Device(Protocol):
-    """Where the networks run."""
+    """The device that the networks run on."""
 
-    place: torch.device
+    torch_device: torch.device
 
     def pinned(self, shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
-        """Memory of the host that streams can copy from and to while others work."""
+        """Allocate host memory that streams can copy from and to asynchronously."""
         ...
 
     def stream(self) -> Stream:
-        """A new stream."""
+        """Make a stream."""
         ...
 
     def event(self) -> Event:
-        """A new event."""
+        """Make an event."""
         ...
 
 
 class Streams:
-    """The three streams of an engine: frames up, the networks, and what was asked for down."""
+    """The three streams of an engine: uploads, the networks, and downloads."""
 
     def __init__(self, device: Device) -> None:
         self.device = device
-        self.up, self.compute, self.down = device.stream(), device.stream(), device.stream()
-        self.coming_down = threading.Lock()  # several threads may take
+        self.upload, self.compute, self.download = device.stream(), device.stream(), device.stream()
+        self.download_lock = threading.Lock()  # several threads may take results
         self._end = device.event()
 
     def drain(self) -> None:
-        """Waits until nothing is at work in any of them."""
-        for stream in (self.up, self.compute, self.down):
+        """Wait until all three are idle."""
+        for stream in (self.upload, self.compute, self.download):
             stream.record(self._end)
             self._end.synchronize()

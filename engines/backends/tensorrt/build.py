@@ -1,29 +1,47 @@
-"""FP16 graphs into TensorRT engines. Two packages serve, with the same names: `tensorrt` and `tensorrt_rtx`.
+"""FP16 graphs into TensorRT engines. Two packages with the same names serve: `tensorrt` and `tensorrt_rtx`.
 
 `tensorrt` builds on the GPU that will run the engine. `tensorrt_rtx` also builds ahead of time, with no GPU and no driver, for
-a GPU generation that is named: its compute capability, "sm89".
+a named GPU generation: its compute capability, "sm89".
 """
 
 import importlib
 from collections.abc import Callable
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from onnx import ModelProto
 
-from engines.backends.nvidia import PACKAGES
-from engines.errors import EngineError
+from engines.backends import BACKENDS
+from engines.errors import BackendUnavailable, EngineError
 from engines.graphs.profile import Profile
+from engines.store.cache import Engines
+
+OnProgress = Callable[[str, float], None]  # network or phase, share done in [0, 1]
+
+
+class Built(NamedTuple):
+    """The three engines of a profile, and the timing cache after building them."""
+
+    engines: Engines
+    timing_cache: bytes
+
+
+Build = Callable[[Profile, bytes, OnProgress], Built]  # the bytes: the timing cache of earlier builds
 
 
 def package(backend: str) -> ModuleType:
-    """The module of a backend, "tensorrt" or "tensorrt-rtx". Raises EngineError that says what to install if it is missing."""
-    module = PACKAGES[backend]
+    """Import the package of "tensorrt" or "tensorrt-rtx". Raises BackendUnavailable if it is not installed."""
+    module = BACKENDS[backend].packages[0]
     try:
         return importlib.import_module(module)
     except ImportError as error:
         remedy = f"type: pip install 'semantic-human-matting[{backend}]'"
-        raise EngineError(f"--backend {backend}: {module} cannot be imported; {remedy}") from error
+        raise BackendUnavailable(f"{backend}: {module} cannot be imported; {remedy}") from error
+
+
+def compiler_version(trt: ModuleType) -> str:
+    """Package and version."""
+    return f"{trt.__name__} {trt.__version__}"
 
 
 def targets(trt: ModuleType) -> list[str]:
@@ -34,73 +52,66 @@ def targets(trt: ModuleType) -> list[str]:
 
 
 def check_target(trt: ModuleType, target: str) -> None:
-    """Raises EngineError, with those that there are, unless a package builds ahead of time for a GPU generation."""
+    """Raise ValueError, with those that exist, unless a package builds ahead of time for a GPU generation."""
     if target not in targets(trt):
         known = ", ".join(targets(trt)) or "none: it builds for the GPU of this machine only"
-        raise EngineError(f"--target {target}: {trt.__name__} {trt.__version__} builds for {known}")
+        raise ValueError(f"target {target}: {compiler_version(trt)} builds for {known}")
 
 
-def complaints(trt: ModuleType) -> Any:
-    """A logger for the package that keeps what it was told of errors, in `lines`, and prints nothing."""
+def error_log(trt: ModuleType) -> Any:
+    """A logger for the package that collects errors in `lines` and prints nothing."""
 
-    class Complaints(trt.ILogger):  # type: ignore[misc, name-defined]
-        """See `complaints`."""
-
+    class ErrorLog(trt.ILogger):  # type: ignore[misc, name-defined]
         def __init__(self) -> None:
             super().__init__()
             self.lines: list[str] = []
 
         def log(self, severity: Any, message: str) -> None:
-            """Keeps a message if it is an error."""
             if severity in (trt.ILogger.Severity.ERROR, trt.ILogger.Severity.INTERNAL_ERROR):
                 self.lines.append(" ".join(message.split()))
 
-    return Complaints()
+    return ErrorLog()
 
 
-def monitor(trt: ModuleType, told: Callable[[str, float], None]) -> Any:
-    """A progress monitor that calls `told(phase, share)`, share in [0, 1], as the outermost phases of a build go on.
+def progress_monitor(trt: ModuleType, on_progress: OnProgress) -> Any:
+    """A progress monitor that reports the outermost phases of a build.
 
-    An exception in `told`, Ctrl-C too, must not pass through the package: it stops the build and is kept in `stopped_by`.
+    An exception in `on_progress`, Ctrl-C too, must not pass through the package: it stops the build, and `stopped_by` keeps it.
     """
 
     class Monitor(trt.IProgressMonitor):  # type: ignore[misc, name-defined]
-        """See `monitor`."""
-
         def __init__(self) -> None:
             super().__init__()
             self.stopped_by: BaseException | None = None
             self._steps: dict[str, int] = {}
 
         def phase_start(self, phase_name: str, parent_phase: str | None, num_steps: int) -> None:
-            """A phase begins."""
             if parent_phase is None:
                 self._steps[phase_name] = max(1, num_steps)
 
         def step_complete(self, phase_name: str, step: int) -> bool:
-            """A step is done: whether to go on."""
+            """Return whether to go on."""
             try:
                 if phase_name in self._steps and self.stopped_by is None:
-                    told(phase_name, min(1.0, (step + 1) / self._steps[phase_name]))
-            except BaseException as error:  # raised again by `Network.build`
+                    on_progress(phase_name, min(1.0, (step + 1) / self._steps[phase_name]))
+            except BaseException as error:  # raised again by `ParsedGraph.build`
                 self.stopped_by = error
             return self.stopped_by is None
 
         def phase_finish(self, phase_name: str) -> None:
-            """A phase ends."""
             self._steps.pop(phase_name, None)
 
     return Monitor()
 
 
-class Network:
+class ParsedGraph:
     """A parsed graph. It holds on to the builder and the network: a parser that outlives its network crashes the process."""
 
     def __init__(self, trt: ModuleType, model: ModelProto) -> None:
         """Raises EngineError, one line, if the graph is refused."""
         self.trt, self.name = trt, model.graph.name
-        self.timing = b""
-        self.logger = complaints(trt)
+        self.timing_cache = b""
+        self.logger = error_log(trt)
         self.builder = trt.Builder(self.logger)
         # TensorRT 11 has no other kind of network, and may drop the flag.
         typed = getattr(trt.NetworkDefinitionCreationFlag, "STRONGLY_TYPED", None)
@@ -108,23 +119,23 @@ class Network:
         self.parser = trt.OnnxParser(self.definition, self.logger)
         if not self.parser.parse(model.SerializeToString()):
             first = self.parser.get_error(0)
-            said = " ".join(first.desc().split())
-            raise EngineError(f"{self.name}: {trt.__name__} refuses {first.node_operator()} {first.node_name()}: {said}")
+            reason = " ".join(first.desc().split())
+            raise EngineError(f"{self.name}: {trt.__name__} refuses {first.node_operator()} {first.node_name()}: {reason}")
 
     def build(
         self,
         target: str | None = None,
         *,
         profile: Profile | None = None,
-        timing: bytes = b"",
-        told: Callable[[str, float], None] | None = None,
+        timing_cache: bytes = b"",
+        on_progress: OnProgress | None = None,
     ) -> bytes:
         """The engine, serialised. `target`: one of `targets`, or None for the GPU of this machine.
 
-        `profile`: of a graph for a range of sizes. `timing`: what `self.timing` was after an earlier build here; it saves
-        most of the time. `told`: see `monitor`.
+        `profile`: of a graph for a range of sizes. `timing_cache`: `self.timing_cache` after an earlier build on this GPU; it
+        saves most of the time. `on_progress` gets phases of the build.
 
-        Raises EngineError, one line, if there is no such target or the package refuses the graph.
+        Raises ValueError if there is no such target, and EngineError, one line, if the package refuses the graph.
         """
         config = self.builder.create_builder_config()
         if profile is not None and not profile.fixed:
@@ -132,22 +143,22 @@ class Network:
             for name, shapes in profile.shapes(self.name).items():
                 ranges.set_shape(name, *shapes)
             config.add_optimization_profile(ranges)
-        config.clear_flag(self.trt.BuilderFlag.TF32)  # it rounds as float16 does, and the float32 that is left is meant
+        config.clear_flag(self.trt.BuilderFlag.TF32)  # it rounds as float16 does, and the float32 that remains is intended
         if target is not None:
             check_target(self.trt, target)
             config.num_compute_capabilities = 1
             config.set_compute_capability(self.trt.ComputeCapability.__members__[target.upper()], 0)
         else:  # ahead of time nothing is timed
-            config.set_timing_cache(config.create_timing_cache(timing), False)
-        progress = monitor(self.trt, told) if told is not None else None
+            config.set_timing_cache(config.create_timing_cache(timing_cache), False)
+        progress = progress_monitor(self.trt, on_progress) if on_progress is not None else None
         if progress is not None:
             config.progress_monitor = progress
         engine = self.builder.build_serialized_network(self.definition, config)
         if progress is not None and progress.stopped_by is not None:
             raise progress.stopped_by
         if engine is None:
-            said = self.logger.lines[0] if self.logger.lines else "it does not say why"
-            raise EngineError(f"{self.name}: {self.trt.__name__} cannot build this graph: {said}")
+            reason = self.logger.lines[0] if self.logger.lines else "it does not say why"
+            raise EngineError(f"{self.name}: {self.trt.__name__} cannot build this graph: {reason}")
         if target is None:
-            self.timing = bytes(config.get_timing_cache().serialize())
+            self.timing_cache = bytes(config.get_timing_cache().serialize())
         return bytes(engine)

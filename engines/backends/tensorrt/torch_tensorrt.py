@@ -1,31 +1,31 @@
-"""The second way to TensorRT engines: PyTorch's own graphs, through torch-tensorrt, with no ONNX between.
+"""A second way to build TensorRT engines: PyTorch's own graphs, through torch-tensorrt, without ONNX.
 
-Pairs that go together: torch-tensorrt 2.13 with torch 2.13 and TensorRT 11.0; 2.14 with torch 2.14 and TensorRT below 11.2.
+Versions that go together: torch-tensorrt 2.13 with torch 2.13 and TensorRT 11.0; 2.14 with torch 2.14 and TensorRT below 11.2.
 It can be imported only where there is a GPU.
 """
 
 import importlib
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.export import ExportedProgram
 
-from engines.backends.tensorrt.compile import Told
+from engines.backends.tensorrt.build import Built, OnProgress
 from engines.backends.torch import released_networks
-from engines.errors import EngineError
+from engines.errors import BackendUnavailable, EngineError
 from engines.geometry import input_shapes
 from engines.graphs.glue import predict, refine, shrink, unify
 from engines.graphs.profile import Profile
 from engines.store.cache import Engines
 from engines.weights import NETWORKS
 
-# Precision is the graph's, as on the ONNX way; MPN's float32 is meant.
+# Precision is the graph's, as with ONNX; MPN's float32 is intended.
 SETTINGS = {"use_explicit_typing": True, "disable_tf32": True, "cache_built_engines": False, "reuse_cached_engines": False}
 
 
 class Predicted(nn.Module):
-    """MPN with its glue, as its graph has it: float32 inside, float16 handed on."""
+    """MPN with its glue, as in its ONNX graph: float32 inside, float16 outputs."""
 
     def __init__(self, mpn: nn.Module, model: str) -> None:
         super().__init__()
@@ -62,8 +62,15 @@ class Refined(nn.Module):
         return refine(self.mrn, frame, unified, torch.float16)
 
 
-def programs(profile: Profile, device: str) -> dict[str, tuple[ExportedProgram, tuple[Tensor, ...]]]:
-    """The three networks with their glue as exported programs for one frame size, each with inputs that fit it."""
+class Program(NamedTuple):
+    """A network with its glue, exported, and example inputs."""
+
+    exported: ExportedProgram
+    inputs: tuple[Tensor, ...]
+
+
+def programs(profile: Profile, device: str) -> dict[str, Program]:
+    """The three networks with their glue as exported programs for one frame size, each with example inputs."""
     networks = released_networks()
     modules: dict[str, nn.Module] = {
         "mpn": Predicted(networks.mpn, profile.model),
@@ -77,36 +84,36 @@ def programs(profile: Profile, device: str) -> dict[str, tuple[ExportedProgram, 
         inputs = tuple(
             torch.zeros(shape, dtype=kind, device=device) for shape, kind in zip(shapes[name].values(), kinds, strict=True)
         )
-        found[name] = (torch.export.export(modules[name].eval().to(device), inputs), inputs)
+        found[name] = Program(torch.export.export(modules[name].eval().to(device), inputs), inputs)
     return found
 
 
 def require_torch_tensorrt() -> Any:
-    """The module. Raises EngineError that says what to do where it cannot be imported."""
+    """Import torch_tensorrt. Raises BackendUnavailable that says what to do where it cannot be imported."""
     try:
         return importlib.import_module("torch_tensorrt")
     except (ImportError, OSError, RuntimeError) as error:
         remedy = "type: pip install 'semantic-human-matting[torch-tensorrt]', on a machine with an NVIDIA GPU"
-        said = (str(error).splitlines() or [type(error).__name__])[0]
-        raise EngineError(f"--via torch-tensorrt: cannot be imported ({said}); {remedy}") from error
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise BackendUnavailable(f"torch-tensorrt cannot be imported ({reason}); {remedy}") from error
 
 
-def build_from_torch(profile: Profile, timing: bytes, told: Told) -> tuple[Engines, bytes]:
-    """The three engines for one frame size; see `engines.backends.tensorrt.compile.Build`. torch-tensorrt keeps its own timings.
+def build_from_torch(profile: Profile, timing_cache: bytes, on_progress: OnProgress) -> Built:
+    """Build the three engines for one frame size: a `Build` of `build.py`. torch-tensorrt keeps its own timing cache.
 
-    Raises EngineError for a range of sizes, and where torch-tensorrt is missing or fails.
+    Raises ValueError for a range of sizes, BackendUnavailable where torch-tensorrt is missing, and EngineError where it fails.
     """
     if not profile.fixed:
-        raise EngineError(f"--via torch-tensorrt: takes --size, not --dynamic {profile}")
+        raise ValueError(f"torch-tensorrt builds for one frame size, not for the range {profile}")
     torch_tensorrt = require_torch_tensorrt()
     engines: Engines = {}
     for index, (name, (program, inputs)) in enumerate(programs(profile, device="cuda").items()):
-        told(name, index / len(NETWORKS))
+        on_progress(name, index / len(NETWORKS))
         try:
             engines[name] = torch_tensorrt.dynamo.convert_exported_program_to_serialized_trt_engine(
                 program, arg_inputs=inputs, **SETTINGS
             )
         except RuntimeError as error:
-            raise EngineError(f"--via torch-tensorrt: {name}: {str(error).splitlines()[0]}; take --via onnx") from error
-    told(NETWORKS[-1], 1.0)
-    return engines, timing
+            raise EngineError(f"{name}: torch-tensorrt fails ({str(error).splitlines()[0]}); build from ONNX") from error
+    on_progress(NETWORKS[-1], 1.0)
+    return Built(engines, timing_cache)

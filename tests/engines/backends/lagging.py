@@ -1,28 +1,27 @@
-"""Streams of a CPU that lag behind at random, as those of a GPU may: whoever does not wait for them gets what was there before.
+"""CPU streams that lag behind at random, as those of a GPU may: code that does not wait for them reads stale buffers.
 
-And an engine of the real FP16 graphs on such streams, with ONNX Runtime in TensorRT's place.
+And an engine of the real FP16 graphs on such streams, with ONNX Runtime in place of TensorRT.
 """
 
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from queue import SimpleQueue
 
 import numpy as np
 import onnxruntime
 import torch
 
-from engines.backends.gpu.lane import Lane, Network, PendingFrame
+from engines.backends.gpu.lane import BoundNetwork, Lane, PendingFrame
 from engines.backends.gpu.lanes import Lanes
 from engines.backends.gpu.streams import Streams, Work
-from engines.engine import Frame, Mask, Matte
+from engines.engine import Frame, Mask, Matte, OverlappingEngine, Profiled
 from engines.geometry import BASE
-from engines.graphs.fp16 import half_graph
+from engines.graphs.fp16 import fp16_graph
 from engines.weights import NETWORKS
 
-KINDS = {torch.uint8: np.uint8, torch.float16: np.float16}
+DTYPES = {torch.uint8: np.uint8, torch.float16: np.float16}
 
 
 class LaggingEvent:
@@ -46,15 +45,15 @@ class LaggingStream:
         self.thread.start()
 
     def _run(self) -> None:
-        chance = random.Random(self.name)
+        rng = random.Random(self.name)
         while (work := self.work.get()) is not None:
-            time.sleep(chance.choice([0, 0, self.device.lag]))
+            time.sleep(rng.choice([0, 0, self.device.lag]))
             try:
                 work()
             except BaseException as error:
                 self.device.failed = error
 
-    def do(self, work: Work) -> None:
+    def enqueue(self, work: Work) -> None:
         def timed() -> None:
             began = time.perf_counter()
             work(0)
@@ -62,7 +61,7 @@ class LaggingStream:
 
         self.work.put(timed)
 
-    def captured(self, work: Work) -> Work:
+    def capture(self, work: Work) -> Work:
         return work
 
     def record(self, event: LaggingEvent) -> None:
@@ -74,7 +73,7 @@ class LaggingStream:
 
 
 class LaggingDevice:
-    place = torch.device("cpu")
+    torch_device = torch.device("cpu")
 
     def __init__(self, lag: float) -> None:
         self.lag = lag  # seconds that a stream rests, now and then
@@ -87,7 +86,7 @@ class LaggingDevice:
         return torch.empty(shape, dtype=dtype)
 
     def stream(self) -> LaggingStream:
-        self.streams.append(LaggingStream(self, ("up", "compute", "down")[len(self.streams)]))
+        self.streams.append(LaggingStream(self, ("upload", "compute", "download")[len(self.streams)]))
         return self.streams[-1]
 
     def event(self) -> LaggingEvent:
@@ -101,10 +100,10 @@ class LaggingDevice:
 
 
 class OnnxRuntimeNetwork:
-    """A `Network` whose inputs and outputs lie at the addresses of tensors."""
+    """A `BoundNetwork` that reads and writes at the addresses of tensors."""
 
     def __init__(self, name: str, height: int, width: int, model: str) -> None:
-        graph = half_graph(name, height, width, model=model).SerializeToString()
+        graph = fp16_graph(name, height, width, model=model).SerializeToString()
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
         options.intra_op_num_threads = 1
@@ -115,15 +114,15 @@ class OnnxRuntimeNetwork:
 
     def bind(self, name: str, tensor: torch.Tensor) -> None:
         bind = self.binding.bind_input if name in self.inputs else self.binding.bind_output
-        bind(name, "cpu", 0, KINDS[tensor.dtype], list(tensor.shape), tensor.data_ptr())
+        bind(name, "cpu", 0, DTYPES[tensor.dtype], list(tensor.shape), tensor.data_ptr())
         self.bound.append(name)
 
     def enqueue(self, stream: int) -> None:
         self.session.run_with_iobinding(self.binding)
 
 
-class LaggingEngine:
-    """The engine that a GPU has, but for the GPU: an `OverlappingEngine`, which counts what was taken from it."""
+class LaggingEngine(OverlappingEngine):
+    """The engine of a GPU without the GPU. It counts the frames that were submitted."""
 
     name, device, precision = "lagging", "a test", "fp16"
 
@@ -137,11 +136,14 @@ class LaggingEngine:
     def _lane(self, height: int, width: int) -> Lane:
         networks = {name: OnnxRuntimeNetwork(name, height, width, self.model) for name in NETWORKS}
         self.networks += networks.values()
-        bound: dict[str, Network] = {**networks}
+        bound: dict[str, BoundNetwork] = {**networks}
         return Lane(bound, height, width, self.lanes._streams, self.model)
 
     def __call__(self, frame: Frame, mask: Mask | None = None) -> Matte:
         return self.submit(frame, mask).matte()
+
+    def profile(self, frame: Frame, mask: Mask | None = None) -> Profiled:
+        return Profiled(self(frame, mask), {})
 
     def submit(self, frame: Frame, mask: Mask | None = None) -> PendingFrame:
         self.submitted += 1
@@ -150,12 +152,3 @@ class LaggingEngine:
     def close(self) -> None:
         self.lanes.close()
         self.on.close()
-
-
-@contextmanager
-def lagging_engine(lag: float = 0.002, model: str = BASE) -> Iterator[LaggingEngine]:
-    engine = LaggingEngine(lag, model)
-    try:
-        yield engine
-    finally:
-        engine.close()

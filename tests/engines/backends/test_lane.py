@@ -11,11 +11,11 @@ import pytest
 import torch
 
 from engines import Engine, Frame, Matte
-from engines.backends.gpu.lane import AHEAD, TENSORS, buffer_kinds
+from engines.backends.gpu.lane import AHEAD, TENSORS, buffer_forms
 from engines.backends.gpu.lanes import SIZES_KEPT
 from engines.engine import OverlappingEngine
 from engines.weights import NETWORKS
-from tests.engines.backends.lagging import LaggingEngine, lagging_engine
+from tests.engines.backends.lagging import LaggingEngine
 from tests.engines.graphs.test_fp16 import frame_of
 
 PARTS = ("alpha", "foreground", "coarse", "unified")
@@ -23,7 +23,7 @@ PARTS = ("alpha", "foreground", "coarse", "unified")
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[LaggingEngine]:
-    with lagging_engine() as engine:
+    with LaggingEngine() as engine:
         yield engine
 
 
@@ -81,14 +81,14 @@ def test_what_is_not_a_frame_or_a_mask_is_refused_and_the_next_is_not_hurt(engin
 
 
 def test_the_networks_share_their_buffers_and_each_address_is_bound_once(portrait: Frame) -> None:
-    with lagging_engine() as engine:
+    with LaggingEngine() as engine:
         for frame in frames_of(portrait, 4):
             engine(frame)
         assert len(engine.networks) == len(NETWORKS)
         for name, network in zip(NETWORKS, engine.networks, strict=True):
             assert sorted(network.bound) == sorted(TENSORS[name])
             ends = [*network.session.get_inputs(), *network.session.get_outputs()]
-            expected = {each: buffer_kinds(64, 96)[each][0] for each in TENSORS[name]}
+            expected = {each: buffer_forms(64, 96)[each].shape for each in TENSORS[name]}
             assert {end.name: tuple(end.shape) for end in ends} == expected
 
 
@@ -148,7 +148,7 @@ def test_what_was_taken_cannot_be_taken_again(engine: LaggingEngine, portrait: F
 def test_nothing_is_allocated_and_each_frame_is_waited_for_once(portrait: Frame, monkeypatch: pytest.MonkeyPatch) -> None:
     frames = frames_of(portrait, 12)
     still = frames[0].copy()
-    with lagging_engine() as engine:
+    with LaggingEngine() as engine:
         pending = [engine.submit(frame) for frame in frames[:3]]
         for each in pending:  # three are under way at most, as in a pipeline
             each.composite(still)
@@ -179,7 +179,7 @@ def test_frames_that_nobody_takes_hold_nothing_up(engine: LaggingEngine, portrai
 
 
 def test_the_networks_have_one_frame_at_work_and_one_ready_at_most(portrait: Frame) -> None:
-    with lagging_engine() as engine:
+    with LaggingEngine() as engine:
         kept = []
         for count, frame in enumerate(frames_of(portrait, 8), 1):
             kept.append(engine.submit(frame))
@@ -188,7 +188,7 @@ def test_the_networks_have_one_frame_at_work_and_one_ready_at_most(portrait: Fra
 
 
 def test_a_frame_goes_up_and_one_comes_down_while_one_is_computed(portrait: Frame) -> None:
-    with lagging_engine() as engine:
+    with LaggingEngine() as engine:
         frames = frames_of(portrait, 24)
         engine(frames[0])
         engine.on.done.clear()
@@ -197,7 +197,7 @@ def test_a_frame_goes_up_and_one_comes_down_while_one_is_computed(portrait: Fram
             pending.append(engine.submit(frame))
             pending.pop(0).matte()
         computed = [(began, ended) for name, began, ended in engine.on.done if name == "compute"]
-        for way in ("up", "down"):
+        for way in ("upload", "download"):
             moved = [(began, ended) for name, began, ended in engine.on.done if name == way]
             assert any(began < end and start < ended for began, ended in moved for start, end in computed), way
 
@@ -234,7 +234,7 @@ def test_streams_that_share_an_engine_get_their_own(engine: LaggingEngine, portr
 
 
 def test_a_size_that_is_given_back_leaves_its_frames_alone(portrait: Frame) -> None:
-    with lagging_engine() as engine:
+    with LaggingEngine() as engine:
         (frame,) = frames_of(portrait, 1)
         expected, pending = engine(frame), engine.submit(frame)
         for width in range(32, 32 + SIZES_KEPT):
@@ -245,7 +245,7 @@ def test_a_size_that_is_given_back_leaves_its_frames_alone(portrait: Frame) -> N
 
 def test_a_device_that_fails_is_raised_where_its_frame_is_taken(portrait: Frame) -> None:
     (frame,) = frames_of(portrait, 1)
-    with lagging_engine() as engine:
+    with LaggingEngine() as engine:
         before = engine(frame)
 
         def broken(stream: int) -> None:

@@ -12,14 +12,13 @@ from engines import Frame, load
 from engines.backends.openvino import OpenVINOEngine
 from engines.backends.torch import TorchEngine
 from engines.commands.compile import main
-from engines.errors import MattingError
 from engines.geometry import BASE, MODELS, input_shapes
-from engines.graphs.fp16 import half_graph, half_graph_for
+from engines.graphs.fp16 import fp16_graph, fp16_graph_for
 from engines.graphs.profile import Profile, parse_range
 from engines.store.cache import Cache
 from engines.store.keys import model_of, openvino_key, tensorrt_key
 from engines.weights import FOLDER, NETWORKS, graph
-from tests.engines.backends.lagging import lagging_engine
+from tests.engines.backends.lagging import LaggingEngine
 from tests.engines.graphs.test_fp16 import cascade, frame_of, run
 
 LARGE = "large"
@@ -44,7 +43,7 @@ def test_it_is_not_the_base_model(oracle: TorchEngine, torch_engine: TorchEngine
     assert np.abs(oracle(portrait).alpha - torch_engine(portrait).alpha).max() > 0.05
 
 
-def test_a_mask_of_ones_own_keeps_more_of_its_pixels(oracle: TorchEngine, portrait: Frame) -> None:
+def test_a_given_mask_keeps_more_of_its_pixels(oracle: TorchEngine, portrait: Frame) -> None:
     mask = np.zeros((768, 576), np.float32)
     mask[::2] = 1  # stripes that a smaller mask cannot hold
     mask[:, :288] = 1
@@ -53,10 +52,10 @@ def test_a_mask_of_ones_own_keeps_more_of_its_pixels(oracle: TorchEngine, portra
 
 def test_the_fp16_graphs_give_what_the_fp32_ones_give(oracle: TorchEngine, portrait: Frame) -> None:
     height, width = 301, 211
-    halves = {name: half_graph(name, height, width, model=LARGE) for name in NETWORKS}
+    fp16 = {name: fp16_graph(name, height, width, model=LARGE) for name in NETWORKS}
     for kind in ("real", "dark"):
         frame = frame_of(kind, portrait, height, width)
-        ours, expected = cascade(halves, frame), oracle(frame)
+        ours, expected = cascade(fp16, frame), oracle(frame)
         assert ours["coarse"].shape == (384, 288)
         error = np.abs(ours["alpha"].astype(np.float32) - expected.alpha) * 255
         assert error.mean() < 0.5
@@ -65,7 +64,7 @@ def test_the_fp16_graphs_give_what_the_fp32_ones_give(oracle: TorchEngine, portr
 
 def test_a_lane_has_buffers_of_the_models_size(oracle: TorchEngine, portrait: Frame) -> None:
     frame, mask = frame_of("real", portrait, 200, 320), np.ones((20, 30), np.float32)
-    with lagging_engine(model=LARGE) as engine:
+    with LaggingEngine(model=LARGE) as engine:
         for given in (None, mask):
             ours, expected = engine(frame, given), oracle(frame, given)
             assert np.abs(ours.alpha - expected.alpha).max() * 255 < 4
@@ -78,11 +77,11 @@ def test_a_range_of_sizes_keeps_its_model(portrait: Frame) -> None:
     assert profile.covers(480, 640)
     assert not profile.covers(640, 480)
     assert profile.shapes("qun")["image"] == ((1, 3, 288, 384),) * 3
-    seen = run(half_graph_for("mpn", profile), frame=frame_of("real", portrait, 300, 500))
+    seen = run(fp16_graph_for("mpn", profile), frame=frame_of("real", portrait, 300, 500))
     assert (seen["image"].shape, seen["coarse"].shape) == ((1, 3, 288, 384), (288, 384))
 
 
-def test_engines_of_the_two_never_stand_in_for_each_other() -> None:
+def test_engines_of_the_two_models_have_different_keys() -> None:
     keys = {}
     for model in MODELS:
         keys[model] = [
@@ -110,12 +109,12 @@ def test_shapes_are_multiples_of_the_networks_stride(model: str) -> None:
         assert all(side % 32 == 0 for side in input_shapes(*size, model)["qun"]["coarse"])
 
 
-def test_there_is_no_other() -> None:
-    with pytest.raises(MattingError, match="--model huge: unknown; take one of base, large"):
+def test_an_unknown_model_is_refused() -> None:
+    with pytest.raises(ValueError, match="model 'huge': unknown; take one of base, large"):
         load("openvino", model="huge")
 
 
-def test_shm_compile_builds_it_and_tells_it_from_the_base_one(
+def test_shm_compile_builds_it_beside_the_base_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("SHM_CACHE", str(tmp_path))
@@ -125,8 +124,8 @@ def test_shm_compile_builds_it_and_tells_it_from_the_base_one(
         with pytest.raises(SystemExit) as end:
             main()
         assert end.value.code == (2 if "huge" in words else 0)
-    told = capsys.readouterr()
-    assert "--model huge" in told.err
+    output = capsys.readouterr()
+    assert "--model huge" in output.err
     assert len(Cache().entries()) == 2
-    rows = [line for line in told.out.splitlines() if "160x128" in line and "ready" in line]
+    rows = [line for line in output.out.splitlines() if "160x128" in line and "ready" in line]
     assert sorted(model for row in rows for model in MODELS if model in row.split()) == [BASE, LARGE]

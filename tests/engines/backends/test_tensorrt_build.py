@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
-from engines.backends.tensorrt.build import Network, check_target, package, targets
-from engines.errors import MattingError
-from engines.graphs.fp16 import FULL_INSIDE, half_graph, half_graph_for
+from engines.backends.tensorrt.build import ParsedGraph, check_target, package, targets
+from engines.errors import BackendUnavailable, EngineError
+from engines.graphs.fp16 import FLOAT32_INSIDE, fp16_graph, fp16_graph_for
 from engines.graphs.profile import parse_range
 from engines.weights import NETWORKS
 
@@ -19,42 +19,42 @@ TARGETS = ["sm75", "sm80", "sm86", "sm89", "sm120", "sm121"]  # TensorRT for RTX
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_no_float_tensor_is_left_but_in_mpn_and_engines_build_for_each_target(name: str) -> None:
-    network = Network(trt, half_graph(name, 800, 800))
-    layers = [network.definition.get_layer(index) for index in range(network.definition.num_layers)]
+    graph = ParsedGraph(trt, fp16_graph(name, 800, 800))
+    layers = [graph.definition.get_layer(index) for index in range(graph.definition.num_layers)]
     tensors = [layer.get_output(index) for layer in layers for index in range(layer.num_outputs)]
-    tensors += [network.definition.get_input(index) for index in range(network.definition.num_inputs)]
+    tensors += [graph.definition.get_input(index) for index in range(graph.definition.num_inputs)]
     wide = {tensor.name for tensor in tensors if tensor.dtype == trt.float32}
-    assert bool(wide) == (name in FULL_INSIDE), wide
+    assert bool(wide) == (name in FLOAT32_INSIDE), wide
     for target in TARGETS:
-        assert len(network.build(target)) > 100_000
+        assert len(graph.build(target)) > 100_000
 
 
 def test_an_engine_builds_for_full_hd() -> None:
-    assert Network(trt, half_graph("mrn", 1080, 1920)).build("sm89")
+    assert ParsedGraph(trt, fp16_graph("mrn", 1080, 1920)).build("sm89")
 
 
 def test_one_engine_builds_for_a_range_of_sizes_odd_ones_too() -> None:
     profile = parse_range("33x32:801x601:1921x1081")
     for name in NETWORKS:
-        assert Network(trt, half_graph_for(name, profile)).build("sm89", profile=profile)
+        assert ParsedGraph(trt, fp16_graph_for(name, profile)).build("sm89", profile=profile)
 
 
 def test_the_h100_is_refused() -> None:
-    with pytest.raises(MattingError, match=r"--target sm90: tensorrt_rtx .* builds for sm75"):
+    with pytest.raises(ValueError, match=r"target sm90: tensorrt_rtx .* builds for sm75"):
         check_target(trt, "sm90")
 
 
 def test_a_profile_that_does_not_fit_the_graph_is_refused_in_one_line() -> None:
-    fixed, profile = half_graph("mrn", 800, 800), parse_range("640x480:1280x720:1920x1080")
-    with pytest.raises(MattingError, match="mrn: ") as refused:
-        Network(trt, fixed).build("sm89", profile=profile)
+    fixed, profile = fp16_graph("mrn", 800, 800), parse_range("640x480:1280x720:1920x1080")
+    with pytest.raises(EngineError, match="mrn: ") as refused:
+        ParsedGraph(trt, fixed).build("sm89", profile=profile)
     assert "\n" not in str(refused.value)
 
 
-def test_a_build_tells_how_far_it_is_and_can_be_stopped() -> None:
-    network = Network(trt, half_graph("qun", 800, 800))
+def test_a_build_reports_progress_and_can_be_stopped() -> None:
+    graph = ParsedGraph(trt, fp16_graph("qun", 800, 800))
     shares: list[float] = []
-    network.build("sm89", told=lambda phase, share: shares.append(share))
+    graph.build("sm89", on_progress=lambda phase, share: shares.append(share))
     assert shares == sorted(shares)
     assert 0 < shares[-1] <= 1
 
@@ -62,7 +62,7 @@ def test_a_build_tells_how_far_it_is_and_can_be_stopped() -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        network.build("sm89", told=stop)
+        graph.build("sm89", on_progress=stop)
 
 
 def small(operator: str, weight: TensorProto, domain: str = "") -> ModelProto:
@@ -79,19 +79,19 @@ def small(operator: str, weight: TensorProto, domain: str = "") -> ModelProto:
 )
 def test_a_broken_graph_is_refused_in_one_line(operator: str, kind: type, domain: str) -> None:
     weight = numpy_helper.from_array(np.ones((1, 3, 1, 1), kind), "weight")
-    with pytest.raises(MattingError, match="small: ") as refused:
-        Network(trt, small(operator, weight, domain)).build("sm89")
+    with pytest.raises(EngineError, match="small: ") as refused:
+        ParsedGraph(trt, small(operator, weight, domain)).build("sm89")
     assert "\n" not in str(refused.value)
 
 
 def test_a_target_that_the_package_lacks_is_refused_with_those_it_has() -> None:
-    network = Network(trt, half_graph("qun", 800, 800))
+    graph = ParsedGraph(trt, fp16_graph("qun", 800, 800))
     assert set(TARGETS) <= set(targets(trt))
-    with pytest.raises(MattingError, match=r"--target sm61: tensorrt_rtx .* builds for sm75, "):
-        network.build("sm61")
+    with pytest.raises(ValueError, match=r"target sm61: tensorrt_rtx .* builds for sm75, "):
+        graph.build("sm61")
 
 
 def test_a_missing_package_is_named_with_what_to_type(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tensorrt_rtx", None)
-    with pytest.raises(MattingError, match=r"pip install 'semantic-human-matting\[tensorrt-rtx\]'"):
+    with pytest.raises(BackendUnavailable, match=r"pip install 'semantic-human-matting\[tensorrt-rtx\]'"):
         package("tensorrt-rtx")

@@ -18,11 +18,11 @@ from types import ModuleType
 import pytest
 
 from engines.backends.tensorrt import build as tensorrt_build
-from engines.backends.tensorrt import compile as tensorrt_compile
 from engines.backends.tensorrt import engine as tensorrt_engine
+from engines.backends.tensorrt import plans as tensorrt_plans
 
-OURS = (tensorrt_build, tensorrt_compile, tensorrt_engine)
-KINDS = {  # our names of what comes from the package, and what that is there
+OURS = (tensorrt_build, tensorrt_plans, tensorrt_engine)
+KINDS = {  # our names of the package's objects, and their types in it
     "trt": "",
     "self.trt": "",
     "self.builder": "Builder",
@@ -64,8 +64,8 @@ for library in libraries:
     ctypes.CDLL(library, ctypes.RTLD_GLOBAL)
 module = importlib.import_module(package)
 things = {kind: operator.attrgetter(kind)(module) if kind else module for kind in json.loads(kinds)}
-told = {kind: {name: str(getattr(thing, name, "").__doc__) for name in dir(thing)} for kind, thing in things.items()}
-print(json.dumps(told))
+found = {kind: {name: str(getattr(thing, name, "").__doc__) for name in dir(thing)} for kind, thing in things.items()}
+print(json.dumps(found))
 """
 
 Names = dict[str, dict[str, str]]  # of each kind: its attributes, with what the bindings say of them

@@ -1,4 +1,4 @@
-"""TensorRT engines on a GPU. Nothing here has run yet: no GPU was at hand when it was written."""
+"""TensorRT engines on a GPU. None of this has run yet: no GPU with TensorRT was available."""
 
 import statistics
 import time
@@ -10,18 +10,19 @@ import pytest
 import torch
 
 from engines import Engine, Frame, load
+from engines.backends import BACKENDS
 from engines.backends.gpu.lane import PendingFrame
-from engines.backends.nvidia import driver_missing, packages_missing
-from engines.backends.tensorrt.engine import ToldFrame, told_in_one_line
+from engines.backends.nvidia import driver_missing
+from engines.backends.tensorrt.engine import GuardedFrame, gpu_errors
 from engines.engine import OverlappingEngine
-from engines.errors import MattingError
+from engines.errors import EngineError
 from engines.store.parity import KINDS, check_parity, sample_frame
 
-BACKENDS = ("tensorrt", "tensorrt-rtx")
+NAMES = ("tensorrt", "tensorrt-rtx")
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "message"),
     [
         (torch.OutOfMemoryError("CUDA out of memory.\nTried to allocate"), "the GPU is out of memory; close what else uses it"),
         (
@@ -31,15 +32,15 @@ BACKENDS = ("tensorrt", "tensorrt-rtx")
         (RuntimeError(), r"\(RuntimeError\)"),
     ],
 )
-def test_a_gpu_that_fails_is_told_in_one_line(error: Exception, told: str) -> None:
-    with pytest.raises(MattingError, match=told) as refused, told_in_one_line("tensorrt"):
+def test_a_gpu_error_is_one_line(error: Exception, message: str) -> None:
+    with pytest.raises(EngineError, match=message) as refused, gpu_errors("tensorrt"):
         raise error
     assert "\n" not in str(refused.value)
-    assert "--backend tensorrt" in str(refused.value)
+    assert "tensorrt: " in str(refused.value)
     assert "openvino" in str(refused.value)
 
 
-def test_a_gpu_that_fails_while_a_frame_is_under_way_is_told_so_too() -> None:
+def test_a_gpu_error_while_a_frame_is_in_flight_is_one_line() -> None:
     class Broken(PendingFrame):
         def __init__(self) -> None:
             self._slot = None
@@ -49,23 +50,20 @@ def test_a_gpu_that_fails_while_a_frame_is_under_way_is_told_so_too() -> None:
 
         wait = matte = composite = fails
 
-    frame = ToldFrame(Broken(), "tensorrt")
+    frame = GuardedFrame(Broken(), "tensorrt")
     for take in (frame.wait, frame.matte, lambda: frame.composite(np.zeros((32, 32, 3), np.uint8))):
-        with pytest.raises(
-            MattingError, match=r"--backend tensorrt: the GPU fails \(CUDA error: the device fell off the bus\)"
-        ):
+        with pytest.raises(EngineError, match=r"tensorrt: the GPU fails \(CUDA error: the device fell off the bus\)"):
             take()
 
 
-@pytest.fixture(scope="module", params=BACKENDS)
+@pytest.fixture(scope="module", params=NAMES)
 def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
     if missing := driver_missing():
-        pytest.skip(f"{missing} here")
-    if packages := packages_missing(request.param):
+        pytest.skip(missing)
+    if packages := BACKENDS[request.param].missing_packages():
         pytest.skip(f"{' and '.join(packages)} not installed")
-    ready = load(request.param)
-    yield ready
-    ready.close()
+    with load(request.param) as ready:
+        yield ready
 
 
 @pytest.mark.gpu
@@ -75,7 +73,7 @@ def test_parity(engine: Engine, height: int, width: int) -> None:
 
 
 @pytest.mark.gpu
-def test_a_mask_of_ones_own(engine: Engine, torch_engine: Engine) -> None:
+def test_a_given_mask(engine: Engine, torch_engine: Engine) -> None:
     frame, mask = sample_frame("real", 301, 211), np.zeros((90, 75), np.float32)
     mask[20:, 20:55] = 1
     before = engine(frame).alpha
@@ -101,7 +99,7 @@ def test_it_is_faster_than_pytorch_on_the_same_gpu(engine: Engine, height: int, 
 
 
 def in_flight(engine: OverlappingEngine, frames: list[Frame], background: Frame | None) -> list[Frame]:
-    """What comes down of frames of which two are under way besides the one that is taken."""
+    """Results of frames, of which two are in flight besides the one that is taken."""
     pending = [engine.submit(frame) for frame in frames[:2]]
     taken = []
     for index in range(len(frames)):

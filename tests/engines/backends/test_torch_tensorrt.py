@@ -10,7 +10,7 @@ import torch
 
 from engines import Engine, Frame
 from engines.backends.tensorrt.torch_tensorrt import SETTINGS, build_from_torch, programs, require_torch_tensorrt
-from engines.errors import MattingError
+from engines.errors import BackendUnavailable
 from engines.graphs.profile import Profile, parse_range
 from tests.engines.graphs.test_fp16 import frame_of
 
@@ -51,9 +51,9 @@ def test_each_program_goes_to_the_compiler_with_its_inputs_and_our_settings(monk
     assert calls == [SETTINGS] * 3
 
 
-def test_what_is_missing_or_asked_for_in_vain_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(MattingError, match="takes --size, not --dynamic"):
+def test_a_range_and_a_missing_package_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ValueError, match="builds for one frame size, not for the range"):
         build_from_torch(parse_range("64x64:65x65:66x66"), b"", lambda name, share: None)
     monkeypatch.setitem(sys.modules, "torch_tensorrt", None)
-    with pytest.raises(MattingError, match=r"pip install 'semantic-human-matting\[torch-tensorrt\]'"):
+    with pytest.raises(BackendUnavailable, match=r"pip install 'semantic-human-matting\[torch-tensorrt\]'"):
         require_torch_tensorrt()

@@ -5,17 +5,19 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import NoReturn
 
+import numpy as np
 import pytest
 
 import engines
-from engines.backends import nvidia
+from engines.backends import Backend, nvidia
 from engines.commands.compile import main
 from engines.errors import MattingError
-from engines.store.cache import Cache
+from engines.store.cache import Cache, Outdated, unpack
 from engines.store.parity import check_parity
 
-NO_GPU = pytest.mark.skipif(not nvidia.driver_missing(), reason="there is a GPU here")
+NO_GPU = pytest.mark.skipif(not nvidia.driver_missing(), reason="this machine has a GPU")
 
 
 @pytest.fixture
@@ -44,15 +46,15 @@ def test_engines_for_a_gpu_elsewhere(cache: Cache, monkeypatch: pytest.MonkeyPat
     assert all(list(entry.lengths) == ["mpn", "qun", "mrn"] for entry in cache.entries())
 
     assert shm_compile(monkeypatch, "--list") == 0
-    told = capsys.readouterr().out
-    assert told.count("sm89") == told.count("ready") == 2
-    assert "800x800" in told
-    assert "1920x1080" in told
+    table = capsys.readouterr().out
+    assert table.count("sm89") == table.count("ready") == 2
+    assert "800x800" in table
+    assert "1920x1080" in table
 
     content = [entry.path.read_bytes() for entry in cache.entries()]
     assert shm_compile(monkeypatch, f"{words} --check") == 0
     said = capsys.readouterr().err
-    assert "--check: not done. An engine for sm89 cannot be run here" in said
+    assert "no check: an engine for sm89 cannot run on this machine" in said
     assert content == [entry.path.read_bytes() for entry in cache.entries()]  # it is not built again
 
     cache.entries()[0].path.write_bytes(b"no engine")
@@ -90,14 +92,48 @@ def test_engines_for_this_cpu_are_taken_at_the_next_start(
         engine = OpenVINOEngine(threads=1)
         assert (engine(frame).alpha == alpha).all()
     assert engine.threads == 1
-    monkeypatch.setattr(OpenVINOEngine, "_imported", lambda *_: None)  # as where another OpenVINO wrote it
+    monkeypatch.setattr(OpenVINOEngine, "_import", outdated)
     assert (OpenVINOEngine()(frame).alpha == alpha).all()
+
+
+def outdated(*_: object) -> NoReturn:
+    raise Outdated("as if another OpenVINO had written it")
+
+
+def test_a_cached_blob_that_openvino_refuses_is_replaced_and_what_is_compiled_instead_is_checked(
+    cache: Cache, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = "--backend openvino --precision fp32 --size 160x128"
+    assert shm_compile(monkeypatch, words) == 0
+    [entry] = cache.entries()
+    key, engines = unpack(entry.path.read_bytes())
+    refused = dict.fromkeys(engines, b"not a blob")
+    cache.store(key, refused)
+    assert shm_compile(monkeypatch, f"{words} --check") == 0
+    assert "160x128, alpha against PyTorch fp32" in capsys.readouterr().err
+    assert cache.read(key) not in (None, refused)
+
+    cache.store(key, refused)
+    monkeypatch.setattr("engines.store.parity.WORST", 0.0)  # nothing is that good
+    assert shm_compile(monkeypatch, f"{words} --check") == 2
+    assert cache.entries() == []
+
+
+def test_a_refused_blob_of_a_later_frame_size_is_removed(cache: Cache) -> None:
+    from engines.backends.openvino import OpenVINOEngine
+
+    engine = OpenVINOEngine(precision="fp32")
+    engine.prepare(64, 64)
+    key = engine.key(96, 96)
+    cache.store(key, {"mpn": b"x", "qun": b"x", "mrn": b"x"})
+    assert engine(np.zeros((96, 96, 3), np.uint8)).alpha.shape == (96, 96)
+    assert cache.read(key) is None
 
 
 def test_an_engine_that_is_off_is_not_installed(
     cache: Cache, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("engines.backends.openvino.FULL_PRECISION", {"mpn", "qun", "mrn"})
+    monkeypatch.setattr("engines.backends.openvino.FLOAT32", {"mpn", "qun", "mrn"})
     monkeypatch.setattr("engines.store.parity.WORST", 0.0)  # nothing is that good
     assert shm_compile(monkeypatch, "--backend openvino --size 160x128 --check") == 2
     said = capsys.readouterr().err
@@ -106,7 +142,7 @@ def test_an_engine_that_is_off_is_not_installed(
     assert cache.entries() == []
 
 
-def test_what_is_not_a_number_does_not_pass(openvino_engine: engines.Engine) -> None:
+def test_nan_does_not_pass(openvino_engine: engines.Engine) -> None:
     from dataclasses import replace
 
     with pytest.raises(MattingError, match="nan"):
@@ -114,39 +150,39 @@ def test_what_is_not_a_number_does_not_pass(openvino_engine: engines.Engine) -> 
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
-        ("--backend directml", "--backend directml: builds nothing"),
+        ("--backend directml", "--backend directml: is not one of 'auto', 'tensorrt', 'tensorrt-rtx', 'torch', 'openvino'"),
         ("--backend torch", "--backend torch: builds nothing"),
         ("--backend openvino --size 20x20", "--size 20x20: give WIDTHxHEIGHT"),
         ("--backend openvino --dynamic 64x64:65x65:66x66", "--dynamic 64x64:65x65:66x66: is for TensorRT"),
         ("--backend openvino --target sm89", "--target sm89: is for TensorRT"),
         ("--backend openvino --precision fp16", "--precision fp16: openvino has auto, bf16, fp32"),
         ("--backend tensorrt-rtx --target sm61", "--target sm61: tensorrt_rtx"),
-        ("--backend tensorrt-rtx --target sm89 --via torch-tensorrt", "leave out --target sm89"),
+        ("--backend tensorrt-rtx --target sm89 --via torch-tensorrt", "leave out the target sm89"),
         ("--size 64x64 --dynamic 64x64:65x65:66x66", "--dynamic and --size exclude each other"),
         ("--list --clear", "exclude each other"),
     ],
 )
 def test_bad_input_gets_one_line(
-    cache: Cache, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: str, told: str
+    cache: Cache, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: str, message: str
 ) -> None:
     if "rtx" in words:
         pytest.importorskip("tensorrt_rtx")
     assert shm_compile(monkeypatch, words) == 2
     said = capsys.readouterr().err.splitlines()[-1]
     assert said.startswith("error: ")
-    assert told in said
+    assert message in said
     assert cache.entries() == []
 
 
 @NO_GPU
 @pytest.mark.parametrize("backend", ["tensorrt", "tensorrt-rtx"])
-def test_load_says_in_one_line_what_a_gpu_backend_lacks(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(MattingError, match=f"--backend {backend} cannot run here: .*no NVIDIA (driver|GPU)") as refused:
+def test_load_reports_in_one_line_what_a_gpu_backend_lacks(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(MattingError, match=f"{backend} cannot run on this machine: .*no NVIDIA (driver|GPU)") as refused:
         engines.load(backend)
     assert "\n" not in str(refused.value)
-    assert "--backend openvino" in str(refused.value)
+    assert "take the backend openvino" in str(refused.value)
     monkeypatch.setitem(sys.modules, "onnx", None)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(MattingError, match=r"not installed \(type: pip install 'semantic-human-matting\[tensorrt"):
@@ -166,9 +202,10 @@ def test_on_a_gpu_auto_takes_the_fastest_that_is_installed(monkeypatch: pytest.M
     from engines import loading
 
     monkeypatch.setattr(loading, "driver_missing", lambda: "")
-    monkeypatch.setattr(loading, "packages_missing", lambda backend: [] if backend != "tensorrt" else ["tensorrt"])
-    assert loading.fastest()[0] == "tensorrt-rtx"
-    monkeypatch.setattr(loading, "packages_missing", lambda backend: ["torch"])
+    missing = ["tensorrt"]
+    monkeypatch.setattr(Backend, "missing_packages", lambda backend: [name for name in missing if name in backend.packages])
+    assert loading.fastest().backend == "tensorrt-rtx"
+    missing.append("torch")
     backend, why = loading.fastest()
     assert backend == "openvino"
     assert "pip install 'semantic-human-matting[torch]'" in why
@@ -177,7 +214,8 @@ def test_on_a_gpu_auto_takes_the_fastest_that_is_installed(monkeypatch: pytest.M
 def test_engines_are_built_without_pytorch(tmp_path: Path) -> None:
     pytest.importorskip("tensorrt_rtx")
     words = "shm-compile --backend tensorrt-rtx --target sm89 --size 64x64"
-    program = f"import sys; sys.modules['torch'] = None; sys.argv = {words.split()}; from engines.commands.compile import main; main()"
+    main = "from engines.commands.compile import main; main()"
+    program = f"import sys; sys.modules['torch'] = None; sys.argv = {words.split()}; {main}"
     done = subprocess.run(
         [sys.executable, "-c", program],
         env={**os.environ, "SHM_CACHE": str(tmp_path)},

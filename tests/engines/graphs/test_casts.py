@@ -6,7 +6,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto
 
-from engines.graphs.casts import cast_at_the_doors
+from engines.graphs.casts import cast_at_boundaries
 from engines.weights import FOLDER, graph
 
 
@@ -14,7 +14,7 @@ from engines.weights import FOLDER, graph
 @pytest.mark.parametrize("name", ["mpn", "mrn"])
 def test_bytes_are_floats_inside_and_nothing_else_changes(name: str, size: tuple[int, int]) -> None:
     model = onnx.load(graph(name), load_external_data=False)
-    cast_at_the_doors(model)
+    cast_at_boundaries(model)
     of_pixels = [node for node in model.graph.node if not node.name.startswith(("rows/", "columns/"))]  # these are of sizes
     casts = [node for node in of_pixels if node.op_type == "Cast" and not node.name.endswith(".cast")]
     assert casts[0].input[0] == "frame"

@@ -14,9 +14,9 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 from engines import Frame
 from engines.errors import MattingError
 from engines.geometry import input_shapes
-from engines.graphs.fp16 import FULL_INSIDE, half_graph, half_graph_for, halve
+from engines.graphs.fp16 import FLOAT32_INSIDE, fp16_graph, fp16_graph_for, to_fp16
 from engines.graphs.profile import parse_range
-from engines.graphs.static import static
+from engines.graphs.static import make_static
 from engines.weights import NETWORKS, graph
 
 SIZES = [(800, 800), (301, 211), (211, 397), (33, 32)]
@@ -39,7 +39,7 @@ def frame_of(kind: str, portrait: Frame, height: int, width: int) -> Frame:
 
 def whole_graph(name: str, height: int, width: int) -> ModelProto:
     model = onnx.load(graph(name))
-    static(model, input_shapes(height, width)[name])
+    make_static(model, input_shapes(height, width)[name])
     return model
 
 
@@ -61,7 +61,7 @@ def cascade(models: dict[str, ModelProto], frame: Frame, optimised: bool = True)
 
 @pytest.mark.parametrize(("height", "width"), SIZES)
 def test_the_fp16_graphs_give_what_the_fp32_ones_give(portrait: Frame, height: int, width: int) -> None:
-    halves = {name: half_graph(name, height, width) for name in NETWORKS}
+    halves = {name: fp16_graph(name, height, width) for name in NETWORKS}
     wholes = {name: whole_graph(name, height, width) for name in NETWORKS}
     for kind in KINDS:
         frame = frame_of(kind, portrait, height, width)
@@ -79,13 +79,13 @@ def rounded(name: str, height: int, width: int) -> ModelProto:
     """The FP32 graph with the result of each operation rounded to float16; of a network that is FP32 inside, its outputs."""
     model = whole_graph(name, height, width)
     values = [*model.graph.output]
-    if name not in FULL_INSIDE:
+    if name not in FLOAT32_INSIDE:
         values += onnx.shape_inference.infer_shapes(model).graph.value_info
     wide = {value.name for value in values if value.type.tensor_type.elem_type == TensorProto.FLOAT}
     again = {name for node in model.graph.node for name in node.input} & {value.name for value in model.graph.output}
     for node in model.graph.node:  # an output that is used inside is handed on rounded, and used as it was
         for index, used in enumerate(node.input):
-            if used in again and used in wide and name in FULL_INSIDE:
+            if used in again and used in wide and name in FLOAT32_INSIDE:
                 node.input[index] = f"{used}/exact"
     nodes = []
     for node in model.graph.node:
@@ -136,13 +136,13 @@ def test_no_operation_comes_near_the_end_of_fp16(portrait: Frame, kind: str) -> 
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_all_is_of_one_precision_and_sizes_are_constants(name: str) -> None:
-    model = onnx.shape_inference.infer_shapes(half_graph(name, 301, 211))
+    model = onnx.shape_inference.infer_shapes(fp16_graph(name, 301, 211))
     ends = {value.type.tensor_type.elem_type for value in (*model.graph.input, *model.graph.output)}
     assert ends <= {TensorProto.FLOAT16, TensorProto.UINT8}
     kinds = {value.type.tensor_type.elem_type for value in model.graph.value_info} | {
         t.data_type for t in model.graph.initializer
     }
-    number = TensorProto.FLOAT if name in FULL_INSIDE else TensorProto.FLOAT16
+    number = TensorProto.FLOAT if name in FLOAT32_INSIDE else TensorProto.FLOAT16
     assert number in kinds
     assert kinds <= {number, TensorProto.UINT8, TensorProto.INT64, TensorProto.BOOL}
     assert not {"Shape", "Mod", "Greater"} & {node.op_type for node in model.graph.node}
@@ -152,10 +152,10 @@ def test_all_is_of_one_precision_and_sizes_are_constants(name: str) -> None:
 @pytest.mark.parametrize("text", ["32x32:200x200:300x400", "64x48:320x200:500x400"])
 def test_a_graph_for_a_range_of_sizes_gives_what_those_for_one_size_give(portrait: Frame, text: str) -> None:
     profile = parse_range(text)
-    models = {name: half_graph_for(name, profile) for name in NETWORKS}
+    models = {name: fp16_graph_for(name, profile) for name in NETWORKS}
     for height, width in (profile.least, (profile.usual[0] - 3, profile.usual[1] + (5 if "x48" in text else -5)), profile.most):
         frame = frame_of("real", portrait, height, width)
-        ours, oracle = cascade(models, frame), cascade({name: half_graph(name, height, width) for name in NETWORKS}, frame)
+        ours, oracle = cascade(models, frame), cascade({name: fp16_graph(name, height, width) for name in NETWORKS}, frame)
         for name in oracle:
             error = np.abs(ours[name].astype(np.float32) - oracle[name].astype(np.float32))
             assert ours[name].shape == oracle[name].shape
@@ -169,4 +169,4 @@ def test_a_weight_beyond_float16_is_refused() -> None:
     outputs = [helper.make_tensor_value_info("y", TensorProto.FLOAT, (1,))]
     model = helper.make_model(helper.make_graph(nodes, "large", [value], outputs, [weight]))
     with pytest.raises(MattingError, match="large: weight is too large for FP16"):
-        halve(model)
+        to_fp16(model)

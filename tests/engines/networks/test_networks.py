@@ -6,9 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from engines.geometry import low_resolution, padding
 from engines.networks import MPN, MRN, QUN
-from engines.networks.blocks import interleaved, pairs, pixels
+from engines.networks.blocks import from_pixel_pairs, interleave_rows, pixel_pairs
 from engines.networks.fold import fold
 
 
@@ -57,30 +56,17 @@ def test_folding_changes_no_result(network: nn.Module, inputs: list[tuple[int, .
     torch.testing.assert_close(after, before, atol=1e-4, rtol=1e-3)
 
 
-@given(st.integers(32, 5000), st.integers(32, 5000))
-def test_landscape_frames_lie_on_their_side(height: int, width: int) -> None:
-    h, w = low_resolution(height, width)
-    assert {h, w} == {256, 192}
-    assert (w > h) == (width > height)
-
-
-@given(st.integers(1, 10_000))
-def test_padding_reaches_the_next_multiple(length: int) -> None:
-    assert 0 <= padding(length) < 16
-    assert (length + padding(length)) % 16 == 0
-
-
 def test_pairs_hold_pixels_in_the_order_of_a_frames_bytes_and_pixels_undo_them() -> None:
     frame = np.random.default_rng(0).integers(0, 255, (6, 8, 3), np.uint8)
     image = torch.from_numpy(frame).permute(2, 0, 1)[None].float()
-    made = pairs(image)
+    made = pixel_pairs(image)
     np.testing.assert_array_equal(made[0].permute(1, 2, 0).numpy(), frame.reshape(6, 4, 6))
-    torch.testing.assert_close(pixels(made), image)
+    torch.testing.assert_close(from_pixel_pairs(made), image)
 
 
 def test_rows_come_in_turn() -> None:
     upper, lower = torch.rand(2, 1, 6, 3, 5)
-    rows = interleaved(upper, lower)
+    rows = interleave_rows(upper, lower)
     assert rows.shape == (1, 6, 6, 5)
     torch.testing.assert_close(rows[:, :, 0::2], upper)
     torch.testing.assert_close(rows[:, :, 1::2], lower)
@@ -91,7 +77,7 @@ def test_mrns_stem_sees_three_pairs_in_six_rows_as_a_convolution_of_6x6_pixels()
     image = torch.rand(1, 3, 16, 32)
     weight = stem.weight.detach()  # (w2, 6, 6, 3): a pair's channels, rows, pairs
     plain = weight.view(-1, 2, 3, 6, 3).permute(0, 2, 3, 4, 1).reshape(-1, 3, 6, 6)  # channels, rows, columns
-    torch.testing.assert_close(stem(pairs(image)), torch.nn.functional.conv2d(image, plain, stride=2, padding=2))
+    torch.testing.assert_close(stem(pixel_pairs(image)), torch.nn.functional.conv2d(image, plain, stride=2, padding=2))
 
 
 def test_an_mrn_that_changes_nothing_gives_the_mask_it_was_given() -> None:

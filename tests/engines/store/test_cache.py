@@ -1,4 +1,4 @@
-"""The cache of engines: nothing that happens to a process or a disk makes it give what was not put there."""
+"""The cache of engines: whatever happens to a process or a disk, it returns what was stored, or nothing."""
 
 import multiprocessing
 import os
@@ -14,8 +14,9 @@ from unittest.mock import patch
 
 import pytest
 
-from engines.errors import MattingError
-from engines.store.cache import UNFINISHED, Cache, Damaged, Key, pack, unpack
+from engines.atomic import UNFINISHED
+from engines.errors import EngineError
+from engines.store.cache import Cache, Damaged, Key, Outdated, pack, unpack
 
 KEY = Key("openvino", "a CPU", "800x800", "fp32", "openvino 1", "weights", "graphs")
 ENGINES = {"mpn": os.urandom(300_000), "qun": b"", "mrn": b"\n\n" + os.urandom(1000)}
@@ -139,22 +140,22 @@ def test_a_process_that_is_killed_while_it_writes_leaves_no_half_of_an_engine(tm
     process.kill()
     process.join()
     folder = cache.path(KEY).parent
-    assert list(folder.glob(f"*{UNFINISHED}"))
+    assert list(folder.glob(f"{UNFINISHED}*"))
     assert cache.entries() == []
     assert cache.read(KEY) is None
     cache.obtain(KEY, lambda: ENGINES)
     assert cache.read(KEY) == ENGINES
-    assert not list(folder.glob(f"*{UNFINISHED}"))
+    assert not list(folder.glob(f"{UNFINISHED}*"))
 
 
 def on_a_full_disk(folder: Path, must_keep: bool) -> str:
     """What a process that may write no more than 100 kB to a file says, and whether it got its engine."""
     program = (
         "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
-        "from pathlib import Path; from engines import MattingError; from engines.store.cache import Cache\n"
+        "from pathlib import Path; from engines import EngineError; from engines.store.cache import Cache\n"
         "from tests.engines.store.test_cache import KEY, ENGINES\n"
         "try: print(Cache(Path(sys.argv[1])).obtain(KEY, lambda: ENGINES, must_keep=sys.argv[2] == 'True') == ENGINES)\n"
-        "except MattingError as error: print(error)"
+        "except EngineError as error: print(error)"
     )
     words = [sys.executable, "-c", program, str(folder), str(must_keep)]
     done = subprocess.run(words, capture_output=True, text=True, check=True)
@@ -173,7 +174,7 @@ def test_on_a_full_disk_an_engine_is_used_but_not_kept_and_the_others_stay(cache
     assert "free some space" in said
     assert said.count("\n") == 1
     assert cache.read(small) == {"mpn": b"small"}
-    assert [path.name for path in cache.path(KEY).parent.iterdir() if path.suffix == UNFINISHED] == []
+    assert [path.name for path in cache.path(KEY).parent.iterdir() if path.name.startswith(UNFINISHED)] == []
     assert len(cache.entries()) == 1
 
 
@@ -185,7 +186,7 @@ def test_a_disk_that_is_really_full(tmp_path: Path) -> None:
         cache = Cache(tmp_path / "cache")
         assert cache.obtain(KEY, lambda: ENGINES) == ENGINES
         assert cache.entries() == []
-        with pytest.raises(MattingError, match="No space left on device"):
+        with pytest.raises(EngineError, match="No space left on device"):
             cache.obtain(KEY, lambda: ENGINES, must_keep=True)
     finally:
         subprocess.run(["umount", tmp_path], check=True)
@@ -195,21 +196,69 @@ def test_where_no_folder_can_be_made_the_engine_is_used_but_not_kept(tmp_path: P
     (tmp_path / "file").touch()
     cache = Cache(tmp_path / "file" / "cache")
     assert cache.obtain(KEY, lambda: ENGINES) == ENGINES
-    with pytest.raises(MattingError, match="SHM_CACHE"):
+    with pytest.raises(EngineError, match="SHM_CACHE"):
         cache.obtain(KEY, lambda: ENGINES, must_keep=True)
 
 
 def test_an_engine_that_is_off_is_not_kept_and_one_that_is_there_is_removed(cache: Cache) -> None:
     def off(engines: dict[str, bytes]) -> None:
-        raise MattingError("off")
+        raise EngineError("off")
 
-    with pytest.raises(MattingError, match="off"):
+    with pytest.raises(EngineError, match="off"):
         cache.obtain(KEY, lambda: ENGINES, check=off)
     assert cache.entries() == []
     cache.obtain(KEY, lambda: ENGINES)
-    with pytest.raises(MattingError, match="off"):
+    with pytest.raises(EngineError, match="off"):
         cache.obtain(KEY, never, check=off)
     assert cache.entries() == []
+
+
+def test_without_a_lock_what_was_built_is_checked_all_the_same(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    cache = Cache(tmp_path / "file" / "cache")
+    seen: list[dict[str, bytes]] = []
+    assert cache.obtain(KEY, lambda: ENGINES, check=seen.append) == ENGINES
+    assert seen == [ENGINES]
+
+    def off(engines: dict[str, bytes]) -> None:
+        raise EngineError("off")
+
+    with pytest.raises(EngineError, match="off"):
+        cache.obtain(KEY, lambda: ENGINES, check=off)
+
+
+def test_engines_that_cannot_be_loaded_are_removed_and_those_built_anew_are_checked(cache: Cache) -> None:
+    cache.obtain(KEY, lambda: {"mpn": b"old"})
+    checked: list[dict[str, bytes]] = []
+
+    def check(engines: dict[str, bytes]) -> None:
+        if engines == {"mpn": b"old"}:
+            raise Outdated("of another version")
+        checked.append(engines)
+
+    assert cache.obtain(KEY, lambda: ENGINES, check=check) == ENGINES
+    assert checked == [ENGINES]
+    assert cache.read(KEY) == ENGINES
+
+
+def test_keys_are_read_without_the_engines(cache: Cache) -> None:
+    cache.obtain(KEY, lambda: ENGINES)
+    other = replace(KEY, shapes="64x64")
+    cache.obtain(other, lambda: ENGINES)
+    cache.obtain(replace(KEY, backend="tensorrt"), lambda: ENGINES)
+    (cache.folder / "openvino" / "cut.engines").write_bytes(b"short")
+    with patch("engines.store.cache.unpack", side_effect=AssertionError("it reads them whole")):
+        assert sorted(key.shapes for key in cache.keys("openvino")) == ["64x64", "800x800"]
+
+
+def test_a_symbolic_link_to_an_entry_stays(cache: Cache, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere.engines"
+    cache.obtain(KEY, lambda: ENGINES)
+    cache.path(KEY).rename(elsewhere)
+    cache.path(KEY).symlink_to(elsewhere)
+    cache.store(KEY, {"mpn": b"new"})
+    assert cache.path(KEY).is_symlink()
+    assert unpack(elsewhere.read_bytes()) == (KEY, {"mpn": b"new"})
 
 
 def test_only_the_engines_used_last_are_kept(cache: Cache) -> None:

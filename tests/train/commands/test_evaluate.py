@@ -1,4 +1,4 @@
-"""`shm-eval` on small sets, with peers that are three lines long."""
+"""`shm-eval` on small sets, with peers of three lines."""
 
 import json
 import sys
@@ -10,7 +10,7 @@ import pytest
 
 import engines
 from engines import Matte
-from engines.errors import MattingError
+from engines.errors import DataError
 from train.commands import evaluate
 from train.evaluation import metrics
 from train.evaluation.peers import Peer
@@ -87,11 +87,17 @@ class Oracle:
         low = cv2.resize(alpha, (20, 16))
         return Matte(alpha, frame, low, low)
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
     def close(self):
         Oracle.closed = True
 
 
-def test_masks_of_the_first_networks_are_scored_by_themselves(monkeypatch, capsys, mattes, tmp_path):
+def test_masks_of_mpn_and_qun_are_scored_alone(monkeypatch, capsys, mattes, tmp_path):
     monkeypatch.setattr(engines, "load", lambda *_, **__: Oracle())
     result = tmp_path / "result.json"
     assert shm_eval(monkeypatch, capsys, mattes, "--stages", "--json", result)[0] == 0
@@ -185,18 +191,18 @@ def test_a_peer_is_held_to_the_range(adapters):
         ("breaks", "peer breaks: RuntimeError: weights are missing"),
         ("breaks_later", "peer breaks_later: AttributeError"),
         ("dies", r"its process ended \(code 3\): out of luck"),
-        ("small", "not of the frame's size, 40x32"),
+        ("small", "does not have the frame's size, 40x32"),
         ("not_a_number", "values that are not numbers"),
     ],
 )
 def test_a_peer_that_fails_says_so(adapters, name, message):
-    with pytest.raises(MattingError, match=message) as error, Peer(adapters, name) as peer:
+    with pytest.raises(DataError, match=message) as error, Peer(adapters, name) as peer:
         peer(np.zeros((32, 40, 3), np.uint8))
     assert "\n" not in str(error.value)
 
 
 def test_a_peer_with_no_interpreter(adapters, tmp_path):
-    with pytest.raises(MattingError, match="cannot run"):
+    with pytest.raises(DataError, match="cannot run"):
         Peer(adapters, "bright", python=tmp_path / "python")
 
 
@@ -233,7 +239,7 @@ def test_a_broken_set_names_the_file(mattes, adapters, case):
     else:
         for path in (mattes / "images").iterdir():
             path.unlink()
-    with pytest.raises(MattingError, match="images" if case == "empty" else r"a\.png"):
+    with pytest.raises(DataError, match="images" if case == "empty" else r"a\.png"):
         score_set(open_set(mattes), [OwnCandidate(Oracle())])
 
 

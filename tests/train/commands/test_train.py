@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from engines.backends.torch import released_networks
 from engines.weights import FOLDER, SAFETENSORS, verified
 from tests.train.conftest import TINY, scenery, write
-from train.commands.entry import train as cli
+from train.commands import train as cli
 from train.commands.release import release
 from train.learning.checkpoints import load_checkpoint
 
@@ -29,7 +29,7 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
     return int(caught.value.code or 0)
 
 
-def test_bad_input_is_told_in_one_line(
+def test_bad_input_is_reported_in_one_line(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], data: Path, recipe_file: Path, tmp_path: Path
 ) -> None:
     empty, file = tmp_path / "empty", tmp_path / "file"
@@ -45,8 +45,8 @@ def test_bad_input_is_told_in_one_line(
         ("mpn", {"--out": file / "run"}, "cannot make this folder"),
         ("mpn", {"--recipe": "frist"}, "no such recipe; give one of ablation_all"),
         ("mpn", {"--begin-with": empty}, "mpn.pt: no such checkpoint"),
-        ("qun", {}, "mpn.pt: no such checkpoint; train that stage first"),
-        ("mrn", {}, "mpn.pt: no such checkpoint; train that stage first"),
+        ("qun", {}, "mpn.pt: no such checkpoint; train MPN first"),
+        ("mrn", {}, "mpn.pt: no such checkpoint; train MPN first"),
     ]
     for which, changed, message in cases:
         options = [part for option in {**good, **changed}.items() for part in option]
@@ -78,7 +78,7 @@ def test_a_broken_picture_is_named(
     assert "broken.png: cannot be read as a picture" in lines[-1]
 
 
-def test_all_three_then_nothing_is_left_to_do(
+def test_all_three_tasks_then_nothing_is_left_to_do(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], data: Path, recipe_file: Path, tmp_path: Path
 ) -> None:
     options = ["--data", data, "--out", tmp_path / "run", "--recipe", recipe_file, "--workers", 0, "--threads", 1]
@@ -88,7 +88,7 @@ def test_all_three_then_nothing_is_left_to_do(
     assert run(monkeypatch, "mrn", *options) == 0
 
 
-def test_a_run_begins_with_the_weights_of_another(
+def test_a_run_starts_from_the_weights_of_another(
     monkeypatch: pytest.MonkeyPatch, data: Path, recipe_file: Path, tmp_path: Path
 ) -> None:
     options = ["--data", data, "--workers", 0, "--threads", 1]
@@ -102,25 +102,25 @@ def test_a_run_begins_with_the_weights_of_another(
     assert all(torch.equal(value, two["average"][name]) for name, value in one["average"].items())
 
 
-def test_training_goes_on_from_the_weights_that_ship(
+def test_training_starts_from_the_released_weights(
     monkeypatch: pytest.MonkeyPatch, data: Path, recipe_file: Path, tmp_path: Path
 ) -> None:
     options = ["--data", data, "--workers", 0, "--threads", 1, "--begin-with", "released"]
     assert run(monkeypatch, "mpn", "--out", tmp_path, "--recipe", recipe_file, *options) == 0
-    learnt, shipped = load_checkpoint(tmp_path / "mpn.pt")["average"], released_networks().mpn.state_dict()
-    head = "head.weight"  # without normalisation: as it ships, but for what one step changes
-    assert 0 < (learnt[head] - shipped[head]).abs().max() < 0.02
+    trained, released = load_checkpoint(tmp_path / "mpn.pt")["average"], released_networks().mpn.state_dict()
+    head = "head.weight"  # without normalisation: as released, but for what one step changes
+    assert 0 < (trained[head] - released[head]).abs().max() < 0.02
 
 
-def test_mrn_learns_behind_the_networks_that_ship_and_is_released_with_them(
+def test_mrn_is_trained_behind_the_released_networks_and_released_with_them(
     monkeypatch: pytest.MonkeyPatch, data: Path, recipe_file: Path, tmp_path: Path
 ) -> None:
     options = ["--data", data, "--workers", 0, "--threads", 1, "--on", "released"]
     assert run(monkeypatch, "mrn", "--out", tmp_path / "run", "--recipe", recipe_file, *options) == 0
     assert {p.name for p in (tmp_path / "run").glob("*.pt")} == {"mrn.pt"}
     release(tmp_path / "run", Path("released"), tmp_path / "made")
-    made, shipped = (load_file(folder / SAFETENSORS) for folder in (tmp_path / "made", FOLDER))
-    same = {name.partition(".")[0] for name, value in made.items() if torch.equal(value, shipped[name])}
+    made, released = (load_file(folder / SAFETENSORS) for folder in (tmp_path / "made", FOLDER))
+    same = {name.partition(".")[0] for name, value in made.items() if torch.equal(value, released[name])}
     assert same == {"mpn", "qun"}
     manifest = verified(tmp_path / "made")
     assert manifest["training"]["mrn"]["steps"] == 1

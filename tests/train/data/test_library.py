@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from engines.errors import MattingError
+from engines.errors import DataError
 from tests.train.conftest import figure, make_data, scenery, write
 from train.data.library import Library, Subject, check_sets, open_library, read_background, read_subject
 from train.recipe import Recipe
@@ -29,12 +29,12 @@ def test_layout(data: Path) -> None:
         assert subject.alpha is None or subject.alpha.stem == subject.image.stem
 
 
-def test_the_folder_above_will_do(tmp_path: Path) -> None:
+def test_the_parent_folder_is_accepted(tmp_path: Path) -> None:
     make_data(tmp_path / "train")
     assert sets(open_library(tmp_path)) == sets(open_library(tmp_path / "train"))
 
 
-def test_what_is_no_picture_or_has_no_truth_is_left_out(tmp_path: Path) -> None:
+def test_other_files_and_pictures_without_a_truth_are_left_out(tmp_path: Path) -> None:
     data = make_data(tmp_path)
     (data / "fine/cutouts/LICENSE.txt").write_text("free")
     (data / "fine/notes.txt").write_text("a file beside the sets")
@@ -43,13 +43,13 @@ def test_what_is_no_picture_or_has_no_truth_is_left_out(tmp_path: Path) -> None:
 
 
 def test_missing(tmp_path: Path) -> None:
-    with pytest.raises(MattingError, match="found no people"):
+    with pytest.raises(DataError, match="found no people"):
         open_library(tmp_path)
     write(tmp_path / "fine/cutouts/0.png", scenery(40, 30, 0), figure(40, 30))
-    with pytest.raises(MattingError, match="found no pictures in backgrounds/"):
+    with pytest.raises(DataError, match="found no pictures in backgrounds/"):
         open_library(tmp_path)
     write(tmp_path / "coarse/street/masks/0.png", figure(40, 30))
-    with pytest.raises(MattingError, match="street: has masks/ but no images/"):
+    with pytest.raises(DataError, match="street: has masks/ but no images/"):
         open_library(tmp_path)
 
 
@@ -70,7 +70,7 @@ def test_validation_is_always_the_same(tmp_path: Path) -> None:
 def test_a_cutout_needs_alpha(tmp_path: Path) -> None:
     for name, rgb in (("rgb", scenery(40, 30, 0)), ("grey", figure(40, 30))):
         write(tmp_path / f"{name}.png", rgb)
-        with pytest.raises(MattingError, match=rf"{name}\.png: a cut-out needs an alpha channel"):
+        with pytest.raises(DataError, match=rf"{name}\.png: a cut-out needs an alpha channel"):
             read_subject(Subject(tmp_path / f"{name}.png", None, "a", True), 192)
 
 
@@ -78,9 +78,9 @@ def test_a_cutout_needs_alpha(tmp_path: Path) -> None:
 def test_broken_picture(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "broken.png"
     path.write_bytes(content)
-    with pytest.raises(MattingError, match=r"broken\.png: cannot be read as a picture"):
+    with pytest.raises(DataError, match=r"broken\.png: cannot be read as a picture"):
         read_subject(Subject(path, None, "a", True), 192)
-    with pytest.raises(MattingError, match=r"broken\.png: cannot be read as a picture"):
+    with pytest.raises(DataError, match=r"broken\.png: cannot be read as a picture"):
         read_background(path, 192)
 
 
@@ -123,7 +123,7 @@ def test_the_edges_of_a_cutout_do_not_go_black(tmp_path: Path, long_side: int) -
     assert np.abs(picture[near][:, :3].astype(int) - colour).max() <= 4
 
 
-def test_a_set_that_is_not_there_is_refused(library: Library) -> None:
+def test_a_missing_set_is_refused(library: Library) -> None:
     assert check_sets(Recipe(sets={"photos": 1, "street": 0}, fine_sets={"cutouts": 2}), "own.toml", library) == []
     wrong = [
         (Recipe(sets={"steet": 0.0}), r"own\.toml, \[sets\]: the data has no set 'steet'; it has cutouts, photos, street"),
@@ -132,12 +132,12 @@ def test_a_set_that_is_not_there_is_refused(library: Library) -> None:
         (Recipe(fine_sets={"street": 1.0}), r"\[fine_sets\]: 'street' has masks only; sets of fine/ are cutouts, photos$"),
     ]
     for recipe, message in wrong:
-        with pytest.raises(MattingError, match=message):
+        with pytest.raises(DataError, match=message):
             check_sets(recipe, "own.toml", library)
 
 
-def test_a_recipe_that_ships_may_name_what_other_data_lacks(library: Library) -> None:
-    assert check_sets(Recipe(sets={"studio": 1, "street": 0}, fine_sets={"cutouts_pose": 2}), "first", library) == [
+def test_a_builtin_recipe_may_name_sets_that_other_data_lacks(library: Library) -> None:
+    assert check_sets(Recipe(sets={"studio": 1, "street": 0}, fine_sets={"cutouts_pose": 2}), "all-192", library) == [
         "cutouts_pose",
         "studio",
     ]

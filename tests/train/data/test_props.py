@@ -50,11 +50,11 @@ def test_a_window_shows_a_prop_where_the_whole_shows_it(library: Library, kind: 
     assert callable(kind)
     prop = kind(library.backgrounds, random.Random(seed))
     whole = np.zeros((96, 160, 3), np.uint8)
-    everything, there = put(prop, whole, whole, WHOLE)
+    everything, coverage = put(prop, whole, whole, WHOLE)
     window = (left / 160, top / 96, (left + 60) / 160, (top + 36) / 96)
-    part, part_there = put(prop, whole[:36, :60], whole[:36, :60], window)
+    part, part_coverage = put(prop, whole[:36, :60], whole[:36, :60], window)
     # Edges lie on sixteenths of a pixel, and are softened in steps.
-    assert np.abs(there[top : top + 36, left : left + 60] - part_there).mean() <= 0.02
+    assert np.abs(coverage[top : top + 36, left : left + 60] - part_coverage).mean() <= 0.02
     assert np.abs(everything[top : top + 36, left : left + 60].astype(int) - part).mean() <= 3
 
 

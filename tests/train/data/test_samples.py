@@ -1,4 +1,4 @@
-"""What the three stages are shown."""
+"""The samples of the three tasks."""
 
 import random
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from train.data import samples
 from train.data.library import Library, Picture
 from train.data.samples import MPNSamples, MRNSamples, QUNSamples, Sample, Samples, degrade, low_resolution_size
 from train.data.scenes import WHOLE, Scene, View, Window, render
-from train.learning.stages import through_window
+from train.learning.tasks import crop_to_windows
 from train.recipe import Augment, Recipe
 
 KINDS = (MPNSamples, QUNSamples, MRNSamples)
@@ -37,24 +37,24 @@ def test_the_same_seed_gives_the_same_stream(kind: type[Samples], library: Libra
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_shares_of_a_batch_make_it_up(kind: type[Samples], library: Library, recipe: Recipe) -> None:
-    shares = [batches(kind(library, recipe, 3, share=part), 4) for part in (slice(2), slice(2, 3))]
-    for whole, *parts in zip(batches(kind(library, recipe, 3), 4), *shares, strict=True):
+def test_the_shards_of_a_batch_make_it_up(kind: type[Samples], library: Library, recipe: Recipe) -> None:
+    shards = [batches(kind(library, recipe, 3, shard=part), 4) for part in (slice(2), slice(2, 3))]
+    for whole, *parts in zip(batches(kind(library, recipe, 3), 4), *shards, strict=True):
         assert [len(part["image"]) for part in parts] == [2, 1]
         assert all(torch.equal(torch.cat([part[name] for part in parts]), value) for name, value in whole.items())
 
 
 @pytest.mark.parametrize("kind", [QUNSamples, MRNSamples])
-def test_chance_comes_with_each_sample(kind: type[Samples], library: Library, recipe: Recipe) -> None:
-    chance = torch.cat([batch["chance"] for batch in batches(kind(library, recipe, 4), 10)])
-    assert chance.shape == (40, 1 if kind is QUNSamples else 6)
-    assert 0 <= chance.min() < 0.2
-    assert 0.8 < chance.max() < 1
-    assert len(chance.unique()) == chance.numel()
+def test_random_numbers_are_part_of_each_sample(kind: type[Samples], library: Library, recipe: Recipe) -> None:
+    random_numbers = torch.cat([batch["random"] for batch in batches(kind(library, recipe, 4), 10)])
+    assert random_numbers.shape == (40, 1 if kind is QUNSamples else 6)
+    assert 0 <= random_numbers.min() < 0.2
+    assert 0.8 < random_numbers.max() < 1
+    assert len(random_numbers.unique()) == random_numbers.numel()
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_all_frames_of_a_batch_lie_one_way(kind: type[Samples], library: Library, recipe: Recipe) -> None:
+def test_all_frames_of_a_batch_have_one_orientation(kind: type[Samples], library: Library, recipe: Recipe) -> None:
     shapes = set()
     for batch in batches(kind(library, recipe, 3), 8):
         height, width = batch["image"].shape[2:]
@@ -122,12 +122,12 @@ def test_the_window_is_where_the_crop_lies(library: Library, recipe: Recipe, mon
 
     monkeypatch.setattr(samples, "render", recorded)
     recipe = replace(recipe, low_resolution=(192, 160), mrn=replace(recipe.mrn, crop=(192, 160)))
-    stream, dice = MRNSamples(library, recipe, 1), random.Random(3)
+    stream, rng = MRNSamples(library, recipe, 1), random.Random(3)
     edges = 0
     for _ in range(12):
-        sample = stream.look(stream.scene(dice), dice)
+        sample = stream.sample(stream.scene(rng), rng)
         whole = torch.from_numpy(wholes.pop())[None, None].float() / 255
-        cropped = through_window(whole, sample["window"][None], (48, 40))[0, 0]
+        cropped = crop_to_windows(whole, sample["window"][None], (48, 40))[0, 0]
         true = cv2.resize(sample["alpha"][0].numpy(), (40, 48), interpolation=cv2.INTER_AREA) / 255
         edges += 0.02 < true.mean() < 0.98
         assert np.abs(cropped.numpy() - true).mean() < 0.02
@@ -141,10 +141,10 @@ def test_what_is_left_out_is_not_done(library: Library, recipe: Recipe) -> None:
         scene = plain.scene(random.Random(number))
         assert not any(layer.tinted or layer.place[0, 0] < 0 for layer in scene.layers)
         view = render(scene, tuple(2 * side for side in low_resolution_size(recipe, scene.aspect)), clean=False)  # type: ignore[arg-type]
-        seen = plain.look(scene, random.Random(1))["image"].numpy().transpose(1, 2, 0)
+        seen = plain.sample(scene, random.Random(1))["image"].numpy().transpose(1, 2, 0)
         np.testing.assert_array_equal(seen, samples.halve(view.picture))
     always = replace(none, light=1, blur=0.7, noise=0.7, compression=0.7)
     changed = MPNSamples(library, replace(recipe, augment=always), 1)
     scene = changed.scene(random.Random(1))
-    looks = {changed.look(scene, random.Random(seed))["image"].numpy().tobytes() for seed in range(8)}
-    assert len(looks) == 8
+    pictures = {changed.sample(scene, random.Random(seed))["image"].numpy().tobytes() for seed in range(8)}
+    assert len(pictures) == 8

@@ -140,9 +140,9 @@ def test_a_body_that_its_photo_cuts_never_hovers(library: Library, seed: int) ->
         assert layer.place[1, 1] + layer.place[1, 2] >= 0.999  # where the source's lower edge lies in the frame
 
 
-def test_the_same_dice_make_the_same_scene(library: Library) -> None:
+def test_the_same_seed_makes_the_same_scene(library: Library) -> None:
     def places(scene: Scene) -> list[tuple[object, list[float], int]]:
-        return [(layer.source, layer.place.ravel().tolist(), layer.look) for layer in scene.layers]
+        return [(layer.source, layer.place.ravel().tolist(), layer.tint_seed) for layer in scene.layers]
 
     assert places(draw(library, 5)) == places(draw(library, 5))
     assert places(draw(library, 5)) != places(draw(library, 6))
@@ -151,7 +151,7 @@ def test_the_same_dice_make_the_same_scene(library: Library) -> None:
 def test_later_layers_cover_earlier_ones(library: Library) -> None:
     scene = next(s for seed in range(100) if len((s := draw(library, seed, cutout=True)).layers) == 2)
     person = scene.layers[1]
-    twice = replace(scene, layers=(*scene.layers, Layer(person.source, person.place, person.look + 1)))
+    twice = replace(scene, layers=(*scene.layers, Layer(person.source, person.place, person.tint_seed + 1)))
     once, covered = render(scene, (64, 64)), render(twice, (64, 64))
     solid = once.alpha == 255
     assert solid.any()

@@ -18,7 +18,7 @@ from tests.train.conftest import figure, scenery, write
 from train.commands import evaluate
 from train.evaluation import ablation
 from train.evaluation.scores import open_set, read_item
-from train.learning.checkpoints import save_atomically
+from train.learning.checkpoints import save_checkpoint
 from train.recipe import load_recipe
 
 PORTRAIT = Path(realtime.__file__).parent / "samples/portrait.jpg"
@@ -42,7 +42,7 @@ def run_folder(tmp_path):
     (tmp_path / "run").mkdir()
     for name, kind in (("mpn", MPN), ("qun", QUN), ("mrn", MRN)):
         state = dict.fromkeys(("stage", "step", "seconds", "recipe", "network", "optimizer"), 0)
-        save_atomically(state | {"average": kind().state_dict()}, tmp_path / f"run/{name}.pt")
+        save_checkpoint(state | {"average": kind().state_dict()}, tmp_path / f"run/{name}.pt")
     return tmp_path / "run"
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-from train.evaluation.blind import app, wilson
+from train.commands.blind import app
+from train.evaluation.blind import wilson
 
 ADAPTER = "def load():\n    return lambda rgb: (rgb.mean(2) / 255).astype('f4')\n"
 
@@ -64,17 +65,17 @@ def test_votes_are_counted_against_the_key(drawn: Path) -> None:
 def test_votes_that_cannot_be_counted(drawn: Path, tmp_path: Path) -> None:
     assert "no vote for 1, 2, 3, 4" in str(blind("count", drawn).exception)
     (drawn / "votes.txt").write_text("1 left\n2 middle\n")
-    assert "'2 middle' is no vote" in str(blind("count", drawn).exception)
-    assert "holds no key.json" in str(blind("count", tmp_path).exception)
+    assert "'2 middle' is not a vote" in str(blind("count", drawn).exception)
+    assert "has no key.json" in str(blind("count", tmp_path).exception)
 
 
 def test_a_draw_overwrites_nothing(drawn: Path, tmp_path: Path) -> None:
     again = blind("draw", tmp_path / "photos", "--out", drawn, "--adapters", tmp_path / "adapters", "--peer", "bright")
-    assert "is there already" in str(again.exception)
+    assert "exists; name a new folder" in str(again.exception)
     empty = tmp_path / "empty"
     empty.mkdir()
     nothing = blind("draw", empty, "--out", tmp_path / "new", "--adapters", tmp_path / "adapters", "--peer", "bright")
-    assert "holds no pictures" in str(nothing.exception)
+    assert "has no pictures" in str(nothing.exception)
     assert not (tmp_path / "new").exists()
 
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from tests.train.conftest import figure, scenery, write
-from train.data.cut_outs import Layer, cut_out, plate
+from train.commands import evaluate
+from train.data.cut_outs import MovingLayer, cut_out, plate
 from train.evaluation import clips
 from train.evaluation.metrics import dtssd
 from train.evaluation.scores import open_set, read_item
@@ -27,9 +28,9 @@ def people(tmp_path):
 
 
 def make(monkeypatch, capsys, *arguments):
-    monkeypatch.setattr(sys, "argv", ["clips", *map(str, arguments)])
+    monkeypatch.setattr(sys, "argv", ["shm-eval", "clips", *map(str, arguments)])
     with pytest.raises(SystemExit) as end:
-        clips.main()
+        evaluate.main()
     return end.value.code or 0, capsys.readouterr().err
 
 
@@ -61,7 +62,7 @@ def test_clips_are_sets_and_the_same_every_time(monkeypatch, capsys, people, tmp
     assert bits(tmp_path / "three") != bits(tmp_path / "one")
 
 
-def test_a_clip_that_is_there_stays(monkeypatch, capsys, people, tmp_path):
+def test_an_existing_clip_is_kept(monkeypatch, capsys, people, tmp_path):
     arguments = (tmp_path / "out", "--people", people, "--count", "1", "--frames", "8")
     assert make(monkeypatch, capsys, *arguments)[0] == 0
     [folder] = (tmp_path / "out").iterdir()
@@ -83,8 +84,8 @@ def test_a_run_that_is_stopped_leaves_no_half_a_clip(monkeypatch, capsys, people
 def test_the_frames_are_equation_one(people):
     """Before any camera, on a white person before a black background the frame is the alpha."""
     person, _ = layers(people)
-    white = Layer(np.full_like(person.colours, 255), person.alpha)
-    black = Layer(np.zeros_like(person.colours))
+    white = MovingLayer(np.full_like(person.colours, 255), person.alpha)
+    black = MovingLayer(np.zeros_like(person.colours))
     for picture, alpha in clips.clean_frames(white, black, clips.KINDS["talk"], 5, 3):
         assert picture.shape == (74, 100, 3)
         assert np.allclose(picture, 255 * alpha[..., None], atol=1e-3)
@@ -108,8 +109,8 @@ def test_a_shift_is_a_shift(people):
 
 def changes(kind, frames=60):
     """How far the person's middle moves from frame to frame, in heights."""
-    course = clips.Course(clips.KINDS[kind], frames, random.Random(5))
-    places = [course.frame(index)[0][:, 2] for index in range(frames)]
+    motion = clips.Motion(clips.KINDS[kind], frames, random.Random(5))
+    places = [motion.frame(index)[0][:, 2] for index in range(frames)]
     return [float(np.abs(b - a).max()) for a, b in itertools.pairwise(places)]
 
 

@@ -14,14 +14,15 @@ import torch
 import torch.multiprocessing
 from torch import Tensor, nn
 
-from engines.errors import MattingError
-from tests.train.conftest import TINY, scenery, until_learnt, write
-from train.learning import distributed as processes
+from engines.errors import DataError
+from tests.train.conftest import TINY, scenery, wait_for_step, write
+from train.commands import train as command
+from train.learning import distributed
 from train.learning.checkpoints import load_checkpoint
 from train.learning.losses import mrn_loss
 
-ALONE = ["-m", "train.commands.train"]
-TOGETHER = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", *ALONE]
+SINGLE = ["-m", "train.commands.train"]
+TWO = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", *SINGLE]
 HALVES = (slice(0, 2), slice(2, 4))
 
 
@@ -41,7 +42,7 @@ def join(rank: int, port: int, work: Callable[[Path], None], folder: Path) -> No
     os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2"}
     os.environ |= {"MASTER_ADDR": "localhost", "MASTER_PORT": str(port)}
     torch.set_num_threads(1)
-    with processes.group():
+    with distributed.process_group():
         work(folder)
 
 
@@ -67,14 +68,14 @@ def small_network() -> nn.Module:
 
 def batch_of_four() -> tuple[Tensor, Tensor, Tensor]:
     """Pictures; true foregrounds and alphas, in one half more of it seen than in the other."""
-    chance = torch.Generator().manual_seed(5)
-    pictures, foreground, alpha = (torch.rand(4, c, s, s, generator=chance).double() for c, s in ((3, 8), (3, 6), (1, 6)))
+    generator = torch.Generator().manual_seed(5)
+    pictures, foreground, alpha = (torch.rand(4, c, s, s, generator=generator).double() for c, s in ((3, 8), (3, 6), (1, 6)))
     alpha[0] = 0
     alpha[2, :, :3] = 0
     return 3 * pictures - 1, foreground, alpha
 
 
-def learn(network: nn.Module, samples: slice) -> dict[str, Tensor]:
+def gradients_and_statistics(network: nn.Module, samples: slice) -> dict[str, Tensor]:
     """Gradients and statistics after two passes; the loss is one whose denominator depends on the whole batch."""
     pictures, foreground, alpha = (part[samples] for part in batch_of_four())
     for _ in range(2):
@@ -83,40 +84,40 @@ def learn(network: nn.Module, samples: slice) -> dict[str, Tensor]:
     return learnt | dict(network.named_buffers())
 
 
-def share_and_agree(folder: Path) -> None:
+def check_two_ranks(folder: Path) -> None:
     rank = torch.distributed.get_rank()
-    assert (processes.size(), processes.first()) == (2, rank == 0)
-    assert processes.share(4, "[mpn]") == HALVES[rank]
-    with pytest.raises(MattingError, match=r"\[mpn\]: 'batch' is 5, which 2 processes cannot share"):
-        processes.share(5, "[mpn]")
-    assert processes.mean(torch.tensor([1.0, rank])).tolist() == [1.0, 0.5]
-    assert [processes.any_process(rank == one) for one in (0, 1, 2)] == [True, True, False]
-    assert processes.from_first(lambda: f"of {rank}") == "of 0"
-    with pytest.raises(MattingError, match=r"^of 0$"):
-        processes.from_first(lambda: refuse_if(True, f"of {rank}"))
-    processes.check_same(1, "differs")
-    with pytest.raises(MattingError, match=r"^differs$"):
-        processes.check_same(rank, "differs")
-    with processes.agreed():
+    assert (distributed.world_size(), distributed.is_rank0()) == (2, rank == 0)
+    assert distributed.shard(4, "[mpn]") == HALVES[rank]
+    with pytest.raises(DataError, match=r"\[mpn\]: 'batch' is 5, which does not divide among 2 processes"):
+        distributed.shard(5, "[mpn]")
+    assert distributed.mean_over_ranks(torch.tensor([1.0, rank])).tolist() == [1.0, 0.5]
+    assert [distributed.any_process(rank == one) for one in (0, 1, 2)] == [True, True, False]
+    assert distributed.broadcast_from_rank0(lambda: f"of {rank}") == "of 0"
+    with pytest.raises(DataError, match=r"^of 0$"):
+        distributed.broadcast_from_rank0(lambda: refuse_if(True, f"of {rank}"))
+    distributed.check_same_on_all_ranks(1, "differs")
+    with pytest.raises(DataError, match=r"^differs$"):
+        distributed.check_same_on_all_ranks(rank, "differs")
+    with distributed.raise_on_all_ranks():
         pass
     for guilty in (0, 1):
-        with pytest.raises(MattingError, match=f"^of {guilty}$"), processes.agreed():
+        with pytest.raises(DataError, match=f"^of {guilty}$"), distributed.raise_on_all_ranks():
             refuse_if(rank == guilty, f"of {rank}")
-    network = processes.share_normalisation(small_network(), torch.device("cpu"))
-    assert sum(isinstance(module, processes.SharedBatchNorm2d) for module in network) == 2  # type: ignore[attr-defined]
-    learnt = learn(processes.parallel(network), HALVES[rank])
+    network = distributed.synchronise_batch_norm(small_network(), torch.device("cpu"))
+    assert sum(isinstance(module, distributed.SyncBatchNorm2d) for module in network) == 2  # type: ignore[attr-defined]
+    learnt = gradients_and_statistics(distributed.data_parallel(network), HALVES[rank])
     torch.save(learnt | {"output": network.eval()(batch_of_four()[0]).detach()}, folder / f"{rank}.pt")
 
 
 def refuse_if(wrong: bool, message: str) -> None:
     if wrong:
-        raise MattingError(message)
+        raise DataError(message)
 
 
-def test_halves_of_a_batch_teach_what_the_whole_does(tmp_path: Path) -> None:
-    in_two(share_and_agree, tmp_path)
+def test_halves_of_a_batch_give_the_gradients_of_the_whole(tmp_path: Path) -> None:
+    in_two(check_two_ranks, tmp_path)
     network = small_network()
-    expected = learn(network, slice(4))
+    expected = gradients_and_statistics(network, slice(4))
     expected["output"] = network.eval()(batch_of_four()[0]).detach()
     for rank in (0, 1):
         learnt = {name.removeprefix("module."): value for name, value in torch.load(tmp_path / f"{rank}.pt").items()}
@@ -127,20 +128,20 @@ def test_halves_of_a_batch_teach_what_the_whole_does(tmp_path: Path) -> None:
 
 def test_alone_nothing_is_shared() -> None:
     network = small_network()
-    assert processes.share_normalisation(network, torch.device("cpu")) is network is processes.parallel(network)
+    assert distributed.synchronise_batch_norm(network, torch.device("cpu")) is network is distributed.data_parallel(network)
     assert type(network[1]) is nn.BatchNorm2d  # type: ignore[index]
-    assert (processes.size(), processes.first(), processes.share(5, "")) == (1, True, slice(0, 5))
-    assert processes.any_process(True)
-    processes.check_same(1, "differs")
-    with pytest.raises(MattingError, match="mine"), processes.group(), processes.agreed():
+    assert (distributed.world_size(), distributed.is_rank0(), distributed.shard(5, "")) == (1, True, slice(0, 5))
+    assert distributed.any_process(True)
+    distributed.check_same_on_all_ranks(1, "differs")
+    with pytest.raises(DataError, match="mine"), distributed.process_group(), distributed.raise_on_all_ranks():
         refuse_if(True, "mine")
 
 
-def test_the_others_say_nothing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(processes, "PATIENCE", 0.0)
+def test_other_ranks_are_silent(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(command, "EXIT_DELAY", 0.0)
 
     def say(rank: str) -> None:
-        with processes.one_voice():
+        with command.only_local_rank0_reports():
             print(f"of {rank}", file=sys.stderr)
             sys.exit(2)
 
@@ -160,13 +161,13 @@ def recipe_file(tmp_path: Path) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("steps", "gradients_within", "weights_within"), [(1, 1e-4, 1e-4), (2, 0.1, 1e-3)])
-def test_two_processes_come_to_what_one_does(
+def test_two_processes_equal_one(
     steps: int, gradients_within: float, weights_within: float, data: Path, recipe_file: Path, tmp_path: Path
 ) -> None:
     """After one step to float error; the second begins where Adam made whole steps of float error."""
     recipe_file.write_text(recipe_file.read_text().replace("steps = 2", f"steps = {steps}"))
     options = ["all", "--data", data, "--recipe", recipe_file, "--workers", 0, "--precision", "fp32", "--on", tmp_path / "one"]
-    for launcher, out in ((ALONE, "one"), (TOGETHER, "two")):  # behind the same earlier networks, so that each stage is alone
+    for launcher, out in ((SINGLE, "one"), (TWO, "two")):  # behind the same earlier networks, so that each stage is alone
         code, errors = finish(*launcher, *options, "--out", tmp_path / out)
         assert code == 0, errors
         assert errors.count("done: ") == 1
@@ -190,11 +191,11 @@ def test_a_picture_that_one_process_cannot_read_ends_all(recipe_file: Path, tmp_
     (tmp_path / "data/fine/cutouts").mkdir(parents=True)
     (tmp_path / "data/fine/cutouts/broken.png").write_text("no picture")
     options = ["mpn", "--data", tmp_path / "data", "--out", tmp_path / "run", "--recipe", recipe_file, "--workers", 0]
-    code, errors = finish(*TOGETHER, *options)
+    code, errors = finish(*TWO, *options)
     assert code == 1  # torchrun's
-    told = [line for line in errors.splitlines() if line.startswith("error: ")]
-    assert len(told) == 1
-    assert "broken.png: cannot be read as a picture" in told[0]
+    reported = [line for line in errors.splitlines() if line.startswith("error: ")]
+    assert len(reported) == 1
+    assert "broken.png: cannot be read as a picture" in reported[0]
 
 
 @pytest.mark.slow
@@ -206,9 +207,9 @@ def test_ctrl_c_on_one_process_stops_all_and_one_goes_on_alone(data: Path, tmp_p
         "import train.learning.trainer; train.learning.trainer.SAVE_EVERY = 0; from train.commands.train import main; main()"
     )
     options = ["mpn", "--data", data, "--out", out, "--recipe", endless, "--workers", 0]
-    process = start(*TOGETHER[:-2], saves_each_step, *options)
+    process = start(*TWO[:-2], saves_each_step, *options)
     try:
-        until_learnt(out / "mpn.pt", process)
+        wait_for_step(out / "mpn.pt", process)
         trainers = [each for each in psutil.Process(process.pid).children() if str(saves_each_step) in each.cmdline()]
         assert len(trainers) == 2
         second = max(trainers, key=lambda child: int(child.environ()["RANK"]))
@@ -216,7 +217,7 @@ def test_ctrl_c_on_one_process_stops_all_and_one_goes_on_alone(data: Path, tmp_p
         errors = process.communicate(timeout=300)[1]
     finally:
         process.kill()
-    assert errors.count("the same command goes on") == 1
+    assert errors.count("the same command resumes") == 1
     assert "error: " not in errors
     step = load_checkpoint(out / "mpn.pt")["step"]
     assert step >= 1
@@ -224,6 +225,6 @@ def test_ctrl_c_on_one_process_stops_all_and_one_goes_on_alone(data: Path, tmp_p
 
     done = tmp_path / "done.toml"  # the same recipe, but for how long
     done.write_text(TINY.format(steps=step + 1))
-    code, errors = finish(*ALONE, "mpn", "--data", data, "--out", out, "--recipe", done, "--workers", 0)
+    code, errors = finish(*SINGLE, "mpn", "--data", data, "--out", out, "--recipe", done, "--workers", 0)
     assert code == 0, errors
     assert load_checkpoint(out / "mpn.pt")["step"] == step + 1

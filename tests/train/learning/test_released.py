@@ -1,4 +1,4 @@
-"""Going on from the weights that ship: what was folded away is found again, and the network still computes the same."""
+"""Training from the released weights: folded normalisation is recovered, and the network still computes the same."""
 
 from collections.abc import Iterator
 
@@ -6,14 +6,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from engines.errors import MattingError
+from engines.errors import WeightsError
 from engines.networks import MRN, QUN
 from engines.networks.fold import fold
 from train.learning.released import unfold
 
 
-def used(network: nn.Module) -> nn.Module:
-    """The network as training leaves it: its normalisation has seen data, and its scales and shifts are not 1 and 0."""
+def trained(network: nn.Module) -> nn.Module:
+    """A network as after training: its normalisation has statistics, and scales and shifts other than 1 and 0."""
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             nn.init.uniform_(module.weight, -2, 2)
@@ -25,14 +25,14 @@ def used(network: nn.Module) -> nn.Module:
 
 
 def inputs(seed: int) -> tuple[Tensor, Tensor]:
-    chance = torch.Generator().manual_seed(seed)
-    return torch.rand(4, 3, 32, 48, generator=chance), torch.rand(4, 1, 32, 48, generator=chance)
+    generator = torch.Generator().manual_seed(seed)
+    return torch.rand(4, 3, 32, 48, generator=generator), torch.rand(4, 1, 32, 48, generator=generator)
 
 
 @torch.no_grad()
 def test_an_unfolded_network_computes_what_the_folded_one_did_and_is_normalised_by_its_data() -> None:
     torch.manual_seed(0)
-    original = used(QUN())
+    original = trained(QUN())
     expected = original(*inputs(100))
     folded = fold(original).state_dict()
     network = QUN()
@@ -51,5 +51,5 @@ def test_an_unfolded_network_computes_what_the_folded_one_did_and_is_normalised_
 
 
 def test_weights_of_another_network_are_refused() -> None:
-    with pytest.raises(MattingError, match="another network's"):
+    with pytest.raises(WeightsError, match="another network"):
         unfold(MRN(), fold(QUN()).state_dict(), ())

@@ -1,20 +1,20 @@
-"""Programmes: what a TOML file of courses says, mistakes in it, and `shm-train all` that goes through one."""
+"""Schedules: reading them, mistakes in them, and `shm-train all` by one."""
 
 from pathlib import Path
 
 import pytest
 
-from engines.errors import MattingError
+from engines.errors import DataError
 from tests.train.commands.test_train import run
 from tests.train.conftest import TINY
 from train.commands.release import release
 from train.learning import trainer
 from train.learning.checkpoints import load_checkpoint
 from train.learning.runs import Run
-from train.learning.schedule import Programme, Training, load_plan
+from train.learning.schedule import Phase, Schedule, load_recipe_or_schedule
 from train.recipe import Recipe
 
-COURSES = """\
+PHASES = """\
 [[course]]
 recipe = "one.toml"
 networks = ["qun", "mpn"]
@@ -31,20 +31,20 @@ on = "one"
 
 
 @pytest.fixture
-def programme(tmp_path: Path) -> Path:
-    """Three courses of one step each."""
+def schedule_file(tmp_path: Path) -> Path:
+    """Three phases of one step each."""
     for seed, name in enumerate(("one", "two", "three")):
         (tmp_path / f"{name}.toml").write_text(f"seed = {seed}\n" + TINY.format(steps=1))
-    path = tmp_path / "programme.toml"
-    path.write_text(COURSES)
+    path = tmp_path / "schedule.toml"
+    path.write_text(PHASES)
     return path
 
 
-def test_a_programme_is_read(programme: Path, tmp_path: Path) -> None:
-    plan = load_plan(str(programme))
-    assert isinstance(plan, Programme)
-    assert [course.name for course in plan.courses] == ["one", "two", "three"]
-    assert plan.courses[1] == Training(str(tmp_path / "two.toml"), ("qun",), "one", "one")
+def test_a_schedule_is_read(schedule_file: Path, tmp_path: Path) -> None:
+    plan = load_recipe_or_schedule(str(schedule_file))
+    assert isinstance(plan, Schedule)
+    assert [phase.name for phase in plan.phases] == ["one", "two", "three"]
+    assert plan.phases[1] == Phase(str(tmp_path / "two.toml"), ("qun",), "one", "one")
     assert [recipe.seed for recipe in plan.recipes] == [0, 1, 2]
     out = Path("out")
     assert plan.runs(out) == [
@@ -54,75 +54,79 @@ def test_a_programme_is_read(programme: Path, tmp_path: Path) -> None:
     ]
 
 
-def test_the_programme_that_ships_makes_all_three() -> None:
-    plan = load_plan("release")
-    assert isinstance(plan, Programme)
-    assert {network for course in plan.courses for network in course.networks} == {"mpn", "qun", "mrn"}
-    assert isinstance(load_plan("first"), Recipe)
+def test_the_release_schedule_trains_all_three() -> None:
+    plan = load_recipe_or_schedule("release")
+    assert isinstance(plan, Schedule)
+    assert {network for phase in plan.phases for network in phase.networks} == {"mpn", "qun", "mrn"}
+    assert isinstance(load_recipe_or_schedule("all-192"), Recipe)
 
 
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
         ("[[course]]", "seed = 1\n[[course]]", "has nothing beside it"),
-        (COURSES, "course = 3", "has nothing beside it"),
-        ("begin_with", "begins", "course 2: unknown setting 'begins'; known are recipe"),
-        ('on = "one"\n[[', "on = 3\n[[", "course 2: 'on' must be a name, not 3"),
-        ('["mrn"]', '["nrm"]', "course 3: 'networks' must be a list of mpn, qun, mrn"),
-        ('["mrn"]', '"mrn"', "course 3: 'networks' must be a list of mpn, qun, mrn"),
-        ('recipe = "two.toml"\n', "", "course 2: needs a 'recipe'"),
-        ("two.toml", "one.toml", "course 2: an earlier course has the recipe 'one' too"),
-        ('begin_with = "one"', 'begin_with = "three"', "course 2: 'begin_with' names no earlier course: 'three'"),
-        ('["mrn"]\non = "one"', '["mrn"]\nbegin_with = "one"', "course 3: 'one' does not train all that begins with it: mrn"),
-        ('["mrn"]\non = "one"', '["mrn"]\non = "two"', "course 3: needs mpn before mrn; name a course"),
-        ('["mrn"]\non = "one"', '["mrn"]', "course 3: needs mpn, qun before mrn; name a course"),
-        ('[[course]]\nrecipe = "three.toml"\nnetworks = ["mrn"]\non = "one"', "", "no course trains mrn"),
+        (PHASES, "course = 3", "has nothing beside it"),
+        ("begin_with", "begins", "[[course]] 2: unknown setting 'begins'; known are recipe"),
+        ('on = "one"\n[[', "on = 3\n[[", "[[course]] 2: 'on' must be a name, not 3"),
+        ('["mrn"]', '["nrm"]', "[[course]] 3: 'networks' must be a list of mpn, qun, mrn"),
+        ('["mrn"]', '"mrn"', "[[course]] 3: 'networks' must be a list of mpn, qun, mrn"),
+        ('recipe = "two.toml"\n', "", "[[course]] 2: needs a 'recipe'"),
+        ("two.toml", "one.toml", "[[course]] 2: an earlier one has the recipe 'one' too"),
+        ('begin_with = "one"', 'begin_with = "three"', "[[course]] 2: 'begin_with' is not the name of an earlier one: 'three'"),
+        (
+            '["mrn"]\non = "one"',
+            '["mrn"]\nbegin_with = "one"',
+            "[[course]] 3: 'one' does not train all of mrn, which begin with it",
+        ),
+        ('["mrn"]\non = "one"', '["mrn"]\non = "two"', "[[course]] 3: mrn needs mpn before it; name an earlier one"),
+        ('["mrn"]\non = "one"', '["mrn"]', "[[course]] 3: mrn needs mpn, qun before it; name an earlier one"),
+        ('[[course]]\nrecipe = "three.toml"\nnetworks = ["mrn"]\non = "one"', "", "no [[course]] trains mrn"),
         ("three.toml", "four.toml", "four.toml: no such recipe"),
     ],
 )
-def test_mistakes_are_told_in_one_line(programme: Path, old: str, new: str, message: str) -> None:
-    assert old in COURSES
-    programme.write_text(COURSES.replace(old, new, 1 if old == "[[course]]" else -1))
-    with pytest.raises(MattingError) as caught:
-        load_plan(str(programme))
+def test_mistakes_are_reported_in_one_line(schedule_file: Path, old: str, new: str, message: str) -> None:
+    assert old in PHASES
+    schedule_file.write_text(PHASES.replace(old, new, 1 if old == "[[course]]" else -1))
+    with pytest.raises(DataError) as caught:
+        load_recipe_or_schedule(str(schedule_file))
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-def test_all_its_courses_are_trained_and_go_on_where_they_were_stopped(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], data: Path, programme: Path, tmp_path: Path
+def test_all_phases_are_trained_and_resume_where_they_were_stopped(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], data: Path, schedule_file: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    options = ["all", "--data", data, "--out", out, "--recipe", programme, "--workers", 0, "--threads", 1]
+    options = ["all", "--data", data, "--out", out, "--recipe", schedule_file, "--workers", 0, "--threads", 1]
     stopped = trainer.Trainer.run
 
-    def stops_at_the_second_course(self: trainer.Trainer) -> bool:
+    def stops_at_the_second_phase(self: trainer.Trainer) -> bool:
         return self.out.name != "two" and stopped(self)
 
     with monkeypatch.context() as patched:
-        patched.setattr(trainer.Trainer, "run", stops_at_the_second_course)
+        patched.setattr(trainer.Trainer, "run", stops_at_the_second_phase)
         assert run(monkeypatch, *options) == 130
-    assert "the same command goes on" in capfd.readouterr().err
+    assert "the same command resumes" in capfd.readouterr().err
     made = {str(path.relative_to(out)) for path in out.rglob("*.pt")}
     assert made == {"one/mpn.pt", "one/qun.pt"}
     before = (out / "one/mpn.pt").stat().st_mtime_ns
 
     assert run(monkeypatch, *options) == 0
-    assert (out / "one/mpn.pt").stat().st_mtime_ns == before  # a finished stage is left alone
+    assert (out / "one/mpn.pt").stat().st_mtime_ns == before  # a finished task is left alone
     made |= {"two/qun.pt", "three/mrn.pt", "mpn.pt", "qun.pt", "mrn.pt"}
     assert {str(path.relative_to(out)) for path in out.rglob("*.pt")} == made
-    for name, course in (("mpn", "one"), ("qun", "two"), ("mrn", "three")):
-        assert (out / f"{name}.pt").read_bytes() == (out / course / f"{name}.pt").read_bytes()
-    first, then = (load_checkpoint(out / course / "qun.pt")["average"] for course in ("one", "two"))
+    for name, phase in (("mpn", "one"), ("qun", "two"), ("mrn", "three")):
+        assert (out / f"{name}.pt").read_bytes() == (out / phase / f"{name}.pt").read_bytes()
+    first, then = (load_checkpoint(out / phase / "qun.pt")["average"] for phase in ("one", "two"))
     assert 0 < max(float((then[name] - value).abs().max()) for name, value in first.items() if value.ndim == 4) < 0.01
     release(out, None, tmp_path / "released")
     assert (tmp_path / "released/mrn.onnx").is_file()
 
 
-def test_options_that_a_programme_decides_are_refused(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], data: Path, programme: Path, tmp_path: Path
+def test_options_that_a_schedule_decides_are_refused(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], data: Path, schedule_file: Path, tmp_path: Path
 ) -> None:
-    options = ["--data", data, "--out", tmp_path / "out", "--recipe", programme]
+    options = ["--data", data, "--out", tmp_path / "out", "--recipe", schedule_file]
     for extra in (["mpn"], ["all", "--on", "released"], ["all", "--begin-with", "released"]):
         assert run(monkeypatch, *extra, *options) == 2
-        assert "says itself what is trained on what; give `all`" in capfd.readouterr().err
+        assert "is a schedule; give it to `shm-train all`" in capfd.readouterr().err

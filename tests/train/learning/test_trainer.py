@@ -1,4 +1,4 @@
-"""The training loop on toy data, a few steps of each stage."""
+"""The training loop on toy data, a few steps of each task."""
 
 import math
 import shutil
@@ -14,27 +14,27 @@ import torch
 from torch import nn
 from torch._utils import ExceptionWrapper
 
-from engines.errors import MattingError
+from engines.errors import DataError
 from engines.networks import MPN, MRN, QUN
-from tests.train.conftest import TINY, until_learnt
+from tests.train.conftest import TINY, wait_for_step
 from train.data.library import Library
 from train.data.samples import Sample
-from train.learning.checkpoints import load_checkpoint, save_atomically
-from train.learning.runs import course, frozen
-from train.learning.stages import Course, Losses, as_floats
-from train.learning.trainer import Trainer, following, learning_rate_factor
-from train.recipe import Recipe, Stage
+from train.learning.checkpoints import load_checkpoint, save_checkpoint
+from train.learning.runs import load_frozen, make_task
+from train.learning.tasks import Losses, Task, to_floats
+from train.learning.trainer import Trainer, learning_rate_factor, next_batch
+from train.recipe import Recipe, TaskSettings
 
 KINDS: dict[str, type[nn.Module]] = {"mpn": MPN, "qun": QUN, "mrn": MRN}
 
 
 def trainer(name: str, library: Library, recipe: Recipe, out: Path) -> Trainer:
-    return Trainer(course(name, recipe, out), library, recipe, out, workers=0)
+    return Trainer(make_task(name, recipe, out), library, recipe, out, workers=0)
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory, library: Library) -> Path:
-    """A run of the three stages, two steps each."""
+    """A run of the three tasks, two steps each."""
     out = tmp_path_factory.mktemp("runs") / "tiny"
     for name in KINDS:
         assert trainer(name, library, tiny(2), out).run()
@@ -42,8 +42,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory, library: Library) -> Path
 
 
 def tiny(steps: int) -> Recipe:
-    stage = Stage(steps=steps, batch=2, warm_up=1, frozen_encoder_stages=1, crop=(32, 48))
-    return Recipe(low_resolution=(64, 32), validation=0.0, mpn=stage, qun=stage, mrn=stage)
+    settings = TaskSettings(steps=steps, batch=2, warm_up=1, frozen_encoder_stages=1, crop=(32, 48))
+    return Recipe(low_resolution=(64, 32), validation=0.0, mpn=settings, qun=settings, mrn=settings)
 
 
 @pytest.fixture
@@ -52,8 +52,8 @@ def out(finished: Path, tmp_path: Path) -> Path:
     return shutil.copytree(finished, tmp_path / "run")
 
 
-def interrupt(course: Course, at: int) -> Course:
-    """The same course, with Ctrl-C in the midst of a step."""
+def interrupt(task: Task, at: int) -> Task:
+    """The same task, with Ctrl-C during a step."""
     calls = 0
 
     def losses(network: nn.Module, batch: Sample) -> Losses:
@@ -61,13 +61,13 @@ def interrupt(course: Course, at: int) -> Course:
         calls += 1
         if calls == at:
             signal.raise_signal(signal.SIGINT)
-        return course.losses(network, batch)
+        return task.losses(network, batch)
 
-    return replace(course, losses=losses)
+    return replace(task, losses=losses)
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_each_stage_leaves_a_checkpoint(name: str, finished: Path) -> None:
+def test_each_task_leaves_a_checkpoint(name: str, finished: Path) -> None:
     state = load_checkpoint(finished / f"{name}.pt")
     assert (state["stage"], state["step"], state["recipe"]) == (name, 2, tiny(2).as_dict())
     network = KINDS[name]()
@@ -78,7 +78,7 @@ def test_each_stage_leaves_a_checkpoint(name: str, finished: Path) -> None:
     assert not [p for p in finished.iterdir() if p.name.startswith(".")]
 
 
-def test_a_finished_stage_is_left_as_it_is(out: Path, library: Library) -> None:
+def test_a_finished_task_is_left_as_it_is(out: Path, library: Library) -> None:
     before = load_checkpoint(out / "qun.pt")["network"]
     assert trainer("qun", library, tiny(2), out).run()
     after = load_checkpoint(out / "qun.pt")["network"]
@@ -86,23 +86,23 @@ def test_a_finished_stage_is_left_as_it_is(out: Path, library: Library) -> None:
 
 
 def test_frozen_layers_keep_weights_and_statistics(finished: Path) -> None:
-    fresh = course("mpn", tiny(2), finished)
+    fresh = make_task("mpn", tiny(2), finished)
     state = load_checkpoint(finished / "mpn.pt")["network"]
-    kept, learnt = 0, 0
+    kept, trained = 0, 0
     for name, value in fresh.network.state_dict().items():
         if name.startswith(("encoder.stem.", "encoder.stages.0.")):
             assert torch.equal(state[name], value), name
             kept += 1
         elif name.startswith("encoder.") and name.endswith((".weight", ".running_mean")):
-            learnt += not torch.equal(state[name], value)
+            trained += not torch.equal(state[name], value)
     assert kept > 10
-    assert learnt > 50
+    assert trained > 50
 
 
 def test_stops_after_the_step_and_goes_on(out: Path, library: Library) -> None:
     recipe = replace(tiny(3), seed=2)
     (out / "qun.pt").unlink()
-    qun = course("qun", recipe, out)
+    qun = make_task("qun", recipe, out)
     first = Trainer(interrupt(qun, at=2), library, recipe, out, workers=0)
     assert not first.run()
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
@@ -125,31 +125,31 @@ def test_stops_after_the_step_and_goes_on(out: Path, library: Library) -> None:
     assert any(not torch.equal(done["network"][name], value) for name, value in stopped["network"].items())
 
 
-def test_what_is_averaged_lies_between(library: Library, recipe: Recipe, out: Path) -> None:
+def test_the_average_is_exponential(library: Library, recipe: Recipe, out: Path) -> None:
     decay = recipe.qun.average
     (out / "qun.pt").unlink()
-    one = trainer("qun", library, recipe, out)
-    batch = as_floats(next(iter(one.course.samples(library, recipe, 2))))
-    one._learn(batch)
+    one = Trainer(make_task("qun", recipe, out), library, recipe, out, workers=0, precision="fp32")
+    batch = to_floats(next(iter(one.task.samples(library, recipe, 2))))
+    one._train_step(batch)
     first = {name: value.clone() for name, value in one.network.named_parameters()}
     assert all(torch.equal(value, first[name]) for name, value in one.average.module.named_parameters())
-    one._learn(batch)
+    one._train_step(batch)
     for name, value in one.average.module.named_parameters():
         expected = decay * first[name] + (1 - decay) * dict(one.network.named_parameters())[name]
         assert torch.allclose(value, expected, atol=1e-6), name
 
 
-def test_a_share_of_what_a_stage_began_with_is_kept(library: Library, out: Path) -> None:
+def test_a_share_of_the_initial_weights_is_kept(library: Library, out: Path) -> None:
     (out / "qun.pt").unlink()
     averages = []
     for keep in (0.0, 0.25):
         recipe = replace(tiny(3), qun=replace(tiny(3).qun, keep=keep))
         run = shutil.copytree(out, out.with_name(f"keep-{keep}"))
         torch.manual_seed(3)
-        plan = course("qun", recipe, run)
-        start = {name: value.clone() for name, value in plan.network.state_dict().items()}
-        assert not Trainer(interrupt(plan, at=2), library, recipe, run, workers=0).run()
-        assert trainer("qun", library, recipe, run).run()  # what it began with is in the checkpoint
+        task = make_task("qun", recipe, run)
+        start = {name: value.clone() for name, value in task.network.state_dict().items()}
+        assert not Trainer(interrupt(task, at=2), library, recipe, run, workers=0).run()
+        assert trainer("qun", library, recipe, run).run()  # the initial weights are in the checkpoint
         averages.append(load_checkpoint(run / "qun.pt")["average"])
     for name, value in averages[0].items():
         if value.is_floating_point():
@@ -157,7 +157,7 @@ def test_a_share_of_what_a_stage_began_with_is_kept(library: Library, out: Path)
 
 
 def test_another_recipe_is_refused(out: Path, library: Library) -> None:
-    with pytest.raises(MattingError, match=r"qun\.pt: was made with another recipe"):
+    with pytest.raises(DataError, match=r"qun\.pt: was made with another recipe"):
         trainer("qun", library, replace(tiny(2), seed=9), out)
 
 
@@ -165,52 +165,52 @@ def test_another_recipe_is_refused(out: Path, library: Library) -> None:
 def test_a_damaged_checkpoint_is_refused(out: Path, library: Library, damage: bytes | None) -> None:
     path = out / "mrn.pt"
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2] if damage is None else damage)
-    with pytest.raises(MattingError, match=r"mrn\.pt: not a readable checkpoint") as caught:
+    with pytest.raises(DataError, match=r"mrn\.pt: not a readable checkpoint") as caught:
         trainer("mrn", library, tiny(2), out)
     assert "\n" not in str(caught.value)
 
 
-def test_what_is_no_checkpoint_of_this_stage_is_refused(out: Path, library: Library) -> None:
+def test_what_is_not_a_checkpoint_of_this_task_is_refused(out: Path, library: Library) -> None:
     shutil.copy(out / "qun.pt", out / "mrn.pt")
-    with pytest.raises(MattingError, match=r"mrn\.pt: is a checkpoint of qun"):
+    with pytest.raises(DataError, match=r"mrn\.pt: is a checkpoint of qun"):
         trainer("mrn", library, tiny(2), out)
     torch.save({"weights": torch.zeros(3)}, out / "mrn.pt")
-    with pytest.raises(MattingError, match=r"mrn\.pt: not a checkpoint of shm-train"):
+    with pytest.raises(DataError, match=r"mrn\.pt: not a checkpoint of shm-train"):
         trainer("mrn", library, tiny(2), out)
     shutil.copy(out / "qun.pt", out / "mpn.pt")
-    with pytest.raises(MattingError, match=r"mpn\.pt: holds the weights of another network"):
+    with pytest.raises(DataError, match=r"mpn\.pt: holds the weights of another network"):
         trainer("qun", library, tiny(2), out)
 
 
-def test_a_stage_needs_the_ones_before(tmp_path: Path, library: Library) -> None:
-    with pytest.raises(MattingError, match=r"mpn\.pt: no such checkpoint; train that stage first"):
+def test_a_task_needs_the_ones_before(tmp_path: Path, library: Library) -> None:
+    with pytest.raises(DataError, match=r"mpn\.pt: no such checkpoint; train MPN first"):
         trainer("qun", library, tiny(2), tmp_path)
 
 
 def test_earlier_networks_are_frozen(finished: Path) -> None:
-    network = frozen(MPN, finished / "mpn.pt")
+    network = load_frozen(MPN, finished / "mpn.pt")
     average = load_checkpoint(finished / "mpn.pt")["average"]
     assert not network.training
     assert not any(p.requires_grad for p in network.parameters())
     assert all(torch.equal(value, average[name]) for name, value in network.state_dict().items())
 
 
-def test_judging_repeats_and_changes_nothing(out: Path, library: Library) -> None:
+def test_validation_repeats_and_changes_nothing(out: Path, library: Library) -> None:
     library = replace(library, validation=library.subjects)
     for name in ("qun", "mrn"):
         one = trainer(name, library, tiny(2), out)
         before = [p.clone() for p in one.network.parameters()]
-        judged = one.judge()
-        assert judged == one.judge()
-        assert all(math.isfinite(value) for value in judged.values())
+        losses = one.validate()
+        assert losses == one.validate()
+        assert all(math.isfinite(value) for value in losses.values())
         assert all(map(torch.equal, before, one.network.parameters()))
 
 
-def test_with_nobody_to_judge_or_to_learn_from(out: Path, library: Library) -> None:
+def test_without_subjects_for_validation_or_training(out: Path, library: Library) -> None:
     coarse = tuple(s for s in library.subjects if not s.fine)
-    assert trainer("qun", library, tiny(2), out).judge() == {}
-    assert trainer("qun", replace(library, validation=coarse), tiny(2), out).judge() == {}
-    with pytest.raises(MattingError, match="qun: the data has no pictures in fine/"):
+    assert trainer("qun", library, tiny(2), out).validate() == {}
+    assert trainer("qun", replace(library, validation=coarse), tiny(2), out).validate() == {}
+    with pytest.raises(DataError, match="qun: the data has no pictures in fine/"):
         trainer("qun", replace(library, subjects=coarse), tiny(2), out).run()
 
 
@@ -224,23 +224,23 @@ def test_learning_rate_by_hand() -> None:
 
 def test_a_save_that_fails_leaves_the_old_checkpoint(tmp_path: Path) -> None:
     path = tmp_path / "a.pt"
-    save_atomically({"step": 1}, path)
+    save_checkpoint({"step": 1}, path)
     with pytest.raises(Exception, match=r"pickle|local"):
-        save_atomically({"step": lambda: None}, path)
+        save_checkpoint({"step": lambda: None}, path)
     assert torch.load(path) == {"step": 1}
     assert [p.name for p in tmp_path.iterdir()] == ["a.pt"]
 
 
-def test_a_worker_complains_in_one_line() -> None:
+def test_an_error_of_a_worker_is_one_line() -> None:
     def batches() -> Iterator[Sample]:
         try:
-            raise MattingError("a.png: cannot be read as a picture; remove it or replace it")
-        except MattingError:
+            raise DataError("a.png: cannot be read as a picture; remove it or replace it")
+        except DataError:
             ExceptionWrapper(where="in DataLoader worker process 0").reraise()  # type: ignore[no-untyped-call]
         yield {}
 
-    with pytest.raises(MattingError) as caught:
-        following(batches())
+    with pytest.raises(DataError) as caught:
+        next_batch(batches())
     assert str(caught.value) == "a.png: cannot be read as a picture; remove it or replace it"
 
 
@@ -256,13 +256,13 @@ def test_ctrl_c_stops_the_command_with_a_checkpoint(data: Path, tmp_path: Path) 
         text=True,
     )
     try:
-        until_learnt(tmp_path / "run/mpn.pt", process)
+        wait_for_step(tmp_path / "run/mpn.pt", process)
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=120)
     finally:
         process.kill()
     assert process.returncode == 130, errors
-    assert "the same command goes on" in errors
+    assert "the same command resumes" in errors
     assert "Traceback" not in errors
     assert load_checkpoint(tmp_path / "run/mpn.pt")["step"] >= 1
     assert {p.name for p in (tmp_path / "run").iterdir()} == {"mpn.pt", "logs"}

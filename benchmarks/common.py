@@ -1,0 +1,202 @@
+"""What the parts of `bench` share: options, progress, figures as JSON, and their tables in Markdown."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from enum import StrEnum
+from itertools import groupby
+from pathlib import Path
+from textwrap import wrap
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from engines.commands.options import size_option
+from engines.commands.running import UsageError
+from engines.geometry import BASE, MODELS
+
+if TYPE_CHECKING:
+    from benchmarks.measuring.machine import Watch
+
+    ModelName = str
+else:
+    ModelName = StrEnum("ModelName", {name: name for name in MODELS})  # typer has no lists of literals
+
+Report = dict[str, Any]
+Advance = Callable[[], None]
+
+Sizes = Annotated[list[str] | None, typer.Option("--size", metavar="WxH", help="Frame size; may be given again.")]
+Models = Annotated[list[ModelName] | None, typer.Option("--model", help="By default base; may be given again.")]
+Runs = Annotated[int, typer.Option(min=1, help="Frames that count, of each engine or model at each size.")]
+Seconds = Annotated[float, typer.Option(min=0, help="Time for each size, after at least five runs.")]
+JsonFile = Annotated[Path | None, typer.Option("--json", help="Write all figures to this file.")]
+PlotFile = Annotated[Path | None, typer.Option("--plot", metavar="PNG", help="Draw the figures into this picture.")]
+TableRun = Annotated[
+    Path | None, typer.Option("--run", metavar="RUN", help="A run of shm-train for our rows of the paper's Table 2.")
+]
+WithoutCoarse = Annotated[Path | None, typer.Option(metavar="RUN", help="A run of equal length that saw no coarse data.")]
+
+NAMES = {"mp_selfie": "MediaPipe Selfie", "rvm": "RobustVideoMatting"}
+HEADINGS = {"sad": "SAD", "mse": "MSE", "gradient": "gradient", "connectivity": "connectivity", "band": "SAD at edges"}
+
+
+def sizes_of(texts: Sequence[str]) -> list[tuple[int, int]]:
+    """(width, height) of each --size, each once."""
+    return [size_option(text)[::-1] for text in dict.fromkeys(texts)]
+
+
+def models_of(names: Sequence[str] | None) -> list[str]:
+    """Each --model once; the base model by default."""
+    return list(dict.fromkeys(map(str, names or [BASE])))
+
+
+def size_name(size: Sequence[int]) -> str:
+    """ "1280x720" of (1280, 720)."""
+    return "x".join(map(str, size))
+
+
+@contextmanager
+def progress_bar(name: str, total: int) -> Iterator[Advance]:
+    """A bar with the time left, on standard error; the function it gives is called once a step."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(name, total=total)
+        yield lambda: progress.advance(task)
+
+
+def circumstances(watch: Watch, threads: int | None) -> Report:
+    """The start of every report: the machine, and what else it did."""
+    from benchmarks.measuring import machine
+
+    load = watch.load()
+    facts = machine.describe() | {"threads": str(threads or "all")}
+    return {"machine": facts, "load": vars(load) if load else None, "warning": load.warning if load else None}
+
+
+def check_output(option: str, path: Path | None, suffix: str = "") -> None:
+    """Raise UsageError where a file cannot be written to a path, or has another suffix, before the work is done for it."""
+    if path is None:
+        return
+    if path.is_dir() or not path.absolute().parent.is_dir():
+        raise UsageError(f"{option} {path}: is a folder, or its folder does not exist; name a file in a folder that exists")
+    if suffix and path.suffix.lower() != suffix:
+        raise UsageError(f"{option} {path}: must end in {suffix}")
+
+
+def check_outputs(json_file: Path | None, plot: Path | None = None) -> None:
+    """`check_output` for --json and --plot, and that the plot can be drawn."""
+    from importlib.util import find_spec
+
+    check_output("--json", json_file)
+    check_output("--plot", plot, ".png")
+    if plot is not None and find_spec("matplotlib") is None:
+        raise UsageError("--plot needs Matplotlib, which is not installed; type: pip install matplotlib")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole, or leave the old one. Raises UsageError where that fails."""
+    from engines.atomic import replacing
+
+    try:
+        with replacing(path) as beside:
+            beside.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written ({error.strerror}); name another file") from error
+
+
+def write_report(path: Path | None, report: Report) -> None:
+    """Write figures as JSON, milliseconds to the microsecond. With path None, do nothing."""
+    if path is not None:
+        write_text(path, json.dumps(_rounded(report), indent=1, allow_nan=False) + "\n")
+
+
+def read_report(name: str, path: Path, *keys: str) -> Report:
+    """Figures that were written before. Raises UsageError for another file, or one that lacks one of `keys`."""
+    try:
+        report = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{name}: cannot be read ({error.strerror}); name a file that --json wrote") from error
+    except ValueError as error:
+        raise UsageError(f"{name}: cannot be read as JSON; measure again, with --json") from error
+    if not isinstance(report, dict) or not set(keys) <= set(report):
+        raise UsageError(f"{name}: lacks {', '.join(keys)}; name a file that --json of the same command wrote")
+    return report
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return float(f"{value:.7g}")
+    if isinstance(value, dict):
+        return {name: _rounded(each) for name, each in value.items()}
+    return [_rounded(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+def name_of(model: str) -> str:
+    """A model's name for readers."""
+    return NAMES.get(model, model.removesuffix(", openvino").replace(",", ":"))
+
+
+def row(*cells: str) -> str:
+    """A row of a Markdown table."""
+    return f"| {' | '.join(cells)} |\n"
+
+
+def head(*cells: str) -> str:
+    """The head of a Markdown table, and the line under it."""
+    return row(*cells) + "|" + "---|" * len(cells) + "\n"
+
+
+def thousandths(value: float | None) -> str:
+    """An error x1e-3; "-" where it is not defined."""
+    return "-" if value is None else f"{1e3 * value:.2f}"
+
+
+def errors_row(name: str, mean: dict[str, float], metrics: Sequence[str]) -> str:
+    """A row of a model's IoU and its errors x1e-3."""
+    return row(name, f"{mean['iou']:.4f}".removeprefix("0"), *(thousandths(mean[metric]) for metric in metrics))
+
+
+def engine_of(report: Report) -> str:
+    """The engine of a report of one; the base model, and that of reports from before there were two, needs no word."""
+    model = report.get("model", BASE)
+    return " ".join([report["engine"], report["precision"], *([f"({model} model)"] if model != BASE else [])])
+
+
+def machine_of(report: Report) -> str:
+    """The machine in a sentence or two, and the warning where it was busy."""
+    facts = report["machine"]
+    said = f"{facts['cores']} cores of {facts['processor']} ({facts['vector units']}), {facts['threads']} threads"
+    said += "".join(f", {name} {facts[key]}" for key, name in (("GPU", "GPU"), ("openvino", "OpenVINO")) if key in facts)
+    said += f", weights {facts['weights']}" if "weights" in facts else ""
+    if "timings" in report:
+        counts = sorted({len(runs) for timing in report["timings"] for runs in timing["stages"].values()})
+        said += f", {' to '.join(map(str, counts[:1] + counts[1:][-1:]))} runs in turn"
+        processes = max((len(timing.get("passes", [])) for timing in report["timings"]), default=0)
+        said += f", of {processes} processes" if processes > 1 else ""
+    if "load" in report and report["load"] is None:
+        said += "; not checked for other work on the machine, as psutil is not installed"
+    return f"{said}. {report['warning']}" if report.get("warning") else f"{said}."
+
+
+def show(page: str) -> None:
+    """Print Markdown on the terminal, its tables in aligned columns."""
+    for is_table, lines in groupby(page.replace("**", "").splitlines(), lambda line: line.startswith("|")):
+        if not is_table:
+            print(*lines, sep="\n")
+            continue
+        heads, _, *body = [[cell.strip() for cell in line[1:-1].split(" | ")] for line in lines]
+        wrapped = [wrap(heading, 10) for heading in heads]
+        depth = max(map(len, wrapped))
+        rows = [[lines[k] if k < len(lines) else "" for lines in wrapped] for k in range(depth)] + body
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        left = [
+            column == 0 or not any(cells[column][:1] in set("0123456789.+-") for cells in body) for column in range(len(heads))
+        ]
+        for cells in rows:
+            padded = zip(cells, widths, left, strict=True)
+            print("  ".join(f"{cell:{'<' if start else '>'}{width}}" for cell, width, start in padded).rstrip())

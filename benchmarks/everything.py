@@ -1,0 +1,101 @@
+"""`bench all`: the other parts in turn, into a folder with one page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from benchmarks import common
+from benchmarks.clips import clips, open_clips
+from benchmarks.common import TableRun, WithoutCoarse
+from benchmarks.figures import write_page
+from benchmarks.latency import latency
+from benchmarks.peers import peers
+from benchmarks.quality import quality
+from benchmarks.refine import refine
+from benchmarks.scale import scale
+from benchmarks.throughput import throughput
+from engines.commands.options import Backend
+from engines.commands.running import UsageError
+from engines.geometry import MODELS
+from train.commands.models import check_peer_options
+from train.commands.options import Adapters, PeerPython, Peers
+
+Part = StrEnum("Part", ["latency", "peers", "throughput", "scale", "quality", "refine", "clips"])
+
+
+def everything(
+    report: Annotated[Path, typer.Option(metavar="DIR", help="Folder for report.md, its plots and its JSON files.")],
+    only: Annotated[list[Part] | None, typer.Option(help="Measure this part only; may be given again.")] = None,
+    sets: Annotated[
+        list[Path] | None, typer.Option("--set", help="Test set for quality; again for more. Masks are refined on the first.")
+    ] = None,
+    videos: Annotated[Path | None, typer.Option("--clips", help="Clips with known alpha, for flicker.")] = None,
+    size: common.Sizes = None,
+    runs: Annotated[
+        int | None, typer.Option(min=1, help="Runs of each row; by default what each part takes by itself.")
+    ] = None,
+    backend: Backend = "auto",
+    adapters: Adapters = None,
+    peer: Peers = None,
+    peer_python: PeerPython = None,
+    run: TableRun = None,
+    without_coarse: WithoutCoarse = None,
+) -> None:
+    """All of it, into a folder: report.md with tables and plots, and the figures as JSON. The page is written after each part.
+
+    What needs other models is left out without --peer, and what needs pictures without --set or --clips. --size is for latency
+    and peers. With --only, the page keeps what the other parts left in the folder before.
+
+    \b
+    Examples:
+      bench all --report report
+      bench all --report report --set eval/composites --set eval/portraits --adapters adapters --peer rvm
+      bench all --report report --only latency --size 800x800
+    """
+    from train.evaluation.scores import open_set
+
+    common.sizes_of(size or [])
+    for folder in sets or []:
+        open_set(folder)
+    if videos is not None:
+        open_clips(videos)
+    check_peer_options(adapters, peer or [])
+    try:
+        report.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"--report {report}: cannot make this folder ({error.strerror}); name another") from error
+    counted: dict[str, Any] = {} if runs is None else {"runs": runs}
+    one: dict[str, Any] = {"backend": backend}
+    others: dict[str, Any] = one | {"adapters": adapters, "peer": peer, "peer_python": peer_python}
+    first = sets[0] if sets else Path()
+    every = "all" if backend == "auto" else backend
+    table_2: dict[str, Any] = {"run": run, "without_coarse": without_coarse}
+    parts: dict[str, tuple[str, Callable[..., None], str, dict[str, Any]]] = {  # file, command, the option it lacks, options
+        "latency": ("latency", latency, "", {"size": size, "backend": every, "model": list(MODELS)} | counted),
+        "peers": ("peers", peers, "" if peer else "--peer", others | {"size": size, "model": list(MODELS)} | counted),
+        "throughput": ("throughput", throughput, "", one | {name: min(count, 3) for name, count in counted.items()}),
+        "scale": ("scale", scale, "", one | counted),
+        "quality": ("quality", quality, "" if sets else "--set", others | {"sets": sets} | table_2),
+        "refine": ("refinement", refine, "" if sets else "--set", others | {"folder": first}),
+        "clips": ("clips", clips, "" if videos else "--clips", others | {"folder": videos}),
+    }
+    if sets:
+        parts["peers"][3]["test_set"] = first
+    for part in map(str, only or parts):
+        name, command, lacking, options = parts[part]
+        if lacking and only:
+            raise UsageError(f"--only {part} needs {lacking}")
+        if lacking:
+            print(f"{part}: left out, as there is no {lacking}")
+            continue
+        print(f"\n{part}")
+        if part in ("latency", "scale", "quality"):
+            options["plot"] = report / f"{name}.png"
+        command(**options, json_file=report / f"{name}.json")
+        write_page(report)
+    print(f"{write_page(report)}: written")

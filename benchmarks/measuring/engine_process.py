@@ -1,0 +1,155 @@
+"""Engines in processes of their own: a fresh start each, a memory of its own, and no threads of another beside it.
+
+The process is `python -m benchmarks.measuring.engine_process JSON`. The argument has backend, precision, threads, model, size
+(width, height), and begin, the time.monotonic() of its start. Each answer is a line of JSON: first, unasked, what the engine is
+and how long it and its first picture took; then, for each line on standard input, the number of a frame, the milliseconds of
+its stages. What goes wrong is {"error": ...}.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from benchmarks.measuring.machine import peak_memory
+from benchmarks.measuring.timing import AROUND, COMPOSITE, END_TO_END, NETWORKS, WHOLE
+from engines.errors import EngineError, MattingError
+from engines.geometry import BASE
+from train.evaluation.child import Child
+
+if TYPE_CHECKING:
+    from engines import Engine, Frame
+
+ROOT = Path(__file__).parents[2]
+CACHE_VARIABLE = "SHM_CACHE"  # of engines.store.cache, whose packages a GPU machine may lack
+
+
+def child_environment() -> dict[str, str]:
+    """The environment in which a child finds this very project, installed or not, wherever it runs."""
+    paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
+    return os.environ | {"PYTHONPATH": os.pathsep.join(path for path in paths if path)}
+
+
+class EngineProcess(Child):
+    """An engine that has matted its first frame of a size (width, height): `time(index)` gives the milliseconds of another.
+
+    Engines that were built for a size are kept in the folder `cache`, the user's own for None.
+
+    Attributes:
+        name, device, precision, model: of the engine.
+        threads: that an inference uses, None where the engine does not say.
+        size: of its frames.
+        start: milliseconds from the start of the process until the engine was ready ("ready") and until the first picture.
+
+    Raises EngineError where such an engine cannot run, now or later.
+    """
+
+    def __init__(
+        self,
+        backend: str,
+        precision: str,
+        threads: int | None,
+        size: tuple[int, int],
+        cache: Path | None = None,
+        model: str = BASE,
+    ) -> None:
+        self.size = size
+        settings: dict[str, Any] = {"backend": backend, "precision": precision, "threads": threads, "model": model}
+        settings |= {"size": size, "begin": time.monotonic()}
+        super().__init__(
+            f"{backend} {precision}",
+            [sys.executable, "-m", "benchmarks.measuring.engine_process", json.dumps(settings)],
+            child_environment() | ({} if cache is None else {CACHE_VARIABLE: str(cache)}),
+        )
+        try:
+            about = self._receive()
+        except BaseException:
+            self.close()
+            raise
+        self.name: str = about["name"]
+        self.device: str = about["device"]
+        self.precision: str = about["precision"]
+        self.model = model
+        self.threads: int | None = about["threads"]
+        self.start: dict[str, float] = about["start"]
+
+    def time(self, index: int) -> dict[str, float]:
+        """Milliseconds of a frame, by stage."""
+        self._send(f"{index}\n".encode())
+        return self._receive()
+
+    def memory(self) -> dict[str, float]:
+        """Its peak memory so far in MB ("peak"), where that can be known."""
+        peak = peak_memory(self._process.pid)
+        return {} if peak is None else {"peak": peak}
+
+    def _receive(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise EngineError(self._end())
+        answer: dict[str, Any] = json.loads(line)
+        if "error" in answer:
+            raise EngineError(answer["error"])
+        return answer
+
+
+def time_frame(engine: Engine, frame: Frame, background: Frame, index: int = 0) -> dict[str, float]:
+    """Milliseconds of a frame, end to end and by stage."""
+    from fractions import Fraction
+
+    from realtime.compositing.composite import composite
+    from realtime.packet import Packet
+
+    packet = Packet(frame, Fraction(index), index)
+    begin = time.perf_counter()
+    packet.matte, networks = engine.profile(frame)
+    matted = time.perf_counter()
+    composite(packet, background)
+    end = time.perf_counter()
+    whole, alone = 1e3 * (matted - begin), sum(networks.values())
+    stages = {END_TO_END: 1e3 * (end - begin), WHOLE: whole, NETWORKS: alone, **networks, AROUND: whole - alone}
+    return stages | {COMPOSITE: 1e3 * (end - matted)}
+
+
+def serve(settings: dict[str, Any], requests: TextIO, answers: TextIO) -> None:
+    """Load the engine, report how that went, and answer until the requests end."""
+    import numpy as np
+
+    import engines
+    from benchmarks.measuring.frames import make_frames
+
+    def answer(line: dict[str, Any]) -> None:
+        answers.write(json.dumps(line) + "\n")
+        answers.flush()
+
+    try:
+        chosen = {name: settings[name] for name in ("threads", "precision", "model")}
+        with engines.load(settings["backend"], **chosen) as engine:
+            ready = 1e3 * (time.monotonic() - settings["begin"])
+            frames = make_frames(tuple(settings["size"]))  # not in any of the times
+            background = np.full_like(frames[0], 96)
+            first = time_frame(engine, frames[0], background)[END_TO_END]
+            known = {"name": engine.name, "device": engine.device, "precision": engine.precision}
+            start = {"ready": ready, "first frame": ready + first}
+            answer(known | {"threads": getattr(engine, "threads", None), "start": start})
+            for line in requests:
+                answer(time_frame(engine, frames[int(line) % len(frames)], background, int(line)))
+    except MattingError as error:
+        answer({"error": str(error)})
+    except ModuleNotFoundError as error:
+        answer({"error": f"{settings['backend']}: {error.name} is not installed"})
+    except (MemoryError, RuntimeError) as error:
+        answer({"error": f"{settings['backend']}: {' '.join(str(error).split())[:300]}"})
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that asks; it ends this one
+    own_output = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what a library prints must not get between the answers
+    serve(json.loads(sys.argv[1]), sys.stdin, own_output)

@@ -1,0 +1,178 @@
+"""The machine that a figure was measured on, and whether it had anything else to do. Both know less without psutil."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import time
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from engines.errors import MattingError
+
+try:
+    import psutil
+except ModuleNotFoundError:  # the base install has none
+    psutil = None
+
+BUSY = 0.10  # share of the processors' time taken by others from which figures are not to be trusted
+STOLEN = 0.02  # share that a virtual machine's host kept for itself, likewise
+SAMPLE = 1.0  # s, of watching before the work begins
+PACKAGES = ("semantic-human-matting", "openvino", "torch", "tensorrt", "opencv-python", "numpy", "av")
+VECTOR_UNITS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "bf16")
+THROTTLE_COUNTS = "devices/system/cpu/cpu*/thermal_throttle/core_throttle_count"
+
+
+def describe() -> dict[str, str]:
+    """Processor, vector units, cores of this process, memory, GPU, system, versions of what matters, and the weights."""
+    information = _processor_information()
+    flags = set(information.get("flags", information.get("Features", "")).split())
+    facts = {"processor": information.get("model name") or platform.processor() or platform.machine()}
+    facts["vector units"] = " ".join(unit for unit in VECTOR_UNITS if unit in flags) or "not known"
+    facts["cores"] = str(_cores())
+    if psutil is not None:
+        facts["memory"] = f"{psutil.virtual_memory().total / 2**30:.0f} GiB"
+    if gpu := _gpu():
+        facts["GPU"] = gpu
+    facts |= {"system": platform.platform(terse=True), "python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            facts[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return facts | {"weights": weights()}
+
+
+def weights() -> str:
+    """The first digits of the SHA-256 of the released weights; "none" where they are missing or damaged."""
+    from engines.weights import SAFETENSORS, verified
+
+    try:
+        return str(verified()["sha256"][SAFETENSORS])[:12]
+    except (MattingError, KeyError):
+        return "none"
+
+
+@dataclass(frozen=True)
+class Load:
+    """What else the processors did while something was measured: shares in [0, 1] of their time.
+
+    `before` is of the second before, `during` of the measuring itself; `stolen` is what the host of a virtual machine kept.
+    `throttled` counts how often the processor slowed itself down for heat, None where the system does not report it.
+    """
+
+    before: float
+    during: float
+    stolen: float
+    throttled: int | None
+
+    @property
+    def warning(self) -> str | None:
+        """One line where the figures are not to be trusted."""
+        causes = []
+        if max(self.before, self.during) > BUSY:
+            causes.append(f"other programs took {self.during:.0%} of the processors ({self.before:.0%} before it began)")
+        if self.stolen > STOLEN:
+            causes.append(f"the virtual machine's host took {self.stolen:.0%}")
+        if self.throttled:
+            causes.append(f"the processor throttled itself {self.throttled} times")
+        return f"The machine was busy, so times are too high: {'; '.join(causes)}." if causes else None
+
+
+class Watch:
+    """Watches what else the processors do, from its making until `load` is called; without psutil nothing.
+
+    The making takes `sample` seconds, in which nothing should be running. This process and its children are not others.
+    """
+
+    def __init__(self, sample: float | None = None) -> None:
+        if psutil is None:
+            return
+        begin = _seconds()
+        time.sleep(SAMPLE if sample is None else sample)
+        self._begin = _seconds()
+        self._before = _shares(begin, self._begin)[0]
+        self._throttled = _throttle_count()
+
+    def load(self) -> Load | None:
+        """What was seen so far, None without psutil."""
+        if psutil is None:
+            return None
+        during, stolen = _shares(self._begin, _seconds())
+        now = _throttle_count()
+        throttled = None if now is None or self._throttled is None else now - self._throttled
+        return Load(self._before, during, stolen, throttled)
+
+
+def peak_memory(pid: int) -> float | None:
+    """Peak memory of a process so far, in MB of 10^6 bytes; on macOS what it has now. None off Linux without psutil.
+
+    Not the maximum of getrusage: on Linux a child inherits its parent's.
+    """
+    status = Path(f"/proc/{pid}/status")
+    if status.exists():
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+        return int(line.split()[1]) * 1024 / 1e6
+    if psutil is None:
+        return None
+    memory = psutil.Process(pid).memory_info()
+    return float(getattr(memory, "peak_wset", memory.rss)) / 1e6
+
+
+def _nvidia(*arguments: str) -> list[str] | None:
+    try:
+        done = subprocess.run(["nvidia-smi", *arguments], capture_output=True, text=True, check=True, timeout=20)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip().splitlines()
+
+
+def _gpu() -> str:
+    return "; ".join(_nvidia("--query-gpu=name,driver_version", "--format=csv,noheader") or [])
+
+
+def _seconds() -> tuple[float, float, float, float]:
+    """Seconds of all processors since the start: all, in use, kept by the host, and used by this process and its children."""
+    times = psutil.cpu_times()
+    stolen = getattr(times, "steal", 0.0)
+    # Guests are counted in user and nice, too.
+    everything = sum(times) - getattr(times, "guest", 0.0) - getattr(times, "guest_nice", 0.0)
+    used = everything - times.idle - getattr(times, "iowait", 0.0) - stolen
+    return everything, used, stolen, _own_seconds()
+
+
+def _own_seconds() -> float:
+    own = psutil.Process()
+    seconds = 0.0
+    for process in (own, *own.children(recursive=True)):
+        try:
+            times = process.cpu_times()
+        except psutil.Error:  # it has just ended
+            continue
+        seconds += times.user + times.system + times.children_user + times.children_system
+    return seconds
+
+
+def _shares(begin: tuple[float, ...], end: tuple[float, ...]) -> tuple[float, float]:
+    """The shares that other programs and the host had between two readings of `_seconds`."""
+    everything, used, stolen, own = (after - before for after, before in zip(end, begin, strict=True))
+    everything = max(everything, 0.01)
+    return min(1.0, max(0.0, (used - own) / everything)), min(1.0, max(0.0, stolen / everything))
+
+
+def _throttle_count(root: Path = Path("/sys")) -> int | None:
+    counts = [int(path.read_text()) for path in root.glob(THROTTLE_COUNTS)]
+    return sum(counts) if counts else None
+
+
+def _processor_information() -> dict[str, str]:
+    path = Path("/proc/cpuinfo")
+    first = path.read_text().split("\n\n")[0] if path.exists() else ""
+    pairs = (line.split(":", 1) for line in first.splitlines() if ":" in line)
+    return {name.strip(): value.strip() for name, value in pairs}
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,123 @@
+"""`bench picture`: the pictures of the README, made of the samples: a photo on its way through the networks, and a demo."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from benchmarks import common
+from benchmarks.measuring.frames import SAMPLE, SAMPLES
+from engines.commands.options import Backend, Overwrite, load_engine
+from engines.commands.running import UsageError
+
+if TYPE_CHECKING:
+    from engines import Engine, Frame, Mask, Matte
+    from realtime.compositing.backgrounds import Background
+
+WIDTH = 1200  # pixels, of the whole picture
+MARGIN = 6  # pixels, around each panel
+CAPTION = 30  # pixels, of the line above each panel
+EVERY = 2  # frames of the sample to one of the demo
+DEMO_WIDTH, DEMO_QUALITY = 400, 75  # pixels of each half; of WebP, of 100
+
+
+def panels(frame: Frame, matte: Matte, picture: Frame) -> Frame:
+    """RGB (h, WIDTH, 3): the frame and the new picture above; the coarse mask, the unified mask and the alpha below."""
+    import numpy as np
+
+    size = frame.shape[:2]
+    above = [("1. frame", frame), ("5. composite", picture)]
+    below = [
+        ("2. coarse mask, from MPN", _grey(matte.coarse, size)),
+        ("3. unified mask, from QUN", _grey(matte.unified, size)),
+        ("4. alpha matte, from MRN", _grey(matte.alpha, size)),
+    ]
+    rows = [np.hstack([_panel(*each, WIDTH // len(row)) for each in row]) for row in (above, below)]
+    return np.asarray(np.vstack(rows), np.uint8)
+
+
+def _grey(matte: Mask, size: tuple[int, ...]) -> Frame:
+    """A mask of any resolution as a grey picture of a size (height, width); its own pixels remain visible."""
+    import cv2
+    import numpy as np
+
+    grey = cv2.resize(cv2.convertScaleAbs(matte, alpha=255), size[::-1], interpolation=cv2.INTER_NEAREST)
+    return np.asarray(cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB), np.uint8)
+
+
+def _panel(caption: str, picture: Frame, width: int) -> Frame:
+    """A picture scaled to a width, its caption above it, a white margin around both."""
+    import cv2
+    import numpy as np
+
+    inner = width - 2 * MARGIN
+    height = max(1, round(picture.shape[0] * inner / picture.shape[1]))
+    way = cv2.INTER_AREA if inner < picture.shape[1] else cv2.INTER_CUBIC
+    scaled = cv2.resize(picture, (inner, height), interpolation=way)
+    panel = cv2.copyMakeBorder(scaled, CAPTION, MARGIN, MARGIN, MARGIN, cv2.BORDER_CONSTANT, value=(255, 255, 255))
+    cv2.putText(panel, caption, (MARGIN, CAPTION - 9), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (0, 0, 0), 1, cv2.LINE_AA)
+    return np.asarray(panel, np.uint8)
+
+
+def write_demo(target: Path, engine: Engine, background: Background) -> None:
+    """Write the sample clip as an animated WebP: each frame, and beside it the frame on its new background."""
+    import cv2
+    import numpy as np
+
+    from engines.atomic import replacing
+    from realtime.compositing.composite import composite
+    from realtime.compositing.temporal import TemporalFilter
+    from realtime.inputs.video_file import VideoSource
+
+    frames = []
+    with VideoSource(SAMPLE) as video:
+        smooth = TemporalFilter()
+        for packet in video:
+            packet.matte = engine(packet.frame)
+            smooth(packet)
+            if packet.index % EVERY == 0:
+                pair = np.hstack([packet.frame, composite(packet, background.frame(packet))])
+                height = round(DEMO_WIDTH * video.height / video.width)
+                small = cv2.resize(pair, (2 * DEMO_WIDTH, height), interpolation=cv2.INTER_AREA)
+                frames.append(cv2.cvtColor(small, cv2.COLOR_RGB2BGR))
+        animation = cv2.Animation()
+        animation.frames, animation.durations = frames, [round(1000 * EVERY / (video.rate or 25))] * len(frames)
+    with replacing(target) as beside:
+        cv2.imwriteanimation(str(beside), animation, [cv2.IMWRITE_WEBP_QUALITY, DEMO_QUALITY])
+
+
+def picture(
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="The picture to write, such as docs/pipeline.jpg.")],
+    demo: Annotated[
+        bool, typer.Option("--demo", help="An animated WebP of the sample clip and its composite instead.")
+    ] = False,
+    overwrite: Overwrite = False,
+    backend: Backend = "auto",
+) -> None:
+    """Draw a photo and its composite, and below them the coarse mask, the unified mask and the alpha matte between the two.
+
+    \b
+    Examples:
+      bench picture docs/pipeline.jpg --overwrite
+      bench picture docs/demo.webp --demo --overwrite
+    """
+    from realtime.compositing.backgrounds import open_background
+    from realtime.compositing.composite import composite
+    from realtime.inputs.photos import read_photo
+    from realtime.outputs.photos import check_photo_suffix, write_photo
+    from realtime.packet import Packet
+
+    check_photo_suffix(target, alpha=False)
+    common.check_output("OUT", target, ".webp" if demo else "")
+    if target.exists() and not overwrite:
+        raise UsageError(f"{target}: exists already; use --overwrite to replace it")
+    with open_background(str(SAMPLES / "background.jpg")) as background, load_engine(backend) as engine:
+        if demo:
+            write_demo(target, engine, background)
+            return
+        packet = Packet(read_photo(SAMPLES / "portrait.jpg").flat(), Fraction(0), 0)
+        packet.matte = engine(packet.frame)
+        write_photo(target, panels(packet.frame, packet.matte, composite(packet, background.frame(packet))))

@@ -1,0 +1,119 @@
+"""`bench refine`: how much nearer to the true alpha coarse masks get when QUN and MRN refine them (section 6 of the paper)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from benchmarks import common
+from benchmarks.common import Advance, JsonFile, Report
+from engines.commands.options import Backend, Model, Threads
+from engines.commands.running import UsageError
+from train.commands.models import open_models
+from train.commands.options import Adapters, ComparedPrecision, PeerPython, Peers
+
+if TYPE_CHECKING:
+    from engines import Engine, Mask
+    from train.evaluation.peers import Peer
+    from train.evaluation.scores import Score, TestSet
+
+EXTENT = 0.01  # of the picture's long side: how far a mask is grown, shrunk or shifted
+COLUMNS = 32  # of the coarsest mask, along the long side
+KINDS = 6  # of degraded masks
+
+
+def degraded(truth: Mask) -> dict[str, Mask]:
+    """A true alpha made worse in the ways that coarse annotations are, by kind: float32 (H, W), 0 or 1."""
+    import cv2
+    import numpy as np
+
+    hard = (truth > 0.5).astype(np.uint8)
+    height, width = truth.shape
+    extent = max(1, round(EXTENT * max(height, width)))
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * extent + 1, 2 * extent + 1))
+    outlines, _ = cv2.findContours(hard, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+    clicked = [cv2.approxPolyDP(outline, extent, closed=True) for outline in outlines]
+    columns, rows = (max(1, round(side * COLUMNS / max(height, width))) for side in (width, height))
+    small = (cv2.resize(truth, (columns, rows), interpolation=cv2.INTER_AREA) > 0.5).astype(np.uint8)
+    kinds = {
+        "binarised": hard,
+        "grown": cv2.dilate(hard, disc),  # a margin all around, as generous annotators leave it
+        "shrunk": cv2.erode(hard, disc),  # strands and fingers go
+        "shifted": cv2.warpAffine(hard, np.array([[1, 0, extent], [0, 1, extent]], np.float32), (width, height)),
+        "polygons": cv2.fillPoly(np.zeros_like(hard), clicked, 1),  # straight lines, as people click them
+        "blocks": cv2.resize(small, (width, height), interpolation=cv2.INTER_NEAREST),  # a network's small mask
+    }
+    return {kind: mask.astype(np.float32) for kind, mask in kinds.items()}
+
+
+def refine_set(
+    test_set: TestSet, engine: Engine, peers: Sequence[Peer], advance: Advance = lambda: None
+) -> dict[str, tuple[Score, Score]]:
+    """Scores before and after refinement, by kind of mask: the truth degraded in each way, and each peer's own.
+
+    The set has true alphas. `advance` is called after each mask.
+    """
+    from train.evaluation.metrics import MATTE_METRICS
+    from train.evaluation.scores import Score, read_item
+
+    scores: dict[str, tuple[Score, Score]] = {}
+    for item in test_set.items:
+        frame, truth = read_item(item)
+        masks = degraded(truth) | {peer.name: peer(frame) for peer in peers}
+        for name, mask in masks.items():
+            pair = scores.setdefault(name, (Score(), Score()))
+            for alpha, score in zip((mask, engine(frame, mask).alpha), pair, strict=True):
+                score.pictures[item.stem] = {metric: measure(alpha, truth) for metric, measure in MATTE_METRICS.items()}
+            advance()
+    return scores
+
+
+def table(report: Report) -> str:
+    """Errors x1e-3 before and after, by kind of mask, in Markdown."""
+    text = common.head("masks", "SAD", "MSE", "SAD at edges")
+    for kind, figures in report["masks"].items():
+        pairs = [(figures["before"][metric], figures["after"][metric]) for metric in ("sad", "mse", "band")]
+        cells = (f"{common.thousandths(before)} to {common.thousandths(after)}" for before, after in pairs)
+        text += common.row(common.name_of(kind), *cells)
+    return text
+
+
+def refine(
+    folder: Annotated[Path, typer.Argument(metavar="SET", help="Folder with images/ and alphas/.")],
+    backend: Backend = "auto",
+    threads: Threads = None,
+    precision: ComparedPrecision = "auto",
+    model: Model = "base",
+    adapters: Adapters = None,
+    peer: Peers = None,
+    peer_python: PeerPython = None,
+    json_file: JsonFile = None,
+) -> None:
+    """How much nearer to the true alpha coarse masks get when QUN and MRN refine them (section 6 of the paper).
+
+    The masks are the true alpha made worse in several ways, and each peer's own.
+
+    \b
+    Examples:
+      bench refine eval/composites
+      bench refine eval/composites --adapters adapters --peer mp_selfie --json refine.json
+    """
+    from benchmarks.measuring.machine import Watch
+    from train.evaluation.scores import open_set
+
+    test_set = open_set(folder)
+    if test_set.truths != "alphas":
+        raise UsageError(f"{folder}: has masks for truths; the edges that are measured need alphas/")
+    common.check_outputs(json_file)
+    watch = Watch()
+    with open_models(backend, threads, precision, model, adapters, peer or [], peer_python) as (engine, opened):
+        assert engine is not None
+        with common.progress_bar(test_set.name, len(test_set.items) * (KINDS + len(opened))) as advance:
+            scores = refine_set(test_set, engine, opened, advance)
+    kinds = {kind: {"before": before.means(), "after": after.means()} for kind, (before, after) in scores.items()}
+    report = common.circumstances(watch, threads) | {"set": test_set.name, "pictures": len(test_set.items), "masks": kinds}
+    common.show(table(report))
+    common.write_report(json_file, report)

@@ -1,0 +1,125 @@
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import pytest
+import typer
+
+import engines
+from engines.backends import Backend
+from engines.commands.app import command_app
+from engines.commands.options import load_engine, size_option
+from engines.commands.running import UsageError, needs_extra, run
+from engines.errors import MattingError
+
+
+def test_bad_input_gets_one_line_and_exit_code_2(capsys: pytest.CaptureFixture[str]) -> None:
+    def command() -> None:
+        raise MattingError("in.mp4: no such file; check the path")
+
+    with pytest.raises(SystemExit) as exit_:
+        run(command)
+    assert exit_.value.code == 2
+    assert capsys.readouterr().err == "error: in.mp4: no such file; check the path\n"
+
+
+def test_a_name_too_long_for_a_file_gets_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    name = "x" * 300 + ".png"
+    with pytest.raises(SystemExit) as end:
+        run(lambda: Path(name).write_bytes(b""))  # type: ignore[arg-type,return-value]
+    assert end.value.code == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {name}: ")
+    assert error.count("\n") == 1
+
+
+def test_ctrl_c_gets_exit_code_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    app = typer.Typer()
+
+    @app.command()
+    def command() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys, "argv", ["command"])
+    with pytest.raises(SystemExit) as exit_:
+        run(app)
+    assert exit_.value.code == 130
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_missing_extra_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    def command() -> None:
+        with needs_extra("train"):
+            import surely_not_installed  # noqa: F401
+
+    with pytest.raises(SystemExit) as exit_:
+        run(command)
+    assert exit_.value.code == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "surely_not_installed" in error
+    assert "[train]" in error
+
+
+def test_a_missing_module_of_our_own_is_not_taken_for_an_extra() -> None:
+    with pytest.raises(ModuleNotFoundError), needs_extra("train"):
+        import engines.surely_not_there  # noqa: F401
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("", "missing argument 'source'"),
+        ("in.png --side red", "--side red: is not one of 'left', 'right'"),
+        ("in.png --threads 0", "--threads 0: should be greater than or equal to 1"),
+        ("in.png --threads many", "--threads many: should be a valid integer"),
+        ("in.png --nothing", "no such option: --nothing"),
+        ("in.png out.png", "got unexpected extra argument"),
+        ("in.png --threads", "--threads"),
+    ],
+)
+def test_a_wrong_option_is_one_line_that_names_it(words: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    app = command_app()
+
+    @app.command()
+    def command(
+        source: str,
+        side: Annotated[Literal["left", "right"], typer.Option()] = "left",
+        threads: Annotated[int, typer.Option(min=1)] = 1,
+    ) -> None:
+        pass
+
+    with pytest.raises(SystemExit) as exit_:
+        run(app, words.split())
+    assert exit_.value.code == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert error.startswith("error: ")
+    assert message in error
+    assert error.endswith(" --help\n")
+
+
+def test_a_group_has_a_version_and_shows_its_help_without_a_subcommand(capsys: pytest.CaptureFixture[str]) -> None:
+    app = command_app(help="Do several things.")
+
+    @app.command()
+    def one() -> None:
+        raise typer.Exit(3)
+
+    for words, code in (("--version", 0), ("", 2), ("one", 3)):
+        with pytest.raises(SystemExit) as exit_:
+            run(app, words.split())
+        assert exit_.value.code == code
+    output = capsys.readouterr()
+    assert output.out.split()[-1] == engines.__version__
+    assert "Do several things." in output.err
+
+
+def test_load_engine_names_the_options_of_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UsageError, match="--precision fp16: openvino has auto, bf16, fp32"):
+        load_engine("openvino", precision="fp16")
+    monkeypatch.setattr(Backend, "missing_packages", lambda backend: ["torch"])
+    with pytest.raises(UsageError, match="--backend torch: torch is not installed; type: pip install"):
+        load_engine("torch")
+    with pytest.raises(UsageError, match="--size 1x1: give WIDTHxHEIGHT"):
+        size_option("1x1")

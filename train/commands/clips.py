@@ -1,0 +1,41 @@
+"""`shm-eval clips`: make clips with known alpha."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from engines.commands.running import needs_extra
+
+
+def clips(
+    out: Annotated[Path, typer.Argument(help="Folder for the clips; existing clips are kept.")],
+    people: Annotated[Path, typer.Option(help="A set with images/ and alphas/, whose people are cut out.")],
+    backgrounds: Annotated[
+        Path | None, typer.Option(help="Folder of pictures with nobody in them; by default, the set's own backgrounds.")
+    ] = None,
+    count: Annotated[int, typer.Option(min=1, help="Number of clips; desk, talk, hand and step alternate.")] = 12,
+    frames: Annotated[int, typer.Option(min=8, help="Frames of each clip, at 25 frames/s.")] = 30,
+    long_side: Annotated[int, typer.Option(min=64, help="Maximal long side of the frames, in pixels.")] = 640,
+    seed: Annotated[int, typer.Option(help="Seed of the random draw.")] = 1,
+) -> None:
+    """Make clips with known alpha out of people with known alpha, to measure flicker on.
+
+    At a desk a person hardly moves; in a talk, more; with a hand-held camera the background moves, too; at a step the person
+    jumps. Use people and backgrounds that nothing was trained on, and do not train on these clips.
+
+    \b
+    Examples:
+      shm-eval clips clips --people eval/composites
+      shm-eval clips clips --people eval/composites --backgrounds rooms --count 40 --frames 100
+    """
+    with needs_extra("train"):
+        import pymatting  # noqa: F401 - missing, it is to be reported before the first clip
+
+        from train.evaluation.clips import make_clips
+        from train.evaluation.tables import progress_bar
+
+        with progress_bar(out.name, count) as advance:
+            make_clips(out, people, backgrounds, count=count, frames=frames, long_side=long_side, seed=seed, advance=advance)
+    print(f"{count} clips in {out}", file=sys.stderr)

@@ -1,0 +1,58 @@
+"""Tables of scores, and the progress of an evaluation, on a terminal."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from train.evaluation.scores import Candidate, Score, TestSet
+
+HEADINGS = {
+    "sad": "SAD",
+    "mse": "MSE",
+    "gradient": "Grad",
+    "connectivity": "Conn",
+    "band": "Edges",
+    "iou": "IoU",
+}
+HIGHER_IS_BETTER = {"iou"}
+NOTE = (
+    "Errors are means over all pixels of a picture, then over pictures. SAD: mean absolute difference, also called MAD. Grad, "
+    "Conn: gradient and connectivity error. Edges: SAD where the true alpha is unknown, dilated by a 25-pixel ellipse. IoU: at "
+    "0.5. ms: median time of a frame, from uint8 to alpha and foreground (a peer: alpha only), the first of each size left "
+    "out; `bench latency` measures speed with more care."
+)
+
+
+def score_table(test_set: TestSet, candidates: list[Candidate], scores: list[Score]) -> Table:
+    """The scores of one set, a row for each model, the best of each column in bold."""
+    title = f"{test_set.name}: {len(test_set.items)} pictures with true {test_set.truths}, errors x1e-3"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("model", no_wrap=True)
+    means = {metric: [score.mean(metric) for score in scores] for metric in test_set.metrics}
+    for heading in [HEADINGS[metric] for metric in means] + ["ms"]:
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row, (candidate, score) in enumerate(zip(candidates, scores, strict=True)):
+        cells = [_cell(metric, column, row) for metric, column in means.items()]
+        table.add_row(f"{candidate.name} {candidate.precision}", *cells, f"{score.median_milliseconds():.1f}")
+    return table
+
+
+@contextmanager
+def progress_bar(name: str, total: int) -> Iterator[Callable[[], None]]:
+    """A bar with the remaining time on standard error; yields a function to call after each step."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    console = Console(stderr=True)
+    # Without a terminal, an empty bar would still print a line, before an error's one.
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task(name, total=total)
+        yield lambda: progress.advance(task)
+
+
+def _cell(metric: str, column: list[float], row: int) -> str:
+    text = f"{column[row]:.4f}" if metric in HIGHER_IS_BETTER else f"{1e3 * column[row]:.2f}"
+    best = max(column) if metric in HIGHER_IS_BETTER else min(column)
+    return f"[bold]{text}[/bold]" if column[row] == best and len(column) > 1 else text

