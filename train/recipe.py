@@ -56,6 +56,7 @@ class Recipe:
 
     seed: int = 1
     low_resolution: tuple[int, int] = LOW_RESOLUTION  # height, width of a portrait frame at MPN and QUN; landscape swaps them
+    second_resolution: tuple[int, int] = (0, 0)  # of MPN in half of its batches, so that it serves both models; (0, 0): none
     validation: float = 0.03  # share of the subjects that are held out
     empty: float = 0.05  # share of frames with nobody in them
     props: float = 0.0  # share of composed frames with things behind people, and before them
@@ -90,9 +91,10 @@ LIMITS: dict[str, tuple[float, float]] = {
     "batch": (1, 4096),
     "frozen_encoder_stages": (0, 7),
     "low_resolution": (32, 4096),
+    "second_resolution": (0, 4096),
     "crop": (16, 4096),
 }
-MULTIPLES = {"low_resolution": 32, "crop": 16}
+MULTIPLES = {"low_resolution": 32, "second_resolution": 32, "crop": 16}
 
 
 def _type_error(value: Any, default: Any) -> str:

@@ -14,6 +14,7 @@ from engines.commands.app import command_app
 from engines.commands.running import UsageError, needs_extra, run
 from engines.errors import DataError
 from train.commands.curves import curves
+from train.commands.pack import pack
 from train.commands.release import release
 
 if TYPE_CHECKING:
@@ -40,6 +41,14 @@ TrainingPrecision = Annotated[
 ]
 TrainingThreads = Annotated[int, typer.Option(help="CPU threads; 0: all cores, or those torchrun gives each process.", min=0)]
 Workers = Annotated[int, typer.Option(help="Processes that prepare samples, for each one that trains.", min=0)]
+Minutes = Annotated[
+    float | None,
+    typer.Option(help="Train each network for so long instead of the recipe's steps.", min=0.01),
+]
+RenderingChoice = Annotated[
+    Literal["auto", "workers", "device"],
+    typer.Option(help="Where samples are rendered: by the workers, or in batches on the device; auto: there on a GPU."),
+]
 
 app = command_app(
     "Train the three networks of the paper. Training can be stopped (Ctrl-C) and resumed at any moment.\n\n"
@@ -51,6 +60,8 @@ app = command_app(
     "  shm-train all --data data --out runs/mine --begin-with released\n"
     "  shm-train all --data data --out runs/release --recipe release\n"
     "  torchrun --standalone --nproc-per-node 2 --no-python shm-train all --data data --out runs/mine\n"
+    "  shm-train mpn --data data --out runs/mine --begin-with released --minutes 10\n"
+    "  shm-train pack data packed --part 45MB\n"
     "  shm-train curves runs/mine curves.png"
 )
 
@@ -66,9 +77,11 @@ def _add(which: str, help: str) -> None:
         precision: TrainingPrecision = "auto",
         threads: TrainingThreads = 0,
         workers: Workers = 1,
+        rendering: RenderingChoice = "auto",
+        minutes: Minutes = None,
     ) -> None:
         with needs_extra("train"):
-            _train(which, data, out, recipe, begin_with, on, precision, threads, workers)
+            _train(which, data, out, recipe, begin_with, on, threads, Means(workers, precision, rendering, minutes))
 
 
 _add("mpn", "Train MPN, the coarse masks, on fine and coarse data.")
@@ -77,6 +90,17 @@ _add("mrn", "Train MRN, the mattes, behind MPN and QUN.")
 _add("all", "Train MPN, QUN and MRN in this order, or what a schedule says.")
 app.command()(release)
 app.command()(curves)
+app.command()(pack)
+
+
+@dataclass(frozen=True)
+class Means:
+    """How to train: options that change the result by no more than the rounding, or how long it takes."""
+
+    workers: int
+    precision: str
+    rendering: Literal["auto", "workers", "device"]
+    minutes: float | None
 
 
 @dataclass(frozen=True)
@@ -152,13 +176,12 @@ def _train(
     recipe: str,
     begin_with: Path | None,
     on: Path | None,
-    precision: str,
     threads: int,
-    workers: int,
+    means: Means,
 ) -> None:
     import torch
 
-    from train.learning.distributed import broadcast_from_rank0, process_group
+    from train.learning.distributed import broadcast_from_rank0, process_group, world_size
     from train.learning.progress import report
     from train.learning.runs import Run, train_networks
     from train.learning.schedule import Schedule, load_recipe_or_schedule
@@ -166,11 +189,13 @@ def _train(
     if threads:
         torch.set_num_threads(threads)
     with process_group():
+        if means.minutes is not None and world_size() > 1:
+            raise UsageError("--minutes: is for one process, as clocks differ; give the recipe a number of steps instead")
         make_folder(data, out)
         with naming("--recipe"):
             plan = broadcast_from_rank0(lambda: load_recipe_or_schedule(recipe))
         for job in jobs(which, plan, recipe, data, Run(out, begin_with, on)):
-            if not train_networks(job.names, job.library, job.recipe, job.run, workers, precision):
+            if not train_networks(job.names, job.library, job.recipe, job.run, **vars(means)):
                 raise typer.Exit(130)
         if isinstance(plan, Schedule):
             _gather(plan, out)

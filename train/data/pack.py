@@ -10,7 +10,7 @@ import os
 import random
 import shutil
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,8 +90,8 @@ def packed(library: Library, workers: int | None = None) -> Iterator[list[File]]
             yield waiting.popleft().result()
 
 
-def write_parts(units: Iterable[list[File]], out: Path, part_bytes: int, on_progress: Callable[[int], object]) -> list[Part]:
-    """Writes files into the parts OUT/1, OUT/2, ..., each of at most `part_bytes`; `on_progress` is given each unit's count.
+def write_parts(units: Iterable[list[File]], out: Path, part_bytes: int) -> list[Part]:
+    """Write files into the parts OUT/1, OUT/2, ..., each of at most `part_bytes`.
 
     A part appears when it is complete. Raises DataError where OUT holds anything already or one unit is larger than a part.
     """
@@ -121,7 +121,6 @@ def write_parts(units: Iterable[list[File]], out: Path, part_bytes: int, on_prog
                 (beside / place).parent.mkdir(parents=True, exist_ok=True)
                 (beside / place).write_bytes(content)
             full, pictures = full + size, pictures + 1
-            on_progress(pictures)
         finish()
     finally:
         shutil.rmtree(beside, ignore_errors=True)

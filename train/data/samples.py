@@ -113,11 +113,11 @@ class Samples(IterableDataset[Sample]):
 
 
 class MPNSamples(Samples):
-    """image (3,h,w), mask (1,h,w)."""
+    """image (3,h,w), mask (1,h,w). random (1,) in [0, 1)."""
 
     def sample(self, scene: Scene, rng: random.Random) -> Sample:
         picture, alpha = low_resolution_view(scene, self.recipe, rng)
-        return {"image": to_image(picture), "mask": to_mask(alpha)}
+        return {"image": to_image(picture), "mask": to_mask(alpha), "random": torch.tensor([rng.random()])}
 
 
 class QUNSamples(Samples):

@@ -6,9 +6,8 @@ be rendered at any size: MPN sees the whole frame at low resolution, MRN a crop 
 
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import cv2
@@ -60,24 +59,47 @@ class View:
     alpha: Picture
 
 
-@cache
-def _extent(subject: Subject) -> tuple[float, float, float, float, bool, bool]:
-    """The person's bounding box in unit coordinates, and whether the picture's bottom, or a side, cuts the person."""
+@dataclass(frozen=True)
+class Measure:
+    """What placing a picture takes: its aspect ratio and, of people, the bounding box and which edges cut them."""
+
+    aspect: float  # width by height
+    box: Window = (0.0, 0.0, 1.0, 1.0)  # in unit coordinates
+    cut_below: bool = False
+    cut_aside: bool = False
+
+
+_measures: dict[Subject | Path, Measure] = {}
+
+
+def measure(source: Subject | Path) -> Measure:
+    """The measure of a picture, which is read once, or not at all if it is known."""
+    if source not in _measures:
+        _measures[source] = _measured_subject(source) if isinstance(source, Subject) else _measured_background(source)
+    return _measures[source]
+
+
+def know_measures(known: Mapping[Subject | Path, Measure]) -> None:
+    """Take measures that another process has made: a worker then reads no picture to place it."""
+    _measures.update(known)
+
+
+def _measured_background(path: Path) -> Measure:
+    height, width = read_background(path, LONG_SIDES[0]).shape[:2]
+    return Measure(width / height)
+
+
+def _measured_subject(subject: Subject) -> Measure:
     alpha = read_subject(subject, LONG_SIDES[0])[..., 3] > 24
+    h, w = alpha.shape
     rows, columns = np.flatnonzero(alpha.any(axis=1)), np.flatnonzero(alpha.any(axis=0))
     if not len(rows):
-        return 0.0, 0.0, 1.0, 1.0, False, False
-    h, w = alpha.shape
+        return Measure(w / h)
     # A cut-out's picture ends where its person does, so shoes and elbows touch the edge: only a long line there is a cut.
-    bottom = alpha[-2:].any(axis=0).sum() > (0.45 if subject.cutout else 0.1) * len(columns)
-    side = max(alpha[:, :2].any(axis=1).sum(), alpha[:, -2:].any(axis=1).sum()) > (0.3 if subject.cutout else 0.05) * len(rows)
-    return columns[0] / w, rows[0] / h, (columns[-1] + 1) / w, (rows[-1] + 1) / h, bool(bottom), bool(side)
-
-
-def _source_aspect(source: Subject | Path) -> float:
-    picture = read_subject(source, LONG_SIDES[0]) if isinstance(source, Subject) else read_background(source, LONG_SIDES[0])
-    height, width = picture.shape[:2]
-    return float(width / height)
+    below = alpha[-2:].any(axis=0).sum() > (0.45 if subject.cutout else 0.1) * len(columns)
+    aside = max(alpha[:, :2].any(axis=1).sum(), alpha[:, -2:].any(axis=1).sum()) > (0.3 if subject.cutout else 0.05) * len(rows)
+    box = (float(columns[0] / w), float(rows[0] / h), float((columns[-1] + 1) / w), float((rows[-1] + 1) / h))
+    return Measure(w / h, box, bool(below), bool(aside))
 
 
 def _through(rect: Window, flip: bool, turn: float, aspect: float) -> Floats:
@@ -101,7 +123,7 @@ def _turn(rng: random.Random, augment: Augment) -> float:
 
 def photo_scene(subject: Subject, rng: random.Random, whole: float, augment: Augment) -> Scene:
     """A photo with its own background: whole with probability `whole`, else a part of it with a camera's aspect ratio."""
-    own = _source_aspect(subject)
+    own = measure(subject).aspect
     flip, tint_seed, tinted = rng.random() < augment.flip, rng.getrandbits(32), rng.random() < augment.tint
     if rng.random() < whole:
         jitter = [rng.uniform(-0.03, 0.03) for _ in range(4)]
@@ -110,7 +132,7 @@ def photo_scene(subject: Subject, rng: random.Random, whole: float, augment: Aug
     aspect = rng.choice(ASPECTS)
     zoom = math.exp(rng.uniform(math.log(0.5), math.log(1.05)))
     width, height = min(1.0, aspect / own) * zoom, min(1.0, own / aspect) * zoom
-    x0, y0, x1, y1, _, _ = _extent(subject)
+    x0, y0, x1, y1 = measure(subject).box
     cx, cy = rng.uniform(x0, x1), rng.uniform(y0, y1)
     if zoom < 1:  # keep what can be kept inside the photo
         cx = min(max(cx, min(0.5, width / 2)), max(0.5, 1 - width / 2))
@@ -121,7 +143,7 @@ def photo_scene(subject: Subject, rng: random.Random, whole: float, augment: Aug
 
 def _background_layer(backgrounds: Sequence[Path], aspect: float, rng: random.Random, augment: Augment) -> Layer:
     path = rng.choice(backgrounds)
-    own = _source_aspect(path)
+    own = measure(path).aspect
     zoom = rng.uniform(0.45, 1.0)
     width, height = min(1.0, aspect / own) * zoom, min(1.0, own / aspect) * zoom
     x0, y0 = rng.uniform(0, 1 - width), rng.uniform(0, 1 - height)
@@ -130,8 +152,8 @@ def _background_layer(backgrounds: Sequence[Path], aspect: float, rng: random.Ra
 
 
 def _person_layer(subject: Subject, aspect: float, rng: random.Random, augment: Augment, crowd: bool) -> Layer:
-    own = _source_aspect(subject)
-    x0, y0, x1, y1, bottom, side = _extent(subject)
+    measured = measure(subject)
+    own, (x0, y0, x1, y1), bottom, side = measured.aspect, measured.box, measured.cut_below, measured.cut_aside
     if bottom:
         height = rng.uniform(0.35, 0.8) if crowd else rng.uniform(0.45, 1.15)
     else:

@@ -27,7 +27,7 @@ class TaskProgress:
     """Report a task of so many steps on standard error and log it to `logs`. Does nothing unless `active`."""
 
     def __init__(self, name: str, steps: int, done: int, logs: Path, *, active: bool) -> None:
-        self._name, self._steps, self._active = name, steps, active
+        self._name, self._active = name, active
         self._smooth: dict[str, float] = {}
         self._reported = time.monotonic()
         if active:
@@ -52,20 +52,20 @@ class TaskProgress:
         if self._active:
             self._console.out(f"{self._name}: {text}", highlight=False)
 
-    def trained(self, step: int, seconds: float, losses: dict[str, float]) -> None:
-        """Report a training step: its losses, and the seconds that the task has taken so far."""
+    def trained(self, step: int, steps: int, seconds: float, losses: dict[str, float]) -> None:
+        """Report a training step of so many: its losses, and the seconds that the task has taken so far."""
         if not self._active:
             return
         keep = min(0.98, 1 - 1 / step) if self._smooth else 0.0
         self._smooth = {name: keep * self._smooth.get(name, value) + (1 - keep) * value for name, value in losses.items()}
         line = "  ".join(f"{name} {value:.4f}" for name, value in self._smooth.items())
-        self._bar.update(self._task, completed=step, losses=line)
+        self._bar.update(self._task, completed=step, total=steps, losses=line)
         if step % LOG_EVERY == 0:
             for name, value in self._smooth.items():
                 self._log.add_scalar(f"train/{name}", value, step)
         if not self._console.is_terminal and time.monotonic() - self._reported > REPORT_EVERY:
-            left = (self._steps - step) * seconds / step
-            self._console.out(f"{self._name} {step}/{self._steps}  {line}  {left / 60:.0f} min left", highlight=False)
+            left = (steps - step) * seconds / step
+            self._console.out(f"{self._name} {step}/{steps}  {line}  {left / 60:.0f} min left", highlight=False)
             self._reported = time.monotonic()
 
     def validated(self, step: int, losses: dict[str, float]) -> None:

@@ -12,6 +12,7 @@ from engines.backends.torch import released_networks
 from engines.networks import MPN, QUN
 from train.data.library import Library
 from train.learning.checkpoints import checkpoint_exists, load_checkpoint, load_weights
+from train.learning.feed import Rendering
 from train.learning.progress import report
 from train.learning.released import load_released
 from train.learning.tasks import Task, mpn_task, mrn_task, qun_task
@@ -46,10 +47,10 @@ def load_earlier(kind: type[NetworkT], name: str, run: Path) -> NetworkT:
     return released_networks()._asdict()[name].to(memory_format=torch.channels_last)  # type: ignore[no-any-return]
 
 
-def make_task(name: str, recipe: Recipe, run: Path) -> Task:
-    """A task behind the earlier networks of `run`. Raises DataError if one is missing."""
+def make_task(name: str, recipe: Recipe, run: Path, *, pretrained: bool = True) -> Task:
+    """A task behind the earlier networks of `run`. Raises DataError if one is missing. `pretrained`: see `mpn_task`."""
     if name == "mpn":
-        return mpn_task(recipe)
+        return mpn_task(recipe, pretrained=pretrained)
     if name == "qun":
         return qun_task(recipe, load_earlier(MPN, "mpn", run))
     return mrn_task(recipe, load_earlier(MPN, "mpn", run), load_earlier(QUN, "qun", run))
@@ -57,8 +58,9 @@ def make_task(name: str, recipe: Recipe, run: Path) -> Task:
 
 def prepare_task(name: str, library: Library, recipe: Recipe, run: Run) -> Task:
     """A task with the initial weights that the run asks for. Raises DataError if something is missing."""
-    task = make_task(name, recipe, run.on or run.out)
-    if run.begin_with is None or checkpoint_exists(run.out / f"{name}.pt"):
+    resumed = checkpoint_exists(run.out / f"{name}.pt")
+    task = make_task(name, recipe, run.on or run.out, pretrained=run.begin_with is None and not resumed)
+    if run.begin_with is None or resumed:
         return task
     if run.begin_with == RELEASED:
         load_released(task, library, recipe)
@@ -75,15 +77,17 @@ def train_networks(
     run: Run,
     workers: int = 1,
     precision: str = "auto",
+    rendering: Rendering = "auto",
+    minutes: float | None = None,
 ) -> bool:
-    """Train these networks, or resume where the run was stopped; False if it is stopped before the end.
+    """Train these networks, or resume where the run was stopped; False if it is stopped before the end. Options: see `Trainer`.
 
     Raises DataError for what a task lacks.
     """
     for name in names:
         torch.manual_seed(recipe.seed)  # the same initial weights whether or not other tasks precede
         task = prepare_task(name, library, recipe, run)
-        if not Trainer(task, library, recipe, run.out, workers, precision).run():
+        if not Trainer(task, library, recipe, run.out, workers, precision, rendering, minutes).run():
             report(f"stopped; the same command resumes from {run.out / name}.pt")
             return False
     return True

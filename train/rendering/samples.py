@@ -1,7 +1,10 @@
 """What each network is shown, in two halves: drawn by a worker as arrays of numbers, rendered in batches on the device."""
 
 import random
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -10,9 +13,9 @@ from torch import Tensor
 
 from train.data.camera import draw_exposure, draw_grain
 from train.data.foregrounds import foreground_of
-from train.data.library import Library, read_background, read_subject
-from train.data.samples import MPNSamples, Sample, degrade, low_resolution_size
-from train.data.scenes import Scene
+from train.data.library import Library, Subject, read_background, read_subject
+from train.data.samples import Sample, Samples, degrade, low_resolution_size
+from train.data.scenes import Measure, Scene, know_measures, measure
 from train.recipe import Recipe
 from train.rendering.optics import grain, tint
 from train.rendering.parameters import Arrays, Places, grain_arrays, scene_arrays, tint_numbers
@@ -28,6 +31,7 @@ class Studio:
     """All pictures of a library on a device, where they are, and what renders them."""
 
     places: Places
+    measures: dict[Subject | Path, Measure]
     renderer: Renderer
 
 
@@ -47,7 +51,10 @@ def open_studio(library: Library, device: torch.device, side: int, *, fine_only:
         Textures(readers, sides, device),
         Textures([(lambda p=p: read_background(p, side)) for p in backgrounds], sides, device),  # type: ignore[misc]
     )
-    return Studio(places, renderer)
+    with ThreadPoolExecutor() as pool:
+        sources: list[Subject | Path] = [*subjects, *backgrounds]
+        measures = dict(zip(sources, pool.map(measure, sources), strict=True))
+    return Studio(places, measures, renderer)
 
 
 def tensors(arrays: Arrays) -> Sample:
@@ -55,16 +62,26 @@ def tensors(arrays: Arrays) -> Sample:
     return {name: torch.from_numpy(np.asarray(array)) for name, array in arrays.items()}
 
 
-class DrawnMPN(MPNSamples):
-    """`scene_arrays`, an exposure and a grain, of the samples that `MPNSamples` renders from the same seed."""
+class Drawn(Samples):
+    """Samples as arrays, for a studio: `places` and `measures` are those of the studio."""
 
     places: Places
+    measures: Mapping[Subject | Path, Measure]
+
+    def __iter__(self) -> Iterator[Sample]:
+        know_measures(self.measures)
+        return super().__iter__()
+
+
+class DrawnMPN(Drawn):
+    """`scene_arrays`, an exposure and a grain, of the samples that `MPNSamples` renders from the same seed."""
 
     def sample(self, scene: Scene, rng: random.Random) -> Sample:
         """A whole frame."""
         exposure = draw_exposure(rng, self.recipe.augment)
         camera = {"exposure": np.array(tint_numbers(exposure), np.float32)} | grain_arrays(draw_grain(rng, self.recipe.augment))
-        return tensors(scene_arrays(scene, self.places) | camera | frame_size(scene, self.recipe))
+        drawn = tensors(scene_arrays(scene, self.places) | camera | frame_size(scene, self.recipe))
+        return drawn | {"random": torch.tensor([rng.random()])}
 
 
 def frame_size(scene: Scene, recipe: Recipe) -> Arrays:
@@ -90,10 +107,10 @@ def doubled(batch: Sample) -> tuple[int, int]:
     return 2 * height, 2 * width
 
 
-def render_mpn(renderer: Renderer, batch: Sample) -> Sample:
+def render_mpn(renderer: Renderer, batch: Sample, _: Recipe) -> Sample:
     """What `MPNSamples` gives, as floats on the device."""
     image, mask = low_resolution(renderer(batch, doubled(batch)), batch)
-    return {"image": image, "mask": mask}
+    return {"image": image, "mask": mask, "random": batch["random"].to(renderer.device)}
 
 
 class DrawnQUN(DrawnMPN):
@@ -108,9 +125,9 @@ class DrawnQUN(DrawnMPN):
         return drawn | {"degrade_seed": seed, "random": torch.tensor([rng.random()])}
 
 
-def render_qun(renderer: Renderer, batch: Sample) -> Sample:
+def render_qun(renderer: Renderer, batch: Sample, recipe: Recipe) -> Sample:
     """What `QUNSamples` gives, as floats on the device. Masks are degraded on the CPU, where the filters are."""
-    rendered = render_mpn(renderer, batch)
+    rendered = render_mpn(renderer, batch, recipe)
     masks = (rendered["mask"] * 255).round().byte().cpu().numpy()
     worse = [degrade(mask[0], random.Random(seed)) for mask, seed in zip(masks, batch["degrade_seed"].tolist(), strict=True)]
     coarse = torch.from_numpy(np.stack(worse))[:, None].to(renderer.device).float() / 255
@@ -159,12 +176,12 @@ def crop_windows(alpha: Tensor, batch: Sample) -> Tensor:
     return torch.cat([corner, corner + span], dim=1)
 
 
-def render_mrn(renderer: Renderer, batch: Sample, crop: tuple[int, int]) -> Sample:
+def render_mrn(renderer: Renderer, batch: Sample, recipe: Recipe) -> Sample:
     """What `MRNSamples` gives, as floats on the device, but for which pixel of an edge a crop is around."""
     views = renderer(batch, doubled(batch))
     windows = crop_windows(views.alpha, batch)
     image, mask = low_resolution(views, batch)
-    close = renderer(batch, crop, windows, batch["span"])
+    close = renderer(batch, recipe.mrn.crop, windows, batch["span"])
     exposure = batch["exposure"].to(renderer.device)
     return {
         "image": image,

@@ -12,7 +12,7 @@ from train.data.pack import packed, write_parts
 
 
 def pack(library: Library, out: Path, part_bytes: int) -> int:
-    return len(write_parts(packed(library, workers=1), out, part_bytes, lambda _: None))
+    return len(write_parts(packed(library, workers=1), out, part_bytes))
 
 
 def test_parts_are_read_as_the_folder_they_came_from(library: Library, tmp_path: Path) -> None:

@@ -197,9 +197,9 @@ def test_a_smaller_level_keeps_the_colours_of_what_is_seen() -> None:
 def test_samples_are_those_that_opencv_draws(library: Library, studio: Studio) -> None:
     recipe = Recipe(low_resolution=(64, 32), props=0.3)
     drawn = DrawnMPN(library, recipe, 6)
-    drawn.places = studio.places
+    drawn.places, drawn.measures = studio.places, studio.measures
     for ours, theirs in islice(zip(drawn, MPNSamples(library, recipe, 6), strict=True), 3):
-        rendered = render_mpn(studio.renderer, ours)
+        rendered = render_mpn(studio.renderer, ours, recipe)
         assert rendered["image"].shape == theirs["image"].shape
         assert (rendered["mask"] * 255 - theirs["mask"].float()).abs().mean() < 1.5
         noiseless = ours["noise"] == 0
@@ -209,8 +209,8 @@ def test_samples_are_those_that_opencv_draws(library: Library, studio: Studio) -
 def test_qun_has_masks_of_two_qualities(library: Library, studio: Studio) -> None:
     recipe = Recipe(low_resolution=(64, 32))
     drawn = DrawnQUN(library, recipe, 4)
-    drawn.places = studio.places
-    rendered, theirs = render_qun(studio.renderer, next(iter(drawn))), next(iter(QUNSamples(library, recipe, 4)))
+    drawn.places, drawn.measures = studio.places, studio.measures
+    rendered, theirs = render_qun(studio.renderer, next(iter(drawn)), recipe), next(iter(QUNSamples(library, recipe, 4)))
     assert {name: value.shape for name, value in rendered.items()} == {name: value.shape for name, value in theirs.items()}
     assert (rendered["mask"] - rendered["coarse_mask"]).abs().mean() > 0
 
@@ -218,9 +218,9 @@ def test_qun_has_masks_of_two_qualities(library: Library, studio: Studio) -> Non
 def test_a_crop_shows_its_window_of_the_frame(library: Library, studio: Studio) -> None:
     recipe = replace(Recipe(low_resolution=(64, 32)), mrn=replace(Recipe().mrn, crop=(160, 112)))
     drawn = DrawnMRN(library, recipe, 8)
-    drawn.places = studio.places
+    drawn.places, drawn.measures = studio.places, studio.measures
     batch = next(iter(drawn))
-    rendered = render_mrn(studio.renderer, batch, (160, 112))
+    rendered = render_mrn(studio.renderer, batch, recipe)
     assert rendered["crop"].shape == rendered["foreground"].shape == (8, 3, 160, 112)
     x0, y0, x1, y1 = rendered["window"].unbind(1)
     assert (rendered["window"] >= 0).all()
@@ -240,9 +240,9 @@ def test_a_crop_shows_its_window_of_the_frame(library: Library, studio: Studio) 
 def test_a_crop_is_mostly_around_an_edge(library: Library, studio: Studio) -> None:
     recipe = replace(Recipe(low_resolution=(64, 32), empty=0.0), mrn=replace(Recipe().mrn, crop=(32, 32)))
     drawn = DrawnMRN(library, recipe, 40)
-    drawn.places = studio.places
+    drawn.places, drawn.measures = studio.places, studio.measures
     batch = next(iter(drawn))
-    alpha = render_mrn(studio.renderer, batch, (32, 32))["alpha"]
+    alpha = render_mrn(studio.renderer, batch, recipe)["alpha"]
     has_edge = ((alpha > 0.05) & (alpha < 0.95)).flatten(1).any(dim=1)
     assert has_edge[batch["near_an_edge"]].float().mean() > 0.9
 

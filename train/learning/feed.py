@@ -1,0 +1,55 @@
+"""From drawn samples to batches of floats on the device: rendered by the workers on a CPU, or in batches on a GPU."""
+
+from typing import Literal
+
+import torch
+
+from train.data.library import Library, Subject
+from train.data.samples import WHOLE_BATCH, Sample, Samples
+from train.learning.tasks import Task, to_floats
+from train.recipe import Recipe
+from train.rendering.samples import Drawn, Studio, open_studio
+
+Rendering = Literal["auto", "workers", "device"]
+FINE_SIDE = 1024  # pixels, of the pictures on the device: MRN sees crops of frames of up to 1280, which people rarely fill
+SIDE = 512
+
+
+class Feed:
+    """Batches for one task. `rendering`: "workers", "device", or "auto": on the device if that is a GPU."""
+
+    def __init__(
+        self,
+        task: Task,
+        library: Library,
+        recipe: Recipe,
+        device: torch.device,
+        rendering: Rendering = "auto",
+        shard: slice = WHOLE_BATCH,
+    ) -> None:
+        self.task, self.library, self.recipe, self.device, self.shard = task, library, recipe, device, shard
+        self.on_device = rendering == "device" or (rendering == "auto" and device.type == "cuda")
+        self._studio: Studio | None = None
+
+    def open(self) -> None:
+        """Read all pictures onto the device, where they are rendered there. Takes a few milliseconds a picture and core."""
+        if self.on_device and self._studio is None:
+            fine_only = self.task.drawn.fine_only
+            self._studio = open_studio(self.library, self.device, FINE_SIDE if fine_only else SIDE, fine_only=fine_only)
+
+    def samples(self, seed: int, subjects: tuple[Subject, ...]) -> Samples:
+        """A stream of batches for `batch_of`."""
+        kind = self.task.drawn if self.on_device else self.task.samples
+        samples = kind(self.library, self.recipe, self.task.settings.batch, seed, subjects, self.shard)
+        if isinstance(samples, Drawn):
+            self.open()
+            assert self._studio is not None
+            samples.places, samples.measures = self._studio.places, self._studio.measures
+        return samples
+
+    def batch_of(self, drawn: Sample) -> Sample:
+        """A batch of `samples` as floats on the device."""
+        if self._studio is not None:
+            with torch.no_grad():
+                return self.task.render(self._studio.renderer, drawn, self.recipe)
+        return {name: value.to(self.device, non_blocking=True) for name, value in to_floats(drawn).items()}
