@@ -14,6 +14,7 @@ from benchmarks.clips import clips, open_clips
 from benchmarks.common import TableRun, WithoutCoarse
 from benchmarks.figures import write_page
 from benchmarks.latency import latency
+from benchmarks.measuring.turns import Plan
 from benchmarks.peers import peers
 from benchmarks.quality import quality
 from benchmarks.refine import refine
@@ -70,13 +71,14 @@ def everything(
     except OSError as error:
         raise UsageError(f"--report {report}: cannot make this folder ({error.strerror}); name another") from error
     counted: dict[str, Any] = {} if runs is None else {"runs": runs}
+    starts: dict[str, Any] = {} if runs is None else {"starts": min(runs, Plan.starts)}
     one: dict[str, Any] = {"backend": backend}
     others: dict[str, Any] = one | {"adapters": adapters, "peer": peer, "peer_python": peer_python}
     first = sets[0] if sets else Path()
     every = "all" if backend == "auto" else backend
     table_2: dict[str, Any] = {"run": run, "without_coarse": without_coarse}
     parts: dict[str, tuple[str, Callable[..., None], str, dict[str, Any]]] = {  # file, command, the option it lacks, options
-        "latency": ("latency", latency, "", {"size": size, "backend": every, "model": list(MODELS)} | counted),
+        "latency": ("latency", latency, "", {"size": size, "backend": every, "model": list(MODELS)} | counted | starts),
         "peers": ("peers", peers, "" if peer else "--peer", others | {"size": size, "model": list(MODELS)} | counted),
         "throughput": ("throughput", throughput, "", one | {name: min(count, 3) for name, count in counted.items()}),
         "scale": ("scale", scale, "", one | counted),

@@ -209,6 +209,7 @@ def quality(
       bench quality eval/composites --adapters adapters --peer rvm --json quality.json --plot quality.png
       bench quality eval/composites --run runs/all --without-coarse runs/fine --no-closed-form
     """
+    common.check_outputs(json_file, plot)
     from benchmarks.measuring.machine import Watch
     from train.evaluation.peers import Peer
     from train.evaluation.scores import MaskCandidate, OwnCandidate, PeerCandidate, open_set
@@ -216,7 +217,6 @@ def quality(
     test_sets = [open_set(folder) for folder in sets]
     if len({test_set.name for test_set in test_sets}) < len(test_sets):
         raise UsageError("two sets have the same name; score them one at a time")
-    common.check_outputs(json_file, plot)
     check_peer_options(adapters, peer or [])
     if backend == "none" and not peer:
         raise UsageError("--backend none leaves nothing to score; name a peer with --adapters and --peer")

@@ -95,7 +95,7 @@ def scale(
       bench scale --size 640x360 --size 1280x720 --threads 1 --threads 2 --json scale.json --plot scale.png
     """
     sizes = common.sizes_of(size or SIZES)
-    [place] = common.sizes_of([at])
+    [place] = common.sizes_of([at], "--at")
     common.check_outputs(json_file, plot)
     with load_engine(backend, precision=precision, model=model) as engine:
         choice = Choice(engine.name, engine.precision, named=True, model=model)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, chain
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np
@@ -159,11 +159,3 @@ def agreement(rows: Comparison) -> str:
     """One line: the largest difference between the medians."""
     most = max(max(ratio.value, 1 / ratio.value) for _, _, ratio in rows) - 1
     return f"The medians differ by {most:.1%} at most."
-
-
-def comparison_as_json(rows: Comparison) -> list[dict[str, Any]]:
-    """The ratios as a file keeps them."""
-    return [
-        {"name": now.name, "precision": now.precision, "size": now.size, "then_ms": then.median(now.whole)} | vars(ratio)
-        for now, then, ratio in rows
-    ]
