@@ -15,24 +15,26 @@ if TYPE_CHECKING:
 log = logging.getLogger("engines")
 
 
-class Choice(NamedTuple):
+class Selection(NamedTuple):
     """A backend, and why it was taken."""
 
     backend: str
     reason: str
 
 
-def fastest() -> Choice:
+def fastest() -> Selection:
     """The fastest backend that this machine can run."""
     on_gpu = [name for name, backend in BACKENDS.items() if "gpu" in backend.devices]
     on_cpu = next(name for name, backend in BACKENDS.items() if backend.devices == ("cpu",))
     if missing := driver_missing():
-        return Choice(on_cpu, f"no GPU backend: {missing}")
+        return Selection(on_cpu, f"no GPU backend: {missing}")
     for name in on_gpu:
         if not BACKENDS[name].missing_packages():
-            return Choice(name, "there is an NVIDIA GPU")
+            return Selection(name, "there is an NVIDIA GPU")
     simplest = BACKENDS[on_gpu[-1]]
-    return Choice(on_cpu, f"there is an NVIDIA GPU, but {simplest.missing_packages()[0]} is not installed; {simplest.remedy}")
+    return Selection(
+        on_cpu, f"there is an NVIDIA GPU, but {simplest.missing_packages()[0]} is not installed; {simplest.remedy}"
+    )
 
 
 def load(backend: str = "auto", *, threads: int | None = None, precision: str = "auto", model: str = BASE) -> "Engine":
