@@ -13,7 +13,7 @@ import typer
 from benchmarks import common
 from benchmarks.common import HEADINGS, Advance, JsonFile, PlotFile, Report, TableRun, WithoutCoarse
 from engines.commands.options import Precision, Threads, load_engine
-from engines.commands.running import UsageError, needs_extra
+from engines.commands.running import UsageError
 from engines.geometry import MODELS
 from train.commands.models import check_peer_options
 from train.commands.options import Adapters, EngineOrNone, PeerPython, Peers
@@ -238,8 +238,7 @@ def quality(
             masks = [MaskCandidate(base, "coarse"), MaskCandidate(base, "unified")]
             candidates[:0] = [OwnCandidate(base), *map(OwnCandidate, larger), *masks, *others]
         for test_set in test_sets:
-            with needs_extra("train"):
-                models = score_all(test_set, candidates, with_closed_form=with_closed_form)
+            models = score_all(test_set, candidates, with_closed_form=with_closed_form)
             sections.append({"set": test_set.name, "truths": test_set.truths, "models": models})
             common.show(table({"sets": sections[-1:]}))
             if test_set.truths == "alphas":

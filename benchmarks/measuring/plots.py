@@ -38,7 +38,7 @@ def figure_file(path: Path, rows: int, columns: int, size: tuple[float, float]) 
 
 
 def draw_latency(path: Path, timings: Sequence[Timing], marked: dict[tuple[int, int], float]) -> None:
-    """For each size all runs of each engine as points, the median and the 95th percentile; a line at a size that is `marked`."""
+    """For each size all runs of each engine as points, the median and the 95th percentile; a line at a size if `marked`."""
     sizes = list(dict.fromkeys((timing.size[0], timing.size[1]) for timing in timings))
     names = list(dict.fromkeys(f"{timing.name.removeprefix('ours, ')} {timing.precision}" for timing in timings))
     with figure_file(path, len(sizes), 1, (8, len(sizes) * (1.0 + 0.42 * len(names)))) as axes:

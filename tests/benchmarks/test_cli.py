@@ -6,6 +6,8 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 Bench = Callable[..., subprocess.CompletedProcess[str]]
@@ -67,6 +69,15 @@ def test_latency_without_the_extras(bench_without: Bench, tmp_path: Path) -> Non
     done = bench_without(missing, "latency", *words, "--plot", str(tmp_path / "x.png"))
     assert done.returncode == 2
     assert "pip install matplotlib" in done.stderr
+
+
+def test_quality_without_pytorch_names_the_extra(bench_without: Bench, tmp_path: Path) -> None:
+    for folder in ("images", "alphas"):
+        (tmp_path / "set" / folder).mkdir(parents=True)
+        cv2.imwrite(str(tmp_path / "set" / folder / "a.png"), np.zeros((64, 64), np.uint8))
+    done = bench_without(("torch",), "quality", str(tmp_path / "set"))
+    assert done.returncode == 2
+    assert done.stderr == "error: torch is not installed; type: pip install 'semantic-human-matting[train]'\n"
 
 
 def test_latency_with_pytorch_alone(bench_without: Bench) -> None:
