@@ -5,8 +5,9 @@ from types import ModuleType
 
 import pytest
 
+from engines.backends.ahead import OnProgress
 from engines.backends.tensorrt import plans
-from engines.backends.tensorrt.build import Build, Built, OnProgress
+from engines.backends.tensorrt.build import Build, Built
 from engines.backends.tensorrt.plans import compilers, find_plans, obtain_plans, plan_key, timing_cache_key
 from engines.errors import EngineError
 from engines.graphs.profile import Profile, parse_range
