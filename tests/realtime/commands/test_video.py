@@ -201,7 +201,7 @@ def bad_inputs() -> list[tuple[str, list[str], str]]:
 
 
 @pytest.mark.parametrize(("arguments", "says"), [row[1:] for row in bad_inputs()], ids=[row[0] for row in bad_inputs()])
-def test_bad_input_is_told_in_one_line_and_nothing_is_lost(
+def test_bad_input_is_reported_in_one_line_and_nothing_is_lost(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],

@@ -150,8 +150,8 @@ def test_blur_blurs_and_survives_a_frame_full_of_person() -> None:
 
 
 def test_bad_specs_say_what_to_do(tmp_path: Path) -> None:
-    (tmp_path / "text.jpg").write_text("this is no picture\n" * 50)
-    (tmp_path / "text.txt").write_text("this is no picture\n" * 50)
+    (tmp_path / "text.jpg").write_text("this is not a picture\n" * 50)
+    (tmp_path / "text.txt").write_text("this is not a picture\n" * 50)
     (tmp_path / "empty.png").touch()
     whole = cv2.imencode(".jpg", np.random.default_rng(0).integers(0, 256, (100, 100, 3), np.uint8))[1].tobytes()
     (tmp_path / "half.jpg").write_bytes(whole[: len(whole) // 2])

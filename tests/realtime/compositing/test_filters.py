@@ -75,7 +75,7 @@ def flicker(path: Path) -> float:
     return float(np.abs(np.diff(person[2:])).mean())
 
 
-def test_a_video_is_steadied_unless_told_otherwise(tmp_path: Path, clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_video_is_smoothed_by_default(tmp_path: Path, clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, more in (("usual", []), ("off", ["--smooth", 0]), ("strong", ["--smooth", 0.9])):
         assert run(monkeypatch, "video", clip, tmp_path / f"{name}.mp4", "--bg", "black", "--crf", 4, *more) == 0
     off = flicker(tmp_path / "off.mp4")
@@ -111,7 +111,7 @@ def test_keep_and_light_wrap_in_a_photo(tmp_path: Path, clip: Path, monkeypatch:
     assert after[60, 40].min() >= 250
 
 
-def test_a_live_matte_is_steadied() -> None:
+def test_a_live_matte_is_smoothed() -> None:
     session = LiveSession(None, PlainEngine(), None, filters=stream_filters("all", 0.5))  # type: ignore[arg-type]
     frames_of_stream = [np.full((64, 96, 3), level, np.uint8) for level in (100, 102)]
     packets = [Packet(frame, Fraction(index, 25), index) for index, frame in enumerate(frames_of_stream)]

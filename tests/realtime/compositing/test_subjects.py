@@ -80,7 +80,7 @@ def test_who_is_gone_is_not_waited_for() -> None:
     assert kept(largest, alpha_of(SMALL, (60, 60, 15)))[150, 320] == 1
 
 
-def test_another_size_begins_anew() -> None:
+def test_another_size_resets_the_memory() -> None:
     largest = LargestSubject()
     kept(largest, alpha_of(BIG, SMALL))
     other = np.asarray(cv2.resize(alpha_of(SMALL, (60, 60, 15)), (97, 180)), np.float32)

@@ -84,7 +84,7 @@ def test_it_stays_between_what_was_and_what_is(strength: float, height: int, wid
 
 
 @pytest.mark.parametrize("strength", [0.3, 0.6, 0.9])
-def test_a_still_scene_comes_to_its_matte(strength: float) -> None:
+def test_a_still_scene_converges_to_its_matte(strength: float) -> None:
     """A matte that changes before a still scene is what the filter takes for flicker: it goes there by the share it keeps."""
     frame, alpha = person_at(50)
     got = run(TemporalFilter(strength), [frame] * 12, [np.zeros_like(alpha)] + [alpha] * 11)
@@ -134,7 +134,7 @@ def test_small_and_narrow_frames_are_smoothed_too(size: tuple[int, int]) -> None
     assert np.abs(got[-1] - alpha / 2).max() < 1e-5
 
 
-def test_light_that_flickers_is_no_movement() -> None:
+def test_flickering_light_is_not_taken_for_movement() -> None:
     """A lamp, or the camera's exposure: all of the picture is brighter in every other frame."""
     frame, alpha = person_at(50)
     dim = (frame * 0.8).astype(np.uint8)
@@ -164,14 +164,14 @@ def test_slow_movement_leaves_no_trail() -> None:
     assert behind.max() < 0.02
 
 
-def test_a_cut_to_another_scene_begins_anew() -> None:
+def test_a_cut_to_another_scene_resets_the_memory() -> None:
     first, before = person_at(50)
     second, after = person_at(150, seed=2)
     got = run(TemporalFilter(MAX_SMOOTH), [first] * 4 + [second], [before] * 4 + [after])
     assert (got[-1] == after).all()
 
 
-def test_another_size_begins_anew() -> None:
+def test_another_size_resets_the_memory() -> None:
     frame, alpha = person_at(50)
     smaller, small_alpha = np.ascontiguousarray(frame[:101]), np.ascontiguousarray(alpha[:101])
     got = run(TemporalFilter(MAX_SMOOTH), [frame, frame, smaller], [alpha * 0, alpha * 0, small_alpha])
@@ -179,7 +179,7 @@ def test_another_size_begins_anew() -> None:
 
 
 @pytest.mark.parametrize("seconds", [Fraction(5), Fraction(-1)])
-def test_after_a_gap_or_a_step_back_it_begins_anew(seconds: Fraction) -> None:
+def test_after_a_gap_or_a_step_back_it_resets_the_memory(seconds: Fraction) -> None:
     frame, alpha = person_at(50)
     smooth = TemporalFilter(MAX_SMOOTH)
     first, second = packet_of(frame, alpha * 0, 0), packet_of(frame, alpha, 1)

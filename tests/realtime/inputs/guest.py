@@ -62,7 +62,7 @@ def changed(name: str, before: str) -> bool:
 
 
 def feed(clip: str, size: str, more: str = "") -> None:
-    """Starts the webcam anew, as webcam-vm does it, with another filter added, as soon as its reader has let go of it."""
+    """Restarts the webcam, as webcam-vm does it, with another filter added, as soon as its reader has let go of it."""
     width, height = size.split("x")
     scale = f"scale={width}:{height}:force_original_aspect_ratio=increase,crop={width}:{height},fps=25{more},format=yuyv422"
     words = f"ffmpeg -nostdin -loglevel error -re -stream_loop -1 -i {clip} -an -vf {scale} -f v4l2 /dev/video0"

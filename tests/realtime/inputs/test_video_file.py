@@ -154,7 +154,7 @@ def test_a_file_cut_short_gives_what_is_there(tmp_path: Path) -> None:
 
 
 def write_text(path: Path) -> None:
-    path.write_text("This is no video, whatever its name says.\n" * 100)
+    path.write_text("This is not a video, whatever its name says.\n" * 100)
 
 
 def write_picture(path: Path) -> None:

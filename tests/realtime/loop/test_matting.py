@@ -251,7 +251,7 @@ def test_mattes_come_whole(frames: list[Frame], engine: LaggingEngine) -> None:
         np.testing.assert_array_equal(packet.matte.alpha, engine(packet.frame).alpha)
 
 
-def test_a_device_that_fails_stops_the_loop_and_is_told_once(frames: list[Frame]) -> None:
+def test_a_device_that_fails_stops_the_loop_and_is_reported_once(frames: list[Frame]) -> None:
     with LaggingEngine() as engine:
         engine(np.zeros((64, 96, 3), np.uint8))
         calls = 0
