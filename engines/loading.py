@@ -53,7 +53,8 @@ def load(backend: str = "auto", *, threads: int | None = None, precision: str = 
         raise ValueError(f"backend {backend!r}: unknown; take one of {', '.join(BACKEND_NAMES)}")
     if threads is not None and threads < 1:
         raise ValueError(f"threads {threads}: must be at least 1")
-    check_model(model)
+    if model not in MODELS:
+        raise ValueError(f"model {model!r}: unknown; take one of {', '.join(MODELS)}")
     reason = "asked for"
     device = "auto"  # PyTorch, asked for by name, also takes a CPU
     if backend == "auto":
@@ -71,9 +72,3 @@ def load(backend: str = "auto", *, threads: int | None = None, precision: str = 
     )
     log.info("%s, %s, model %s, on %s (%s)", engine.name, engine.precision, engine.model, engine.device, reason)
     return engine
-
-
-def check_model(model: str) -> None:
-    """Raise ValueError if there is no such model."""
-    if model not in MODELS:
-        raise ValueError(f"model {model!r}: unknown; take one of {', '.join(MODELS)}")
