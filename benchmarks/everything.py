@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import StrEnum
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -75,6 +76,8 @@ def everything(
     one: dict[str, Any] = {"backend": backend}
     others: dict[str, Any] = one | {"adapters": adapters, "peer": peer, "peer_python": peer_python}
     first = sets[0] if sets else Path()
+    if not (plots := find_spec("matplotlib") is not None):
+        print("plots: left out, as Matplotlib is not installed")
     every = "all" if backend == "auto" else backend
     table_2: dict[str, Any] = {"run": run, "without_coarse": without_coarse}
     parts: dict[str, tuple[str, Callable[..., None], str, dict[str, Any]]] = {  # file, command, the option it lacks, options
@@ -96,7 +99,7 @@ def everything(
             print(f"{part}: left out, as there is no {lacking}")
             continue
         print(f"\n{part}")
-        if part in ("latency", "scale", "quality"):
+        if plots and part in ("latency", "scale", "quality"):
             options["plot"] = report / f"{name}.png"
         command(**options, json_file=report / f"{name}.json")
         write_page(report)

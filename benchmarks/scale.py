@@ -64,7 +64,7 @@ def table(report: Report) -> str:
         text += common.row(size_name(each["size"]), f"{each['megapixels']:.2f}", f"{each['milliseconds']:.1f}", peak)
     if "pixels_fit" in report:
         fit, memory = report["pixels_fit"], report.get("pixels_memory_fit")
-        text += f"\nThe line that fits: {fit['start']:.1f} ms + {fit['slope']:.1f} ms a megapixel, power {fit['power']:.2f}"
+        text += f"\nThe line that fits: {fit['start']:.1f} ms + {fit['slope']:.1f} ms a megapixel, exponent {fit['power']:.2f}"
         text += f"; {memory['start']:.0f} MB + {memory['slope']:.0f} MB a megapixel.\n" if memory else ".\n"
     at = size_name(report["at"])
     text += "\n" + common.head(f"threads, {at}", "ms a frame", "times faster")

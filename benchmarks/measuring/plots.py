@@ -95,6 +95,8 @@ def draw_scale(path: Path, report: dict[str, Any]) -> None:
             xs, ys = [row[x] for row in report[rows]], [row[y] or 0.0 for row in report[rows]]
             each.plot(xs, ys, "o-", color=COLOURS[0], markersize=5)
             each.set_ylim(0, 1.15 * max(*ys, 1e-9))
+            if rows == "threads":
+                each.set_xticks(xs)
             each.set(title=title, xlabel=x, ylabel="peak MB" if y == "peak_mb" else "milliseconds a frame")
         if "pixels_fit" in report:
             axes[0].text(0.05, 0.9, f"time ~ pixels^{report['pixels_fit']['power']:.2f}", transform=axes[0].transAxes)

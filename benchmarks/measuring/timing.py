@@ -117,6 +117,8 @@ def _resampled_medians(passes: Sequence[Sequence[float]], seed: int) -> NDArray[
     if len(passes) == 1:
         return np.asarray(np.median(_resampled(np.asarray(passes[0]), seed), axis=1), np.float64)
     picks = np.random.default_rng(seed).integers(0, len(passes), (RESAMPLES, len(passes)))
+    if len(set(map(len, passes))) == 1:  # far faster, and the same
+        return np.asarray(np.median(np.asarray(passes)[picks].reshape(RESAMPLES, -1), axis=1), np.float64)
     return np.array([median(chain.from_iterable(passes[pick] for pick in row)) for row in picks])
 
 

@@ -83,8 +83,11 @@ def test_quality_without_pytorch_names_the_extra(bench_without: Bench, tmp_path:
 def test_latency_with_pytorch_alone(bench_without: Bench) -> None:
     """As on a GPU machine, which may have none of these."""
     missing = ("openvino", "av", "webcolors", "platformdirs", "filelock", "psutil", "matplotlib")
-    words = ["--size", "64x48", "--runs", "1", "--starts", "1", "--precision", "fp32"]
-    done = bench_without(missing, "latency", *words)
+    words = ["--size", "64x48", "--runs", "1", "--starts", "1"]
+    done = bench_without(missing, "latency", *words, "--backend", "torch", "--precision", "fp32")
     assert done.returncode == 0, done.stderr
     assert "64x48  torch, fp32" in done.stdout
-    assert "left out: ours, openvino fp32, 64x48: " in done.stdout
+    done = bench_without(missing, "latency", *words, "--backend", "openvino")
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: --backend openvino: ")
+    assert "openvino is not installed" in done.stderr

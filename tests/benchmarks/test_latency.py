@@ -34,6 +34,30 @@ class Scripted:
         return {WHOLE: float(len(self.calls))}
 
 
+def scripted_processes(monkeypatch):
+    """In place of processes: the times are the numbers of the calls, which are in the list it gives."""
+    calls = []
+
+    class ScriptedProcess(Scripted):
+        def __init__(self, backend, precision, threads, size, cache, model):
+            super().__init__(backend, calls)
+            self.start = {"ready": 1.0, "first frame": 2.0 if any(cache.iterdir()) else 9.0}
+            (cache / "engine").touch()
+            calls.append(f"start {size[0]}")
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            calls.append("end")
+
+        def memory(self):
+            return {"peak": 100.0}
+
+    monkeypatch.setattr(engine_process, "EngineProcess", ScriptedProcess)
+    return calls
+
+
 def test_they_take_turns_and_the_warm_up_does_not_count():
     calls = []
     rounds = []
@@ -110,7 +134,7 @@ def test_what_all_means_on_this_machine(monkeypatch):
 
 def test_a_process_tells_of_its_start_its_frames_and_its_memory():
     with EngineProcess("openvino", "fp32", 1, (65, 33)) as engine:
-        assert (engine.name, engine.precision, engine.threads) == ("openvino", "fp32", 1)
+        assert (engine.name, engine.precision, engine.model) == ("openvino", "fp32", "base")
         assert 0 < engine.start["ready"] < engine.start["first frame"]
         assert {END_TO_END, "mpn", "qun", "mrn", COMPOSITE} <= set(engine.time(5))
         assert 30 < engine.memory()["peak"] < 2000
@@ -129,25 +153,7 @@ def test_an_engine_that_cannot_run_is_left_out_unless_named():
 
 
 def test_the_sizes_are_gone_through_again_and_again_so_that_a_slow_minute_slows_all(monkeypatch):
-    calls = []
-
-    class ScriptedProcess(Scripted):
-        def __init__(self, backend, precision, threads, size, cache, model):
-            super().__init__(backend, calls)
-            self.start = {"ready": 1.0, "first frame": 2.0 if any(cache.iterdir()) else 9.0}
-            (cache / "engine").touch()
-            calls.append(f"start {size[0]}")
-
-        def __enter__(self):
-            return self
-
-        def __exit__(self, *_):
-            calls.append("end")
-
-        def memory(self):
-            return {"peak": 100.0}
-
-    monkeypatch.setattr(engine_process, "EngineProcess", ScriptedProcess)
+    calls = scripted_processes(monkeypatch)
     steps = []
     plan = Plan(runs=3, warm_up=1, starts=2)
     timings, left_out = time_sizes([Choice("x", "fp32", named=True)], [(40, 32), (80, 64)], plan, lambda: steps.append(1))
@@ -166,7 +172,8 @@ def test_the_sizes_are_gone_through_again_and_again_so_that_a_slow_minute_slows_
 
 
 @pytest.mark.parametrize("starts", [1, 2, 6])
-def test_when_the_time_is_up_the_processes_have_done_enough_together(starts):
+def test_when_the_time_is_up_the_processes_have_done_enough_together(starts, monkeypatch):
+    scripted_processes(monkeypatch)
     plan = Plan(runs=60, warm_up=0, starts=starts, seconds=0)
     [timing], _ = time_sizes([Choice("openvino", "fp32", named=True)], [(64, 48)], plan)
     assert LEAST_RUNS <= sum(timing.passes) < LEAST_RUNS + starts

@@ -30,7 +30,7 @@ def test_the_command(bench, tmp_path: Path) -> None:  # type: ignore[no-untyped-
     words += ["--runs", 2, "--backend", "openvino", "--model", "large"]
     code, out, err = bench("scale", *words, "--json", result, "--plot", plot)
     assert code == 0, err
-    for text in ("ms a megapixel", "power ", "MB a megapixel", "times faster"):
+    for text in ("ms a megapixel", "exponent ", "MB a megapixel", "times faster"):
         assert text in out
     report = json.loads(result.read_text())
     assert report["model"] == "large"

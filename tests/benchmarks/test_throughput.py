@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks.measuring.repeated import RepeatedFrames
-from benchmarks.throughput import live_figures, measure_file, measure_live
+from benchmarks.throughput import measure_file, measure_live
 from realtime.compositing.backgrounds import open_background
 from realtime.outputs.video_file import VideoSink
 from realtime.packet import Packet
@@ -62,15 +62,8 @@ def test_a_live_source_faster_than_the_engine_is_dropped_not_delayed() -> None:
     assert run["given"] == 40
     assert run["shown"] + sum(run["dropped"].values()) == 40
     assert run["shown"] < 40
-    assert run["delay_ms"]["median"] >= 60
-
-
-def test_delay_and_its_trend_by_hand() -> None:
-    found = live_figures([0.0, 1.0, 2.0, 3.0], [10.0, 20.0, 30.0, 40.0])
-    assert found["frames_a_second"] == 1
-    assert found["delay_ms"]["median"] == 25
-    assert found["delay_ms"]["worst"] == 40
-    assert found["delay_ms"]["trend_a_second"] == pytest.approx(10)
+    assert 60 <= run["delay_ms"]["median"] <= run["delay_ms"]["p95"] <= run["delay_ms"]["worst"]
+    assert run["frames_a_second"] <= 1 / 0.06
 
 
 def test_the_command(bench, clip: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
