@@ -126,8 +126,8 @@ def test_tables_by_hand(results: Path, name: str) -> None:
 
 
 def test_sentences_by_hand(results: Path) -> None:
-    told = "40.0 frames/s. The engine alone takes 20.0 ms a frame; the loop takes +25 % over that."
-    assert told in table("throughput", results)
+    sentence = "40.0 frames/s. The engine alone takes 20.0 ms a frame; the loop takes +25 % over that."
+    assert sentence in table("throughput", results)
     assert "1.0 ms + 98.0 ms a megapixel, exponent 0.99; 100 MB + 200 MB a megapixel." in table("scale", results)
     assert "7 frames, openvino bf16: 40.0 frames/s" in table("throughput", results)
     assert "openvino fp32 (large model), 2 cores" in table("scale", results)

@@ -43,7 +43,7 @@ def test_the_spread_holds_the_truth_about_as_often_as_it_says():
     assert 88 <= hits <= 100
 
 
-def test_the_runs_of_a_slow_minute_are_not_so_many_proofs():
+def test_the_runs_of_a_slow_minute_are_not_independent_measurements():
     random = np.random.default_rng(3)
 
     def measured():
