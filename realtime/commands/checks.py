@@ -16,12 +16,12 @@ def notify(line: str) -> None:
 
 
 @contextmanager
-def blaming(option: str, value: object = None) -> Iterator[None]:
-    """Turn an error about the value of an option into a UsageError that names the option."""
+def blaming(option: str, *values: str) -> Iterator[None]:
+    """Turn an error about the value of an option, or one of its values, into a UsageError that names the option."""
     try:
         yield
     except (MediaError, ValueError) as error:
-        joint = " " if value is not None and str(error).startswith(f"{value}:") else ": "
+        joint = " " if str(error).startswith(tuple(f"{value}:" for value in values)) else ": "
         raise UsageError(f"{option}{joint}{error}") from error
 
 

@@ -121,14 +121,14 @@ def live(
             raise UsageError("--no-window: there would be no output; add --virtual-camera, --record or --pipe")
         rate = Fraction(fps).limit_denominator(1001) if fps else None
         source = stack.enter_context(open_source(webcam, video, loop=loop, size=frame_size, rate=rate, hold=hold))
-        with blaming("--bg", bg[0] if bg and len(bg) == 1 else None):
+        with blaming("--bg", *(bg or [])):
             backgrounds = stack.enter_context(Playlist(bg or ["blur"], fit=fit, notify=notify))
         video_format = VideoFormat(source.width, source.height, rate or source.rate or USUAL_RATE)
         outputs: list[Output] = []
         if virtual_camera is not None:
             device = None if virtual_camera == ANY else virtual_camera
             own = source.path if isinstance(source, Webcam) else None
-            with blaming("--virtual-camera", device):
+            with blaming("--virtual-camera", virtual_camera):
                 outputs.append(stack.enter_context(open_virtual_camera(device, video_format, webcam=own)))
         if record is not None:
             outputs.append(stack.enter_context(Recording(record, video_format, overwrite=overwrite, notify=notify)))

@@ -239,7 +239,7 @@ def test_a_missing_camera_says_which_there_are(tmp_path: Path) -> None:
         (["--input", "a.mkv", "--record", "a.mkv"], "is the same file as --input a.mkv"),
         (["--input", "a.mkv", "--record", "a.mkv", "-y"], "is the same file as --input a.mkv"),
         (["--input", "a.mkv", "--record", "a.avi"], "a.avi"),
-        (["--input", "a.mkv", "--bg", "red", "--bg", "missing.jpg"], "missing.jpg"),
+        (["--input", "a.mkv", "--bg", "red", "--bg", "missing.jpg"], "--bg missing.jpg: no such file"),
         (["--input", "a.mkv", "--bg", "missing.jpg"], "missing.jpg"),
     ],
 )

@@ -89,7 +89,9 @@ def test_one_photo(folders: tuple[Path, Path, Path], tmp_path: Path) -> None:
     assert read(tmp_path / "matte.jpg").shape == (240, 240)
 
 
-def test_a_bad_one_is_reported_and_the_rest_goes_on(folders: tuple[Path, Path, Path], capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_bad_one_is_reported_and_the_rest_goes_on(
+    folders: tuple[Path, Path, Path], capfd: pytest.CaptureFixture[str]
+) -> None:
     images, masks, out = folders
     (masks / "a.png").write_bytes(b"no picture")
     assert shm_refine(images, masks, out) == 2

@@ -1,14 +1,16 @@
-import random
 import signal
-import threading
-from collections.abc import Iterator
+import subprocess
+import sys
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from realtime.loop.queue import PacketQueue, Policy
 from realtime.packet import Packet
+
+ROOT = Path(__file__).parents[3]
 
 
 def packet(index: int = 0) -> Packet:
@@ -43,37 +45,36 @@ def test_a_wait_with_a_limit_ends_without_a_packet(policy: Policy) -> None:
     assert queue.over
 
 
+INTERRUPTED = """
+import random, signal, threading
+from realtime.loop.queue import PacketQueue, Policy
+from tests.realtime.loop.test_queue import packet
+
 class Interrupted(Exception):
-    """What the handler of a signal raises."""
+    pass
 
+def interrupt(*_):
+    raise Interrupted
 
-@pytest.fixture
-def alarms() -> Iterator[None]:
-    def interrupt(*_: object) -> None:
-        raise Interrupted
-
-    before = signal.signal(signal.SIGALRM, interrupt)
-    yield
-    signal.setitimer(signal.ITIMER_REAL, 0)
-    signal.signal(signal.SIGALRM, before)
+signal.signal(signal.SIGALRM, interrupt)
+rng = random.Random(1)
+queue = PacketQueue(1, Policy.NEWEST_FRAME)
+for count in range(500):
+    try:
+        signal.setitimer(signal.ITIMER_REAL, rng.uniform(1e-6, 2e-4))
+        while True:
+            queue.get(count % 2 * 1e-4)
+    except Interrupted:
+        pass
+    other = threading.Thread(target=queue.put, args=(packet(),), daemon=True)
+    other.start()
+    other.join(20)
+    assert not other.is_alive(), "the lock of the queue is still held"
+"""
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="POSIX timers")
-@pytest.mark.usefixtures("alarms")
 def test_a_signal_at_any_moment_of_a_wait_leaves_the_queue_usable() -> None:
     """shm-live hung on SIGTERM now and then: the signal had come inside of threading.Condition, whose lock stayed held."""
-    rng = random.Random(1)
-    queue = PacketQueue(1, Policy.NEWEST_FRAME)
-    for count in range(500):
-
-        def wait_for_ever(seconds: float = count % 2 * 1e-4) -> None:
-            signal.setitimer(signal.ITIMER_REAL, rng.uniform(1e-6, 2e-4))
-            while True:
-                queue.get(seconds)
-
-        with pytest.raises(Interrupted):
-            wait_for_ever()
-        other = threading.Thread(target=queue.put, args=(packet(),), daemon=True)
-        other.start()
-        other.join(20)
-        assert not other.is_alive(), "the lock of the queue is still held"
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
