@@ -2,7 +2,7 @@
 
 SHM_WEBCAM_VM names the script that starts the guest. Each guest takes some minutes:
 
-    SHM_WEBCAM_VM=../shared/webcam-vm/run pytest tests/realtime/test_webcam_vm.py
+    SHM_WEBCAM_VM=../shared/webcam-vm/run pytest tests/realtime/inputs/test_webcam_vm.py
 """
 
 import os
