@@ -49,15 +49,14 @@ def noise(picture: Picture, rng: random.Random, strongest: float = 14.0) -> Pict
     grain = generator.standard_normal(picture.shape, np.float32) * rng.uniform(1, strongest)
     if rng.random() < 0.5:
         grain = cv2.GaussianBlur(grain, (0, 0), 0.8) * 1.8
-    return np.asarray((picture + grain).clip(0, 255), np.uint8)
+    return np.asarray(cv2.add(picture, grain, dtype=cv2.CV_8U), np.uint8)
 
 
 def compress(picture: Picture, rng: random.Random) -> Picture:
     """JPEG compression, as in a webcam."""
-    _, data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, rng.randint(25, 90)])
-    decoded = cv2.imdecode(data, cv2.IMREAD_COLOR)
-    assert decoded is not None
-    return np.ascontiguousarray(np.asarray(decoded, np.uint8)[..., ::-1])
+    bgr = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
+    _, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, rng.randint(25, 90)])
+    return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR_RGB), np.uint8)
 
 
 def expose(picture: Picture, rng: random.Random, augment: Augment) -> Picture:

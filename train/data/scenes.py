@@ -16,8 +16,8 @@ import numpy as np
 
 from train.data.camera import tint
 from train.data.foregrounds import foreground_of
-from train.data.library import Picture, Subject, choose, read_background, read_subject
-from train.data.props import Floats, Prop, Window, draw_props, put
+from train.data.library import Picture, Subject, aspect_ratio, choose, read_background, read_subject, read_truth
+from train.data.props import Floats, Prop, Window, blend, draw_props, put
 from train.recipe import Augment, Recipe
 
 WHOLE: Window = (0.0, 0.0, 1.0, 1.0)
@@ -63,7 +63,7 @@ class View:
 @cache
 def _extent(subject: Subject) -> tuple[float, float, float, float, bool, bool]:
     """The person's bounding box in unit coordinates, and whether the picture's bottom, or a side, cuts the person."""
-    alpha = read_subject(subject, LONG_SIDES[0])[..., 3] > 24
+    alpha = read_truth(subject, LONG_SIDES[0]) > 24
     rows, columns = np.flatnonzero(alpha.any(axis=1)), np.flatnonzero(alpha.any(axis=0))
     if not len(rows):
         return 0.0, 0.0, 1.0, 1.0, False, False
@@ -72,12 +72,6 @@ def _extent(subject: Subject) -> tuple[float, float, float, float, bool, bool]:
     bottom = alpha[-2:].any(axis=0).sum() > (0.45 if subject.cutout else 0.1) * len(columns)
     side = max(alpha[:, :2].any(axis=1).sum(), alpha[:, -2:].any(axis=1).sum()) > (0.3 if subject.cutout else 0.05) * len(rows)
     return columns[0] / w, rows[0] / h, (columns[-1] + 1) / w, (rows[-1] + 1) / h, bool(bottom), bool(side)
-
-
-def _source_aspect(source: Subject | Path) -> float:
-    picture = read_subject(source, LONG_SIDES[0]) if isinstance(source, Subject) else read_background(source, LONG_SIDES[0])
-    height, width = picture.shape[:2]
-    return float(width / height)
 
 
 def _through(rect: Window, flip: bool, turn: float, aspect: float) -> Floats:
@@ -101,7 +95,7 @@ def _turn(rng: random.Random, augment: Augment) -> float:
 
 def photo_scene(subject: Subject, rng: random.Random, whole: float, augment: Augment) -> Scene:
     """A photo with its own background: whole with probability `whole`, else a part of it with a camera's aspect ratio."""
-    own = _source_aspect(subject)
+    own = aspect_ratio(subject, LONG_SIDES[0])
     flip, tint_seed, tinted = rng.random() < augment.flip, rng.getrandbits(32), rng.random() < augment.tint
     if rng.random() < whole:
         jitter = [rng.uniform(-0.03, 0.03) for _ in range(4)]
@@ -121,7 +115,7 @@ def photo_scene(subject: Subject, rng: random.Random, whole: float, augment: Aug
 
 def _background_layer(backgrounds: Sequence[Path], aspect: float, rng: random.Random, augment: Augment) -> Layer:
     path = rng.choice(backgrounds)
-    own = _source_aspect(path)
+    own = aspect_ratio(path, LONG_SIDES[0])
     zoom = rng.uniform(0.45, 1.0)
     width, height = min(1.0, aspect / own) * zoom, min(1.0, own / aspect) * zoom
     x0, y0 = rng.uniform(0, 1 - width), rng.uniform(0, 1 - height)
@@ -130,7 +124,7 @@ def _background_layer(backgrounds: Sequence[Path], aspect: float, rng: random.Ra
 
 
 def _person_layer(subject: Subject, aspect: float, rng: random.Random, augment: Augment, crowd: bool) -> Layer:
-    own = _source_aspect(subject)
+    own = aspect_ratio(subject, LONG_SIDES[0])
     x0, y0, x1, y1, bottom, side = _extent(subject)
     if bottom:
         height = rng.uniform(0.35, 0.8) if crowd else rng.uniform(0.45, 1.15)
@@ -209,10 +203,10 @@ def _person(layer: Layer, window: Window, size: tuple[int, int], border: int, cl
     assert isinstance(layer.source, Subject)
     read = foreground_of if clean and layer.source.fine and not layer.source.cutout else read_subject
     rgba = _warp(read(layer.source, _fine_enough(layer.place, window, size)), layer.place, window, size, border)
-    alpha = np.ascontiguousarray(rgba[..., 3])
+    alpha = np.asarray(cv2.extractChannel(rgba, 3), np.uint8)
     if layer.feather:
         alpha = np.asarray(cv2.GaussianBlur(cv2.erode(alpha, np.ones((3, 3), np.uint8)), (3, 3), 0), np.uint8)
-    return _tinted(np.ascontiguousarray(rgba[..., :3]), layer, 0.6), alpha
+    return _tinted(np.asarray(cv2.cvtColor(rgba, cv2.COLOR_RGBA2RGB), np.uint8), layer, 0.6), alpha
 
 
 def _tinted(picture: Picture, layer: Layer, strength: float) -> Picture:
@@ -222,7 +216,7 @@ def _tinted(picture: Picture, layer: Layer, strength: float) -> Picture:
 def render(scene: Scene, size: tuple[int, int], window: Window = WHOLE, *, clean: bool = True) -> View:
     """Render a window of the scene, stretched to `size` (height, width).
 
-    Without `clean` the foreground of a single photo is the photo itself, which saves the estimation of its colours.
+    Without `clean` the foreground is the picture itself, which saves the estimation of a photo's foreground colours.
     """
     if scene.photo:
         picture, alpha = _person(scene.layers[0], window, size, cv2.BORDER_REFLECT_101, clean=False)
@@ -234,23 +228,29 @@ def render(scene: Scene, size: tuple[int, int], window: Window = WHOLE, *, clean
     background = _tinted(_warp(rgb, back.place, window, size, cv2.BORDER_REFLECT_101), back, 1.0)
     for prop in scene.behind:
         background, _ = put(prop, background, background, window)
-    colours: Floats = np.zeros((*size, 3), np.float32)  # premultiplied
-    coverage: Floats = np.zeros((*size, 1), np.float32)
-    for layer in scene.layers[1:]:
-        person, alpha = _person(layer, window, size, cv2.BORDER_CONSTANT, clean=True)
-        front: Floats = np.divide(alpha[..., None], 255, dtype=np.float32)
-        colours = person * front + (1 - front) * colours
+    picture = background
+    people = [_person(layer, window, size, cv2.BORDER_CONSTANT, clean=True) for layer in scene.layers[1:]]
+    fronts = [np.multiply(alpha, np.float32(1 / 255)) for _, alpha in people]
+    coverage: Floats = np.zeros(size, np.float32)
+    for (person, _), front in zip(people, fronts, strict=True):
+        picture = blend(person, picture, front)  # equation 1
         coverage = front + (1 - front) * coverage
-    picture = _levels(colours + (1 - coverage) * background)  # equation 1
     # Behind a prop the colours stay: alpha is 0 there.
-    foreground = _levels(np.divide(colours, np.maximum(coverage, 1 / 512), dtype=np.float32))
+    foreground = _foreground(people, fronts, coverage) if clean else picture
     for prop in scene.before:
         picture, hidden = put(prop, picture, background, window)
         coverage = coverage * (1 - hidden)
-    if not coverage.any():
+    if not clean or not coverage.any():
         foreground = picture
-    return View(picture, foreground, _levels(coverage[..., 0] * 255))
+    return View(picture, foreground, np.asarray(cv2.convertScaleAbs(coverage, alpha=255), np.uint8))
 
 
-def _levels(values: Floats) -> Picture:
-    return np.asarray((values + 0.5).clip(0, 255), np.uint8)
+def _foreground(people: Sequence[tuple[Picture, Picture]], fronts: Sequence[Floats], coverage: Floats) -> Picture:
+    """The colours of people in front of one another, straight; black where there is nobody."""
+    if len(people) == 1:
+        person, alpha = people[0]
+        return np.asarray(cv2.copyTo(person, alpha), np.uint8)
+    colours = np.zeros((*coverage.shape, 3), np.float32)  # premultiplied
+    for (person, _), front in zip(people, fronts, strict=True):
+        colours = person * front[..., None] + (1 - front[..., None]) * colours
+    return np.asarray((colours / np.maximum(coverage, 1 / 512)[..., None] + 0.5).clip(0, 255), np.uint8)
