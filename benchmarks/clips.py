@@ -106,13 +106,13 @@ def open_clips(folder: Path) -> list[TestSet]:
     from train.evaluation.scores import open_set
 
     if not folder.is_dir():
-        raise UsageError(f"{folder}: no such folder; make clips with shm-train clips")
+        raise UsageError(f"{folder}: no such folder; make clips with shm-eval clips")
     if (folder / "images").is_dir():
         clips = [open_set(folder)]
     else:
         clips = [open_set(each) for each in sorted(folder.iterdir()) if (each / "images").is_dir() and each.name[0] != "."]
     if not clips:
-        raise UsageError(f"{folder}: holds no clips, folders with images/ and alphas/; make some with shm-train clips")
+        raise UsageError(f"{folder}: holds no clips, folders with images/ and alphas/; make some with shm-eval clips")
     for clip in clips:
         if len(clip.items) < 2:
             raise UsageError(f"{folder}: {clip.name} has one frame only; flicker needs two")

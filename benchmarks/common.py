@@ -42,9 +42,9 @@ NAMES = {"mp_selfie": "MediaPipe Selfie", "rvm": "RobustVideoMatting"}
 HEADINGS = {"sad": "SAD", "mse": "MSE", "gradient": "gradient", "connectivity": "connectivity", "band": "SAD at edges"}
 
 
-def sizes_of(texts: Sequence[str]) -> list[tuple[int, int]]:
+def sizes_of(texts: Sequence[str], option: str = "--size") -> list[tuple[int, int]]:
     """(width, height) of each --size, each once."""
-    return [size_option(text)[::-1] for text in dict.fromkeys(texts)]
+    return [size_option(text, option)[::-1] for text in dict.fromkeys(texts)]
 
 
 def models_of(names: Sequence[str] | None) -> list[str]:
@@ -64,7 +64,8 @@ def progress_bar(name: str, total: int) -> Iterator[Advance]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(name, total=total)
         yield lambda: progress.advance(task)
 
@@ -190,7 +191,7 @@ def show(page: str) -> None:
             print(*lines, sep="\n")
             continue
         heads, _, *body = [[cell.strip() for cell in line[1:-1].split(" | ")] for line in lines]
-        wrapped = [wrap(heading, 10) for heading in heads]
+        wrapped = [wrap(heading, 13) for heading in heads]
         depth = max(map(len, wrapped))
         rows = [[lines[k] if k < len(lines) else "" for lines in wrapped] for k in range(depth)] + body
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

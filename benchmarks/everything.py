@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import StrEnum
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +15,7 @@ from benchmarks.clips import clips, open_clips
 from benchmarks.common import TableRun, WithoutCoarse
 from benchmarks.figures import write_page
 from benchmarks.latency import latency
+from benchmarks.measuring.turns import Plan
 from benchmarks.peers import peers
 from benchmarks.quality import quality
 from benchmarks.refine import refine
@@ -70,13 +72,16 @@ def everything(
     except OSError as error:
         raise UsageError(f"--report {report}: cannot make this folder ({error.strerror}); name another") from error
     counted: dict[str, Any] = {} if runs is None else {"runs": runs}
+    starts: dict[str, Any] = {} if runs is None else {"starts": min(runs, Plan.starts)}
     one: dict[str, Any] = {"backend": backend}
     others: dict[str, Any] = one | {"adapters": adapters, "peer": peer, "peer_python": peer_python}
     first = sets[0] if sets else Path()
+    if not (plots := find_spec("matplotlib") is not None):
+        print("plots: left out, as Matplotlib is not installed")
     every = "all" if backend == "auto" else backend
     table_2: dict[str, Any] = {"run": run, "without_coarse": without_coarse}
     parts: dict[str, tuple[str, Callable[..., None], str, dict[str, Any]]] = {  # file, command, the option it lacks, options
-        "latency": ("latency", latency, "", {"size": size, "backend": every, "model": list(MODELS)} | counted),
+        "latency": ("latency", latency, "", {"size": size, "backend": every, "model": list(MODELS)} | counted | starts),
         "peers": ("peers", peers, "" if peer else "--peer", others | {"size": size, "model": list(MODELS)} | counted),
         "throughput": ("throughput", throughput, "", one | {name: min(count, 3) for name, count in counted.items()}),
         "scale": ("scale", scale, "", one | counted),
@@ -94,7 +99,7 @@ def everything(
             print(f"{part}: left out, as there is no {lacking}")
             continue
         print(f"\n{part}")
-        if part in ("latency", "scale", "quality"):
+        if plots and part in ("latency", "scale", "quality"):
             options["plot"] = report / f"{name}.png"
         command(**options, json_file=report / f"{name}.json")
         write_page(report)

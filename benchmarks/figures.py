@@ -1,6 +1,6 @@
 """`bench figures`: puts the measured figures into the pages, so that no number is copied by hand; and the page of `bench all`.
 
-A table stands between `<!-- figures:NAME -->` and `<!-- /figures -->`; what is between is replaced.
+A table is between `<!-- figures:NAME -->` and `<!-- /figures -->`; what is between is replaced.
 """
 
 from __future__ import annotations

@@ -20,7 +20,6 @@ from benchmarks.measuring.timing import (
     Timing,
     agreement,
     compare,
-    comparison_as_json,
     differences,
     own_name,
 )
@@ -88,8 +87,6 @@ def table(report: Report) -> str:
             cells.append(f"{timing.memory['peak']:.0f}" if "peak" in timing.memory else "")
         name = f"{common.name_of(timing.name.removeprefix('ours, '))}, {timing.precision}"
         text += common.row(size_name(timing.size), name, *cells)
-    if not timings:
-        return f"No engine could be timed.\n\n{common.machine_of(report)}\n"
     until = "composite" if timings[0].whole == END_TO_END else "alpha and foreground; peers: to alpha"
     said = f"Milliseconds a frame, from uint8 frame to {until}, and the medians of its stages. "
     said += "*By process*: the least and the most of the fresh processes' medians. " if apart else ""
@@ -152,12 +149,15 @@ def latency(
             timings, left_out = time_sizes(chosen, sizes, plan, advance)
         except EngineError as error:
             raise UsageError(f"--backend {backend}: {error}") from error
+    if not timings:
+        raise UsageError(f"--backend {backend}: {'; '.join(dict.fromkeys(each['why'] for each in left_out))}")
     report = common.circumstances(watch, threads) | {"runs": runs, "warm_up": warm_up, "starts": starts}
     report |= {"timings": [vars(timing) for timing in timings]}
-    report |= {"left_out": [vars(each) for each in left_out], "verdict": verdict(timings)}
+    report |= {"left_out": left_out, "verdict": verdict(timings)}
     common.show(table(report))
     for each in left_out:
-        print(f"left out: {own_name(each.backend, each.model)} {each.precision}, {size_name(each.size)}: {each.why}")
+        name = f"{own_name(each['backend'], each['model'])} {each['precision']}, {size_name(each['size'])}"
+        print(f"left out: {name}: {each['why']}")
     if old:
         rows = compare(timings, [Timing(**each) for each in old["timings"]])
         common.show(
@@ -165,9 +165,8 @@ def latency(
         )
         if other := differences(report["machine"], old["machine"]):
             print(other)
-        report["compared"] = comparison_as_json(rows)
     common.write_report(json_file, report)
     if plot is not None:
         from benchmarks.measuring.plots import draw_latency
 
-        draw_latency(timings, plot)
+        draw_latency(plot, timings, {PAPER_SIZE: PAPER_MS})

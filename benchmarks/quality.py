@@ -13,7 +13,7 @@ import typer
 from benchmarks import common
 from benchmarks.common import HEADINGS, Advance, JsonFile, PlotFile, Report, TableRun, WithoutCoarse
 from engines.commands.options import Precision, Threads, load_engine
-from engines.commands.running import UsageError, needs_extra
+from engines.commands.running import UsageError
 from engines.geometry import MODELS
 from train.commands.models import check_peer_options
 from train.commands.options import Adapters, EngineOrNone, PeerPython, Peers
@@ -209,6 +209,7 @@ def quality(
       bench quality eval/composites --adapters adapters --peer rvm --json quality.json --plot quality.png
       bench quality eval/composites --run runs/all --without-coarse runs/fine --no-closed-form
     """
+    common.check_outputs(json_file, plot)
     from benchmarks.measuring.machine import Watch
     from train.evaluation.peers import Peer
     from train.evaluation.scores import MaskCandidate, OwnCandidate, PeerCandidate, open_set
@@ -216,7 +217,6 @@ def quality(
     test_sets = [open_set(folder) for folder in sets]
     if len({test_set.name for test_set in test_sets}) < len(test_sets):
         raise UsageError("two sets have the same name; score them one at a time")
-    common.check_outputs(json_file, plot)
     check_peer_options(adapters, peer or [])
     if backend == "none" and not peer:
         raise UsageError("--backend none leaves nothing to score; name a peer with --adapters and --peer")
@@ -238,8 +238,7 @@ def quality(
             masks = [MaskCandidate(base, "coarse"), MaskCandidate(base, "unified")]
             candidates[:0] = [OwnCandidate(base), *map(OwnCandidate, larger), *masks, *others]
         for test_set in test_sets:
-            with needs_extra("train"):
-                models = score_all(test_set, candidates, with_closed_form=with_closed_form)
+            models = score_all(test_set, candidates, with_closed_form=with_closed_form)
             sections.append({"set": test_set.name, "truths": test_set.truths, "models": models})
             common.show(table({"sets": sections[-1:]}))
             if test_set.truths == "alphas":

@@ -64,7 +64,7 @@ def table(report: Report) -> str:
         text += common.row(size_name(each["size"]), f"{each['megapixels']:.2f}", f"{each['milliseconds']:.1f}", peak)
     if "pixels_fit" in report:
         fit, memory = report["pixels_fit"], report.get("pixels_memory_fit")
-        text += f"\nThe line that fits: {fit['start']:.1f} ms + {fit['slope']:.1f} ms a megapixel, power {fit['power']:.2f}"
+        text += f"\nThe line that fits: {fit['start']:.1f} ms + {fit['slope']:.1f} ms a megapixel, exponent {fit['power']:.2f}"
         text += f"; {memory['start']:.0f} MB + {memory['slope']:.0f} MB a megapixel.\n" if memory else ".\n"
     at = size_name(report["at"])
     text += "\n" + common.head(f"threads, {at}", "ms a frame", "times faster")
@@ -95,7 +95,7 @@ def scale(
       bench scale --size 640x360 --size 1280x720 --threads 1 --threads 2 --json scale.json --plot scale.png
     """
     sizes = common.sizes_of(size or SIZES)
-    [place] = common.sizes_of([at])
+    [place] = common.sizes_of([at], "--at")
     common.check_outputs(json_file, plot)
     with load_engine(backend, precision=precision, model=model) as engine:
         choice = Choice(engine.name, engine.precision, named=True, model=model)

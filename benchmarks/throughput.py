@@ -93,11 +93,12 @@ def measure_live(
     frames: Sequence[Frame], rate: int, count: int, engine: Engine, background: Background, advance: Advance = lambda: None
 ) -> Report:
     """Show `count` frames of a camera of `rate` frames a second as shm-live does. `advance` is called for each frame shown."""
+    import numpy as np
+
     from benchmarks.measuring.repeated import RepeatedFrames
     from realtime.loop.pipeline import Pipeline
     from realtime.loop.queue import Policy
 
-    moments: list[float] = []
     delays: list[float] = []
     engine(frames[0])
     source = RepeatedFrames(frames, rate, count)
@@ -106,24 +107,11 @@ def measure_live(
         begin = time.perf_counter()
         for packet in pipeline:
             delays.append(1e3 * source.delay(packet))
-            moments.append(time.perf_counter() - begin)
             advance()
-    return {"rate": rate, "given": pipeline.times["source"].count, "dropped": pipeline.dropped} | live_figures(moments, delays)
-
-
-def live_figures(moments: Sequence[float], delays_ms: Sequence[float]) -> Report:
-    """Frames a second, the delay in short, and its trend: how much it grows a second. `moments`: when each frame was shown."""
-    import numpy as np
-
-    shown = len(delays_ms)
-    trend = float(np.polyfit(moments, delays_ms, 1)[0]) if shown > 2 else 0.0
-    span = moments[-1] - moments[0] if shown > 1 else 0.0
-    p95, worst = float(np.percentile(delays_ms, 95)), max(delays_ms)
-    return {
-        "shown": shown,
-        "frames_a_second": (shown - 1) / span if span else 0.0,
-        "delay_ms": {"median": median(delays_ms), "p95": p95, "worst": worst, "trend_a_second": trend},
-    }
+        seconds = time.perf_counter() - begin
+    delay = {"median": median(delays), "p95": float(np.percentile(delays, 95)), "worst": max(delays)}
+    counts = {"given": pipeline.times["source"].count, "shown": len(delays), "dropped": pipeline.dropped}
+    return {"rate": rate, **counts, "frames_a_second": len(delays) / seconds, "delay_ms": delay}
 
 
 def table(report: Report) -> str:
@@ -136,11 +124,11 @@ def table(report: Report) -> str:
     text += f"\n{report['clip']}, {size_name(report['size'])}, {run['frames']} frames, {common.engine_of(report)}: "
     text += f"{run['frames_a_second']:.1f} frames/s. The engine alone takes {median(run['engine']):.1f} ms a frame; the loop "
     text += f"takes {100 * (run['loop_over_engine'] - 1):+.0f} % over that. {common.machine_of(report)}\n\n"
-    text += common.head("live source", "shown", "dropped", "frames/s", "delay, ms", "95 %", "worst", "more each second, ms")
+    text += common.head("live source", "shown", "dropped", "frames/s", "delay, ms", "95 %", "worst")
     for live in report["live"]:
         delay, dropped = live["delay_ms"], f"{sum(live['dropped'].values())}"
         figures = [f"{live['frames_a_second']:.1f}", *(f"{delay[each]:.0f}" for each in ("median", "p95", "worst"))]
-        text += common.row(f"{live['rate']} frames/s", f"{live['shown']}", dropped, *figures, f"{delay['trend_a_second']:+.1f}")
+        text += common.row(f"{live['rate']} frames/s", f"{live['shown']}", dropped, *figures)
     return text
 
 

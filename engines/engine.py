@@ -72,46 +72,46 @@ class Engine(Protocol):
 
 
 class Pending(Protocol):
-    """A frame on its way through an engine: its matte or its picture is taken, one of them, once, from any thread.
+    """A frame in flight: its matte or its picture is taken, one of them, once, from any thread.
 
-    It holds buffers of the engine until then. One that is let go untaken gives them back too.
+    Until then it holds buffers of the engine. They are also released when it is garbage-collected.
     """
 
     def wait(self) -> None:
-        """Waits until the networks are done with the frame, so that the next one that is submitted is not kept waiting."""
+        """Wait until the networks are done with the frame, so that the next one submitted starts at once."""
         ...
 
     def matte(self) -> Matte:
-        """The frame's matte, as calling the engine gives it. Raises ValueError where it was taken already."""
+        """The same matte that calling the engine returns. Raises ValueError if the result was taken already."""
         ...
 
     def composite(self, background: Frame) -> Frame:
-        """The frame's foreground on a background, equation 1, computed on the engine's device: its matte never leaves that.
+        """The frame's foreground on a background, equation 1, computed on the engine's device, where the matte stays.
 
-        `background` is uint8 RGB (H, W, 3) of the frame's size. One that numpy knows as not writeable is taken to stay as it
-        is: handed over again, it is not brought to the device again. The picture is uint8 RGB (H, W, 3), within one level of
-        the exact formula, and the caller's own. Raises ValueError for another form, and as `matte` does.
+        `background` is uint8 RGB (H, W, 3) of the frame's size. A read-only array is assumed not to change: passed again, it is
+        not uploaded again. The picture is uint8 RGB (H, W, 3), within one level of the exact formula, and belongs to the
+        caller. Raises ValueError for another form, and as `matte` does.
         """
         ...
 
 
 @runtime_checkable
 class OverlappingEngine(Engine, Protocol):
-    """An engine that brings one frame up and another down while it computes a third: engines on a device of their own can.
+    """An engine that uploads one frame and downloads another while it computes a third.
 
-    `engine(frame)` is `engine.submit(frame).matte()`. For the overlap one thread submits and another takes, in order.
+    `engine(frame)` is `engine.submit(frame).matte()`. To overlap, one thread submits and another takes results, in order.
     """
 
     def submit(self, frame: Frame, mask: Mask | None = None) -> Pending:
-        """Sends a frame on its way; it may be overwritten afterwards. For what is raised, and `mask`, see `Engine`.
+        """Start a frame; its array may be overwritten afterwards. Arguments and errors are those of calling the engine.
 
-        Waits where the device has a frame at work and another one ready, never for what nobody has taken yet.
+        Blocks while the device has one frame in the networks and another one ready, but never for results not yet taken.
         """
         ...
 
 
 def check_frame(frame: Frame) -> None:
-    """Raises ValueError unless the frame is uint8 RGB (H, W, 3), C-contiguous, with H and W at least SMALLEST."""
+    """Raise ValueError unless the frame is uint8 RGB (H, W, 3), C-contiguous, with H and W at least SMALLEST."""
     if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
         raise ValueError(f"a frame is uint8 (H, W, 3), not {frame.dtype} {frame.shape}")
     if min(frame.shape[:2]) < SMALLEST:
@@ -121,7 +121,7 @@ def check_frame(frame: Frame) -> None:
 
 
 def fit_mask(mask: Mask, size: tuple[int, int]) -> Mask:
-    """A mask of the user's own, float32 (h, w), brought to `size` (height, width). Raises ValueError for another form."""
+    """Resize a given mask, float32 (h, w), to `size` (height, width). Raises ValueError for another form."""
     if mask.dtype != np.float32 or mask.ndim != 2:
         raise ValueError(f"a mask is float32 (h, w), not {mask.dtype} {mask.shape}")
     smaller = mask.shape[0] > size[0]

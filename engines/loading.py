@@ -15,24 +15,26 @@ if TYPE_CHECKING:
 log = logging.getLogger("engines")
 
 
-class Choice(NamedTuple):
+class Selection(NamedTuple):
     """A backend, and why it was taken."""
 
     backend: str
     reason: str
 
 
-def fastest() -> Choice:
+def fastest() -> Selection:
     """The fastest backend that this machine can run."""
     on_gpu = [name for name, backend in BACKENDS.items() if "gpu" in backend.devices]
     on_cpu = next(name for name, backend in BACKENDS.items() if backend.devices == ("cpu",))
     if missing := driver_missing():
-        return Choice(on_cpu, f"no GPU backend: {missing}")
+        return Selection(on_cpu, f"no GPU backend: {missing}")
     for name in on_gpu:
         if not BACKENDS[name].missing_packages():
-            return Choice(name, "there is an NVIDIA GPU")
+            return Selection(name, "there is an NVIDIA GPU")
     simplest = BACKENDS[on_gpu[-1]]
-    return Choice(on_cpu, f"there is an NVIDIA GPU, but {simplest.missing_packages()[0]} is not installed; {simplest.remedy}")
+    return Selection(
+        on_cpu, f"there is an NVIDIA GPU, but {simplest.missing_packages()[0]} is not installed; {simplest.remedy}"
+    )
 
 
 def load(backend: str = "auto", *, threads: int | None = None, precision: str = "auto", model: str = BASE) -> "Engine":
@@ -51,7 +53,8 @@ def load(backend: str = "auto", *, threads: int | None = None, precision: str = 
         raise ValueError(f"backend {backend!r}: unknown; take one of {', '.join(BACKEND_NAMES)}")
     if threads is not None and threads < 1:
         raise ValueError(f"threads {threads}: must be at least 1")
-    check_model(model)
+    if model not in MODELS:
+        raise ValueError(f"model {model!r}: unknown; take one of {', '.join(MODELS)}")
     reason = "asked for"
     device = "auto"  # PyTorch, asked for by name, also takes a CPU
     if backend == "auto":
@@ -69,9 +72,3 @@ def load(backend: str = "auto", *, threads: int | None = None, precision: str = 
     )
     log.info("%s, %s, model %s, on %s (%s)", engine.name, engine.precision, engine.model, engine.device, reason)
     return engine
-
-
-def check_model(model: str) -> None:
-    """Raise ValueError if there is no such model."""
-    if model not in MODELS:
-        raise ValueError(f"model {model!r}: unknown; take one of {', '.join(MODELS)}")

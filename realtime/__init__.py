@@ -1,1 +1,76 @@
-"""From sources to sinks: decode, matte, composite, encode, and the loop that drives them."""
+"""From inputs to outputs: decode, matte, composite, encode. The names that a program needs are here.
+
+    from engines import load
+    from realtime import VideoSink, VideoSource, composite, mattes, open_background
+
+    with load() as engine, VideoSource("talk.mp4") as video, open_background("beach.jpg") as background:
+        with VideoSink("out.mp4", width=video.width, height=video.height) as sink:
+            for packet in mattes(video, engine):
+                packet.picture = composite(packet, background.frame(packet))
+                sink.write(packet)
+
+They are imported when they are first used (PEP 562), so that commands answer `--help` without OpenCV or PyAV.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from realtime.compositing.backgrounds import Background, open_background
+    from realtime.compositing.composite import composite
+    from realtime.compositing.subjects import LargestSubject
+    from realtime.compositing.temporal import TemporalFilter
+    from realtime.inputs.network_stream import NetworkStream
+    from realtime.inputs.paced_video import PacedVideo
+    from realtime.inputs.photos import Photo, read_photo
+    from realtime.inputs.video_file import VideoSource
+    from realtime.inputs.webcam import Webcam
+    from realtime.loop.mattes import mattes
+    from realtime.outputs.audio import AudioCopier
+    from realtime.outputs.photos import write_photo
+    from realtime.outputs.video_file import VideoSink
+    from realtime.packet import Packet
+
+_MODULES = {
+    "AudioCopier": "realtime.outputs.audio",
+    "Background": "realtime.compositing.backgrounds",
+    "LargestSubject": "realtime.compositing.subjects",
+    "NetworkStream": "realtime.inputs.network_stream",
+    "PacedVideo": "realtime.inputs.paced_video",
+    "Packet": "realtime.packet",
+    "Photo": "realtime.inputs.photos",
+    "TemporalFilter": "realtime.compositing.temporal",
+    "VideoSink": "realtime.outputs.video_file",
+    "VideoSource": "realtime.inputs.video_file",
+    "Webcam": "realtime.inputs.webcam",
+    "composite": "realtime.compositing.composite",
+    "mattes": "realtime.loop.mattes",
+    "open_background": "realtime.compositing.backgrounds",
+    "read_photo": "realtime.inputs.photos",
+    "write_photo": "realtime.outputs.photos",
+}
+
+__all__ = [
+    "AudioCopier",
+    "Background",
+    "LargestSubject",
+    "NetworkStream",
+    "PacedVideo",
+    "Packet",
+    "Photo",
+    "TemporalFilter",
+    "VideoSink",
+    "VideoSource",
+    "Webcam",
+    "composite",
+    "mattes",
+    "open_background",
+    "read_photo",
+    "write_photo",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module 'realtime' has no attribute {name!r}")
+    return getattr(import_module(_MODULES[name]), name)

@@ -1,4 +1,4 @@
-"""What travels through the loop: a frame together with its own time, its own matte and the picture made of them."""
+"""What travels through the loop: a frame with its own time, its own matte and the picture made of them."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -10,14 +10,14 @@ from engines.engine import Frame, Matte, Pending
 class Packet:
     """One frame of a stream and all that is made of it: a matte is never composited on another frame.
 
-    frame     uint8 (H, W, 3) RGB, C-contiguous, the right way up
+    frame     uint8 (H, W, 3) RGB, C-contiguous, upright
     time      presentation time in the source, in seconds, exact
     index     0, 1, 2, ... in the order of the source; dropped frames leave gaps
-    duration  how long the frame is shown, in seconds, where the source tells
+    duration  time on screen in seconds, where the source has it
     matte     what an engine made of this very frame
     picture   uint8 (H, W, 3) RGB: this frame on its new background
-    pending   what is to become the matte, where it is still on its way through an engine, or on the engine's device
-    absent    whether no picture came from the camera: the frame is black, the matte empty
+    pending   the matte to come, while it is in an engine or on the engine's device
+    absent    True for a placeholder while a camera delivers nothing: a black frame with an empty matte
     """
 
     frame: Frame
@@ -30,7 +30,7 @@ class Packet:
     pending: Pending | None = None
 
     def fetch(self) -> Matte:
-        """The matte, brought from the engine's device if it is there. Raises ValueError where there is none yet."""
+        """Return the matte, downloaded from the engine's device if it is still there. Raises ValueError if there is none."""
         if self.matte is None and self.pending is not None:
             pending, self.pending = self.pending, None
             self.matte = pending.matte()

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import reprlib
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from engines.errors import DataError
 from engines.geometry import LOW_RESOLUTION
 
 RECIPES = Path(__file__).parent / "recipes"
+short_repr = reprlib.repr  # of a value that may be long, or nested deeply
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,7 @@ def _range_error(name: str, value: Any) -> str:
     low, high = LIMITS[name]
     for label, number in _numbers(name, value):
         if not low <= number <= high:  # NaN is not, either
-            limit = "less than 1" if (low, high) == BELOW_ONE else f"to {high:g}"
+            limit = "to less than 1" if (low, high) == BELOW_ONE else f"to {high:g}"
             return f"'{label}' must be from {low:g} {limit}, not {number}"
         if number % MULTIPLES.get(name, 1) and name in MULTIPLES:
             return f"'{label}' must be multiples of {MULTIPLES[name]}"
@@ -143,7 +145,7 @@ def _build(kind: type[Any], values: dict[str, Any], where: str) -> Any:
             raise DataError(f"{where}: unknown setting '{name}'; known are {', '.join(known)}")
         default = getattr(defaults, name)
         if wanted := _type_error(value, default):
-            raise DataError(f"{where}: '{name}' must be {wanted}, not {_short(value)}")
+            raise DataError(f"{where}: '{name}' must be {wanted}, not {short_repr(value)}")
         if dataclasses.is_dataclass(default):
             made[name] = _build(type(default), value, f"{where}, [{name}]")
         elif error := _range_error(name, value):
@@ -151,11 +153,6 @@ def _build(kind: type[Any], values: dict[str, Any], where: str) -> Any:
         else:
             made[name] = tuple(value) if isinstance(value, list) else value
     return kind(**made)
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:60]} ..."
 
 
 def is_builtin(name: str) -> bool:
@@ -167,12 +164,14 @@ def read_toml(name: str) -> tuple[dict[str, Any], Path]:
     """The values of a built-in TOML file, or of one by its path, and its path. Raises DataError if it cannot be read."""
     path = RECIPES / f"{name}.toml" if is_builtin(name) else Path(name)
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8")), path
-    except tomllib.TOMLDecodeError as error:
-        raise DataError(f"{name}: not valid TOML: {error}") from error
-    except (OSError, ValueError) as error:  # also undecodable text, and a path with a null character
+        text = path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:  # ValueError: undecodable text, or a null character in the path
         known = ", ".join(sorted(p.stem for p in RECIPES.glob("*.toml")))
         raise DataError(f"{name}: no such recipe; give one of {known}, or the path of a TOML file") from error
+    try:
+        return tomllib.loads(text), path
+    except ValueError as error:
+        raise DataError(f"{name}: not valid TOML: {error}") from error
     except RecursionError as error:
         raise DataError(f"{name}: not a recipe: its values are nested too deeply") from error
 

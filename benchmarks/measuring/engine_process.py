@@ -29,23 +29,12 @@ ROOT = Path(__file__).parents[2]
 CACHE_VARIABLE = "SHM_CACHE"  # of engines.store.cache, whose packages a GPU machine may lack
 
 
-def child_environment() -> dict[str, str]:
-    """The environment in which a child finds this very project, installed or not, wherever it runs."""
-    paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
-    return os.environ | {"PYTHONPATH": os.pathsep.join(path for path in paths if path)}
-
-
 class EngineProcess(Child):
     """An engine that has matted its first frame of a size (width, height): `time(index)` gives the milliseconds of another.
 
     Engines that were built for a size are kept in the folder `cache`, the user's own for None.
 
-    Attributes:
-        name, device, precision, model: of the engine.
-        threads: that an inference uses, None where the engine does not say.
-        size: of its frames.
-        start: milliseconds from the start of the process until the engine was ready ("ready") and until the first picture.
-
+    `start` has the milliseconds from the start of the process until the engine was ready ("ready") and until the first picture.
     Raises EngineError where such an engine cannot run, now or later.
     """
 
@@ -58,24 +47,22 @@ class EngineProcess(Child):
         cache: Path | None = None,
         model: str = BASE,
     ) -> None:
-        self.size = size
         settings: dict[str, Any] = {"backend": backend, "precision": precision, "threads": threads, "model": model}
         settings |= {"size": size, "begin": time.monotonic()}
+        path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]).rstrip(
+            os.pathsep
+        )  # of this project, installed or not
         super().__init__(
             f"{backend} {precision}",
             [sys.executable, "-m", "benchmarks.measuring.engine_process", json.dumps(settings)],
-            child_environment() | ({} if cache is None else {CACHE_VARIABLE: str(cache)}),
+            os.environ | {"PYTHONPATH": path} | ({} if cache is None else {CACHE_VARIABLE: str(cache)}),
         )
         try:
             about = self._receive()
         except BaseException:
             self.close()
             raise
-        self.name: str = about["name"]
-        self.device: str = about["device"]
-        self.precision: str = about["precision"]
-        self.model = model
-        self.threads: int | None = about["threads"]
+        self.name, self.precision, self.model = str(about["name"]), str(about["precision"]), model
         self.start: dict[str, float] = about["start"]
 
     def time(self, index: int) -> dict[str, float]:
@@ -135,9 +122,8 @@ def serve(settings: dict[str, Any], requests: TextIO, answers: TextIO) -> None:
             frames = make_frames(tuple(settings["size"]))  # not in any of the times
             background = np.full_like(frames[0], 96)
             first = time_frame(engine, frames[0], background)[END_TO_END]
-            known = {"name": engine.name, "device": engine.device, "precision": engine.precision}
             start = {"ready": ready, "first frame": ready + first}
-            answer(known | {"threads": getattr(engine, "threads", None), "start": start})
+            answer({"name": engine.name, "precision": engine.precision, "start": start})
             for line in requests:
                 answer(time_frame(engine, frames[int(line) % len(frames)], background, int(line)))
     except MattingError as error:

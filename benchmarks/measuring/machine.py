@@ -30,7 +30,7 @@ def describe() -> dict[str, str]:
     information = _processor_information()
     flags = set(information.get("flags", information.get("Features", "")).split())
     facts = {"processor": information.get("model name") or platform.processor() or platform.machine()}
-    facts["vector units"] = " ".join(unit for unit in VECTOR_UNITS if unit in flags) or "not known"
+    facts["vector units"] = " ".join(unit for unit in VECTOR_UNITS if unit in flags) or "unknown"
     facts["cores"] = str(_cores())
     if psutil is not None:
         facts["memory"] = f"{psutil.virtual_memory().total / 2**30:.0f} GiB"
@@ -121,16 +121,13 @@ def peak_memory(pid: int) -> float | None:
     return float(getattr(memory, "peak_wset", memory.rss)) / 1e6
 
 
-def _nvidia(*arguments: str) -> list[str] | None:
-    try:
-        done = subprocess.run(["nvidia-smi", *arguments], capture_output=True, text=True, check=True, timeout=20)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.strip().splitlines()
-
-
 def _gpu() -> str:
-    return "; ".join(_nvidia("--query-gpu=name,driver_version", "--format=csv,noheader") or [])
+    command = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=20)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return "; ".join(done.stdout.strip().splitlines())
 
 
 def _seconds() -> tuple[float, float, float, float]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, chain
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np
@@ -117,6 +117,8 @@ def _resampled_medians(passes: Sequence[Sequence[float]], seed: int) -> NDArray[
     if len(passes) == 1:
         return np.asarray(np.median(_resampled(np.asarray(passes[0]), seed), axis=1), np.float64)
     picks = np.random.default_rng(seed).integers(0, len(passes), (RESAMPLES, len(passes)))
+    if len(set(map(len, passes))) == 1:  # far faster, and the same
+        return np.asarray(np.median(np.asarray(passes)[picks].reshape(RESAMPLES, -1), axis=1), np.float64)
     return np.array([median(chain.from_iterable(passes[pick] for pick in row)) for row in picks])
 
 
@@ -159,11 +161,3 @@ def agreement(rows: Comparison) -> str:
     """One line: the largest difference between the medians."""
     most = max(max(ratio.value, 1 / ratio.value) for _, _, ratio in rows) - 1
     return f"The medians differ by {most:.1%} at most."
-
-
-def comparison_as_json(rows: Comparison) -> list[dict[str, Any]]:
-    """The ratios as a file keeps them."""
-    return [
-        {"name": now.name, "precision": now.precision, "size": now.size, "then_ms": then.median(now.whole)} | vars(ratio)
-        for now, then, ratio in rows
-    ]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from benchmarks.measuring.timing import Timing, own_name
 from engines.backends import BACKEND_NAMES, BACKENDS
@@ -53,7 +53,10 @@ def choices(backend: str, precision: str, models: Sequence[str] = (BASE,)) -> li
             levels = ["auto"]
         named = backend != "all"
         levels = [level for level in levels if named or level in ("auto", *known)]
-        found += [Choice(each, level, named and precision != "all", model) for model in models for level in levels]
+        must = named and precision != "all"
+        if named and not levels:  # it cannot run here, and says why
+            levels, must = ["auto"], True
+        found += [Choice(each, level, must, model) for model in models for level in levels]
     return found
 
 
@@ -71,17 +74,6 @@ def _bf16_is_native() -> bool:
     except ModuleNotFoundError:  # a GPU machine may lack OpenVINO
         return False
     return bf16_is_native()
-
-
-@dataclass(frozen=True)
-class LeftOut:
-    """An engine that was not timed at a size, and why."""
-
-    backend: str
-    precision: str
-    size: tuple[int, int]
-    why: str
-    model: str = BASE
 
 
 @dataclass(frozen=True)
@@ -137,16 +129,17 @@ class _Row:
 
 def time_sizes(
     chosen: Sequence[Choice], sizes: Sequence[tuple[int, int]], plan: Plan, advance: Callable[[], None] = lambda: None
-) -> tuple[list[Timing], list[LeftOut]]:
+) -> tuple[list[Timing], list[dict[str, Any]]]:
     """Time each engine at each size (width, height), in this order.
 
     All of them start with an empty cache once. Then all start and are timed `plan.starts` times over, those of a size in turn.
     So each has runs from the beginning to the end, and of several processes: a slow minute of the machine slows all a little
     instead of one a lot.
 
-    Raises EngineError where an engine that the user named cannot run.
+    Gives the timings, and the choices that were left out, each with its size and why. Raises EngineError where an engine that
+    the user named cannot run.
     """
-    left_out: list[LeftOut] = []
+    left_out: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         pairs = [(choice, size) for size in sizes for choice in chosen]
         rows = [
@@ -163,8 +156,7 @@ def time_sizes(
                         except MattingError as error:
                             if row.choice.named:
                                 raise
-                            choice = row.choice
-                            left_out.append(LeftOut(choice.backend, choice.precision, size, str(error), choice.model))
+                            left_out.append(vars(row.choice) | {"size": size, "why": str(error)})
                             rows.remove(row)
                         advance()
                     if turn and opened:

@@ -2,12 +2,7 @@
 
 from onnx import ModelProto, NodeProto, TensorProto, helper
 
-
-def _rename(node: NodeProto, old: str, new: str) -> None:
-    for names in (node.input, node.output):
-        for index, name in enumerate(names):
-            if name == old:
-                names[index] = new
+from engines.graphs.edits import rename_tensor, replace_nodes
 
 
 def _cast(node: NodeProto, kind: int) -> bool:
@@ -25,18 +20,14 @@ def cast_at_boundaries(model: ModelProto) -> None:
         if value.type.tensor_type.elem_type == TensorProto.UINT8:
             for inner in [node for node in nodes if _cast(node, TensorProto.FLOAT) and node.name.startswith("glue/")]:
                 nodes.remove(inner)
-                for node in nodes:
-                    _rename(node, inner.output[0], inner.input[0])
-            for node in nodes:
-                _rename(node, value.name, f"{value.name}/float")
+                rename_tensor(nodes, inner.output[0], inner.input[0])
+            rename_tensor(nodes, value.name, f"{value.name}/float")
             nodes.insert(0, helper.make_node("Cast", [value.name], [f"{value.name}/float"], to=TensorProto.FLOAT))
     for value in model.graph.output:
         if value.type.tensor_type.elem_type == TensorProto.UINT8:
             inner = next(node for node in nodes if _cast(node, TensorProto.UINT8))
             nodes.remove(inner)
-            for node in nodes:
-                _rename(node, inner.output[0], inner.input[0])
-                _rename(node, value.name, f"{value.name}/float")
+            rename_tensor(nodes, inner.output[0], inner.input[0])
+            rename_tensor(nodes, value.name, f"{value.name}/float")
             nodes.append(helper.make_node("Cast", [f"{value.name}/float"], [value.name], to=TensorProto.UINT8))
-    del model.graph.node[:]
-    model.graph.node.extend(nodes)
+    replace_nodes(model, nodes)

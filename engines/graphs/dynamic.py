@@ -4,6 +4,7 @@ import numpy as np
 from onnx import ModelProto, helper, numpy_helper
 
 from engines.geometry import OVERSAMPLING, Size
+from engines.graphs.edits import drop_unused_constants, replace_nodes
 
 
 def make_dynamic(model: ModelProto, low: Size, inputs: dict[str, tuple[int | str, ...]]) -> None:
@@ -17,17 +18,8 @@ def make_dynamic(model: ModelProto, low: Size, inputs: dict[str, tuple[int | str
         "glue/low": np.array(low, np.int64),
         "glue/oversampled": np.array(low, np.int64) * OVERSAMPLING,
     }
-    nodes = []
-    for node in model.graph.node:
-        [result, *_] = node.output
-        if result not in (*constants, "glue/is_landscape"):
-            nodes.append(node)
-    del model.graph.node[:]
-    model.graph.node.extend(nodes)
+    replace_nodes(model, (node for node in model.graph.node if node.output[0] not in (*constants, "glue/is_landscape")))
     for value in model.graph.input:
         value.CopyFrom(helper.make_tensor_value_info(value.name, value.type.tensor_type.elem_type, inputs[value.name]))
     model.graph.initializer.extend(numpy_helper.from_array(number, name) for name, number in constants.items())
-    needed = {name for node in model.graph.node for name in node.input}
-    kept = [tensor for tensor in model.graph.initializer if tensor.name in needed]
-    del model.graph.initializer[:]
-    model.graph.initializer.extend(kept)
+    drop_unused_constants(model)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from engines.atomic import replacing
 from engines.geometry import BASE, MASK_STRIDE, MODELS, STRIDE
+from engines.graphs.edits import replace_nodes
 from engines.graphs.onnx_glue import mpn_glue, mrn_glue, qun_glue
 from engines.networks import MRN, Networks
 from engines.networks.blocks import pixel_pairs
@@ -103,9 +104,7 @@ def point_into(model: ModelProto, network: str, weights: Path) -> None:
         for key, value in (("location", weights.name), ("offset", place[0]), ("length", place[1])):
             initialiser.external_data.add(key=key, value=str(value))
         casts.append(helper.make_node("Cast", [initialiser.name], [name], name=f"{name}.cast", to=TensorProto.FLOAT))
-    nodes = [*casts, *model.graph.node]
-    del model.graph.node[:]
-    model.graph.node.extend(nodes)
+    replace_nodes(model, [*casts, *model.graph.node])
 
 
 def export(networks: Networks, folder: Path, about: dict[str, Any]) -> None:

@@ -22,6 +22,7 @@ from engines.errors import EngineError
 from engines.geometry import BASE, input_shapes
 from engines.graphs.casts import cast_at_boundaries
 from engines.graphs.dynamic import make_dynamic
+from engines.graphs.edits import rename_tensor, replace_nodes
 from engines.graphs.profile import Profile
 from engines.graphs.static import make_static
 from engines.weights import FOLDER, graph
@@ -46,8 +47,7 @@ def to_fp16(model: ModelProto) -> None:
             if node.op_type == "Cast" and attribute.name == "to" and attribute.i == TensorProto.FLOAT:
                 attribute.i = kind
         nodes.append(node)
-    del model.graph.node[:]
-    model.graph.node.extend(nodes)
+    replace_nodes(model, nodes)
     for tensor in model.graph.initializer:
         tensor.name = tensor.name.removesuffix(STORED)
         if tensor.data_type not in (TensorProto.FLOAT, TensorProto.FLOAT16):
@@ -68,11 +68,7 @@ def cast_outputs(model: ModelProto) -> None:
     """Cast, in place, the float32 outputs of a graph to float16."""
     for value in model.graph.output:
         full = f"{value.name}/float32"
-        for node in model.graph.node:
-            for names in (node.input, node.output):
-                for index, name in enumerate(names):
-                    if name == value.name:
-                        names[index] = full
+        rename_tensor(model.graph.node, value.name, full)
         cast = f"glue/Cast:{value.name}"
         model.graph.node.append(helper.make_node("Cast", [full], [value.name], name=cast, to=TensorProto.FLOAT16))
 

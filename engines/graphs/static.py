@@ -6,6 +6,8 @@ from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
+from engines.graphs.edits import drop_unused_constants, replace_nodes
+
 Sizes = dict[str, NDArray[np.generic]]
 
 
@@ -71,12 +73,8 @@ def make_static(model: ModelProto, inputs: dict[str, tuple[int, ...]]) -> None:
             for name, result in zip(node.output, results, strict=True):
                 sizes[name] = result
                 model.graph.initializer.append(numpy_helper.from_array(result, name))
-        del model.graph.node[:]
-        model.graph.node.extend(nodes)
-    needed = {name for node in model.graph.node for name in node.input}
-    kept = [tensor for tensor in model.graph.initializer if tensor.name in needed]
-    del model.graph.initializer[:]
-    model.graph.initializer.extend(kept)
+        replace_nodes(model, nodes)
+    drop_unused_constants(model)
     for value in model.graph.output:
         kind = value.type.tensor_type.elem_type
         value.CopyFrom(helper.make_tensor_value_info(value.name, kind, shapes[value.name]))

@@ -19,6 +19,7 @@ FP16_SOURCES = {
         "geometry.py",
         "graphs/casts.py",
         "graphs/dynamic.py",
+        "graphs/edits.py",
         "graphs/fp16.py",
         "graphs/profile.py",
         "graphs/static.py",

@@ -1,1 +1,1 @@
-"""What happens to a matte, and what is put behind it."""
+"""Mattes filtered, and composited on new backgrounds."""

@@ -6,7 +6,6 @@ import cv2
 import numpy as np
 
 from engines.engine import Frame, Mask
-from engines.errors import MediaError
 from realtime.packet import Packet
 
 Pixels = TypeVar("Pixels", Frame, Mask)
@@ -17,13 +16,13 @@ WRAP_SIGMA = 0.015  # standard deviation of its reach over the edge, as a part o
 
 
 def composite(packet: Packet, background: Frame, *, light_wrap: float = 0.0) -> Frame:
-    """The packet's own foreground on a background, uint8 RGB (H, W, 3), within a level and a half of the exact formula.
+    """Composite the packet's foreground on a background: uint8 RGB (H, W, 3), within 1.5 levels of the exact formula.
 
-    alpha is rounded to 8 bits, as every file has it, and so is each of the two products: it takes half as long as floats do.
+    alpha is rounded to 8 bits, as in every file, and so is each of the two products: this takes half as long as floats do.
 
     `background` is uint8 RGB (H, W, 3) of the frame's size; the packet's own frame gives that frame. The result is a new array.
-    Where the matte is still on the engine's device, it stays there and the picture is made there, unless light is wrapped.
-    Raises ValueError where the packet has no matte yet, or a size differs.
+    A matte that is still on the engine's device stays there, and the picture is made there, unless light is wrapped.
+    Raises ValueError if the packet has no matte yet, or a size differs.
     """
     if packet.pending is not None and not light_wrap:
         pending, packet.pending = packet.pending, None
@@ -35,17 +34,17 @@ def composite(packet: Packet, background: Frame, *, light_wrap: float = 0.0) -> 
     picture = background.copy()
     if background is packet.frame:
         return picture
-    light = light_around(matte.alpha, background, light_wrap) if light_wrap else None
+    light = background_light(matte.alpha, background, light_wrap) if light_wrap else None
     for top in range(0, len(picture), BAND):
-        # Most of a frame is background: only the columns that alpha reaches are blended. It halves the time.
+        # Most of a frame is background: blending only the box that alpha reaches halves the time.
         reached = cv2.convertScaleAbs(matte.alpha[top : top + BAND], alpha=255)
         left, down, width, height = cv2.boundingRect(reached)
         if width:
             part = np.s_[top + down : top + down + height, left : left + width]
             foreground = matte.foreground[part]
             if light is not None:
-                spread = enlarged(light.colours, light.block, top + down, left, (height, width))
-                share = enlarged(light.share, light.block, top + down, left, (height, width))
+                spread = upsample_region(light.colours, light.block, top + down, left, (height, width))
+                share = upsample_region(light.share, light.block, top + down, left, (height, width))
                 foreground = np.asarray(cv2.blendLinear(spread, foreground, share, 1 - share), np.uint8)
             alpha = cv2.cvtColor(reached[down : down + height, left : left + width], cv2.COLOR_GRAY2RGB)
             front = cv2.multiply(foreground, alpha, scale=1 / 255)
@@ -55,17 +54,17 @@ def composite(packet: Packet, background: Frame, *, light_wrap: float = 0.0) -> 
 
 
 class Light(NamedTuple):
-    """The background's light around the person, small: a pixel for each block of so many pixels by as many."""
+    """The background's light around the person, downsampled: a pixel for each block of `block` by `block` pixels."""
 
     colours: Frame  # uint8 (h, w, 3)
-    share: Mask  # of the light in the foreground's colours, float32 (h, w)
+    share: Mask  # float32 (h, w): of the light in the foreground's colours
     block: int
 
 
-def light_around(alpha: Mask, background: Frame, amount: float) -> Light:
-    """The background's blurred light: `amount` of it where all around is background, half of that on a straight edge."""
+def background_light(alpha: Mask, background: Frame, amount: float) -> Light:
+    """Blur the background's light: `amount` of it where all around is background, half of that on a straight edge."""
     height, width = alpha.shape
-    block = min(height, width, max(1, round(max(height, width) / WRAP_SIZE)))  # a whole number: such an average is fast
+    block = min(height, width, max(1, round(max(height, width) / WRAP_SIZE)))  # an integer: such an average is fast
     size = (width // block, height // block)
     even = np.s_[: size[1] * block, : size[0] * block]
     share = amount - amount * np.asarray(cv2.resize(alpha[even], size, interpolation=cv2.INTER_AREA), np.float32)
@@ -75,8 +74,8 @@ def light_around(alpha: Mask, background: Frame, amount: float) -> Light:
     return Light(np.asarray(blurred[0], np.uint8), np.asarray(blurred[1], np.float32), block)
 
 
-def enlarged(small: Pixels, block: int, top: int, left: int, part: tuple[int, int]) -> Pixels:
-    """The part (height, width) at `top`, `left` of a small picture that is enlarged bilinearly by `block`.
+def upsample_region(small: Pixels, block: int, top: int, left: int, part: tuple[int, int]) -> Pixels:
+    """The part (height, width) at `top`, `left` of a small picture that is upsample_region bilinearly by `block`.
 
     The whole of it would not stay in a core's cache.
     """
@@ -86,7 +85,7 @@ def enlarged(small: Pixels, block: int, top: int, left: int, part: tuple[int, in
 
 
 def check_light_wrap(amount: float) -> float:
-    """The amount itself. Raises MediaError unless it is from 0 to 1."""
+    """Return the amount. Raises ValueError unless it is from 0 to 1."""
     if not 0 <= amount <= 1:
-        raise MediaError(f"--light-wrap {amount:g}: give a number from 0, which is off, to 1")
+        raise ValueError(f"a light wrap of {amount:g} is out of range; give a number from 0, which is off, to 1")
     return amount

@@ -1,1 +1,1 @@
-"""Where frames come from."""
+"""Where frames come from: video files, webcams, network streams, photos and masks."""

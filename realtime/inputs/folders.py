@@ -1,31 +1,25 @@
-"""A folder of photos, one after the other."""
+"""A folder of photos, and the files to be made of them."""
 
-from collections.abc import Callable
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-from engines.errors import MattingError, MediaError
+from engines.errors import MediaError
 from engines.geometry import SMALLEST
 from realtime.inputs.photos import READABLE, Photo, read_photo
 
-console = Console(stderr=True, highlight=False, soft_wrap=True)
 
-
-def open_photo(path: Path) -> Photo:
-    """Reads a photo that is large enough. Raises MediaError for one that is not, or cannot be read."""
+def read_photo_for_matting(path: Path) -> Photo:
+    """Read a photo. Raises MediaError if it cannot be read, or is smaller than the networks take."""
     photo = read_photo(path)
     height, width = photo.frame.shape[:2]
     if min(height, width) < SMALLEST:
-        raise MediaError(f"{path}: {width}x{height} is too small; at least {SMALLEST} px each way are needed")
+        raise MediaError(f"{path}: {width}x{height} is too small; each side needs at least {SMALLEST} pixels")
     return photo
 
 
-def folder_jobs(source: Path, target: Path, suffix: str) -> list[tuple[Path, Path]]:
-    """The photos of a folder, each with the picture to write: of the same stem, in the folder `target`.
+def photo_jobs(source: Path, target: Path, suffix: str) -> list[tuple[Path, Path]]:
+    """Pair each photo in a folder with the file to write: of the same stem, in the folder `target`.
 
-    Raises MediaError where there are no photos, two would become one, or `target` is a file or the same folder.
+    Raises MediaError if there are no photos, two would become one file, or `target` is a file or the same folder.
     """
     photos = sorted(path for path in source.iterdir() if path.suffix.lower() in READABLE and not path.name.startswith("."))
     if not photos:
@@ -42,22 +36,8 @@ def folder_jobs(source: Path, target: Path, suffix: str) -> list[tuple[Path, Pat
 
 
 def make_folder(path: Path) -> None:
-    """Makes a folder where there is none. Raises MediaError where it cannot be made."""
+    """Make a folder unless it exists. Raises MediaError if that fails."""
     try:
         path.mkdir(exist_ok=True)
     except OSError as error:
         raise MediaError(f"{path}: cannot be made ({error.strerror}); make that folder first") from error
-
-
-def do_each(jobs: list[tuple[Path, Path]], work: Callable[[Path, Path], object], description: str) -> int:
-    """Does `work(photo, target)` for each, with a bar; a bad one is told and the rest goes on. Returns how many were bad."""
-    bad = 0
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console) as progress:
-        for photo, target in progress.track(jobs, description=description):
-            try:
-                work(photo, target)
-            except MattingError as error:
-                bad += 1
-                console.print(f"error: {error}", markup=False)
-    return bad

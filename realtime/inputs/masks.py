@@ -1,4 +1,4 @@
-"""Coarse masks of people as data sets and segmentation methods leave them: a folder of PNG files, or COCO annotations."""
+"""Coarse masks of people from data sets and segmentation methods: a folder of PNG files, or COCO annotations."""
 
 import json
 from collections.abc import Sequence
@@ -20,14 +20,14 @@ class Masks(Protocol):
         ...
 
     def read(self, photo: Path) -> Mask:
-        """Its mask, float32 (h, w) in [0, 1], 1 = person. Raises MediaError where it cannot be read."""
+        """Read its mask, float32 (h, w) in [0, 1], 1 = person. Raises MediaError if that fails."""
         ...
 
 
 def open_masks(path: Path, *, category: str = "person") -> Masks:
-    """Masks in a folder, in one picture that serves for one photo, or, of one `category`, in a COCO JSON file.
+    """Open a folder of masks, a single mask, or the shapes of one `category` in a COCO JSON file.
 
-    Raises MediaError where there are none.
+    Raises MediaError if there are none, ValueError if the file has no such category.
     """
     if path.suffix.lower() == ".json":
         return CocoMasks(path, category)
@@ -35,7 +35,7 @@ def open_masks(path: Path, *, category: str = "person") -> Masks:
 
 
 class FolderMasks:
-    """Pictures, each of the stem of its photo: grey, 255 = person; or labels, 0 and 1. A single file is any photo's mask."""
+    """Pictures with the stems of their photos: grey, 255 = person; or labels, 0 and 1. A single file is any photo's mask."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -47,17 +47,15 @@ class FolderMasks:
             raise MediaError(f"{path}: has no mask in it; name a folder of PNG files")
 
     def has(self, photo: Path) -> bool:
-        """See `Masks`."""
         return not self._path.is_dir() or photo.stem in self._by_stem
 
     def read(self, photo: Path) -> Mask:
-        """See `Masks`."""
         pixels = read_photo(self._by_stem.get(photo.stem, self._path)).frame.max(axis=2)
         return np.asarray(pixels / (1 if pixels.max() == 1 else 255), np.float32)
 
 
 class CocoMasks:
-    """COCO-style annotations: polygons, and run lengths with or without compression; all that are of the category, joined."""
+    """COCO annotations: polygons, and run lengths with or without compression; all shapes of the category, joined."""
 
     def __init__(self, path: Path, category: str) -> None:
         try:
@@ -79,16 +77,14 @@ class CocoMasks:
         except OSError as error:
             raise MediaError(f"{path}: cannot be read ({error.strerror}); name a COCO .json file") from error
         except (ValueError, KeyError, TypeError) as error:
-            raise MediaError(f"{path}: is no COCO file of images, categories and annotations; check it") from error
+            raise MediaError(f"{path}: is not a COCO file of images, categories and annotations; check it") from error
         if not kinds:
-            raise MediaError(f"--category {category}: {path} has none such; take one of {', '.join(sorted(names.values()))}")
+            raise ValueError(f"{category}: is not a category of {path}; use one of {', '.join(sorted(names.values()))}")
 
     def has(self, photo: Path) -> bool:
-        """See `Masks`."""
         return bool(self._shapes.get(self._ids.get(photo.name)))
 
     def read(self, photo: Path) -> Mask:
-        """See `Masks`."""
         key = self._ids[photo.name]
         try:
             return self._draw(self._shapes[key], *self._sizes[key])

@@ -1,6 +1,6 @@
-"""A stream of the network: RTSP of a camera, HTTP, HLS, RTMP, SRT.
+"""A network stream: RTSP of a camera, HTTP, HLS, RTMP, SRT.
 
-Through PyAV: OpenCV's reader can neither limit how long it waits nor tell what went wrong.
+It is read through PyAV: OpenCV's reader can neither limit how long it waits nor report what went wrong.
 """
 
 import re
@@ -14,13 +14,15 @@ from av.video.reformatter import VideoReformatter
 
 from engines.engine import Frame
 from engines.errors import MediaError
-from realtime.compositing.backgrounds import fitted
-from realtime.inputs.live_source import HOLD, RestoredSource
-from realtime.inputs.video_file import MIN_SIZE, to_rgb
+from engines.geometry import SMALLEST, Size
+from realtime.choices import HOLD
+from realtime.inputs.reconnecting import ReconnectingSource
+from realtime.pixels.resize import resize_to_fit
+from realtime.pixels.yuv import to_rgb
 
 OPENING, READING = 10.0, 3.0  # s to wait for a server to answer, and for its next picture
 SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "srt", "udp", "rtp", "tcp")
-IN_BURSTS = ("hls", "dash")  # formats whose pictures come several seconds at a time
+SEGMENTED = ("hls", "dash")  # formats whose pictures arrive several seconds at a time
 OPTIONS = {"flags": "low_delay"}
 TRANSPORT = {
     "rtsp": {"rtsp_transport": "tcp"},
@@ -29,20 +31,20 @@ TRANSPORT = {
 
 
 def is_address(text: str) -> bool:
-    """Whether the user names a stream of the network, not a file."""
+    """Whether a text is the address of a network stream, not a file."""
     return text.partition("://")[0].lower() in SCHEMES and "://" in text
 
 
-class NetworkStream(RestoredSource):
-    """A stream, connected anew where it breaks off. A film on a server plays at its own pace and ends where it ends.
+class NetworkStream(ReconnectingSource):
+    """A stream, reconnected when it breaks off. A video file on a server plays at its own pace, once or in a loop.
 
     Args:
         address: such as rtsp://192.168.1.20/stream; a user and a password in it are never shown.
-        loop: whether a film starts again at its end.
-        size: (width, height) to bring its pictures to, cutting off what is over.
-        hold, tell: see `RestoredSource`.
+        loop: start a video file again at its end.
+        size: to resize its pictures to, cropping what is over.
+        hold, notify: see `ReconnectingSource`.
 
-    Raises MediaError where it cannot be reached, or has no video.
+    Raises MediaError if it cannot be reached, or has no video.
     """
 
     def __init__(
@@ -50,11 +52,11 @@ class NetworkStream(RestoredSource):
         address: str,
         *,
         loop: bool = False,
-        size: tuple[int, int] | None = None,
+        size: Size | None = None,
         hold: float = HOLD,
-        tell: Callable[[str], object] = print,
+        notify: Callable[[str], object] = print,
     ) -> None:
-        super().__init__(hold=hold, tell=tell)
+        super().__init__(hold=hold, notify=notify)
         self.name = re.sub(r"//[^/@]*@", "//", address)
         self._address = address
         self._loop = loop
@@ -66,28 +68,28 @@ class NetworkStream(RestoredSource):
             first = next(self._frames)
         except (av.FFmpegError, OSError) as error:
             reason = getattr(error, "strerror", None) or error
-            raise MediaError(f"--input {self.name}: cannot be read ({reason}); check the address and the network") from error
+            raise MediaError(f"{self.name}: cannot be read ({reason}); check the address and the network") from error
         except StopIteration:
-            raise MediaError(f"--input {self.name}: has no picture; name a stream with video") from None
-        self._coded_size = first.width, first.height
-        if min(self._coded_size) < MIN_SIZE:
-            raise MediaError(f"--input {self.name}: {first.width}x{first.height} is too small; {MIN_SIZE} pixels are needed")
+            raise MediaError(f"{self.name}: has no picture; name a stream with video") from None
+        self._coded_size = Size(first.height, first.width)
+        if min(self._coded_size) < SMALLEST:
+            raise MediaError(f"{self.name}: {self._coded_size} is too small; each side needs at least {SMALLEST} pixels")
         self._size = size
-        self.width, self.height = size or self._coded_size
+        self.height, self.width = size or self._coded_size
 
     def _connect(self) -> None:
-        """Opens the stream. Raises av.FFmpegError or OSError where that fails, MediaError for a stream without video."""
+        """Open the stream. Raises av.FFmpegError or OSError if that fails, MediaError for a stream without video."""
         scheme = urlsplit(self._address).scheme.lower()
         self._container = av.open(
             self._address, timeout=(OPENING, READING), options=OPTIONS | TRANSPORT.get(scheme, {}), metadata_errors="replace"
         )
         if not self._container.streams.video:
-            raise MediaError(f"--input {self.name}: has no video; name a stream that has")
+            raise MediaError(f"{self.name}: has no video; name a stream that has")
         stream = self._container.streams.video[0]
-        stream.thread_type = "SLICE"  # a thread for each frame would hold that many back
+        stream.thread_type = "SLICE"  # a thread a frame would delay that many frames
         self.rate = stream.average_rate or stream.guessed_rate or None
-        self._is_film = self._container.duration is not None
-        self._in_time = self._is_film or self._container.format.name in IN_BURSTS
+        self._is_file = self._container.duration is not None
+        self._paced = self._is_file or self._container.format.name in SEGMENTED
         self._begin: float | None = None
         self._frames = self._container.decode(stream)
 
@@ -98,21 +100,21 @@ class NetworkStream(RestoredSource):
             self._frames = iter(())
             return None
         if frame is None:
-            self._ended = self._is_film and not self._loop
-            if self._is_film and self._loop:
+            self._ended = self._is_file and not self._loop
+            if self._is_file and self._loop:
                 self._reopen()
             return None
-        if self._in_time and frame.time is not None:
+        if self._paced and frame.time is not None:
             self._wait(frame.time)
         picture = to_rgb(frame, self._coded_size, self._converter)
-        return picture if self._size is None else fitted(picture, self.height, self.width, "cover")
+        return picture if self._size is None else resize_to_fit(picture, self.height, self.width, "cover")
 
     def _wait(self, moment: float) -> None:
-        """Until a picture of this time is due. One that comes late moves what follows."""
+        """Wait until a picture of this time is due. One that comes late delays those that follow."""
         now = float(self._clock.now())
         if self._begin is None or now - self._begin > moment:
             self._begin = now - moment
-        while (left := self._begin + moment - float(self._clock.now())) > 0 or (self._paused and self._is_film):
+        while (left := self._begin + moment - float(self._clock.now())) > 0 or (self._paused and self._is_file):
             if self._closed.wait(min(max(left, 0.01), 0.1)):
                 return
 
@@ -129,6 +131,6 @@ class NetworkStream(RestoredSource):
             container.close()
 
     def close(self) -> None:
-        """Ends the connection."""
+        """Disconnect."""
         super().close()
         self._disconnect()

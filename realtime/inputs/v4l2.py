@@ -1,6 +1,5 @@
-"""What Linux says of its video devices (V4L2): who drives them, what they can do, which sizes and rates they have."""
+"""Video devices of Linux (V4L2): their drivers, capabilities, pixel formats, sizes and rates."""
 
-import errno
 import fcntl
 import os
 import struct
@@ -10,7 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-# Of linux/videodev2.h.
+# From linux/videodev2.h.
 QUERYCAP, ENUM_FMT, ENUM_FRAMESIZES, ENUM_FRAMEINTERVALS = 0x80685600, 0xC0405602, 0xC02C564A, 0xC034564B
 STREAMON, OUTPUT_STREAM = 0x40045612, 2
 CAPTURE, OUTPUT, DEVICE_CAPS = 0x1, 0x2, 0x80000000
@@ -20,7 +19,7 @@ LOOPBACK = "v4l2 loopback"  # the driver of virtual cameras
 
 @dataclass(frozen=True, slots=True)
 class Mode:
-    """One way in which a camera gives pictures: a pixel format such as "MJPG", a size, and its highest rate in frames/s."""
+    """A mode of a camera: a pixel format such as "MJPG", a size, and its highest rate in frames/s."""
 
     pixel_format: str
     width: int
@@ -30,7 +29,7 @@ class Mode:
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A video device: its path, the name on its case, its driver, and whether pictures come out of it or can be put in."""
+    """A video device: its path, name and driver, and whether it captures pictures or takes them as an output."""
 
     path: str
     name: str
@@ -52,7 +51,7 @@ def devices() -> list[Device]:
 
 
 def query(path: str) -> Device:
-    """What a device is. Raises OSError where it is none, is not there or may not be opened."""
+    """Query a device. Raises OSError if it is not a video device, is missing or may not be opened."""
     with opened(path) as device:
         answer = bytearray(104)
         fcntl.ioctl(device, QUERYCAP, answer)
@@ -62,7 +61,7 @@ def query(path: str) -> Device:
 
 
 def modes(path: str) -> list[Mode]:
-    """The formats, sizes and highest rates of a camera, as far as it tells. Raises OSError where it cannot be opened."""
+    """The formats, sizes and highest rates that a camera reports. Raises OSError if it cannot be opened."""
     found = []
     with opened(path) as device:
         for (pixel_format,) in enumerated(device, ENUM_FMT, 64, "=II", (CAPTURE,), "=44xI"):
@@ -77,7 +76,7 @@ def modes(path: str) -> list[Mode]:
 
 
 def highest_rate(device: int, pixel_format: int, width: int, height: int) -> Fraction:
-    """The highest rate at a size, in frames/s; 0 where the camera does not tell."""
+    """The highest rate at a size, in frames/s; 0 if the camera does not report it."""
     asked = (pixel_format, width, height)
     intervals = enumerated(device, ENUM_FRAMEINTERVALS, 52, "=IIII", asked, "=16xIII")
     return max((Fraction(below, above) for _, above, below in intervals if above), default=Fraction(0))
@@ -86,7 +85,7 @@ def highest_rate(device: int, pixel_format: int, width: int, height: int) -> Fra
 def enumerated(
     device: int, request: int, length: int, question: str, asked: tuple[int, ...], answer: str
 ) -> Iterator[tuple[int, ...]]:
-    """Asks for item 0, 1, 2, ... of a list until there is none. Each question begins with the number of the item."""
+    """Ask for item 0, 1, 2, ... of a list until it ends. Each question begins with the number of the item."""
     for index in range(1000):
         block = bytearray(length)
         struct.pack_into(question, block, 0, index, *asked)
@@ -98,19 +97,19 @@ def enumerated(
 
 
 def free_loopback(path: str) -> None:
-    """Lets a v4l2loopback device with exclusive_caps be written to again after its writer has gone.
+    """Make a v4l2loopback device with exclusive_caps writable again after its writer has gone.
 
-    Up to version 0.12 the driver takes nobody for a writer who only writes, as FFmpeg does, and so never sees that one leave:
-    the device is then neither a camera nor takes pictures, until somebody leaves who has asked to stream. Raises OSError where
-    the device cannot be opened.
+    Up to version 0.12 the driver does not count a program that only writes, as FFmpeg does, as a writer, and so never sees it
+    leave: the device then neither captures nor takes pictures, until a program leaves that has asked to stream. Raises OSError
+    if the device cannot be opened.
     """
     with opened(path) as device, suppress(OSError):
         fcntl.ioctl(device, STREAMON, struct.pack("=i", OUTPUT_STREAM))
-    query(path)  # only when asked does the driver look at what it can do
+    query(path)  # the driver updates its capabilities only when it is asked
 
 
 def users(path: str) -> list[str]:
-    """The programs that hold a device open, as far as this user may see, each as "name (process number)"."""
+    """The programs that hold a device open, as far as this user may see, each as "name (process id)"."""
     found = []
     real = os.path.realpath(path)
     for process in Path("/proc").glob("[0-9]*"):
@@ -124,14 +123,9 @@ def users(path: str) -> list[str]:
     return found
 
 
-def is_busy(error: OSError) -> bool:
-    """Whether a device was refused because another program uses it."""
-    return error.errno == errno.EBUSY
-
-
 @contextmanager
 def opened(path: str) -> Iterator[int]:
-    """The device's file descriptor; opening does not take it away from a program that uses it."""
+    """Open a device and yield its file descriptor; a program that uses it keeps it."""
     device = os.open(path, os.O_RDWR | os.O_NONBLOCK)
     try:
         yield device
@@ -140,5 +134,5 @@ def opened(path: str) -> Iterator[int]:
 
 
 def text(field: bytes) -> str:
-    """A name out of a field that zeros fill up."""
+    """Decode a name in a zero-padded field."""
     return field.split(b"\0")[0].decode("utf-8", "replace")

@@ -1,4 +1,4 @@
-"""Where frames come from: video files, at their own presentation times, the right way up, in RGB."""
+"""Video files as frames: at their own presentation times, upright, in RGB."""
 
 import itertools
 import os
@@ -13,39 +13,36 @@ import cv2
 import numpy as np
 from av.container import InputContainer
 from av.video.frame import VideoFrame
-from av.video.reformatter import ColorPrimaries, ColorRange, ColorTrc, VideoReformatter
+from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from engines.engine import Frame
 from engines.errors import MediaError
+from engines.geometry import SMALLEST, Size
 from realtime.packet import Packet
-from realtime.yuv import usual_matrix
+from realtime.pixels.yuv import to_rgb
 
-MIN_SIZE = 32  # px, of height and of width: the least that the networks take
 MICROSECOND = Fraction(1, 1_000_000)  # the unit of a container's own times
 TRANSPORT = ("mpegts", "mpeg")  # formats whose clock starts anywhere
-WIDE_GAMUT = (ColorPrimaries.BT2020, ColorPrimaries.SMPTE431, ColorPrimaries.SMPTE432)
-HIGH_RANGE = (ColorTrc.SMPTE2084, ColorTrc.ARIB_STD_B67)
-UNKNOWN_MATRIX = (2, 3)  # AVCOL_SPC_UNSPECIFIED, AVCOL_SPC_RESERVED
-JUMP = Fraction(1)  # s: a step back longer than this is a new count of times, not a disorder of frames
+JUMP = Fraction(1)  # s: a step back longer than this restarts the count of times; a shorter one is a disorder of frames
 
 
 class VideoSource:
     """The frames of a video file, in order of presentation. Iterating again starts again.
 
     Packet times count from the start of the stream's own clock, or, in transport streams, whose clock starts anywhere, from the
-    start of the file. Frames are turned and mirrored as the file says; should their size change midway, they are scaled to the
-    first one's. Damaged parts are left out and counted in `damaged`.
+    start of the file. Frames are rotated and mirrored as the file says; if their size changes midway, they are scaled to the
+    first one's. Damaged parts are skipped and counted in `damaged`.
 
     Attributes:
         path: the file.
-        height, width: of the frames, in pixels, after turning.
-        frames: how many there are, as far as the file tells; an estimate, or None.
+        height, width: of the frames, in pixels, after rotation.
+        frames: their number according to the file; an estimate, or None.
         rate: average frames per second, or None.
         duration: of the video stream in seconds, or None.
         time_base: the unit of frame times in the file, in seconds.
-        origin: what was taken off the file's own times to give packet times, in seconds.
-        pixel_aspect: width of a pixel over its height, after turning.
+        origin: seconds subtracted from the file's own times to give packet times.
+        pixel_aspect: width of a pixel over its height, after rotation.
         audio: names of the codecs of its audio streams.
         metadata: of the file: title, date, ...
         damaged: parts that could not be decoded so far.
@@ -55,7 +52,7 @@ class VideoSource:
         threads: of the decoder; by default all cores, four at most.
 
     Raises:
-        MediaError: for what is no video file, has no frame, or is smaller than 32 px. While iterating: where reading fails.
+        MediaError: if the file is not a video, has no frame, or is smaller than 32 pixels. While iterating: if reading fails.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, threads: int | None = None) -> None:
@@ -75,7 +72,7 @@ class VideoSource:
             self._stream = video_stream(self._container, self.path)
             self._stream.thread_type = "AUTO"
             self._stream.codec_context.thread_count = self._threads
-            self._clock = Clock(self._container, self._stream)
+            self._timestamps = Timestamps(self._container, self._stream)
             frames = self._decode()
             first = next(frames, None)
             if first is None:
@@ -89,23 +86,23 @@ class VideoSource:
     def _describe(self) -> None:
         container, stream, first = self._container, self._stream, self._first
         assert first is not None
-        self._coded_size = first.width, first.height
+        self._coded_size = Size(first.height, first.width)
         self._converter = VideoReformatter()
-        turned = Orientation.of(first).transpose
-        self.width, self.height = (first.height, first.width) if turned else (first.width, first.height)
-        if min(self.width, self.height) < MIN_SIZE:
-            size = f"{self.width}x{self.height}"
-            raise MediaError(f"{self.path}: {size} is too small; at least {MIN_SIZE} pixels each way are needed")
+        rotated = Orientation.of(first).transpose
+        self.width, self.height = (first.height, first.width) if rotated else (first.width, first.height)
+        if min(self.width, self.height) < SMALLEST:
+            size = Size(self.height, self.width)
+            raise MediaError(f"{self.path}: {size} is too small; each side needs at least {SMALLEST} pixels")
         self.rate = stream.average_rate or stream.guessed_rate or None
         self.time_base = stream.time_base or Fraction(1, 90_000)
-        self.origin = self._clock.origin
+        self.origin = self._timestamps.origin
         if stream.duration is not None:
             self.duration: Fraction | None = stream.duration * self.time_base
         else:
             self.duration = None if container.duration is None else container.duration * MICROSECOND
         self.frames = stream.frames or (round(self.duration * self.rate) if self.duration and self.rate else None)
         aspect = stream.sample_aspect_ratio or Fraction(1)
-        self.pixel_aspect = 1 / aspect if turned else aspect
+        self.pixel_aspect = 1 / aspect if rotated else aspect
         self.audio = tuple(audio.codec_context.name if audio.codec_context else "unknown" for audio in container.streams.audio)
         self.metadata = dict(container.metadata)
 
@@ -114,10 +111,12 @@ class VideoSource:
             self.close()
             self._start()
         self._first = None
-        held: tuple[VideoFrame, Fraction] | None = None  # back until the next one tells how long it is shown
+        held: tuple[VideoFrame, Fraction] | None = None  # until the next one shows how long it is on screen
         index = 0
         for frame in self._frames:
-            time = self._clock.time(frame, self._told_duration(frame) or (1 / self.rate if self.rate else Fraction(1, 25)))
+            time = self._timestamps.time(
+                frame, self._coded_duration(frame) or (1 / self.rate if self.rate else Fraction(1, 25))
+            )
             if held is not None:
                 yield Packet(self._picture(held[0]), held[1], index, time - held[1])
                 index += 1
@@ -126,7 +125,7 @@ class VideoSource:
             yield Packet(self._picture(held[0]), held[1], index, self._last_duration(*held))
 
     def close(self) -> None:
-        """Closes the file."""
+        """Close the file."""
         self._first = None
         self._container.close()
 
@@ -136,12 +135,12 @@ class VideoSource:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         self.close()
 
-    def _told_duration(self, frame: VideoFrame) -> Fraction | None:
+    def _coded_duration(self, frame: VideoFrame) -> Fraction | None:
         return frame.duration * self.time_base if frame.duration else None
 
     def _last_duration(self, frame: VideoFrame, time: Fraction) -> Fraction | None:
-        # MP4 tells how far apart frames are decoded, not shown; but it knows where the stream ends.
-        known = [self._told_duration(frame)]
+        # MP4 stores how far apart frames are decoded, not shown; but it has the end of the stream.
+        known = [self._coded_duration(frame)]
         if self._stream.duration is not None and self._stream.start_time is not None:
             known.append((self._stream.start_time + self._stream.duration) * self.time_base - self.origin - time)
         return min((duration for duration in known if duration is not None and duration > 0), default=None)
@@ -175,12 +174,12 @@ class VideoSource:
         return Orientation.of(frame).apply(rgb)
 
 
-class Clock:
-    """Turns the times of decoded frames into presentation times that always rise, also where the file gives none."""
+class Timestamps:
+    """Turns the times of decoded frames into presentation times that always rise, also if the file has none."""
 
     def __init__(self, container: InputContainer, stream: VideoStream) -> None:
         self._unit = stream.time_base or Fraction(1, 90_000)
-        # AVI tells only when a frame is decoded. Frames leave the decoder in order, each late by the same lag.
+        # AVI stores only decoding times. Frames leave the decoder in order, each late by the same lag.
         self._decode_times = container.format.name == "avi"
         self.origin = Fraction(0)
         if container.format.name in TRANSPORT:
@@ -190,7 +189,7 @@ class Clock:
         self._last: Fraction | None = None
 
     def time(self, frame: VideoFrame, step: Fraction) -> Fraction:
-        """Seconds of a frame's presentation; `step` is how long after the one before it stands if the file does not tell."""
+        """Presentation time of a frame in seconds; `step` after the last one if the file has none."""
         ticks = self._ticks(frame)
         last = self._last
         if ticks is None:
@@ -217,7 +216,7 @@ class Clock:
 
 
 def open_container(path: Path) -> InputContainer:
-    """Opens a media file for reading. Raises MediaError for what is no readable media file."""
+    """Open a media file for reading. Raises MediaError if it is not one."""
     try:
         if path.is_dir():
             raise MediaError(f"{path}: is a folder; name one video file in it")
@@ -225,50 +224,28 @@ def open_container(path: Path) -> InputContainer:
             raise MediaError(f"{path}: no such file; check the name")
         if not path.is_file():
             raise MediaError(f"{path}: is a device or a pipe; name a video file")
-        # An absolute path, so that FFmpeg takes no part of a name for a protocol.
+        # An absolute path, so that FFmpeg does not mistake part of a name for a protocol.
         return av.open(str(path.absolute()), metadata_errors="replace")
     except PermissionError as error:
-        raise MediaError(f"{path}: may not be read; check its permissions") from error
+        raise MediaError(f"{path}: no permission to read it; check its permissions") from error
     except (av.FFmpegError, OSError) as error:
-        raise MediaError(f"{path}: is no video that can be read ({error.strerror}); name a video file") from error
+        raise MediaError(f"{path}: is not a video that can be read ({error.strerror}); name a video file") from error
 
 
 def video_stream(container: InputContainer, path: Path) -> VideoStream:
-    """The video stream that a player would show: not a cover picture, not text. Raises MediaError where there is none."""
+    """The video stream that a player would show: not a cover picture, not text. Raises MediaError if there is none."""
     name = container.format.name
     if name == "image2" or name.endswith("_pipe"):
-        raise MediaError(f"{path}: is a picture, not a video; use shm-image for it")
+        raise MediaError(f"{path}: is a picture, not a video; read it as a photo")
     streams = [] if name == "tty" else [stream for stream in container.streams.video if stream.codec_context is not None]
-    films = [stream for stream in streams if not stream.disposition & av.stream.Disposition.attached_pic]
-    if not films:
+    videos = [stream for stream in streams if not stream.disposition & av.stream.Disposition.attached_pic]
+    if not videos:
         raise MediaError(f"{path}: has no video that can be decoded; name a file with a video stream")
-    return max(films, key=lambda stream: bool(stream.disposition & av.stream.Disposition.default))
-
-
-def to_rgb(frame: VideoFrame, size: tuple[int, int], converter: VideoReformatter) -> Frame:
-    """RGB uint8 (H, W, 3) of a decoded frame, scaled to `size` (W, H), by the colour matrix and range it was coded with.
-
-    Wide gamuts and high dynamic range, as phones film, are brought to the colours of BT.709.
-    """
-    matrix = None
-    if frame.colorspace in UNKNOWN_MATRIX and not frame.format.is_rgb:
-        matrix = usual_matrix(frame.width, frame.height)
-    wide = frame.color_primaries in WIDE_GAMUT or frame.color_trc in HIGH_RANGE
-    rgb = converter.reformat(
-        frame,
-        *size,
-        format="rgb24",
-        src_colorspace=matrix,
-        dst_color_range=ColorRange.JPEG,
-        dst_color_primaries=ColorPrimaries.BT709 if wide else None,
-        dst_color_trc=ColorTrc.BT709 if wide else None,
-        threads=1,
-    )
-    return np.ascontiguousarray(rgb.to_ndarray(), np.uint8)  # rows are padded where a width asks for it
+    return max(videos, key=lambda stream: bool(stream.disposition & av.stream.Disposition.default))
 
 
 class Orientation(NamedTuple):
-    """How a decoded picture is turned upright: by the display matrix of its frame, to the nearest quarter turn."""
+    """Rotation of a decoded picture by the display matrix of its frame, to the nearest quarter turn."""
 
     transpose: bool = False
     flip_x: bool = False
@@ -276,7 +253,7 @@ class Orientation(NamedTuple):
 
     @classmethod
     def of(cls, frame: VideoFrame) -> Self:
-        """What the file says of this frame."""
+        """Read it from the side data of a frame."""
         side_data: Any = frame.side_data  # PyAV's own type of it is wrong
         matrix = next((data for data in side_data if data.type.name == "DISPLAYMATRIX"), None)
         if matrix is None:
@@ -287,7 +264,7 @@ class Orientation(NamedTuple):
         return cls(False, a < 0, d < 0)
 
     def apply(self, picture: Frame) -> Frame:
-        """The picture (H, W, 3), or (W, H, 3), upright."""
+        """Rotate and mirror a picture (H, W, 3), or (W, H, 3), upright."""
         if self.transpose:
             picture = np.asarray(cv2.transpose(picture), np.uint8)
         if self.flip_x or self.flip_y:

@@ -1,6 +1,6 @@
 """A camera of this machine.
 
-Through OpenCV, which drives those of Linux, Windows and macOS alike and asks each for the nearest size and rate that it has;
+It is read through OpenCV, which drives cameras of Linux, Windows and macOS alike and negotiates the nearest size and rate;
 FFmpeg's devices refuse what a camera does not have exactly, and lack cameras of Media Foundation.
 """
 
@@ -14,38 +14,40 @@ import numpy as np
 
 from engines.engine import Frame
 from engines.errors import MediaError
-from realtime.inputs.cameras import LINUX, find_camera, wants_mjpeg
-from realtime.inputs.live_source import HOLD, RestoredSource
+from engines.geometry import Size
+from realtime.choices import HOLD
+from realtime.inputs.cameras import LINUX, find_camera, prefers_mjpeg
+from realtime.inputs.reconnecting import ReconnectingSource
 from realtime.packet import Packet
-from realtime.quiet import quiet_opencv
+from realtime.pixels.opencv_log import silence_opencv
 
 if TYPE_CHECKING:
     from realtime.inputs.v4l2 import Mode
 
 
-class Webcam(RestoredSource):
-    """A camera, waited for where it is unplugged.
+class Webcam(ReconnectingSource):
+    """A camera, waited for when it is unplugged.
 
     Args:
         camera: its number, a part of its name, or on Linux the path of its device.
-        size: (width, height) to ask for; the camera may give the nearest that it has.
-        rate: frames a second to ask for; the same holds.
-        hold, tell: see `RestoredSource`.
+        size: to ask for; the camera may deliver the nearest that it has.
+        rate: frames a second to ask for; the same applies.
+        hold, notify: see `ReconnectingSource`.
 
     `path` is that of its device on Linux, else None.
-    Raises MediaError where there is no such camera, it cannot be opened, another program uses it, or it gives no picture.
+    Raises MediaError if there is no such camera, it cannot be opened, another program uses it, or it delivers no picture.
     """
 
     def __init__(
         self,
         camera: str,
         *,
-        size: tuple[int, int] | None = None,
+        size: Size | None = None,
         rate: Fraction | None = None,
         hold: float = HOLD,
-        tell: Callable[[str], object] = print,
+        notify: Callable[[str], object] = print,
     ) -> None:
-        super().__init__(hold=hold, tell=tell)
+        super().__init__(hold=hold, notify=notify)
         self.name = f"camera {camera}"
         self._camera = camera
         self._size = size
@@ -53,41 +55,41 @@ class Webcam(RestoredSource):
         self._device = find_camera(camera)
         self.path = self._device if isinstance(self._device, str) else None
         self._card = self._name_of_device()
-        # s, 10 unless told: a stalled read holds up the end.
+        # In seconds, by default 10: a stalled read delays the end.
         os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "1")
         first = self._open()
         if first is None:
             self.close()
-            raise MediaError(f"--webcam {camera}: {self._why_no_picture()}")
+            raise MediaError(f"{camera}: {self._why_no_picture()}")
         self.height, self.width = first.shape[:2]
-        told = self._capture.get(cv2.CAP_PROP_FPS)
-        self.rate = Fraction(told).limit_denominator(1001) if told > 1 else None
-        self._tell_what_differs()
+        reported = self._capture.get(cv2.CAP_PROP_FPS)
+        self.rate = Fraction(reported).limit_denominator(1001) if reported > 1 else None
+        self._notify_differences()
 
     def __iter__(self) -> Iterator[Packet]:
-        with quiet_opencv():  # it would say every second that no picture has come
+        with silence_opencv():  # which logs every second that no picture came
             yield from super().__iter__()
 
     def _open(self) -> Frame | None:
-        """Opens the device and gives its first picture, uint8 BGR, if any comes."""
-        with quiet_opencv():
+        """Open the device and return its first picture, uint8 BGR, if one comes."""
+        with silence_opencv():
             self._capture = cv2.VideoCapture(self._device, cv2.CAP_V4L2 if LINUX else cv2.CAP_ANY)
-            if wants_mjpeg(self._modes(), self._size, self._rate):
+            if prefers_mjpeg(self._modes(), self._size, self._rate):
                 self._capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
             if self._size is not None:
-                self._capture.set(cv2.CAP_PROP_FRAME_WIDTH, self._size[0])
-                self._capture.set(cv2.CAP_PROP_FRAME_HEIGHT, self._size[1])
+                self._capture.set(cv2.CAP_PROP_FRAME_WIDTH, self._size.width)
+                self._capture.set(cv2.CAP_PROP_FRAME_HEIGHT, self._size.height)
             if self._rate is not None:
                 self._capture.set(cv2.CAP_PROP_FPS, float(self._rate))
             came, picture = self._capture.read() if self._capture.isOpened() else (False, None)
         return np.asarray(picture, np.uint8) if came else None
 
-    def _tell_what_differs(self) -> None:
-        if self._size not in {None, (self.width, self.height)}:
-            assert self._size is not None
-            self._tell(f"{self.name} gives {self.width}x{self.height}, not {self._size[0]}x{self._size[1]}")
+    def _notify_differences(self) -> None:
+        actual = Size(self.height, self.width)
+        if self._size is not None and self._size != actual:
+            self._notify(f"{self.name} gives {actual}, not {self._size}")
         if self._rate is not None and self.rate is not None and abs(self.rate - self._rate) > Fraction(1, 2):
-            self._tell(f"{self.name} gives {float(self.rate):g} frames/s, not {float(self._rate):g}")
+            self._notify(f"{self.name} gives {float(self.rate):g} frames/s, not {float(self._rate):g}")
 
     def _read(self) -> Frame | None:
         if not self._capture.isOpened():
@@ -134,14 +136,14 @@ class Webcam(RestoredSource):
             try:
                 device = v4l2.query(self.path)
             except OSError as error:
-                return f"is no camera ({error.strerror}); shm-live --list-cameras shows which there are"
+                return f"is not a camera ({error.strerror}); choose another"
             if not device.captures:
-                return "gives no pictures, it takes them; shm-live --list-cameras shows which do"
+                return "takes pictures instead of giving them; choose another camera"
             if device.driver != v4l2.LOOPBACK and (users := v4l2.users(self.path)):
                 return f"is in use by {', '.join(users)}; end that first, or choose another camera"
         return "gives no picture; close other programs that use it, or plug it in again"
 
     def close(self) -> None:
-        """Gives the camera back."""
+        """Release the camera."""
         super().close()
         self._capture.release()

@@ -1,4 +1,4 @@
-"""What the user can say while a live picture runs: by keys in the window, or by lines on standard input."""
+"""How the user controls a live session: keys in the window, or words on standard input."""
 
 import os
 import select
@@ -6,13 +6,15 @@ import sys
 import threading
 from collections import deque
 from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
 
-LOOK = 0.2  # s between two looks at whether a line may be read
+POLL = 0.2  # s between two checks whether a line can be read
 
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """A key, the word that says the same, and what it does."""
+    """A key, the word for it, and what it does."""
 
     key: str
     word: str
@@ -20,7 +22,7 @@ class Control:
 
     @property
     def line(self) -> str:
-        """Of the help."""
+        """Its line of the help."""
         return f"{'space' if self.key == ' ' else self.key}, {self.word}: {self.meaning}"
 
 
@@ -44,11 +46,11 @@ WORDS = {control.key: control.word for control in CONTROLS} | {control.word: con
 WORDS |= {"escape": "quit"}
 
 
-class Lines:
-    """Reads lines of standard input in a thread of its own, so that nobody waits for them.
+class LineReader:
+    """Reads lines of standard input in a thread of its own, so that nothing waits for them.
 
-    Nothing is read while another program has the terminal: reading would stop this one. The thread ends with the input, or
-    after `close`.
+    It does not read while another program has the terminal: reading would stop this one. The thread ends with the input, or
+    on `close`.
     """
 
     def __init__(self, file: int = 0) -> None:
@@ -59,14 +61,20 @@ class Lines:
         self._thread.start()
 
     def take(self) -> str | None:
-        """The next line, without its end, if one has come."""
+        """The next line, without its end, or None if none has come."""
         return self._lines.popleft() if self._lines else None
 
     def close(self) -> None:
-        """Reads no more."""
+        """Stop reading."""
         self._closed.set()
-        if sys.platform != "win32":  # there it may wait for a line, and ends with the program
+        if sys.platform != "win32":  # where it may wait for a line; the thread ends with the program
             self._thread.join()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        self.close()
 
     def _read(self) -> None:
         rest = b""
@@ -86,6 +94,6 @@ class Lines:
         if sys.platform == "win32":
             return True
         if os.isatty(self._file) and os.tcgetpgrp(self._file) != os.getpgrp():
-            self._closed.wait(LOOK)
+            self._closed.wait(POLL)
             return False
-        return bool(select.select([self._file], [], [], LOOK)[0])
+        return bool(select.select([self._file], [], [], POLL)[0])

@@ -1,6 +1,6 @@
 """The frames of a source with their mattes, for a program of your own.
 
-with VideoSource("talk.mp4") as source, closing(load()) as engine:
+with load() as engine, VideoSource("talk.mp4") as source:
     for packet in mattes(source, engine):
         print(packet.time, packet.matte.alpha.mean())
 """
@@ -9,25 +9,25 @@ from collections.abc import Iterable, Iterator
 
 from engines.engine import Engine
 from realtime.inputs.live_source import LiveSource
-from realtime.loop.matting import matte, matte_stages
+from realtime.loop.matting import make_matte, matte_stages
 from realtime.loop.pipeline import Pipeline, Stage
 from realtime.loop.queue import Policy
 from realtime.packet import Packet
 
 
 def mattes(source: Iterable[Packet], engine: Engine) -> Iterator[Packet]:
-    """Packets with their mattes, as the engine makes them; reading, matting and the caller's own work run side by side.
+    """Yield packets with their mattes; reading, matting and the caller's own work run in parallel.
 
-    Of a file every frame comes, in order. Of a `LiveSource` the newest comes; those for which there is no time are left out.
+    Of a file every frame comes, in order. Of a `LiveSource` the newest comes; frames for which there is no time are dropped.
     Leave the loop at any time. Raises what goes wrong in the source or the engine.
     """
 
-    def live(packet: Packet) -> None:
+    def matte_live(packet: Packet) -> None:
         if packet.matte is None:
-            matte(packet, engine, [Packet.fetch])
+            make_matte(packet, engine, [Packet.fetch])
 
     if isinstance(source, LiveSource):
-        pipeline = Pipeline(source, [Stage("matte", live)], policy=Policy.NEWEST_FRAME, release=source.stop)
+        pipeline = Pipeline(source, [Stage("matte", matte_live)], policy=Policy.NEWEST_FRAME, release=source.stop)
     else:
         pipeline = Pipeline(source, matte_stages(engine, [Packet.fetch]))
     with pipeline:

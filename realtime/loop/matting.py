@@ -1,4 +1,4 @@
-"""Frames into an engine, and what comes of them: a matte in the packet, or one that stays on the engine's device."""
+"""The stages that matte frames: the result is in the packet, or still on the engine's device."""
 
 from collections.abc import Sequence
 
@@ -8,10 +8,10 @@ from realtime.loop.pipeline import Stage
 from realtime.packet import Packet
 
 
-def matte(packet: Packet, engine: Engine, filters: Sequence[Filter] = ()) -> None:
-    """Gives a packet its matte, filtered. One that no filter wants stays on the engine's device, if the engine has one.
+def make_matte(packet: Packet, engine: Engine, filters: Sequence[Filter] = ()) -> None:
+    """Give a packet its matte, filtered. Without filters the matte stays on the engine's device, if the engine has one.
 
-    It returns when the networks are done: a live frame that were sent before would only wait there, and grow old.
+    Return when the networks are done: submitting a live frame earlier would only make it wait there, and grow old.
     """
     if not isinstance(engine, OverlappingEngine):
         packet.matte = engine(packet.frame)
@@ -19,11 +19,11 @@ def matte(packet: Packet, engine: Engine, filters: Sequence[Filter] = ()) -> Non
         packet.pending = engine.submit(packet.frame)
         if not filters:
             packet.pending.wait()
-    filtered(packet, filters)
+    apply_filters(packet, filters)
 
 
-def filtered(packet: Packet, filters: Sequence[Filter]) -> None:
-    """Has the filters at a packet's matte; without any it stays where it is."""
+def apply_filters(packet: Packet, filters: Sequence[Filter]) -> None:
+    """Apply filters to a packet's matte, which they fetch from the engine's device."""
     if filters:
         packet.fetch()
     for each in filters:
@@ -31,12 +31,12 @@ def filtered(packet: Packet, filters: Sequence[Filter]) -> None:
 
 
 def matte_stages(engine: Engine, filters: Sequence[Filter] = ()) -> list[Stage]:
-    """The stages that do this where every frame counts: as many as the engine can work on at once."""
+    """The stages that do this when every frame counts: as many frames at once as the engine can take."""
     if not isinstance(engine, OverlappingEngine):
-        return [Stage("matte", lambda packet: matte(packet, engine, filters))]
+        return [Stage("matte", lambda packet: make_matte(packet, engine, filters))]
 
     def submit(packet: Packet) -> None:
         packet.pending = engine.submit(packet.frame)
 
     submitting = Stage("submit", submit)
-    return [submitting, Stage("matte", lambda packet: filtered(packet, filters))] if filters else [submitting]
+    return [submitting, Stage("matte", lambda packet: apply_filters(packet, filters))] if filters else [submitting]

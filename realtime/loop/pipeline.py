@@ -1,4 +1,4 @@
-"""One loop for files and for live pictures: a source and its stages, each in a thread of its own, joined by bounded hand-overs.
+"""One loop for files and for live video: a source and its stages, each in a thread of its own, joined by bounded queues.
 
     stages = [Stage("matte", matte), Stage("composite", compose), Stage("encode", sink.write)]
     with Pipeline(source, stages) as pipeline:                           # a file: every frame, in order
@@ -11,10 +11,10 @@
             window.show(packet)
     print(pipeline.median_ms, pipeline.dropped)
 
-The source is any iterable of packets. A stage works on a packet in place. Every sink stands beside the others at the end of
-the stages, with its own thread and hand-over, and only looks at packets. Under `Policy.EVERY_FRAME` a full hand-over makes
-its giver wait, so nothing is lost and memory stays constant; under `Policy.NEWEST_FRAME` the oldest packet in it is dropped,
-so a slow stage or sink neither delays nor slows what comes before it.
+The source is any iterable of packets. A stage works on a packet in place. Sinks run in parallel after the last stage, each with
+its own thread and queue, and only read packets. Under `Policy.EVERY_FRAME` a full queue makes its producer wait, so nothing is
+lost and memory stays constant; under `Policy.NEWEST_FRAME` the oldest packet in it is dropped, so a slow stage or sink neither
+delays nor slows what comes before it.
 
 An error in any thread stops all of them, and is raised once in the caller: from the loop over the pipeline, or else on
 leaving the `with` block. Leaving the block early stops everything; no thread outlives it.
@@ -29,25 +29,25 @@ from statistics import median
 from types import TracebackType
 from typing import Self
 
-from realtime.loop.queue import Handover, Policy
+from realtime.loop.queue import PacketQueue, Policy
 from realtime.packet import Packet
 
-RECENT = 4096  # times kept of each stage, for its median: constant memory on a stream without end
+RECENT = 4096  # times kept of each stage, for its median: constant memory on an endless stream
 
 
 def nothing() -> None:
-    """What `release` does for work that never waits for long."""
+    """Default of `release` and `idle`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A named piece of work: `work(packet)` changes its packet in place, or, as a sink, only reads it.
+    """A named step: `work(packet)` changes its packet in place, or, as a sink, only reads it.
 
     `release()` is called when the pipeline stops, from any thread and maybe more than once: work that waits for something
     outside, such as the reader of a pipe, returns soon after.
 
-    `depth` is how many packets may wait for it, where the pipeline's own depth will not do. `idle()` is called, in the stage's
-    thread, whenever no packet has come for `idle_seconds`.
+    `depth` is how many packets may wait for it, by default as many as the pipeline's own depth. `idle()` is called, in the
+    stage's thread, whenever no packet has come for `idle_seconds`.
     """
 
     name: str
@@ -58,8 +58,8 @@ class Stage:
     idle_seconds: float | None = None
 
 
-class Timing:
-    """How long a stage takes for a packet."""
+class StageTimes:
+    """The times that a stage takes for its packets."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -67,7 +67,7 @@ class Timing:
         self._lock = threading.Lock()
 
     def add(self, seconds: float) -> None:
-        """Counts one packet."""
+        """Count one packet."""
         with self._lock:
             self.count += 1
             self._recent.append(seconds)
@@ -83,12 +83,13 @@ class Pipeline:
     """Runs a source, its stages and its sinks while the `with` block lasts; see the top of this file.
 
     Args:
-        source: gives packets in order; its time is counted as the stage "source".
+        source: yields packets in order; its time is counted as the stage "source".
         stages: one after the other, each in its own thread.
-        sinks: side by side after the last stage, each in its own thread.
-        policy: what a full hand-over does.
-        depth: packets that a hand-over holds; by default 2 for EVERY_FRAME, 1 for NEWEST_FRAME.
+        sinks: in parallel after the last stage, each in its own thread.
+        policy: what a full queue does.
+        depth: packets that a queue holds; by default 2 for EVERY_FRAME, 1 for NEWEST_FRAME.
         release: called when the pipeline stops, as a stage's is: a source that waits for its next frame ends soon after.
+        clock: seconds, by which the stages are timed.
     """
 
     def __init__(
@@ -100,24 +101,26 @@ class Pipeline:
         policy: Policy = Policy.EVERY_FRAME,
         depth: int | None = None,
         release: Callable[[], object] = nothing,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         names = ["source", *(stage.name for stage in (*stages, *sinks)), "caller"]
         if len(set(names)) < len(names):
             raise ValueError(f"stage names must differ from one another, and from 'source' and 'caller': {names[1:-1]}")
         depth = depth or (2 if policy is Policy.EVERY_FRAME else 1)
-        self.timings = {name: Timing() for name in names[:-1]}
+        self.times = {name: StageTimes() for name in names[:-1]}
         self._source = source
+        self._clock = clock
         self._releases = [release, *(stage.release for stage in (*stages, *sinks))]
         depths = {stage.name: stage.depth or depth for stage in (*stages, *sinks)}
-        # each hand-over by the name of its taker
-        self._into = {name: Handover(depths.get(name, depth), policy) for name in names[1:]}
+        # each queue by the name of its consumer
+        self._queues = {name: PacketQueue(depths.get(name, depth), policy) for name in names[1:]}
         self._error: BaseException | None = None
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._started = False
 
-        last = [*(self._into[sink.name] for sink in sinks), self._into["caller"]]
-        following = [[self._into[stage.name]] for stage in stages] + [last]
+        outlets = [*(self._queues[sink.name] for sink in sinks), self._queues["caller"]]
+        following = [[self._queues[stage.name]] for stage in stages] + [outlets]
         self._threads = [self._thread("source", self._read, following[0])]
         self._threads += [
             self._thread(stage.name, self._work, stage, after) for stage, after in zip(stages, following[1:], strict=True)
@@ -127,37 +130,37 @@ class Pipeline:
     @property
     def median_ms(self) -> dict[str, float]:
         """Median milliseconds a packet for "source" and each stage and sink, over the recent ones."""
-        return {name: timing.median_ms for name, timing in self.timings.items()}
+        return {name: times.median_ms for name, times in self.times.items()}
 
     @property
     def dropped(self) -> dict[str, int]:
-        """Packets dropped so far, by the name of the stage or sink that never saw them; "caller" is the loop outside."""
-        return {name: handover.dropped for name, handover in self._into.items()}
+        """Packets dropped so far, by the name of the stage or sink that they were meant for; "caller" is the loop outside."""
+        return {name: queue.dropped for name, queue in self._queues.items()}
 
     def stop(self) -> None:
-        """Stops all threads after the packet that each is at work on. May be called from any thread; does not wait."""
+        """Stop all threads after the packet that each works on. May be called from any thread; does not wait."""
         self._stopping.set()
-        for handover in self._into.values():
-            handover.stop()
+        for queue in self._queues.values():
+            queue.stop()
         for release in self._releases:
             release()
 
     def drain(self, seconds: float) -> None:
-        """Ends the source, lets what is on its way reach the sinks for so many seconds at most, and stops.
+        """End the source, let the packets in flight reach the sinks for at most so many seconds, and stop.
 
         For the caller's thread, which takes no more packets afterwards.
         """
         end = time.monotonic() + seconds
         self._stopping.set()
         self._releases[0]()
-        self._into["caller"].stop()
+        self._queues["caller"].stop()
         for thread in self._threads:
             if thread.ident is not None:
                 thread.join(max(0.0, end - time.monotonic()))
         self.stop()
 
     def run(self) -> None:
-        """Waits until the source has ended and every stage and sink has finished. Raises what went wrong in any of them."""
+        """Wait until the source has ended and every stage and sink has finished. Raises what went wrong in any of them."""
         for _ in self:
             pass
 
@@ -166,7 +169,7 @@ class Pipeline:
         return (packet for packet in self._packets(None) if packet is not None)
 
     def polled(self, seconds: float) -> Iterator[Packet | None]:
-        """As iterating does, but with a None whenever no packet has come within so many seconds: a caller stays awake."""
+        """Iterate, with a None whenever no packet has come within so many seconds, so that the caller stays responsive."""
         return self._packets(seconds)
 
     def __enter__(self) -> Self:
@@ -174,7 +177,7 @@ class Pipeline:
         try:
             for thread in self._threads:
                 thread.start()
-        except BaseException:  # Ctrl-C may come between two of them: what they work on is closed next
+        except BaseException:  # Ctrl-C may come between two of them, and what they read is closed next
             self.stop()
             self._join()
             raise
@@ -189,8 +192,8 @@ class Pipeline:
 
     def _packets(self, seconds: float | None) -> Iterator[Packet | None]:
         if not self._started:
-            raise RuntimeError("a pipeline runs inside its `with` block only")
-        waiting = self._into["caller"]
+            raise RuntimeError("a pipeline runs only inside its `with` block")
+        waiting = self._queues["caller"]
         while (packet := waiting.get(seconds)) is not None or not waiting.over:
             yield packet
         self._finish()
@@ -219,37 +222,37 @@ class Pipeline:
 
         return threading.Thread(target=guarded, name=f"pipeline-{name}", daemon=True)
 
-    def _read(self, after: list[Handover]) -> None:
+    def _read(self, after: list[PacketQueue]) -> None:
         packets = iter(self._source)
         while not self._stopping.is_set():
-            start = time.perf_counter()
+            start = self._clock()
             packet = next(packets, None)
             if packet is None:
                 break
-            self.timings["source"].add(time.perf_counter() - start)
-            give(packet, after)
+            self.times["source"].add(self._clock() - start)
+            put(packet, after)
         end(after)
 
-    def _work(self, stage: Stage, after: list[Handover]) -> None:
-        waiting = self._into[stage.name]
+    def _work(self, stage: Stage, after: list[PacketQueue]) -> None:
+        waiting = self._queues[stage.name]
         while (packet := waiting.get(stage.idle_seconds)) is not None or not waiting.over:
             if packet is None:
                 stage.idle()
                 continue
-            start = time.perf_counter()
+            start = self._clock()
             stage.work(packet)
-            self.timings[stage.name].add(time.perf_counter() - start)
-            give(packet, after)
+            self.times[stage.name].add(self._clock() - start)
+            put(packet, after)
         end(after)
 
 
-def give(packet: Packet, after: list[Handover]) -> None:
-    """Hands one packet to all that follow."""
-    for handover in after:
-        handover.put(packet)
+def put(packet: Packet, queues: list[PacketQueue]) -> None:
+    """Put one packet into all queues that follow."""
+    for queue in queues:
+        queue.put(packet)
 
 
-def end(after: list[Handover]) -> None:
-    """Tells all that follow that no more packets come."""
-    for handover in after:
-        handover.end()
+def end(queues: list[PacketQueue]) -> None:
+    """Mark the end in all queues that follow."""
+    for queue in queues:
+        queue.end()

@@ -1,6 +1,7 @@
 """A bounded queue of packets from one thread to the next, and what it does when it is full."""
 
 import threading
+import time
 from collections import deque
 from enum import Enum
 
@@ -8,72 +9,89 @@ from realtime.packet import Packet
 
 
 class Policy(Enum):
-    """What a hand-over does when it is full."""
+    """What a full queue does."""
 
     EVERY_FRAME = "wait"
     NEWEST_FRAME = "drop the oldest"
 
 
-class Handover:
-    """A bounded queue of packets from one thread to the next, in order."""
+class PacketQueue:
+    """A bounded queue of packets from one thread, its producer, to another, its consumer, in order.
+
+    It waits on plain locks alone: the exception that a signal raises in the main thread, such as Ctrl-C, may come at any
+    bytecode of `threading.Condition`, and would leave its lock held for ever, or released twice.
+    """
 
     def __init__(self, depth: int, policy: Policy) -> None:
         if depth < 1:
-            raise ValueError("a hand-over holds at least one packet")
+            raise ValueError("a queue holds at least one packet")
         self.depth = depth
         self.policy = policy
         self.dropped = 0
         self._packets: deque[Packet] = deque()
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        self._filled, self._emptied = threading.Lock(), threading.Lock()  # held until there is news for the one that waits
+        self._filled.acquire()
+        self._emptied.acquire()
         self._ended = False
         self._stopped = False
 
     @property
     def over(self) -> bool:
-        """Whether nothing can be taken any more: the giver has ended and all is taken, or it was stopped."""
-        with self._changed:
+        """Whether nothing more will come out: the producer has ended and the queue is empty, or it was stopped."""
+        with self._lock:
             return self._stopped or (self._ended and not self._packets)
 
     def __len__(self) -> int:
         return len(self._packets)
 
     def put(self, packet: Packet) -> bool:
-        """Hands a packet over; False when the hand-over has been stopped."""
-        with self._changed:
-            if self.policy is Policy.NEWEST_FRAME:
-                while len(self._packets) >= self.depth:
+        """Add a packet; return False if the queue has been stopped."""
+        while True:
+            with self._lock:
+                if self._stopped:
+                    return False
+                while self.policy is Policy.NEWEST_FRAME and len(self._packets) >= self.depth:
                     self._packets.popleft()
                     self.dropped += 1
-            else:
-                self._changed.wait_for(lambda: self._stopped or len(self._packets) < self.depth)
-            if self._stopped:
-                return False
-            self._packets.append(packet)
-            self._changed.notify_all()
-            return True
+                if len(self._packets) < self.depth:
+                    self._packets.append(packet)
+                    self._wake(self._filled)
+                    return True
+            self._emptied.acquire()
 
     def get(self, seconds: float | None = None) -> Packet | None:
-        """Waits for the next packet; None when the giver has ended and all is taken, or at once when stopped.
+        """Wait for the next packet; None when the producer has ended and the queue is empty, or at once when stopped.
 
         With `seconds` it waits no longer than that, and None may also mean that none has come yet: see `over`.
         """
-        with self._changed:
-            self._changed.wait_for(lambda: self._packets or self._ended or self._stopped, seconds)
-            if self._stopped or not self._packets:
+        deadline = None if seconds is None else time.monotonic() + seconds
+        while True:
+            with self._lock:
+                if self._packets and not self._stopped:
+                    packet = self._packets.popleft()
+                    self._wake(self._emptied)
+                    return packet
+                if self._stopped or self._ended:
+                    return None
+            if not self._filled.acquire(timeout=-1 if deadline is None else max(0.0, deadline - time.monotonic())):
                 return None
-            packet = self._packets.popleft()
-            self._changed.notify_all()
-            return packet
 
     def end(self) -> None:
-        """Says that no more packets come; those inside can still be taken."""
-        with self._changed:
+        """Mark the end: no more packets come, and those inside can still be taken."""
+        with self._lock:
             self._ended = True
-            self._changed.notify_all()
+            self._wake(self._filled)
 
     def stop(self) -> None:
-        """Lets go of all packets and of everyone who waits."""
-        with self._changed:
+        """Discard all packets and wake everyone who waits."""
+        with self._lock:
             self._stopped = True
             self._packets.clear()
-            self._changed.notify_all()
+            self._wake(self._filled)
+            self._wake(self._emptied)
+
+    def _wake(self, news: threading.Lock) -> None:
+        """Called with the lock: let the one that waits for news go on, or not wait at all."""
+        if news.locked():
+            news.release()

@@ -1,1 +1,1 @@
-"""Where pictures go."""
+"""Where pictures go: video files, photos, recordings, pipes, virtual cameras and windows."""

@@ -1,60 +1,59 @@
-"""Pictures to standard output, for another program to take."""
+"""Pictures piped to another program through standard output."""
 
 import os
 import select
 import sys
 from collections.abc import Callable
 from fractions import Fraction
-from typing import Literal
 
 from engines.engine import Frame
 from engines.errors import MediaError
-from realtime.outputs.recording import Form, Output
+from realtime.choices import PipeFormat
+from realtime.outputs.output import Output, VideoFormat
 from realtime.packet import Packet
-from realtime.yuv import ToYuv, even, usual_matrix
+from realtime.pixels.yuv import YuvConverter, default_matrix, even
 
-PipeFormat = Literal["y4m", "rgb24"]
 STDOUT, STDERR = 1, 2
-PATIENCE = 0.1  # s to wait for the reader before looking whether the program ends
+PATIENCE = 0.1  # s to wait for the reader until the next check whether the program ends
 
 
 class Pipe(Output):
-    """Pictures at an even rate, as neither format tells times: one is left out or repeated where the source is uneven.
+    """Pictures at an even rate, as neither format holds times: pictures of an uneven source are dropped or repeated.
 
-    "y4m" is YUV4MPEG2: yuv420p of limited range, with a header that tells size and rate. "rgb24" is nothing but the bytes of
-    the pictures. While it is open, what else is printed to standard output goes to standard error.
+    "y4m" is YUV4MPEG2: yuv420p of limited range, with a header of size and rate. "rgb24" is the raw bytes of the pictures.
+    While it is open, whatever else is printed to standard output goes to standard error.
 
     Args:
         pipe_format: "y4m" or "rgb24".
-        form: of the pictures.
-        tell: is told that the reader has gone.
+        video_format: of the pictures.
+        notify: called with a line when the reader has gone.
 
-    Raises MediaError where standard output is a terminal.
+    Raises MediaError if standard output is a terminal.
     """
 
     name = "pipe"
 
-    def __init__(self, pipe_format: PipeFormat, form: Form, *, tell: Callable[[str], object] = print) -> None:
+    def __init__(self, pipe_format: PipeFormat, video_format: VideoFormat, *, notify: Callable[[str], object] = print) -> None:
         if os.isatty(STDOUT):
-            raise MediaError(f"--pipe {pipe_format}: would fill the terminal; end the command with | and a program, or > FILE")
+            raise MediaError(f"{pipe_format}: standard output is a terminal; end the command with | and a program, or > FILE")
         sys.stdout.flush()
         self._file = os.dup(STDOUT)
         os.dup2(STDERR, STDOUT)
         if os.name == "posix":
             os.set_blocking(self._file, False)
-        self._tell = tell
+        self._notify = notify
         self._released = False
-        self._cadence = Cadence(form.rate)
+        self._cadence = Cadence(video_format.rate)
         self._last = b""
         self._y4m = pipe_format == "y4m"
         if self._y4m:
-            self._convert = ToYuv(usual_matrix(form.width, form.height))
-            size = f"W{even(form.width)} H{even(form.height)}"
-            rate = f"F{form.rate.numerator}:{form.rate.denominator}"
+            self._convert = YuvConverter(default_matrix(video_format.width, video_format.height))
+            size = f"W{even(video_format.width)} H{even(video_format.height)}"
+            rate = f"F{video_format.rate.numerator}:{video_format.rate.denominator}"
             self._send(f"YUV4MPEG2 {size} {rate} Ip A1:1 C420mpeg2 XYSCSS=420MPEG2 XCOLORRANGE=LIMITED\n".encode())
 
     def write(self, packet: Packet) -> None:
-        """Sends the picture as often as the rate wants it by now."""
+        """Send the picture as often as the rate requires by now."""
         assert packet.picture is not None
         count = self._cadence.due(packet.time)
         for _ in range(count - 1):
@@ -77,14 +76,14 @@ class Pipe(Output):
                 select.select([], [self._file], [], PATIENCE)
             except BrokenPipeError:
                 self.closed_by_reader = True
-                self._tell("--pipe: its reader has ended")
+                self._notify("pipe: its reader has ended")
 
     def release(self) -> None:
-        """Lets go of a reader that reads no more."""
+        """Stop waiting for a reader that no longer reads."""
         self._released = True
 
     def close(self) -> None:
-        """Ends the stream, and gives standard output back."""
+        """End the stream and restore standard output."""
         if os.name == "posix":
             os.set_blocking(self._file, True)
         os.dup2(self._file, STDOUT)
@@ -92,7 +91,7 @@ class Pipe(Output):
 
 
 class Cadence:
-    """How often a picture is to be sent so that as many go out as an even rate wants."""
+    """Counts how often to send each picture so that they go out at an even rate."""
 
     def __init__(self, rate: Fraction) -> None:
         self._rate = rate
@@ -100,7 +99,7 @@ class Cadence:
         self._sent = 0
 
     def due(self, time: Fraction) -> int:
-        """How many pictures are due at this time, in seconds, the new one included; 0 where it comes too early."""
+        """The number of pictures due at this time in seconds, including the new one; 0 if it comes too early."""
         if self._begin is None:
             self._begin = time
         count = max(0, round((time - self._begin) * self._rate) + 1 - self._sent)

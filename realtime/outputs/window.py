@@ -1,4 +1,4 @@
-"""The window that a live picture is shown in, with lines of text over it, and its keys."""
+"""The window of a live session: pictures, lines of text over them, and keys."""
 
 import os
 import socket
@@ -11,35 +11,35 @@ import cv2
 
 from engines.engine import Frame
 from engines.errors import MediaError
-from realtime.quiet import quiet_opencv
+from realtime.pixels.opencv_log import silence_opencv
 
 ESCAPE = 27  # the key's code
 LINE = 24  # px from one line of text to the next
 
 
 class Window:
-    """A window that shows one picture after the other. For the main thread only.
+    """A window that shows pictures. For the main thread only.
 
         with Window("shm-live", width=1280, height=720) as window:
             window.show(picture, ["30 frames/s"])
             if window.key() == "q" or window.closed: ...
 
-    Raises MediaError where there is no display.
+    Raises MediaError if there is no display.
     """
 
     def __init__(self, title: str, *, width: int, height: int) -> None:
         check_display()
         self._title = title
         try:
-            with quiet_opencv():
+            with silence_opencv():
                 cv2.namedWindow(title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
         except cv2.error as error:
             remedy = "pip uninstall opencv-python-headless, and pip install --force-reinstall opencv-python"
-            raise MediaError(f"this OpenCV shows no windows; {remedy}") from error
+            raise MediaError(f"this OpenCV cannot show windows; {remedy}") from error
         cv2.resizeWindow(title, width, height)
 
     def show(self, picture: Frame, lines: Sequence[str] = ()) -> None:
-        """Shows a picture, uint8 RGB (H, W, 3), with lines of text in its upper left corner. The picture stays as it is."""
+        """Show a picture, uint8 RGB (H, W, 3), with lines of text in its upper left corner. The array is not changed."""
         shown = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
         if lines:
             widest = max(cv2.getTextSize(line, cv2.FONT_HERSHEY_SIMPLEX, 0.5, 1)[0][0] for line in lines)
@@ -51,7 +51,7 @@ class Window:
         cv2.imshow(self._title, shown)
 
     def key(self) -> str | None:
-        """The key that was pressed since the last call, "escape" for Esc, or None. Lets the window live: call it often."""
+        """The key pressed since the last call, "escape" for Esc, or None. It also updates the window: call it often."""
         code = cv2.waitKey(1)
         if code < 0:
             return None
@@ -63,7 +63,7 @@ class Window:
         return cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) < 1
 
     def close(self) -> None:
-        """Takes the window away."""
+        """Close the window."""
         if not self.closed:
             cv2.destroyWindow(self._title)
 
@@ -75,7 +75,7 @@ class Window:
 
 
 def check_display() -> None:
-    """Raises MediaError where no window can be shown: OpenCV's toolkit would end the program without a word of use."""
+    """Raise MediaError if no window can be shown: OpenCV's toolkit would end the program with no useful message."""
     if not sys.platform.startswith("linux"):
         return
     display = os.environ.get("DISPLAY", "")
@@ -87,7 +87,7 @@ def check_display() -> None:
         if host in {"", "unix"}:
             path = f"/tmp/.X11-unix/X{number}"
             with socket.socket(socket.AF_UNIX) as x_server:
-                if x_server.connect_ex("\0" + path):  # of Linux's own name space first, as Xlib does
+                if x_server.connect_ex("\0" + path):  # Linux's abstract namespace first, as Xlib does
                     x_server.connect(path)
         else:
             socket.create_connection((host, 6000 + int(number)), timeout=5).close()

@@ -2,12 +2,13 @@ import sys
 
 import pytest
 
-from benchmarks import cli, machine
+from benchmarks import cli
+from benchmarks.measuring import machine
 
 
 @pytest.fixture
 def bench(monkeypatch, capsys):
-    """Runs `bench` with some words: its exit code, output and errors."""
+    """Run `bench` with some words: its exit code, output and errors."""
     monkeypatch.setattr(machine, "SAMPLE", 0.01)
 
     def run(*words):

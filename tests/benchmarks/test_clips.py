@@ -11,8 +11,8 @@ import pytest
 import engines
 from benchmarks import cli
 from benchmarks.clips import ClipScore, means_of, open_clips
-from engines import Matte
-from engines.errors import MattingError
+from engines import Engine, Matte
+from engines.commands.running import UsageError
 from train.evaluation.metrics import dtssd, mse, sad
 from train.evaluation.scores import open_set, read_item
 
@@ -30,7 +30,7 @@ PLAIN = "import numpy as np\ndef load():\n    return lambda rgb: np.full(rgb.sha
 FRAMES = 6
 
 
-class Flickering:
+class Flickering(Engine):
     """An engine whose alpha is the frame's, 0.2 less in every other frame."""
 
     name, device, precision, model = "flickering", "none", "fp32", "base"
@@ -136,7 +136,7 @@ def test_a_clip_of_one_frame_is_refused(clips):
     for part in ("images", "alphas"):
         for path in sorted((clips / "b" / part).iterdir())[1:]:
             path.unlink()
-    with pytest.raises(MattingError, match="b has one frame only"):
+    with pytest.raises(UsageError, match="b has one frame only"):
         open_clips(clips)
 
 

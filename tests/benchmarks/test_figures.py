@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.figures import PAGES, RESULTS, refreshed, table
-from engines.errors import MattingError
+from benchmarks import figures
+from benchmarks.figures import RESULTS, TABLES, pages, refreshed, table
+from engines.commands.running import UsageError
 
+NAMES = ("quality", "people", "ablation")
 REPORTS = {
     "quality": {
         "sets": [
@@ -93,7 +95,7 @@ def test_tables_by_hand(results: Path) -> None:
     assert refreshed(new, results) == new
 
 
-def test_what_the_machine_did_to_each_process_is_told(results: Path) -> None:
+def test_the_medians_of_each_process_are_shown(results: Path) -> None:
     report = json.loads((results / "latency.json").read_text())
     assert "By process" not in table("latency", results)  # of files from before there were several
     report["timings"][0]["passes"] = [1, 2]
@@ -107,18 +109,49 @@ def test_what_the_machine_did_to_each_process_is_told(results: Path) -> None:
 
 def test_what_is_missing_or_unknown_is_named(results: Path) -> None:
     (results / "quality.json").write_text("{")
-    for name, message in (("quality", "quality.json: cannot be read"), ("speed", "figures:speed: unknown")):
-        with pytest.raises(MattingError, match=message):
+    for name, message in (("quality", "quality.json: cannot be read"), ("pace", "figures:pace: unknown")):
+        with pytest.raises(UsageError, match=message):
             refreshed(f"<!-- figures:{name} -->\n<!-- /figures -->", results)
     (results / "peers.json").write_text('{"timings": [{}]}')
-    with pytest.raises(MattingError, match=r"peers\.json: was written by another command"):
+    with pytest.raises(UsageError, match=r"peers\.json: was written by another command"):
         refreshed("<!-- figures:peers -->\n<!-- /figures -->", results)
     (results / "peers.json").unlink()
     assert "Not measured yet" in refreshed("<!-- figures:peers -->\n<!-- /figures -->", results)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
 def test_the_pages_have_the_figures_that_were_measured(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
-    assert "<!-- figures:quality -->" in text
     assert refreshed(text, RESULTS) == text, "type: bench figures"
+
+
+def test_every_table_is_on_a_page() -> None:
+    text = "".join(page.read_text(encoding="utf-8") for page in pages())
+    assert {name for name in TABLES if f"<!-- figures:{name} -->" not in text} == set()
+
+
+def test_the_command_refreshes_readme_docs_and_card(bench, results: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    block = "<!-- figures:refinement -->\nold\n<!-- /figures -->\n"
+    names = ("README.md", "docs/a.md", "docs/b.md", "engines/released/MODEL_CARD.md")
+    for name in names:
+        (results / name).parent.mkdir(parents=True, exist_ok=True)
+        (results / name).write_text(block)
+    (results / "docs/b.md").write_text("no figures\n")
+    monkeypatch.setattr(figures, "ROOT", results)
+    code, out, err = bench("figures", "--results", results)
+    assert code == 0, err
+    for name in names:
+        assert ("| grown | 20.00 to 10.00" in (results / name).read_text()) == (name != "docs/b.md")
+        assert (f"{results / name}: refreshed" in out) == (name != "docs/b.md")
+    assert bench("figures", "--results", results)[1] == ""
+
+
+def test_the_ablation_has_a_table_of_its_own(tmp_path: Path) -> None:
+    models = [{"model": name, "precision": "fp32", "mean": {"iou": 0.5}} for name in ("ours, openvino", "ablation, all", "rvm")]
+    models.append(models[0] | {"model": "ours, MPN alone"})
+    for file in ("quality", "people"):
+        (tmp_path / f"{file}.json").write_text(json.dumps({"sets": [{"set": "s", "models": models}]}))
+    rows = {name: [line.split(" | ")[0] for line in table(name, tmp_path).splitlines()[2:]] for name in NAMES}
+    assert rows["quality"] == ["| ours, fp32", "| RobustVideoMatting, fp32", "| ours: MPN alone, fp32"]
+    assert rows["people"] == rows["quality"][:2]
+    assert rows["ablation"] == ["| ablation: all, fp32"]

@@ -7,14 +7,16 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmarks import latency
-from benchmarks.engine_worker import time_frame
-from benchmarks.frames import make_frames
-from benchmarks.latency import Choice, Plan, choices, take_turns, time_sizes, verdict
-from benchmarks.options import parse_size
-from benchmarks.processes import EngineProcess
-from benchmarks.timing import AROUND, COMPOSITE, END_TO_END, NETWORKS, WHOLE, Timing
-from engines.errors import MattingError
+from benchmarks.latency import verdict
+from benchmarks.measuring import engine_process, turns
+from benchmarks.measuring.engine_process import CACHE_VARIABLE, EngineProcess, time_frame
+from benchmarks.measuring.frames import cover, make_frames
+from benchmarks.measuring.timing import AROUND, COMPOSITE, END_TO_END, NETWORKS, WHOLE, Timing
+from benchmarks.measuring.turns import LEAST_RUNS, Choice, Plan, choices, take_turns, time_sizes
+from engines.backends import nvidia
+from engines.engine import Profiled
+from engines.errors import EngineError
+from engines.store.cache import FOLDER_VARIABLE
 from tests.realtime.plain_engine import PlainEngine
 
 
@@ -32,89 +34,8 @@ class Scripted:
         return {WHOLE: float(len(self.calls))}
 
 
-def test_they_take_turns_and_the_warm_up_does_not_count():
-    calls = []
-    rounds = []
-    first, second = take_turns([Scripted("a", calls), Scripted("b", calls)], (40, 32), 3, 2, advance=lambda: rounds.append(1))
-    assert calls == ["a", "a", "b", "b"] * 5
-    assert len(rounds) == 5
-    assert first.stages == {WHOLE: [10, 14, 18]}  # the second frame of each turn
-    assert second.stages == {WHOLE: [12, 16, 20]}
-    assert first.size == (40, 32)
-
-
-def test_when_the_time_is_up_no_round_is_begun_but_there_are_enough():
-    rounds = []
-    [timing] = take_turns([Scripted("a", [])], (40, 32), 50, 2, seconds=0, advance=lambda: rounds.append(1))
-    assert len(timing.stages[WHOLE]) == latency.LEAST_RUNS
-    assert len(rounds) == 52  # the bar goes to its end
-
-
-def test_the_stages_of_a_frame_add_up():
-    engine = PlainEngine(0.02)
-    engine.last_ms = {"mpn": 4.0, "mrn": 15.0}
-    [frame] = make_frames((64, 48), 1)
-    stages = time_frame(engine, frame, np.zeros_like(frame))
-    assert stages[NETWORKS] == 19
-    assert stages[WHOLE] >= 20
-    assert stages[WHOLE] == pytest.approx(stages[NETWORKS] + stages[AROUND])
-    assert stages[END_TO_END] == pytest.approx(stages[WHOLE] + stages[COMPOSITE])
-
-
-def test_frames_have_the_form_of_frames():
-    frames = make_frames((647, 533))
-    assert all(f.shape == (533, 647, 3) and f.dtype == np.uint8 and f.flags.c_contiguous for f in frames)
-    assert not np.array_equal(frames[0], frames[1])
-
-
-def test_the_verdict():
-    def at(size, milliseconds, precision="bf16"):
-        return [Timing("ours, x", precision, size, {END_TO_END: [milliseconds]})]
-
-    told = verdict(at((800, 800), 64.0, "fp32") + at((800, 800), 32.0) + at((800, 800), 50.0) + at((1920, 1080), 100.0))
-    assert "is met, end to end: 32.0 ms in bf16 (x), 2.50 times faster; 64.0 ms in fp32 (x), 1.25 times faster" in told
-    assert told.endswith("1920x1080 100.0 ms in bf16 (x), 1.25 times slower.")
-    assert "not met" in verdict(at((800, 800), 100.0))
-    assert "--size 800x800" in verdict(at((1280, 720), 1.0))
-
-
-def test_what_all_means_here(monkeypatch):
-    monkeypatch.setattr(latency, "driver_missing", lambda: "no NVIDIA GPU")
-    for native, levels in ((True, {"fp32", "bf16"}), (False, {"fp32"})):
-        monkeypatch.setattr(latency, "bf16_is_native", lambda native=native: native)
-        found = choices("all", "all")
-        assert {each.precision for each in found} == levels
-        assert {each.backend for each in found} >= {"openvino", "torch"}
-        assert not any(each.named for each in found)
-    monkeypatch.setattr(latency, "driver_missing", lambda: "")
-    assert {Choice("torch", "fp16", named=False), Choice("tensorrt", "fp16", named=False)} <= set(choices("all", "all"))
-    assert choices("openvino", "bf16") == [Choice("openvino", "bf16", named=True)]
-    assert choices("auto", "all") == [Choice("auto", "auto", named=False)]
-    with pytest.raises(MattingError, match="--precision int3"):
-        choices("all", "int3")
-
-
-def test_a_process_tells_of_its_start_its_frames_and_its_memory():
-    with EngineProcess("openvino", "fp32", 1, (65, 33)) as engine:
-        assert (engine.name, engine.precision, engine.threads) == ("openvino", "fp32", 1)
-        assert 0 < engine.start["ready"] < engine.start["first frame"]
-        assert {END_TO_END, "mpn", "qun", "mrn", COMPOSITE} <= set(engine.time(5))
-        assert 30 < engine.memory()["peak"] < 2000
-    with pytest.raises(MattingError, match="--precision fp16"):
-        EngineProcess("openvino", "fp16", None, (64, 64))
-
-
-def test_an_engine_that_cannot_run_is_left_out_unless_named():
-    chosen = [Choice("openvino", "fp32", named=False), Choice("openvino", "fp16", named=False)]
-    timings, [missing] = time_sizes(chosen, [(64, 48)], Plan(runs=2, warm_up=0, starts=1))
-    assert [(t.name, t.precision, len(t.stages[END_TO_END])) for t in timings] == [("ours, openvino", "fp32", 2)]
-    assert (missing.precision, missing.size) == ("fp16", (64, 48))
-    assert "openvino has" in missing.why
-    with pytest.raises(MattingError, match="openvino has"):
-        time_sizes([Choice("openvino", "fp16", named=True)], [(64, 48)], Plan(starts=1))
-
-
-def test_the_sizes_are_gone_through_again_and_again_so_that_a_slow_minute_slows_all(monkeypatch):
+def scripted_processes(monkeypatch):
+    """In place of processes: the times are the numbers of the calls, which are in the list it gives."""
     calls = []
 
     class ScriptedProcess(Scripted):
@@ -133,7 +54,106 @@ def test_the_sizes_are_gone_through_again_and_again_so_that_a_slow_minute_slows_
         def memory(self):
             return {"peak": 100.0}
 
-    monkeypatch.setattr(latency, "EngineProcess", ScriptedProcess)
+    monkeypatch.setattr(engine_process, "EngineProcess", ScriptedProcess)
+    return calls
+
+
+def test_they_take_turns_and_the_warm_up_does_not_count():
+    calls = []
+    rounds = []
+    first, second = take_turns([Scripted("a", calls), Scripted("b", calls)], (40, 32), 3, 2, advance=lambda: rounds.append(1))
+    assert calls == ["a", "a", "b", "b"] * 5
+    assert len(rounds) == 5
+    assert first.stages == {WHOLE: [10, 14, 18]}  # the second frame of each turn
+    assert second.stages == {WHOLE: [12, 16, 20]}
+    assert first.size == (40, 32)
+
+
+def test_when_the_time_is_up_no_round_is_begun_but_there_are_enough():
+    rounds = []
+    [timing] = take_turns([Scripted("a", [])], (40, 32), 50, 2, seconds=0, advance=lambda: rounds.append(1))
+    assert len(timing.stages[WHOLE]) == LEAST_RUNS
+    assert len(rounds) == 52  # the bar goes to its end
+
+
+def test_the_stages_of_a_frame_add_up():
+    class Profiling(PlainEngine):
+        def profile(self, frame, mask=None):
+            return Profiled(self(frame, mask), {"mpn": 4.0, "mrn": 15.0})
+
+    [frame] = make_frames((64, 48), 1)
+    stages = time_frame(Profiling(0.02), frame, np.zeros_like(frame))
+    assert stages[NETWORKS] == 19
+    assert stages[WHOLE] >= 20
+    assert stages[WHOLE] == pytest.approx(stages[NETWORKS] + stages[AROUND])
+    assert stages[END_TO_END] == pytest.approx(stages[WHOLE] + stages[COMPOSITE])
+
+
+def test_frames_have_the_form_of_frames():
+    frames = make_frames((647, 533))
+    assert all(f.shape == (533, 647, 3) and f.dtype == np.uint8 and f.flags.c_contiguous for f in frames)
+    assert not np.array_equal(frames[0], frames[1])
+
+
+@pytest.mark.parametrize("size", [(64, 48), (33, 90), (300, 40), (200, 200)])
+def test_a_frame_that_covers_keeps_its_proportions_and_centre(size):
+    frame = np.zeros((100, 140, 3), np.uint8)
+    cv2.circle(frame, (70, 50), 15, (255, 255, 255), cv2.FILLED)
+    width, height = size
+    seen = cover(frame, size)
+    assert seen.shape == (height, width, 3)
+    y, x = np.nonzero(seen[..., 0] > 127)
+    assert (x.mean(), y.mean()) == pytest.approx((width / 2, height / 2), abs=1)
+    assert np.ptp(x) == pytest.approx(30 * max(width / 140, height / 100), abs=2)
+
+
+def test_the_verdict():
+    def at(size, milliseconds, precision="bf16"):
+        return [Timing("ours, x", precision, size, {END_TO_END: [milliseconds]})]
+
+    line = verdict(at((800, 800), 64.0, "fp32") + at((800, 800), 32.0) + at((800, 800), 50.0) + at((1920, 1080), 100.0))
+    assert "is met, end to end: 32.0 ms in bf16 (x), 2.50 times faster; 64.0 ms in fp32 (x), 1.25 times faster" in line
+    assert line.endswith("1920x1080 100.0 ms in bf16 (x), 1.25 times slower.")
+    assert "not met" in verdict(at((800, 800), 100.0))
+    assert "--size 800x800" in verdict(at((1280, 720), 1.0))
+
+
+def test_what_all_means_on_this_machine(monkeypatch):
+    monkeypatch.setattr(nvidia, "driver_missing", lambda: "no NVIDIA GPU")
+    for native, levels in ((True, {"fp32", "bf16"}), (False, {"fp32"})):
+        monkeypatch.setattr(turns, "_bf16_is_native", lambda native=native: native)
+        found = choices("all", "all")
+        assert {each.precision for each in found} == levels
+        assert {each.backend for each in found} >= {"openvino", "torch"}
+        assert not any(each.named for each in found)
+    monkeypatch.setattr(nvidia, "driver_missing", lambda: "")
+    assert {Choice("torch", "fp16", named=False), Choice("tensorrt", "fp16", named=False)} <= set(choices("all", "all"))
+    assert choices("openvino", "bf16") == [Choice("openvino", "bf16", named=True)]
+    assert choices("auto", "all") == [Choice("auto", "auto", named=False)]
+
+
+def test_a_process_tells_of_its_start_its_frames_and_its_memory():
+    with EngineProcess("openvino", "fp32", 1, (65, 33)) as engine:
+        assert (engine.name, engine.precision, engine.model) == ("openvino", "fp32", "base")
+        assert 0 < engine.start["ready"] < engine.start["first frame"]
+        assert {END_TO_END, "mpn", "qun", "mrn", COMPOSITE} <= set(engine.time(5))
+        assert 30 < engine.memory()["peak"] < 2000
+    with pytest.raises(EngineError, match="fp16"):
+        EngineProcess("openvino", "fp16", None, (64, 64))
+
+
+def test_an_engine_that_cannot_run_is_left_out_unless_named():
+    chosen = [Choice("openvino", "fp32", named=False), Choice("openvino", "fp16", named=False)]
+    timings, [missing] = time_sizes(chosen, [(64, 48)], Plan(runs=2, warm_up=0, starts=1))
+    assert [(t.name, t.precision, len(t.stages[END_TO_END])) for t in timings] == [("ours, openvino", "fp32", 2)]
+    assert (missing["precision"], missing["size"]) == ("fp16", (64, 48))
+    assert "openvino" in missing["why"]
+    with pytest.raises(EngineError, match="openvino"):
+        time_sizes([Choice("openvino", "fp16", named=True)], [(64, 48)], Plan(starts=1))
+
+
+def test_the_sizes_are_gone_through_again_and_again_so_that_a_slow_minute_slows_all(monkeypatch):
+    calls = scripted_processes(monkeypatch)
     steps = []
     plan = Plan(runs=3, warm_up=1, starts=2)
     timings, left_out = time_sizes([Choice("x", "fp32", named=True)], [(40, 32), (80, 64)], plan, lambda: steps.append(1))
@@ -152,10 +172,11 @@ def test_the_sizes_are_gone_through_again_and_again_so_that_a_slow_minute_slows_
 
 
 @pytest.mark.parametrize("starts", [1, 2, 6])
-def test_when_the_time_is_up_the_processes_have_done_enough_together(starts):
+def test_when_the_time_is_up_the_processes_have_done_enough_together(starts, monkeypatch):
+    scripted_processes(monkeypatch)
     plan = Plan(runs=60, warm_up=0, starts=starts, seconds=0)
     [timing], _ = time_sizes([Choice("openvino", "fp32", named=True)], [(64, 48)], plan)
-    assert latency.LEAST_RUNS <= sum(timing.passes) < latency.LEAST_RUNS + starts
+    assert LEAST_RUNS <= sum(timing.passes) < LEAST_RUNS + starts
     assert len(timing.passes) == starts
 
 
@@ -172,7 +193,7 @@ def test_a_table_a_verdict_every_run_a_plot_and_a_comparison(bench, tmp_path):
     words += ["--backend", "openvino", "--precision", "fp32", "--threads", 1]
     code, out, err = bench(*words, "--json", result, "--plot", plot)
     assert code == 0, err
-    for text in ("65x33: milliseconds, 3 runs", "openvino fp32", "mrn", "threads 1", "was not measured"):
+    for text in ("3 runs in turn, of 2 processes", "openvino, fp32", "MRN", "1 threads", "was not measured"):
         assert text in out
     report = json.loads(result.read_text())
     [row] = report["timings"]
@@ -185,37 +206,38 @@ def test_a_table_a_verdict_every_run_a_plot_and_a_comparison(bench, tmp_path):
     assert picture.std() > 5
     code, out, err = bench(*words, "--compare", result)
     assert code == 0, err
-    assert "Compared with the earlier file" in out
+    assert re.search(r"65x33  ours, openvino fp32 .*\(.* to .*\)", out)
     assert re.search(r"The medians differ by \d+\.\d% at most", out)
 
 
 def test_a_busy_machine_is_named(bench, monkeypatch, tmp_path):
-    from benchmarks.machine import Load, Watch
+    from benchmarks.measuring.machine import Load, Watch
 
     monkeypatch.setattr(Watch, "load", lambda self: Load(0.02, 0.5, 0.0, 3))
     result = tmp_path / "busy.json"
     words = ["--size", "64x32", "--runs", 1, "--starts", 1, "--backend", "openvino", "--precision", "fp32"]
     _, out, _ = bench("latency", *words, "--json", result)
-    assert "Warning: The machine was busy" in out
+    assert "The machine was busy" in out
     assert "other programs took 50%" in json.loads(result.read_text())["warning"]
 
 
-@pytest.mark.parametrize("size", ["800", "800x", "31x64", "64x31", "-64x64", "800X800", "1e3x100", "800x800x3", ""])
-def test_sizes_that_are_none(size):
-    with pytest.raises(MattingError, match="WIDTHxHEIGHT"):
-        parse_size(size)
+def test_the_variable_of_the_cache_is_that_of_engines():
+    assert CACHE_VARIABLE == FOLDER_VARIABLE
 
 
 def test_bad_input_is_one_line(bench, tmp_path):
     (tmp_path / "no.json").write_text("{}")
     (tmp_path / "broken.json").write_text("{")
     for arguments, message in [
-        (["--size", "big"], "--size big"),
+        (["--size", "big"], "--size big: give WIDTHxHEIGHT"),
+        (["--model", "huge"], "--model huge: is not one of 'base', 'large'"),
+        (["--backend", "openvino", "--precision", "fp16"], "--precision fp16: openvino has"),
+        (["--backend", "tensorrt", "--size", "64x64"], "--backend tensorrt: "),
         (["--json", tmp_path], "--json"),
         (["--json", tmp_path / "nowhere/x.json"], "--json"),
         (["--plot", tmp_path / "x.jpg"], "must end in .png"),
         (["--compare", tmp_path / "none.json"], "cannot be read"),
-        (["--compare", tmp_path / "broken.json"], "is no JSON"),
+        (["--compare", tmp_path / "broken.json"], "cannot be read as JSON"),
         (["--compare", tmp_path / "no.json"], "lacks machine, timings"),
     ]:
         code, _, err = bench("latency", *arguments)

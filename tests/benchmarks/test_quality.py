@@ -2,19 +2,18 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
-from benchmarks.quality import CLOSED_FORM, WITHOUT_QUN, Judged, ablated, beside_the_paper, closed_form, trimap
-from benchmarks.quality_command import thinned
+from benchmarks.quality import CLOSED_FORM, WITHOUT_QUN, ablated, beside_the_paper, closed_form, trimap
 from engines.errors import MattingError
 from engines.networks import MPN, MRN, QUN, Networks
 from tests.benchmarks.test_peers import ADAPTER
 from train.evaluation.metrics import edge_band, mse
-from train.evaluation.scores import Item, Score, TestSet
-from train.learning.checkpoints import save_atomically
+from train.learning.checkpoints import save_checkpoint
 
 
 @pytest.fixture(scope="module")
@@ -50,27 +49,23 @@ def test_closed_form_finds_the_alpha_of_plain_colours(ramp: tuple[np.ndarray, np
     assert np.array_equal(closed_form(frame, empty), empty)
 
 
-def judged(name: str, error: float) -> Judged:
-    figures = dict.fromkeys(("sad", "mse", "gradient", "connectivity", "band", "iou"), error)
-    return Judged(name, "fp32", Score({"a": figures}), whole=name == "ours, x")
+def scored(name: str, error: float) -> dict[str, Any]:
+    return {"model": name, "mean": dict.fromkeys(("sad", "mse", "gradient", "connectivity", "band", "iou"), error)}
+
+
+def rows_of(models: list[dict[str, Any]]) -> dict[str, tuple[Any, Any]]:
+    return {row["method"]: (row["paper"], row["here"]) for row in beside_the_paper(models, "ours, x")}
 
 
 def test_table_2_row_for_row() -> None:
-    every = [judged("ours, x", 0.1), judged(CLOSED_FORM, 0.2), judged(WITHOUT_QUN, 0.3), judged("rvm", 0.4)]
-    rows = {name: (paper, here) for name, paper, here in beside_the_paper(every)}
+    every = [scored("ours, x", 0.1), scored(CLOSED_FORM, 0.2), scored(WITHOUT_QUN, 0.3), scored("rvm", 0.4)]
+    rows = rows_of(every)
     assert len(rows) == 7
-    assert rows["ours"] == ((0.0058, 0.0026, 0.0016, 0.0054), (0.1,) * 4)
-    assert rows["Trimap + closed form"][1] == (0.2,) * 4
-    assert rows["ours, without QUN"][1] == (0.3,) * 4
+    assert rows["ours"] == ((0.0058, 0.0026, 0.0016, 0.0054), [0.1] * 4)
+    assert rows["Trimap + closed form"][1] == [0.2] * 4
+    assert rows["ours, without QUN"][1] == [0.3] * 4
     assert rows["SHM"] == ((0.011, 0.0078, 0.0032, 0.011), None)
     assert rows["ours, without coarse data"][1] is None
-
-
-def test_a_part_of_a_set_is_spread_over_it() -> None:
-    items = tuple(Item(str(k), Path("x"), Path("y")) for k in range(10))
-    test_set = TestSet("s", "alphas", items)
-    assert [item.stem for item in thinned(test_set, 4).items] == ["0", "2", "5", "7"]
-    assert thinned(test_set, None) is thinned(test_set, 10) is test_set
 
 
 def test_ours_without_qun_and_without_coarse_data(tmp_path: Path) -> None:
@@ -80,24 +75,24 @@ def test_ours_without_qun_and_without_coarse_data(tmp_path: Path) -> None:
             ablated(run, fine)
 
 
-def test_runs_of_equal_length_stand_in_table_2_in_place_of_the_weights_that_ship(tmp_path: Path) -> None:
+def test_runs_of_equal_length_replace_the_released_weights_in_table_2(tmp_path: Path) -> None:
     networks = Networks(MPN(), QUN(), MRN())
     for name, network in networks._asdict().items():
         state = {"stage": name, "step": 1, "seconds": 0.0, "recipe": {}, "optimizer": {}}
-        save_atomically(state | {"network": network.state_dict(), "average": network.state_dict()}, tmp_path / f"{name}.pt")
+        save_checkpoint(state | {"network": network.state_dict(), "average": network.state_dict()}, tmp_path / f"{name}.pt")
     names = [each.name for each in ablated(tmp_path, tmp_path)]
     assert names == [WITHOUT_QUN, "ablation, without coarse data", "ablation, without QUN", "ablation, all"]
-    every = [judged(name, number / 10) for number, name in enumerate(["ours, x", *names])]
-    rows = {name: here for name, _, here in beside_the_paper(every)}
-    assert rows["ours, without coarse data"] == (0.2,) * 4
-    assert rows["ours, without QUN"] == (0.3,) * 4
-    assert rows["ours"] == (0.4,) * 4
+    every = [scored(name, number / 10) for number, name in enumerate(["ours, x", *names])]
+    rows = {name: here for name, (_, here) in rows_of(every).items()}
+    assert rows["ours, without coarse data"] == [0.2] * 4
+    assert rows["ours, without QUN"] == [0.3] * 4
+    assert rows["ours"] == [0.4] * 4
 
 
 def test_the_command(bench, folder: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     result, plot = tmp_path / "quality.json", tmp_path / "quality.png"
     (tmp_path / "half.py").write_text(ADAPTER)
-    words = ["--adapters", tmp_path, "--peer", "half", "--backend", "openvino", "--precision", "fp32", "--pictures", 1]
+    words = ["--adapters", tmp_path, "--peer", "half", "--backend", "openvino", "--precision", "fp32"]
     code, out, err = bench("quality", folder, *words, "--json", result, "--plot", plot)
     assert code == 0, err
     assert "The data differ" in out
@@ -108,7 +103,7 @@ def test_the_command(bench, folder: Path, tmp_path: Path) -> None:  # type: igno
         "ours, openvino", "ours, openvino, large", "ours, MPN alone", "ours, QUN alone", "ours, without QUN", "half",
         CLOSED_FORM,
     ]  # fmt: skip
-    assert all(list(each["pictures"]) == ["a"] for each in models.values())
+    assert all(list(each["pictures"]) == ["a", "b"] for each in models.values())
     assert models[CLOSED_FORM]["mean"]["mse"] < 1e-3
     table = {row["method"]: row for row in report["table_2"]["discs"]}
     assert table["Trimap + closed form"]["here"][1] == models[CLOSED_FORM]["mean"]["mse"]

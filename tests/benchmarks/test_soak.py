@@ -1,27 +1,35 @@
 import re
-from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
-from benchmarks.soak import Look, app, growth
+from benchmarks.soak import Sample, grown, halves
 from tests.realtime.plain_engine import plain_engine
 
 
-def test_a_short_run_on_a_fast_source_with_nothing_growing() -> None:
+def test_a_short_run_on_a_fast_source_with_nothing_growing(bench) -> None:  # type: ignore[no-untyped-def]
     with plain_engine(0.02):
-        done = CliRunner().invoke(app, ["--minutes", "0.1", "--size", "320x240", "--smooth", "0.5"])
-    assert done.exit_code == 0, done.output
-    assert re.search(r"the engine alone [\d.]+; the loop [\d.]+: .*composite [\d.]+", done.output)
-    assert "nothing grew" in done.output
-    assert int(re.search(r"(\d+) dropped", done.output)[1]) > 20  # type: ignore[index]
+        code, out, err = bench("soak", "--minutes", "0.1", "--size", "320x240")
+    assert code == 0, err
+    assert re.search(r"engine alone: [\d.]+ ms a frame; live session: [\d.]+ ms", out)
+    assert "nothing grew" in out
+    assert int(re.search(r"(\d+) dropped", out)[1]) > 20  # type: ignore[index]
 
 
-@pytest.mark.parametrize("what", ["memory", "threads", "files", "delay_ms"])
-def test_growth_is_noticed(what: str, tmp_path: Path) -> None:
-    flat = Look(0, 10**9, 20, 30, 40.0)
-    assert growth([flat] * 20) == []
-    step = {"memory": 5 * 2**20, "threads": 1, "files": 1, "delay_ms": 10}[what]
-    values = {name: getattr(flat, name) for name in Look.__slots__}
-    rising = [Look(**(values | {what: values[what] + step * index})) for index in range(20)]
-    assert growth(rising) == [f"{what} grew"]
+@pytest.mark.parametrize(
+    ("what", "name", "step"),
+    [("memory", "memory, MB", 5), ("threads", "threads", 1), ("files", "open files", 1), ("delay_ms", "delay, ms", 10)],
+)
+def test_growth_is_noticed(what: str, name: str, step: float) -> None:
+    flat = Sample(0, 1000, 20, 30, 40.0)
+    assert grown(halves([flat] * 20)) == []
+    values = {each: getattr(flat, each) for each in Sample.__slots__}
+    rising = [Sample(**(values | {what: values[what] + step * index})) for index in range(20)]
+    assert grown(halves(rising)) == [name]
+
+
+def test_bad_input_is_one_line(bench) -> None:  # type: ignore[no-untyped-def]
+    for arguments, message in [(["--minutes", "0"], "--minutes 0"), (["--size", "1x1"], "--size 1x1")]:
+        code, _, err = bench("soak", *arguments)
+        assert code == 2
+        assert err.count("\n") == 1, err
+        assert message in err

@@ -18,7 +18,7 @@ GROUND = (40, 60, 180)
 
 
 def picture(index: int, width: int = 96, height: int = 64, ground: tuple[int, int, int] = GROUND) -> Frame:
-    """Frame number `index`: the ball's place tells which frame it is; the corner at the top left is white."""
+    """Frame number `index`: the ball's place shows which frame it is; the corner at the top left is white."""
     frame = np.full((height, width, 3), ground, np.uint8)
     cv2.circle(frame, (width // 4 + 2 * index % (width // 2), height // 2), height // 4, BALL, -1)
     frame[:8, :8] = 255
@@ -48,14 +48,14 @@ def make_clip(
     time_base: Fraction = Fraction(1, 12_800),
     rotation: int = 0,
     hflip: bool = False,
-    sound: str | None = None,
+    audio: str | None = None,
     tracks: int = 1,
-    sound_seconds: float | None = None,
+    audio_seconds: float | None = None,
     colours: dict[str, int] | None = None,
     options: dict[str, str] | None = None,
     container_format: str | None = None,
 ) -> Path:
-    """Writes a clip of (width, height) whose frames are shown at `times`, with tracks of a tone in the codec `sound`."""
+    """Writes a clip of (width, height) whose frames are shown at `times`, with tracks of a tone in the codec `audio`."""
     with av.open(str(path), "w", format=container_format) as container:
         stream: Any = container.add_stream(codec, rate=rate, options=options or {})
         stream.width, stream.height, stream.pix_fmt = *size, pix_fmt
@@ -64,7 +64,7 @@ def make_clip(
             setattr(stream.codec_context, name, value)
         if rotation or hflip:
             stream.set_display_rotation(rotation, hflip=hflip)
-        tones = [container.add_stream(sound, rate=48_000) for _ in range(tracks)] if sound else []
+        tones = [container.add_stream(audio, rate=48_000) for _ in range(tracks)] if audio else []
         for index, time in enumerate(times):
             frame: Any = av.VideoFrame.from_ndarray(picture(index, *size, ground), "rgb24")
             frame = frame.reformat(
@@ -76,7 +76,7 @@ def make_clip(
             frame.pts, frame.time_base = round(time / time_base), time_base
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
-        seconds = sound_seconds if sound_seconds is not None else (float(max(times)) + 0.04 if times else 0)
+        seconds = audio_seconds if audio_seconds is not None else (float(max(times)) + 0.04 if times else 0)
         for number, tone in enumerate(tones):
             write_tone(container, tone, seconds, 220.0 * (number + 1))
     return path
@@ -108,7 +108,7 @@ def frames(path: Path) -> list[Frame]:
         return [frame.to_ndarray(format="rgb24", dst_color_range=2) for frame in container.decode(video=0)]
 
 
-def sound_packets(path: Path, track: int = 0) -> list[tuple[Fraction, bytes]]:
+def audio_packets(path: Path, track: int = 0) -> list[tuple[Fraction, bytes]]:
     """Time and content of every audio packet."""
     with av.open(str(path)) as container:
         stream = container.streams.audio[track]
@@ -116,7 +116,7 @@ def sound_packets(path: Path, track: int = 0) -> list[tuple[Fraction, bytes]]:
 
 
 def duration(path: Path) -> float:
-    """Seconds, as the container tells."""
+    """Seconds, according to the container."""
     with av.open(str(path)) as container:
         assert container.duration is not None
         return container.duration / 1e6

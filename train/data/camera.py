@@ -116,12 +116,11 @@ def apply_grain(picture: Picture, grain: Grain) -> Picture:
     elif grain.blur is not None:
         picture = np.asarray(cv2.filter2D(picture, -1, grain.blur), np.uint8)
     if grain.noise is not None:
-        picture = np.asarray((picture + noise_pattern(grain.noise, picture.shape)).clip(0, 255), np.uint8)
+        picture = np.asarray(cv2.add(picture, noise_pattern(grain.noise, picture.shape), dtype=cv2.CV_8U), np.uint8)
     if grain.quality is not None:
-        _, data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, grain.quality])
-        decoded = cv2.imdecode(data, cv2.IMREAD_COLOR)
-        assert decoded is not None
-        picture = np.ascontiguousarray(np.asarray(decoded, np.uint8)[..., ::-1])
+        bgr = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
+        _, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, grain.quality])
+        picture = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR_RGB), np.uint8)
     return picture
 
 

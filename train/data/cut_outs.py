@@ -8,6 +8,7 @@ import numpy as np
 
 from engines import Frame, Mask
 from engines.errors import DataError
+from train.data.foregrounds import estimate_foreground
 from train.data.library import shrink
 from train.evaluation.scores import Item, read_item
 
@@ -22,12 +23,9 @@ class MovingLayer:
 
 def cut_out(item: Item, long_side: int) -> MovingLayer:
     """The person of a picture with its true alpha and clean foreground colours (Germer et al. 2020)."""
-    from pymatting import estimate_foreground_ml  # slow to import
-
     frame, alpha = read_item(item)
     frame, alpha = shrink(frame, long_side), shrink(alpha, long_side)
-    colours = estimate_foreground_ml(frame / 255.0, alpha.astype(np.float64))
-    return MovingLayer(np.asarray((colours * 255 + 0.5).clip(0, 255), np.uint8), np.asarray(alpha, np.float32))
+    return MovingLayer(estimate_foreground(frame, alpha.astype(np.float64)), np.asarray(alpha, np.float32))
 
 
 def plate(item: Item, long_side: int) -> MovingLayer:

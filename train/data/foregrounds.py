@@ -4,20 +4,34 @@ from functools import lru_cache
 
 import cv2
 import numpy as np
+import torch
+from numpy.typing import NDArray
 
 from train.data.library import Picture, Subject, read_background, read_subject
 
 
+def estimate_foreground(picture: Picture, alpha: NDArray[np.float64]) -> Picture:
+    """F of a picture (H, W, 3) with its alpha (H, W) in [0, 1], by multi-level estimation (Germer et al. 2020)."""
+    threads = torch.get_num_threads()
+    # Importing Numba sets the number of OpenMP's threads, which PyTorch shares, to all cores: on a busy machine each of
+    # PyTorch's operations in a worker then waited a quarter of a second for the second one.
+    import numba
+    from pymatting import estimate_foreground_ml  # slow to import, and few photos need it
+
+    numba.set_num_threads(min(threads, numba.get_num_threads()))
+    try:
+        colours = estimate_foreground_ml(picture / 255.0, alpha)
+    finally:
+        torch.set_num_threads(threads)
+    return np.asarray((colours * 255 + 0.5).clip(0, 255), np.uint8)
+
+
 @lru_cache(maxsize=2048)
 def foreground_of(subject: Subject, long_side: int) -> Picture:
-    """F and alpha as uint8 (h, w, 4): the data's, or estimated (Germer et al. 2020; 0.1 to 0.5 s a photo)."""
+    """F and alpha as uint8 (h, w, 4): the data's, or estimated, which takes 0.1 to 0.5 s a photo."""
     picture = read_subject(subject, long_side)
     if subject.foreground is not None:
         colours = read_background(subject.foreground, long_side)
         size = (picture.shape[1], picture.shape[0])
         return np.dstack([cv2.resize(colours, size, interpolation=cv2.INTER_LINEAR), picture[..., 3]])
-    from pymatting import estimate_foreground_ml  # slow to import, and only the fine photos need it
-
-    estimate = estimate_foreground_ml(picture[..., :3] / 255.0, picture[..., 3] / 255.0)
-    colours = np.asarray((estimate * 255 + 0.5).clip(0, 255), np.uint8)
-    return np.dstack([colours, picture[..., 3]])
+    return np.dstack([estimate_foreground(picture[..., :3], picture[..., 3] / 255.0), picture[..., 3]])

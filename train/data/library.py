@@ -12,7 +12,7 @@ DATA may also be the folder above, if that has the three in `train/`, or a folde
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -129,16 +129,21 @@ def choose(groups: dict[str, list[Subject]], weights: dict[str, float], rng: ran
     return rng.choice(groups[name])
 
 
+def reduced_size(height: int, width: int, long_side: int) -> tuple[int, int]:
+    """Width and height of a picture reduced to that long side; a smaller one keeps its size."""
+    scale = min(1.0, long_side / max(height, width))
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
 def shrink(picture: Pixels, long_side: int) -> Pixels:
     """A picture (H, W) or (H, W, c) reduced to that long side by area averaging; a smaller one is returned as it is."""
-    scale = long_side / max(picture.shape[:2])
-    if scale >= 1:
+    if long_side >= max(picture.shape[:2]):
         return picture
-    size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
+    size = reduced_size(picture.shape[0], picture.shape[1], long_side)
     return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), picture.dtype)
 
 
-@lru_cache(maxsize=96)  # a scene is laid out by a small copy and rendered some samples later from a larger one
+@lru_cache(maxsize=160)  # a picture's size is needed some samples before its pixels
 def _read(path: Path, flags: int) -> Picture:
     picture = cv2.imread(str(path), flags)
     if picture is None:
@@ -150,38 +155,72 @@ def _read(path: Path, flags: int) -> Picture:
 
 def _shrink_cutout(rgba: Picture, long_side: int) -> Picture:
     """A reduced cut-out whose colours extend to where alpha is near 0, so that resampling its edges mixes in no black."""
-    weight = rgba[..., 3:].astype(np.float32) / 255
-    premultiplied: NDArray[np.float32] = np.dstack([rgba[..., :3] * weight, weight]).astype(np.float32)
-    small = shrink(premultiplied, long_side)
-    h, w = small.shape[:2]
-    colours = np.zeros((h, w, 3), np.float32)
-    empty = np.ones((h, w), bool)
+    alpha = cv2.extractChannel(rgba, 3)
+    weights = cv2.merge([alpha, alpha, alpha, np.full_like(alpha, 255)])
+    premultiplied = cv2.multiply(rgba, weights, dtype=cv2.CV_16U)  # 16 bits hold the products exactly
+    size = reduced_size(alpha.shape[0], alpha.shape[1], long_side)
+    small = cv2.resize(premultiplied, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    w, h = size
+    colours = np.zeros((h, w, 3), np.uint8)
+    empty = np.full((h, w), 255, np.uint8)
     for block in (1, 8, 32):
-        size = (max(1, w // block), max(1, h // block))
-        spread = small if block == 1 else cv2.resize(cv2.resize(small, size, interpolation=cv2.INTER_AREA), (w, h))
-        near = empty & (spread[..., 3] > 0.01)
-        colours[near] = spread[near, :3] / spread[near, 3:]
+        blocks = (max(1, w // block), max(1, h // block))
+        spread = small if block == 1 else cv2.resize(cv2.resize(small, blocks, interpolation=cv2.INTER_AREA), size)
+        *planes, weight = cv2.split(spread)
+        near = np.where(weight > 0.01 * 255**2, empty, np.uint8(0))
+        scale = 255 / np.maximum(weight, 1)
+        straight = cv2.convertScaleAbs(cv2.merge([plane * scale for plane in planes]))
+        cv2.copyTo(straight, near, colours)
         empty &= ~near
-    return np.asarray((np.dstack([colours, small[..., 3:] * 255]) + 0.5).clip(0, 255), np.uint8)
+        if not empty.any():
+            break
+    reduced = cv2.convertScaleAbs(cv2.extractChannel(small, 3), alpha=1 / 255)
+    return np.asarray(cv2.merge([*cv2.split(colours), reduced]), np.uint8)
+
+
+def _truth(subject: Subject) -> Picture:
+    """The alpha or mask of a subject, of its picture's size."""
+    if subject.alpha is None:
+        bgra = _read(subject.image, cv2.IMREAD_UNCHANGED)
+        if bgra.ndim != 3 or bgra.shape[2] != 4:
+            raise DataError(f"{subject.image}: a cut-out needs an alpha channel")
+        return np.asarray(cv2.extractChannel(bgra, 3), np.uint8)
+    height, width = _read(subject.image, cv2.IMREAD_COLOR).shape[:2]
+    truth = _read(subject.alpha, cv2.IMREAD_GRAYSCALE)
+    if truth.shape != (height, width):
+        truth = np.asarray(cv2.resize(truth, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
+    return truth
+
+
+def read_truth(subject: Subject, long_side: int) -> Picture:
+    """Only the alpha or mask of a subject, uint8 (h, w), no longer than `long_side`."""
+    return shrink(_truth(subject), long_side)
 
 
 @lru_cache(maxsize=12000)  # a few GB at the long sides used; decoding anew would cost more than the training
 def read_subject(subject: Subject, long_side: int) -> Picture:
     """RGB and alpha, straight, uint8 (h, w, 4), no longer than `long_side`."""
+    truth = _truth(subject)
     if subject.alpha is None:
         bgra = _read(subject.image, cv2.IMREAD_UNCHANGED)
-        if bgra.ndim != 3 or bgra.shape[2] != 4:
-            raise DataError(f"{subject.image}: a cut-out needs an alpha channel")
-        rgba = np.asarray(cv2.cvtColor(bgra, cv2.COLOR_BGRA2RGBA), np.uint8)
-        return _shrink_cutout(rgba, long_side)
-    image = _read(subject.image, cv2.IMREAD_COLOR)
-    truth = _read(subject.alpha, cv2.IMREAD_GRAYSCALE)
-    if truth.shape != image.shape[:2]:
-        truth = np.asarray(cv2.resize(truth, (image.shape[1], image.shape[0]), interpolation=cv2.INTER_LINEAR), np.uint8)
-    return shrink(np.dstack([image[..., ::-1], truth]), long_side)
+        return _shrink_cutout(np.asarray(cv2.cvtColor(bgra, cv2.COLOR_BGRA2RGBA), np.uint8), long_side)
+    image = shrink(_read(subject.image, cv2.IMREAD_COLOR), long_side)
+    rgba = cv2.cvtColor(image, cv2.COLOR_BGR2RGBA)
+    return np.asarray(cv2.insertChannel(shrink(truth, long_side), rgba, 3), np.uint8)
 
 
 @lru_cache(maxsize=2048)
 def read_background(path: Path, long_side: int) -> Picture:
     """RGB (h, w, 3) uint8, no longer than `long_side`."""
-    return np.ascontiguousarray(shrink(_read(path, cv2.IMREAD_COLOR), long_side)[..., ::-1])
+    return np.asarray(cv2.cvtColor(shrink(_read(path, cv2.IMREAD_COLOR), long_side), cv2.COLOR_BGR2RGB), np.uint8)
+
+
+@cache
+def aspect_ratio(source: Subject | Path, long_side: int) -> float:
+    """Width by height of a subject's picture or a background, as it is when reduced to that long side."""
+    if isinstance(source, Subject):
+        height, width = _truth(source).shape
+    else:
+        height, width = _read(source, cv2.IMREAD_COLOR).shape[:2]
+    width, height = reduced_size(height, width, long_side)
+    return width / height

@@ -96,8 +96,13 @@ def draw_props(backgrounds: Sequence[Path], share: float, rng: random.Random) ->
     return behind, tuple(before)
 
 
+def blend(front: Picture, back: Picture, coverage: Floats) -> Picture:
+    """`front` over `back`, uint8 (h, w, 3), by a coverage (h, w) in [0, 1], rounded to a level."""
+    return np.asarray(cv2.blendLinear(front, back, coverage, 1 - coverage), np.uint8)
+
+
 def put(prop: Prop, picture: Picture, behind: Picture, window: Window) -> tuple[Picture, Floats]:
-    """A window of a frame with a prop drawn into it, and the prop's coverage (h, w, 1) in [0, 1].
+    """A window of a frame with a prop drawn into it, and the prop's coverage (h, w) in [0, 1].
 
     `picture` RGB uint8 (h, w, 3); `behind`: the same window without people.
     """
@@ -108,25 +113,31 @@ def put(prop: Prop, picture: Picture, behind: Picture, window: Window) -> tuple[
     fixed = 4  # fractional bits of OpenCV's fixed-point corners
     corners = np.round((points - 0.5) * 2**fixed).astype(np.int32)
     cv2.fillPoly(shape, [corners], 255, cv2.LINE_AA, fixed)
-    coverage: Floats = np.divide(shape[..., None], 255, dtype=np.float32)
+    coverage: Floats = np.multiply(shape, np.float32(1 / 255))
+    left, top, wide, high = cv2.boundingRect(shape)
+    if not wide:
+        return picture, coverage
+    box = (slice(top, top + high), slice(left, left + wide))
     if prop.surface is None:
-        seen = behind
+        seen = behind[box]
     elif isinstance(prop.surface, Piece):
-        seen = _fitted(prop.surface, points, (h, w))
+        seen = _fitted(prop.surface, points, (left, top), (high, wide))
     else:
-        seen = np.full_like(picture, prop.surface)
-    return np.asarray(coverage * seen + (1 - coverage) * picture + 0.5, np.uint8), coverage
+        seen = np.full((high, wide, 3), prop.surface, np.uint8)
+    result = picture.copy()
+    result[box] = blend(seen, picture[box], coverage[box])
+    return result, coverage
 
 
-def _fitted(piece: Piece, points: NDArray[np.float64], size: tuple[int, int]) -> Picture:
-    """A picture of `size` in which the piece fills the bounding box of the points."""
+def _fitted(piece: Piece, points: NDArray[np.float64], corner: tuple[int, int], size: tuple[int, int]) -> Picture:
+    """A part of a frame, at `corner` (x, y) and of `size` (height, width), with the piece in the points' bounding box."""
     source = read_background(piece.path, SIDE)
     high, wide = source.shape[:2]
     x0, y0, x1, y1 = piece.window
     (left, top), (right, bottom) = points.min(axis=0), points.max(axis=0)
     across, down = (right - left) / ((x1 - x0) * wide), (bottom - top) / ((y1 - y0) * high)
     # Pixel centres lie at halves.
-    matrix = np.array(
-        [[across, 0, left - x0 * wide * across + across / 2 - 0.5], [0, down, top - y0 * high * down + down / 2 - 0.5]]
-    )
+    x = left - x0 * wide * across + across / 2 - 0.5 - corner[0]
+    y = top - y0 * high * down + down / 2 - 0.5 - corner[1]
+    matrix = np.array([[across, 0, x], [0, down, y]])
     return np.asarray(cv2.warpAffine(source, matrix, size[::-1], borderMode=cv2.BORDER_REFLECT_101), np.uint8)

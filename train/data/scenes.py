@@ -15,8 +15,8 @@ import numpy as np
 
 from train.data.camera import Tint, apply_tint, draw_tint
 from train.data.foregrounds import foreground_of
-from train.data.library import Picture, Subject, choose, read_background, read_subject
-from train.data.props import Floats, Prop, Window, draw_props, put
+from train.data.library import Picture, Subject, aspect_ratio, choose, read_background, read_subject, read_truth
+from train.data.props import Floats, Prop, Window, blend, draw_props, put
 from train.recipe import Augment, Recipe
 
 WHOLE: Window = (0.0, 0.0, 1.0, 1.0)
@@ -75,7 +75,8 @@ _measures: dict[Subject | Path, Measure] = {}
 def measure(source: Subject | Path) -> Measure:
     """The measure of a picture, which is read once, or not at all if it is known."""
     if source not in _measures:
-        _measures[source] = _measured_subject(source) if isinstance(source, Subject) else _measured_background(source)
+        aspect = aspect_ratio(source, LONG_SIDES[0])
+        _measures[source] = _measure_subject(source, aspect) if isinstance(source, Subject) else Measure(aspect)
     return _measures[source]
 
 
@@ -84,22 +85,17 @@ def know_measures(known: Mapping[Subject | Path, Measure]) -> None:
     _measures.update(known)
 
 
-def _measured_background(path: Path) -> Measure:
-    height, width = read_background(path, LONG_SIDES[0]).shape[:2]
-    return Measure(width / height)
-
-
-def _measured_subject(subject: Subject) -> Measure:
-    alpha = read_subject(subject, LONG_SIDES[0])[..., 3] > 24
+def _measure_subject(subject: Subject, aspect: float) -> Measure:
+    alpha = read_truth(subject, LONG_SIDES[0]) > 24
     h, w = alpha.shape
     rows, columns = np.flatnonzero(alpha.any(axis=1)), np.flatnonzero(alpha.any(axis=0))
     if not len(rows):
-        return Measure(w / h)
+        return Measure(aspect)
     # A cut-out's picture ends where its person does, so shoes and elbows touch the edge: only a long line there is a cut.
     below = alpha[-2:].any(axis=0).sum() > (0.45 if subject.cutout else 0.1) * len(columns)
     aside = max(alpha[:, :2].any(axis=1).sum(), alpha[:, -2:].any(axis=1).sum()) > (0.3 if subject.cutout else 0.05) * len(rows)
     box = (float(columns[0] / w), float(rows[0] / h), float((columns[-1] + 1) / w), float((rows[-1] + 1) / h))
-    return Measure(w / h, box, bool(below), bool(aside))
+    return Measure(aspect, box, bool(below), bool(aside))
 
 
 def _through(rect: Window, flip: bool, turn: float, aspect: float) -> Floats:
@@ -231,10 +227,10 @@ def _person(layer: Layer, window: Window, size: tuple[int, int], border: int, cl
     assert isinstance(layer.source, Subject)
     read = foreground_of if clean and layer.source.fine and not layer.source.cutout else read_subject
     rgba = _warp(read(layer.source, _fine_enough(layer.place, window, size)), layer.place, window, size, border)
-    alpha = np.ascontiguousarray(rgba[..., 3])
+    alpha = np.asarray(cv2.extractChannel(rgba, 3), np.uint8)
     if layer.feather:
         alpha = np.asarray(cv2.GaussianBlur(cv2.erode(alpha, np.ones((3, 3), np.uint8)), (3, 3), 0), np.uint8)
-    return apply_tint(np.ascontiguousarray(rgba[..., :3]), tint_of(layer)), alpha
+    return apply_tint(np.asarray(cv2.cvtColor(rgba, cv2.COLOR_RGBA2RGB), np.uint8), tint_of(layer)), alpha
 
 
 def tint_of(layer: Layer) -> Tint:
@@ -246,7 +242,7 @@ def tint_of(layer: Layer) -> Tint:
 def render(scene: Scene, size: tuple[int, int], window: Window = WHOLE, *, clean: bool = True) -> View:
     """Render a window of the scene, stretched to `size` (height, width).
 
-    Without `clean` the foreground of a single photo is the photo itself, which saves the estimation of its colours.
+    Without `clean` the foreground is the picture itself, which saves the estimation of a photo's foreground colours.
     """
     if scene.photo:
         picture, alpha = _person(scene.layers[0], window, size, cv2.BORDER_REFLECT_101, clean=False)
@@ -258,23 +254,29 @@ def render(scene: Scene, size: tuple[int, int], window: Window = WHOLE, *, clean
     background = apply_tint(_warp(rgb, back.place, window, size, cv2.BORDER_REFLECT_101), tint_of(back))
     for prop in scene.behind:
         background, _ = put(prop, background, background, window)
-    colours: Floats = np.zeros((*size, 3), np.float32)  # premultiplied
-    coverage: Floats = np.zeros((*size, 1), np.float32)
-    for layer in scene.layers[1:]:
-        person, alpha = _person(layer, window, size, cv2.BORDER_CONSTANT, clean=True)
-        front: Floats = np.divide(alpha[..., None], 255, dtype=np.float32)
-        colours = person * front + (1 - front) * colours
+    picture = background
+    people = [_person(layer, window, size, cv2.BORDER_CONSTANT, clean=True) for layer in scene.layers[1:]]
+    fronts = [np.multiply(alpha, np.float32(1 / 255)) for _, alpha in people]
+    coverage: Floats = np.zeros(size, np.float32)
+    for (person, _), front in zip(people, fronts, strict=True):
+        picture = blend(person, picture, front)  # equation 1
         coverage = front + (1 - front) * coverage
-    picture = _levels(colours + (1 - coverage) * background)  # equation 1
     # Behind a prop the colours stay: alpha is 0 there.
-    foreground = _levels(np.divide(colours, np.maximum(coverage, 1 / 512), dtype=np.float32))
+    foreground = _foreground(people, fronts, coverage) if clean else picture
     for prop in scene.before:
         picture, hidden = put(prop, picture, background, window)
         coverage = coverage * (1 - hidden)
-    if not coverage.any():
+    if not clean or not coverage.any():
         foreground = picture
-    return View(picture, foreground, _levels(coverage[..., 0] * 255))
+    return View(picture, foreground, np.asarray(cv2.convertScaleAbs(coverage, alpha=255), np.uint8))
 
 
-def _levels(values: Floats) -> Picture:
-    return np.asarray((values + 0.5).clip(0, 255), np.uint8)
+def _foreground(people: Sequence[tuple[Picture, Picture]], fronts: Sequence[Floats], coverage: Floats) -> Picture:
+    """The colours of people in front of one another, straight; black where there is nobody."""
+    if len(people) == 1:
+        person, alpha = people[0]
+        return np.asarray(cv2.copyTo(person, alpha), np.uint8)
+    colours = np.zeros((*coverage.shape, 3), np.float32)  # premultiplied
+    for (person, _), front in zip(people, fronts, strict=True):
+        colours = person * front[..., None] + (1 - front[..., None]) * colours
+    return np.asarray((colours / np.maximum(coverage, 1 / 512)[..., None] + 0.5).clip(0, 255), np.uint8)

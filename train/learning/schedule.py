@@ -10,7 +10,7 @@ from engines.atomic import replacing
 from engines.errors import DataError
 from train.learning.runs import Run
 from train.learning.tasks import TASK_NAMES
-from train.recipe import Recipe, is_builtin, load_recipe, read_toml
+from train.recipe import Recipe, is_builtin, load_recipe, read_toml, short_repr
 
 
 @dataclass(frozen=True)
@@ -68,15 +68,15 @@ def load_recipe_or_schedule(name: str) -> Recipe | Schedule:
 def _phase(value: Any, before: list[Phase], folder: Path, where: str) -> Phase:
     known = [field.name for field in dataclasses.fields(Phase)]
     if not isinstance(value, dict):
-        raise DataError(f"{where}: must be a table with {', '.join(known)}, not {value!r}")
+        raise DataError(f"{where}: must be a table with {', '.join(known)}, not {short_repr(value)}")
     for key, given in value.items():
         if key not in known:
             raise DataError(f"{where}: unknown setting '{key}'; known are {', '.join(known)}")
         if key != "networks" and not isinstance(given, str):
-            raise DataError(f"{where}: '{key}' must be a name, not {given!r}")
+            raise DataError(f"{where}: '{key}' must be a name, not {short_repr(given)}")
     networks = value.get("networks", list(TASK_NAMES))
     if not isinstance(networks, list) or not networks or any(network not in TASK_NAMES for network in networks):
-        raise DataError(f"{where}: 'networks' must be a list of {', '.join(TASK_NAMES)}, not {networks!r}")
+        raise DataError(f"{where}: 'networks' must be a list of {', '.join(TASK_NAMES)}, not {short_repr(networks)}")
     phase = Phase(**(value | {"networks": tuple(name for name in TASK_NAMES if name in networks)}))
     trained = {each.name: set(each.networks) for each in before}
     if not phase.recipe:

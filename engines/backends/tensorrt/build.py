@@ -12,11 +12,10 @@ from typing import Any, NamedTuple
 from onnx import ModelProto
 
 from engines.backends import BACKENDS
+from engines.backends.ahead import OnProgress
 from engines.errors import BackendUnavailable, EngineError
 from engines.graphs.profile import Profile
 from engines.store.cache import Engines
-
-OnProgress = Callable[[str, float], None]  # network or phase, share done in [0, 1]
 
 
 class Built(NamedTuple):

@@ -16,11 +16,12 @@ from weakref import WeakValueDictionary
 import torch
 from torch import Tensor
 
+from engines.backends.ahead import OnProgress
 from engines.backends.gpu.cuda import CudaDevice
 from engines.backends.gpu.lane import TENSORS, BoundNetwork, Lane, PendingFrame
 from engines.backends.gpu.lanes import Lanes
 from engines.backends.gpu.streams import Streams
-from engines.backends.tensorrt.build import Built, OnProgress, error_log, package
+from engines.backends.tensorrt.build import Built, error_log, package
 from engines.backends.tensorrt.plans import build_for, find_plans, obtain_plans, plan_key
 from engines.engine import Frame, Mask, Matte, OverlappingEngine, Profiled
 from engines.errors import BackendUnavailable, EngineError

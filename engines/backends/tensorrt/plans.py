@@ -7,7 +7,8 @@ from importlib.metadata import PackageNotFoundError, version
 from types import ModuleType
 
 from engines.backends import BACKENDS
-from engines.backends.tensorrt.build import Build, Built, OnProgress, ParsedGraph, compiler_version
+from engines.backends.ahead import OnProgress
+from engines.backends.tensorrt.build import Build, Built, ParsedGraph, compiler_version
 from engines.errors import EngineError
 from engines.graphs.fp16 import fp16_graph_for
 from engines.graphs.profile import Profile, parse_range

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.export import ExportedProgram
 
-from engines.backends.tensorrt.build import Built, OnProgress
+from engines.backends.ahead import OnProgress
+from engines.backends.tensorrt.build import Built
 from engines.backends.torch import released_networks
 from engines.errors import BackendUnavailable, EngineError
 from engines.geometry import input_shapes

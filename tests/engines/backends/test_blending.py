@@ -20,7 +20,7 @@ def test_every_alpha_on_any_pair_of_levels_is_within_a_level_and_its_ends_are_ex
         assert (picture[-1] == foreground[-1]).all()
 
 
-def test_alpha_is_that_of_its_pixel() -> None:
+def test_each_pixel_uses_its_own_alpha() -> None:
     rng = np.random.default_rng(7)
     alpha = rng.random((45, 67)).astype(np.float16)
     foreground, background = (rng.integers(0, 256, (45, 67, 3), np.uint8) for _ in range(2))

@@ -1,6 +1,6 @@
-"""The way of a frame through the FP16 graphs: the lines that run on a GPU, on the CPU, with ONNX Runtime for TensorRT.
+"""The way of a frame through the FP16 graphs: the code that runs on a GPU, run on the CPU with ONNX Runtime for TensorRT.
 
-The streams lag behind at random: where one does not wait for another, frames get mixed up.
+The streams lag behind at random: if one does not wait for another, frames get mixed up.
 """
 
 import threading
@@ -52,9 +52,7 @@ def test_a_lane_gives_what_pytorch_gives(
         assert np.abs(ours.foreground.astype(int) - oracle.foreground).max() <= 4
 
 
-def test_a_mask_of_ones_own_takes_the_place_of_mpn_for_its_frame_only(
-    engine: LaggingEngine, torch_engine: Engine, portrait: Frame
-) -> None:
+def test_a_given_mask_replaces_mpn_for_its_frame_only(engine: LaggingEngine, torch_engine: Engine, portrait: Frame) -> None:
     frame = frame_of("real", portrait, 301, 211)
     mask = np.zeros((90, 75), np.float32)
     mask[20:, 20:55] = 1
@@ -66,7 +64,7 @@ def test_a_mask_of_ones_own_takes_the_place_of_mpn_for_its_frame_only(
     assert_same(after.matte(), plain)
 
 
-def test_what_is_not_a_frame_or_a_mask_is_refused_and_the_next_is_not_hurt(engine: LaggingEngine, portrait: Frame) -> None:
+def test_invalid_input_is_refused_and_does_not_affect_the_next_frame(engine: LaggingEngine, portrait: Frame) -> None:
     (frame,) = frames_of(portrait, 1)
     before = engine(frame)
     with pytest.raises(ValueError, match="uint8"):
@@ -93,7 +91,7 @@ def test_the_networks_share_their_buffers_and_each_address_is_bound_once(portrai
 
 
 @pytest.mark.parametrize("waiting", [1, 2, 3, 6])
-def test_frames_that_are_under_way_at_once_keep_their_own_mattes(engine: LaggingEngine, portrait: Frame, waiting: int) -> None:
+def test_frames_in_flight_together_keep_their_own_mattes(engine: LaggingEngine, portrait: Frame, waiting: int) -> None:
     frames = frames_of(portrait, 8)
     alone = [engine(frame) for frame in frames]
     given, pending, ours = np.empty_like(frames[0]), [], []
@@ -112,7 +110,7 @@ def exact(matte: Matte, background: Frame) -> np.ndarray:
     return np.asarray(alpha * matte.foreground + (1 - alpha) * background)
 
 
-def test_composites_and_mattes_in_turn_each_on_its_own_background(engine: LaggingEngine, portrait: Frame) -> None:
+def test_alternating_composites_and_mattes_each_use_their_background(engine: LaggingEngine, portrait: Frame) -> None:
     frames = frames_of(portrait, 6)
     alone = [engine(frame) for frame in frames]
     rng = np.random.default_rng(3)
@@ -134,7 +132,7 @@ def test_composites_and_mattes_in_turn_each_on_its_own_background(engine: Laggin
         assert np.abs(picture - exact(expected, background)).max() <= 1
 
 
-def test_what_was_taken_cannot_be_taken_again(engine: LaggingEngine, portrait: Frame) -> None:
+def test_a_result_is_taken_once(engine: LaggingEngine, portrait: Frame) -> None:
     pending = engine.submit(frames_of(portrait, 1)[0])
     pending.wait()
     pending.matte()
@@ -165,7 +163,7 @@ def test_nothing_is_allocated_and_each_frame_is_waited_for_once(portrait: Frame,
         assert len(engine.on.synchronised) == 2 * len(frames)
 
 
-def test_frames_that_nobody_takes_hold_nothing_up(engine: LaggingEngine, portrait: Frame) -> None:
+def test_results_that_nobody_takes_block_nothing(engine: LaggingEngine, portrait: Frame) -> None:
     frames = frames_of(portrait, 5)
     alone = [engine(frame) for frame in frames]
     for index in range(20):
@@ -178,7 +176,7 @@ def test_frames_that_nobody_takes_hold_nothing_up(engine: LaggingEngine, portrai
         assert_same(each.matte(), expected)
 
 
-def test_the_networks_have_one_frame_at_work_and_one_ready_at_most(portrait: Frame) -> None:
+def test_at_most_two_frames_are_ahead_of_the_networks(portrait: Frame) -> None:
     with LaggingEngine() as engine:
         kept = []
         for count, frame in enumerate(frames_of(portrait, 8), 1):
@@ -187,7 +185,7 @@ def test_the_networks_have_one_frame_at_work_and_one_ready_at_most(portrait: Fra
             assert count - computed <= AHEAD
 
 
-def test_a_frame_goes_up_and_one_comes_down_while_one_is_computed(portrait: Frame) -> None:
+def test_uploads_and_downloads_overlap_with_computing(portrait: Frame) -> None:
     with LaggingEngine() as engine:
         frames = frames_of(portrait, 24)
         engine(frames[0])
@@ -202,7 +200,7 @@ def test_a_frame_goes_up_and_one_comes_down_while_one_is_computed(portrait: Fram
             assert any(began < end and start < ended for began, ended in moved for start, end in computed), way
 
 
-def test_streams_that_share_an_engine_get_their_own(engine: LaggingEngine, portrait: Frame) -> None:
+def test_streams_that_share_an_engine_get_their_own_mattes(engine: LaggingEngine, portrait: Frame) -> None:
     frames = frames_of(portrait, 6)
     wide = [np.ascontiguousarray(frame[:, :80]) for frame in frames]
     alone = {id(each): [engine(frame) for frame in each] for each in (frames, wide)}
@@ -233,7 +231,7 @@ def test_streams_that_share_an_engine_get_their_own(engine: LaggingEngine, portr
     assert failed == []
 
 
-def test_a_size_that_is_given_back_leaves_its_frames_alone(portrait: Frame) -> None:
+def test_evicting_a_frame_size_leaves_its_pending_frames_intact(portrait: Frame) -> None:
     with LaggingEngine() as engine:
         (frame,) = frames_of(portrait, 1)
         expected, pending = engine(frame), engine.submit(frame)
@@ -260,7 +258,9 @@ def test_a_device_that_fails_is_raised_where_its_frame_is_taken(portrait: Frame)
         assert_same(engine(frame), before)
 
 
-def test_it_has_what_the_loop_looks_for(engine: LaggingEngine, torch_engine: Engine, openvino_engine: Engine) -> None:
+def test_only_engines_on_streams_are_overlapping_engines(
+    engine: LaggingEngine, torch_engine: Engine, openvino_engine: Engine
+) -> None:
     assert isinstance(engine, OverlappingEngine)
     assert not isinstance(torch_engine, OverlappingEngine)
     assert not isinstance(openvino_engine, OverlappingEngine)

@@ -18,7 +18,7 @@ TARGETS = ["sm75", "sm80", "sm86", "sm89", "sm120", "sm121"]  # TensorRT for RTX
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_no_float_tensor_is_left_but_in_mpn_and_engines_build_for_each_target(name: str) -> None:
+def test_only_mpn_has_float32_tensors_and_engines_build_for_each_target(name: str) -> None:
     graph = ParsedGraph(trt, fp16_graph(name, 800, 800))
     layers = [graph.definition.get_layer(index) for index in range(graph.definition.num_layers)]
     tensors = [layer.get_output(index) for layer in layers for index in range(layer.num_outputs)]
@@ -84,14 +84,14 @@ def test_a_broken_graph_is_refused_in_one_line(operator: str, kind: type, domain
     assert "\n" not in str(refused.value)
 
 
-def test_a_target_that_the_package_lacks_is_refused_with_those_it_has() -> None:
+def test_an_unknown_target_is_refused_with_the_known_ones() -> None:
     graph = ParsedGraph(trt, fp16_graph("qun", 800, 800))
     assert set(TARGETS) <= set(targets(trt))
     with pytest.raises(ValueError, match=r"target sm61: tensorrt_rtx .* builds for sm75, "):
         graph.build("sm61")
 
 
-def test_a_missing_package_is_named_with_what_to_type(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_package_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tensorrt_rtx", None)
     with pytest.raises(BackendUnavailable, match=r"pip install 'semantic-human-matting\[tensorrt-rtx\]'"):
         package("tensorrt-rtx")

@@ -1,7 +1,7 @@
-"""Every call that we make to TensorRT exists under its name in the real bindings. That it works takes a GPU.
+"""Every call to TensorRT exists under its name in the real bindings. Whether it works, only a GPU can show.
 
 The bindings of TensorRT for RTX come with their libraries. Those of TensorRT itself are imported on top of empty libraries that
-are compiled here: enough to ask what they call things.
+are compiled by the test: enough to inspect their names.
 """
 
 import ast

@@ -111,7 +111,7 @@ def in_flight(engine: OverlappingEngine, frames: list[Frame], background: Frame 
 
 
 @pytest.mark.gpu
-def test_frames_that_overlap_are_those_that_come_alone(engine: OverlappingEngine) -> None:
+def test_overlapped_frames_equal_those_run_alone(engine: OverlappingEngine) -> None:
     frames = [sample_frame(kind, 720, 1280) for kind in KINDS] * 8
     for ours, frame in zip(in_flight(engine, frames, None), frames, strict=True):
         np.testing.assert_array_equal(ours, engine(frame).foreground)

@@ -5,8 +5,9 @@ from types import ModuleType
 
 import pytest
 
+from engines.backends.ahead import OnProgress
 from engines.backends.tensorrt import plans
-from engines.backends.tensorrt.build import Build, Built, OnProgress
+from engines.backends.tensorrt.build import Build, Built
 from engines.backends.tensorrt.plans import compilers, find_plans, obtain_plans, plan_key, timing_cache_key
 from engines.errors import EngineError
 from engines.graphs.profile import Profile, parse_range
@@ -46,7 +47,7 @@ def test_engines_for_the_size_come_before_those_for_a_range(cache: Cache) -> Non
     assert found(cache, 721, 1281) == {"mpn": b"range"}
 
 
-def test_engines_that_do_not_take_the_frame_are_not_taken(cache: Cache) -> None:
+def test_engines_for_other_sizes_or_devices_are_not_used(cache: Cache) -> None:
     put(cache, RANGE, b"range")
     put(cache, Profile.of(32, 32), b"other device", device="sm75")
     assert found(cache, 2160, 3840) is None
@@ -69,7 +70,7 @@ def test_the_timing_cache_goes_into_the_next_build(cache: Cache) -> None:
     assert given[-1] == b""  # another GPU is timed anew
 
 
-def test_a_build_that_fails_leaves_nothing(cache: Cache) -> None:
+def test_a_failed_build_leaves_nothing(cache: Cache) -> None:
     def build(profile: Profile, timing_cache: bytes, on_progress: OnProgress) -> Built:
         raise EngineError("mpn: refused")
 

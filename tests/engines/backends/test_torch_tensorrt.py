@@ -26,7 +26,7 @@ def test_the_exported_programs_give_what_pytorch_gives(torch_engine: Engine, por
     assert np.abs(foreground.numpy().astype(int) - oracle.foreground).max() <= 8
 
 
-def test_each_program_goes_to_the_compiler_with_its_inputs_and_our_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_program_is_compiled_with_its_inputs_and_our_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[dict[str, Any]] = []
 
     def convert(program: Any, **given: Any) -> bytes:

@@ -13,7 +13,7 @@ import pytest
 import engines
 from engines.backends import Backend, nvidia
 from engines.commands.compile import main
-from engines.errors import MattingError
+from engines.errors import BackendUnavailable, EngineError
 from engines.store.cache import Cache, Outdated, unpack
 from engines.store.parity import check_parity
 
@@ -75,7 +75,7 @@ def test_engines_for_a_range_of_sizes(cache: Cache, monkeypatch: pytest.MonkeyPa
     assert [entry.key.shapes for entry in cache.entries() if entry.key] == ["640x480:1280x720:1920x1080"]
 
 
-def test_engines_for_this_cpu_are_taken_at_the_next_start(
+def test_engines_for_this_cpu_are_loaded_at_the_next_start(
     cache: Cache, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], portrait: engines.Frame
 ) -> None:
     assert shm_compile(monkeypatch, "--backend openvino --size 160x128 --check") == 0
@@ -130,7 +130,7 @@ def test_a_refused_blob_of_a_later_frame_size_is_removed(cache: Cache) -> None:
     assert cache.read(key) is None
 
 
-def test_an_engine_that_is_off_is_not_installed(
+def test_an_inaccurate_engine_is_not_installed(
     cache: Cache, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("engines.backends.openvino.FLOAT32", {"mpn", "qun", "mrn"})
@@ -145,7 +145,7 @@ def test_an_engine_that_is_off_is_not_installed(
 def test_nan_does_not_pass(openvino_engine: engines.Engine) -> None:
     from dataclasses import replace
 
-    with pytest.raises(MattingError, match="nan"):
+    with pytest.raises(EngineError, match="nan"):
         check_parity(lambda frame: replace(openvino_engine(frame), alpha=openvino_engine(frame).alpha * float("nan")), 64, 64)
 
 
@@ -179,13 +179,13 @@ def test_bad_input_gets_one_line(
 @NO_GPU
 @pytest.mark.parametrize("backend", ["tensorrt", "tensorrt-rtx"])
 def test_load_reports_in_one_line_what_a_gpu_backend_lacks(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(MattingError, match=f"{backend} cannot run on this machine: .*no NVIDIA (driver|GPU)") as refused:
+    with pytest.raises(BackendUnavailable, match=f"{backend} cannot run on this machine: .*no NVIDIA (driver|GPU)") as refused:
         engines.load(backend)
     assert "\n" not in str(refused.value)
     assert "take the backend openvino" in str(refused.value)
     monkeypatch.setitem(sys.modules, "onnx", None)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(MattingError, match=r"not installed \(type: pip install 'semantic-human-matting\[tensorrt"):
+    with pytest.raises(BackendUnavailable, match=r"not installed \(type: pip install 'semantic-human-matting\[tensorrt"):
         engines.load(backend)
 
 
@@ -198,7 +198,7 @@ def test_auto_takes_openvino_and_says_why(caplog: pytest.LogCaptureFixture) -> N
     assert "no GPU backend: no NVIDIA" in caplog.text
 
 
-def test_on_a_gpu_auto_takes_the_fastest_that_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_a_gpu_auto_takes_the_fastest_installed_backend(monkeypatch: pytest.MonkeyPatch) -> None:
     from engines import loading
 
     monkeypatch.setattr(loading, "driver_missing", lambda: "")

@@ -1,4 +1,4 @@
-"""Graphs with their casts at the doors compute what the shipped ones do."""
+"""Graphs with casts moved to their boundaries compute what the released ones do."""
 
 import numpy as np
 import onnx
@@ -21,11 +21,11 @@ def test_bytes_are_floats_inside_and_nothing_else_changes(name: str, size: tuple
     assert [node.input[0] for node in model.graph.node if "frame" in node.input] == ["frame"]
     assert len(casts) == 1 if name == "mpn" else casts[-1].attribute[0].i == TensorProto.UINT8
     onnx.load_external_data_for_model(model, str(FOLDER))
-    chance = np.random.default_rng(1)
-    values = {"frame": chance.integers(0, 255, (*size, 3), np.uint8), "unified": chance.random((256, 192), np.float32)}
+    rng = np.random.default_rng(1)
+    values = {"frame": rng.integers(0, 255, (*size, 3), np.uint8), "unified": rng.random((256, 192), np.float32)}
     given = {value.name: values[value.name] for value in model.graph.input}
     provider = ["CPUExecutionProvider"]
-    shipped = onnxruntime.InferenceSession(graph(name), providers=provider).run(None, given)
+    released = onnxruntime.InferenceSession(graph(name), providers=provider).run(None, given)
     moved = onnxruntime.InferenceSession(model.SerializeToString(), providers=provider).run(None, given)
-    for one, other in zip(shipped, moved, strict=True):
+    for one, other in zip(released, moved, strict=True):
         np.testing.assert_allclose(one.astype(np.float32), other.astype(np.float32), atol=1e-5)

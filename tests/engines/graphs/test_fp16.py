@@ -1,4 +1,4 @@
-"""FP16 graphs against the FP32 ones that ship, on ONNX Runtime's CPU provider: chained, on easy and on hard frames.
+"""FP16 graphs against the released FP32 ones, on ONNX Runtime's CPU provider: chained, on easy and on hard frames.
 
 That provider computes an FP16 graph in float32 and rounds little in between. So this alone shows that the graphs are the same
 ones; what float16 costs is measured with the result of each operation rounded to it.
@@ -21,7 +21,7 @@ from engines.weights import NETWORKS, graph
 
 SIZES = [(800, 800), (301, 211), (211, 397), (33, 32)]
 KINDS = ["real", "dark", "bright", "noisy", "flat"]
-LIMIT = 6550  # a tenth of where float16 ends: room for sums inside of an operation
+LIMIT = 6550  # a tenth of the largest float16: room for sums inside an operation
 
 
 def frame_of(kind: str, portrait: Frame, height: int, width: int) -> Frame:
@@ -37,7 +37,7 @@ def frame_of(kind: str, portrait: Frame, height: int, width: int) -> Frame:
     return np.ascontiguousarray(frames[kind], np.uint8)
 
 
-def whole_graph(name: str, height: int, width: int) -> ModelProto:
+def fp32_graph(name: str, height: int, width: int) -> ModelProto:
     model = onnx.load(graph(name))
     make_static(model, input_shapes(height, width)[name])
     return model
@@ -61,11 +61,11 @@ def cascade(models: dict[str, ModelProto], frame: Frame, optimised: bool = True)
 
 @pytest.mark.parametrize(("height", "width"), SIZES)
 def test_the_fp16_graphs_give_what_the_fp32_ones_give(portrait: Frame, height: int, width: int) -> None:
-    halves = {name: fp16_graph(name, height, width) for name in NETWORKS}
-    wholes = {name: whole_graph(name, height, width) for name in NETWORKS}
+    fp16 = {name: fp16_graph(name, height, width) for name in NETWORKS}
+    fp32 = {name: fp32_graph(name, height, width) for name in NETWORKS}
     for kind in KINDS:
         frame = frame_of(kind, portrait, height, width)
-        ours, oracle = cascade(halves, frame), cascade(wholes, frame)
+        ours, oracle = cascade(fp16, frame), cascade(fp32, frame)
         for name, levels in (("coarse", 255), ("unified", 255), ("alpha", 255), ("foreground", 1)):
             assert ours[name].shape == oracle[name].shape
             assert np.isfinite(ours[name]).all()
@@ -76,14 +76,14 @@ def test_the_fp16_graphs_give_what_the_fp32_ones_give(portrait: Frame, height: i
 
 
 def rounded(name: str, height: int, width: int) -> ModelProto:
-    """The FP32 graph with the result of each operation rounded to float16; of a network that is FP32 inside, its outputs."""
-    model = whole_graph(name, height, width)
+    """The FP32 graph with the result of each operation rounded to float16; of a network FP32 inside, only its outputs."""
+    model = fp32_graph(name, height, width)
     values = [*model.graph.output]
     if name not in FLOAT32_INSIDE:
         values += onnx.shape_inference.infer_shapes(model).graph.value_info
     wide = {value.name for value in values if value.type.tensor_type.elem_type == TensorProto.FLOAT}
     again = {name for node in model.graph.node for name in node.input} & {value.name for value in model.graph.output}
-    for node in model.graph.node:  # an output that is used inside is handed on rounded, and used as it was
+    for node in model.graph.node:  # an output that is used inside is rounded for the next network, and exact inside
         for index, used in enumerate(node.input):
             if used in again and used in wide and name in FLOAT32_INSIDE:
                 node.input[index] = f"{used}/exact"
@@ -93,8 +93,8 @@ def rounded(name: str, height: int, width: int) -> ModelProto:
         result = node.output[0]
         if result in wide:
             node.output[0] = f"{result}/exact"
-            nodes.append(helper.make_node("Cast", [f"{result}/exact"], [f"{result}/half"], to=TensorProto.FLOAT16))
-            nodes.append(helper.make_node("Cast", [f"{result}/half"], [result], to=TensorProto.FLOAT))
+            nodes.append(helper.make_node("Cast", [f"{result}/exact"], [f"{result}/rounded"], to=TensorProto.FLOAT16))
+            nodes.append(helper.make_node("Cast", [f"{result}/rounded"], [result], to=TensorProto.FLOAT))
     del model.graph.node[:]
     model.graph.node.extend(nodes)
     return model
@@ -104,7 +104,7 @@ def errors_of_rounding(kind: str, portrait: Frame) -> dict[str, np.ndarray]:
     """Absolute errors in 8-bit levels at 800x800; they are finite or the test fails."""
     frame = frame_of(kind, portrait, 800, 800)
     ours = cascade({name: rounded(name, 800, 800) for name in NETWORKS}, frame, optimised=False)
-    oracle = cascade({name: whole_graph(name, 800, 800) for name in NETWORKS}, frame)
+    oracle = cascade({name: fp32_graph(name, 800, 800) for name in NETWORKS}, frame)
     assert all(np.isfinite(value).all() for value in ours.values())
     return {name: np.abs(ours[name] - oracle[name]) * 255 for name in ("coarse", "unified", "alpha")}
 
@@ -118,11 +118,11 @@ def test_float16_after_each_operation_stays_close(portrait: Frame, kind: str) ->
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_no_operation_comes_near_the_end_of_fp16(portrait: Frame, kind: str) -> None:
+def test_no_operation_comes_near_the_limit_of_fp16(portrait: Frame, kind: str) -> None:
     frame = frame_of(kind, portrait, 301, 211)
-    found = cascade({name: whole_graph(name, 301, 211) for name in NETWORKS}, frame)
+    found = cascade({name: fp32_graph(name, 301, 211) for name in NETWORKS}, frame)
     for name in NETWORKS:
-        model = whole_graph(name, 301, 211)
+        model = fp32_graph(name, 301, 211)
         shown = {output.name for output in model.graph.output}
         inferred = onnx.shape_inference.infer_shapes(model).graph.value_info
         model.graph.output.extend(

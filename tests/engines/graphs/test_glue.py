@@ -44,7 +44,7 @@ def test_refine_pads_and_crops_without_a_shift() -> None:
 
 
 @pytest.mark.parametrize("size", [(256, 192), (192, 256)])
-def test_fit_mask_keeps_the_share_of_the_person(size: tuple[int, int]) -> None:
+def test_fit_mask_keeps_the_area_of_the_person(size: tuple[int, int]) -> None:
     mask = np.zeros((480, 640), np.float32)
     mask[120:, 160:480] = 1
     fitted = fit_mask(mask, size)

@@ -26,12 +26,12 @@ def test_a_range_has_the_shapes_of_each_input() -> None:
         ("640x480:1280x720:wide", "wide: give WIDTHxHEIGHT"),
     ],
 )
-def test_a_range_that_makes_no_sense_is_refused(text: str, why: str) -> None:
+def test_an_invalid_range_is_refused(text: str, why: str) -> None:
     with pytest.raises(ValueError, match=f".*{why}"):
         parse_range(text)
 
 
-def test_a_range_takes_the_frames_within_it_that_lie_as_it_does() -> None:
+def test_a_range_covers_frames_within_it_of_the_same_orientation() -> None:
     profile = parse_range("640x480:1280x720:1920x1080")
     assert profile.covers(480, 640)
     assert profile.covers(721, 1283)

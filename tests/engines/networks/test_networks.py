@@ -56,7 +56,7 @@ def test_folding_changes_no_result(network: nn.Module, inputs: list[tuple[int, .
     torch.testing.assert_close(after, before, atol=1e-4, rtol=1e-3)
 
 
-def test_pairs_hold_pixels_in_the_order_of_a_frames_bytes_and_pixels_undo_them() -> None:
+def test_pixel_pairs_keep_the_byte_order_of_a_frame_and_are_invertible() -> None:
     frame = np.random.default_rng(0).integers(0, 255, (6, 8, 3), np.uint8)
     image = torch.from_numpy(frame).permute(2, 0, 1)[None].float()
     made = pixel_pairs(image)
@@ -64,7 +64,7 @@ def test_pairs_hold_pixels_in_the_order_of_a_frames_bytes_and_pixels_undo_them()
     torch.testing.assert_close(from_pixel_pairs(made), image)
 
 
-def test_rows_come_in_turn() -> None:
+def test_rows_are_interleaved() -> None:
     upper, lower = torch.rand(2, 1, 6, 3, 5)
     rows = interleave_rows(upper, lower)
     assert rows.shape == (1, 6, 6, 5)
@@ -72,7 +72,7 @@ def test_rows_come_in_turn() -> None:
     torch.testing.assert_close(rows[:, :, 1::2], lower)
 
 
-def test_mrns_stem_sees_three_pairs_in_six_rows_as_a_convolution_of_6x6_pixels() -> None:
+def test_the_stem_of_mrn_is_a_convolution_of_6x6_pixels() -> None:
     stem = MRN().stem[0]
     image = torch.rand(1, 3, 16, 32)
     weight = stem.weight.detach()  # (w2, 6, 6, 3): a pair's channels, rows, pairs
@@ -80,7 +80,7 @@ def test_mrns_stem_sees_three_pairs_in_six_rows_as_a_convolution_of_6x6_pixels()
     torch.testing.assert_close(stem(pixel_pairs(image)), torch.nn.functional.conv2d(image, plain, stride=2, padding=2))
 
 
-def test_an_mrn_that_changes_nothing_gives_the_mask_it_was_given() -> None:
+def test_mrn_with_zero_heads_returns_its_mask() -> None:
     mrn = MRN().eval()
     for head in mrn.alpha:
         nn.init.zeros_(head.weight)

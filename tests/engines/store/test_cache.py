@@ -31,7 +31,7 @@ def cache(tmp_path: Path) -> Cache:
     return Cache(tmp_path / "cache")
 
 
-def test_what_was_built_comes_out_again(cache: Cache) -> None:
+def test_stored_engines_are_read_back(cache: Cache) -> None:
     assert cache.read(KEY) is None
     assert cache.obtain(KEY, lambda: ENGINES) == ENGINES
     assert Cache(cache.folder).obtain(KEY, never) == ENGINES
@@ -47,7 +47,7 @@ def test_another_key_is_another_engine(cache: Cache, field: str) -> None:
     assert cache.read(replace(KEY, **{field: "another"})) is None
 
 
-def test_an_engine_under_a_name_that_is_not_its_own_is_not_taken(cache: Cache) -> None:
+def test_an_engine_under_the_name_of_another_is_not_used(cache: Cache) -> None:
     cache.obtain(KEY, lambda: ENGINES)
     other = replace(KEY, weights="others")
     cache.path(KEY).rename(cache.path(other))
@@ -55,7 +55,7 @@ def test_an_engine_under_a_name_that_is_not_its_own_is_not_taken(cache: Cache) -
 
 
 @pytest.mark.parametrize("place", [0, 10, 64, 70, 200, 500, 150_000, -1])
-def test_a_flipped_bit_anywhere_is_found_and_the_engine_built_anew(cache: Cache, place: int) -> None:
+def test_a_flipped_bit_anywhere_is_detected_and_the_engine_built_again(cache: Cache, place: int) -> None:
     cache.obtain(KEY, lambda: ENGINES)
     content = bytearray(cache.path(KEY).read_bytes())
     content[place] ^= 1
@@ -68,7 +68,7 @@ def test_a_flipped_bit_anywhere_is_found_and_the_engine_built_anew(cache: Cache,
 
 
 @pytest.mark.parametrize("length", [0, 1, 64, 65, 100, 300_000])
-def test_a_file_that_was_cut_off_is_found(length: int) -> None:
+def test_a_truncated_file_is_detected(length: int) -> None:
     with pytest.raises(Damaged):
         unpack(b"".join(pack(KEY, ENGINES))[:length])
 
@@ -108,7 +108,7 @@ def test_two_processes_at_once_build_once(tmp_path: Path) -> None:
     assert log.read_text() == "began\nended\n"
 
 
-def test_a_build_that_is_killed_leaves_nothing_and_holds_up_nobody(tmp_path: Path) -> None:
+def test_a_killed_build_leaves_nothing_and_blocks_nobody(tmp_path: Path) -> None:
     log, cache = tmp_path / "log", Cache(tmp_path / "cache")
     process = start(cache.folder, log, 600)
     wait_for(log.exists)
@@ -120,23 +120,23 @@ def test_a_build_that_is_killed_leaves_nothing_and_holds_up_nobody(tmp_path: Pat
 
 
 def store_slowly(folder: Path) -> None:
-    """Stores an engine, and stays where a part of it is on the disk."""
+    """Store an engine, and stop when half of it is on the disk."""
 
     def parts(key: Key, engines: dict[str, bytes]) -> Iterator[bytes]:
         whole = b"".join(pack(key, engines))
         yield whole[: len(whole) // 2]
-        (folder / "half").touch()
+        (folder / "partial").touch()
         time.sleep(600)
 
     with patch("engines.store.cache.pack", parts):
         Cache(folder / "cache").obtain(KEY, lambda: ENGINES)
 
 
-def test_a_process_that_is_killed_while_it_writes_leaves_no_half_of_an_engine(tmp_path: Path) -> None:
+def test_a_process_killed_while_it_writes_leaves_no_partial_engine(tmp_path: Path) -> None:
     cache = Cache(tmp_path / "cache")
     process = multiprocessing.get_context("fork").Process(target=store_slowly, args=(tmp_path,))
     process.start()
-    wait_for((tmp_path / "half").exists)
+    wait_for((tmp_path / "partial").exists)
     process.kill()
     process.join()
     folder = cache.path(KEY).parent
@@ -149,7 +149,7 @@ def test_a_process_that_is_killed_while_it_writes_leaves_no_half_of_an_engine(tm
 
 
 def on_a_full_disk(folder: Path, must_keep: bool) -> str:
-    """What a process that may write no more than 100 kB to a file says, and whether it got its engine."""
+    """The output of a process that may write at most 100 kB to a file: whether it got its engine, and what it logs."""
     program = (
         "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
         "from pathlib import Path; from engines import EngineError; from engines.store.cache import Cache\n"
@@ -162,8 +162,8 @@ def on_a_full_disk(folder: Path, must_keep: bool) -> str:
     return done.stdout + done.stderr
 
 
-@pytest.mark.skipif(not hasattr(resource, "RLIMIT_FSIZE"), reason="no limits here")
-def test_on_a_full_disk_an_engine_is_used_but_not_kept_and_the_others_stay(cache: Cache) -> None:
+@pytest.mark.skipif(not hasattr(resource, "RLIMIT_FSIZE"), reason="there are no resource limits")
+def test_on_a_full_disk_an_engine_is_used_but_not_stored_and_the_others_stay(cache: Cache) -> None:
     small = replace(KEY, shapes="64x64")
     cache.obtain(small, lambda: {"mpn": b"small"})
     said = on_a_full_disk(cache.folder, must_keep=False)
@@ -181,7 +181,7 @@ def test_on_a_full_disk_an_engine_is_used_but_not_kept_and_the_others_stay(cache
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
 def test_a_disk_that_is_really_full(tmp_path: Path) -> None:
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", tmp_path], capture_output=True).returncode:
-        pytest.skip("mounting is not allowed here")
+        pytest.skip("mounting is not allowed")
     try:
         cache = Cache(tmp_path / "cache")
         assert cache.obtain(KEY, lambda: ENGINES) == ENGINES
@@ -192,7 +192,7 @@ def test_a_disk_that_is_really_full(tmp_path: Path) -> None:
         subprocess.run(["umount", tmp_path], check=True)
 
 
-def test_where_no_folder_can_be_made_the_engine_is_used_but_not_kept(tmp_path: Path) -> None:
+def test_without_a_folder_the_engine_is_used_but_not_stored(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     cache = Cache(tmp_path / "file" / "cache")
     assert cache.obtain(KEY, lambda: ENGINES) == ENGINES
@@ -200,7 +200,7 @@ def test_where_no_folder_can_be_made_the_engine_is_used_but_not_kept(tmp_path: P
         cache.obtain(KEY, lambda: ENGINES, must_keep=True)
 
 
-def test_an_engine_that_is_off_is_not_kept_and_one_that_is_there_is_removed(cache: Cache) -> None:
+def test_an_inaccurate_engine_is_not_stored_and_a_stored_one_is_removed(cache: Cache) -> None:
     def off(engines: dict[str, bytes]) -> None:
         raise EngineError("off")
 
@@ -213,7 +213,7 @@ def test_an_engine_that_is_off_is_not_kept_and_one_that_is_there_is_removed(cach
     assert cache.entries() == []
 
 
-def test_without_a_lock_what_was_built_is_checked_all_the_same(tmp_path: Path) -> None:
+def test_without_a_lock_a_build_is_still_checked(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     cache = Cache(tmp_path / "file" / "cache")
     seen: list[dict[str, bytes]] = []
@@ -227,7 +227,7 @@ def test_without_a_lock_what_was_built_is_checked_all_the_same(tmp_path: Path) -
         cache.obtain(KEY, lambda: ENGINES, check=off)
 
 
-def test_engines_that_cannot_be_loaded_are_removed_and_those_built_anew_are_checked(cache: Cache) -> None:
+def test_outdated_engines_are_removed_and_the_new_build_is_checked(cache: Cache) -> None:
     cache.obtain(KEY, lambda: {"mpn": b"old"})
     checked: list[dict[str, bytes]] = []
 
@@ -261,7 +261,7 @@ def test_a_symbolic_link_to_an_entry_stays(cache: Cache, tmp_path: Path) -> None
     assert unpack(elsewhere.read_bytes()) == (KEY, {"mpn": b"new"})
 
 
-def test_only_the_engines_used_last_are_kept(cache: Cache) -> None:
+def test_the_least_recently_used_engines_are_dropped(cache: Cache) -> None:
     keys = [replace(KEY, shapes=f"{side}x{side}") for side in (64, 128, 256, 512)]
     for age, key in enumerate(keys[:3]):
         cache.obtain(key, lambda: {"mpn": b"x"})
@@ -279,7 +279,7 @@ def test_clearing_removes_every_engine(cache: Cache) -> None:
     assert cache.clear() == []
 
 
-def test_the_folder_is_the_users_own_or_the_one_that_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_folder_is_the_users_cache_or_the_one_of_the_variable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("SHM_CACHE", str(tmp_path))
     assert Cache().folder == tmp_path
     monkeypatch.delenv("SHM_CACHE")

@@ -13,10 +13,11 @@ BUILDERS = {
     "onnx": ("engines.graphs.fp16", "engines.backends.tensorrt.build"),
     "torch-tensorrt": ("engines.backends.tensorrt.torch_tensorrt",),
 }
-# What a builder imports that shapes no engine: errors, types, the table of backends, and how engines are stored.
+# What a builder imports that shapes no engine: errors, types, the table of backends, requests, and how engines are stored.
 HARMLESS = {
     "engines.atomic",
     "engines.backends",
+    "engines.backends.ahead",
     "engines.engine",
     "engines.errors",
     "engines.store.cache",

@@ -1,57 +1,20 @@
-import re
 import signal
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterator
-from fractions import Fraction
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 from unittest.mock import patch
 
 import numpy as np
 import pytest
 
-from engines.errors import MattingError
-from realtime.commands.live import main, parse_size, spelled_out
-from realtime.compositing.playlist import Choice
+from engines.atomic import UNFINISHED
+from engines.errors import MediaError
+from realtime.commands.live import fill_in_values, main
 from realtime.inputs.cameras import find_camera
-from realtime.inputs.live_source import LiveSource, PacedClip
-from realtime.loop.live_session import Show
-from realtime.outputs.recording import Form, Recording
-from realtime.packet import Packet
 from tests.realtime.clips import frame_times, frames
 from tests.realtime.compositing.test_backgrounds import write_video
-from tests.realtime.loop.test_controls import Camera
-from tests.realtime.plain_engine import PlainEngine
-
-
-class SilentWindow:
-    """A window that nobody sees: it keeps what it is shown, and gives the keys it is told to press, one after each picture."""
-
-    def __init__(self, *keys: str | None) -> None:
-        self.pictures: list[np.ndarray] = []
-        self.lines: list[list[str]] = []
-        self.closed = False
-        self._keys = iter(keys)
-        self._answered = 0
-
-    def show(self, picture: np.ndarray, lines: list[str]) -> None:
-        self.pictures.append(picture)
-        self.lines.append(lines)
-
-    def key(self) -> str | None:
-        if self._answered == len(self.pictures):
-            return None
-        self._answered = len(self.pictures)
-        return next(self._keys, None)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        self.closed = True
 
 
 def shm_live(*arguments: str) -> int:
@@ -68,104 +31,20 @@ def wait_until(holds: Any, seconds: float = 20) -> None:
         time.sleep(0.1)
 
 
-def play(clip: Path, window: SilentWindow, engine: PlainEngine, **options: Any) -> Show:
-    with PacedClip(clip, **options) as source, Choice(["#0000ff"]) as backgrounds:
-        show = Show(source, engine, backgrounds, window=window)  # type: ignore[arg-type]
-        show.run()
-        return show
-
-
-def test_dark_is_kept_and_light_replaced(tmp_path: Path) -> None:
-    window, engine = SilentWindow(), PlainEngine()
-    play(write_video(tmp_path / "a.mkv", [0, 255, 0, 255], rate=4), window, engine)
-    assert len(window.pictures) == engine.calls == 4
-    assert window.pictures[0].max() <= 3
-    assert np.abs(window.pictures[1].astype(int) - (0, 0, 255)).max() <= 3
-
-
-def test_a_slow_engine_drops_frames_and_the_delay_does_not_grow(tmp_path: Path) -> None:
-    clip = write_video(tmp_path / "a.mkv", list(range(0, 200, 5)), rate=40)
-    window = SilentWindow()
-    show = play(clip, window, PlainEngine(seconds=0.08))
-    assert 4 <= len(window.pictures) < 20  # of 40, in a second
-    assert show.meter.delay_ms < 500
-
-
-def test_keys(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    clip = write_video(tmp_path / "a.mkv", [0] * 50, rate=50)
-    window = SilentWindow(None, "s", "h", None, "m", "s", "h", "escape")
-    show = play(clip, window, PlainEngine())
-    assert len(window.pictures) == 8
-    assert [len(lines) for lines in window.lines] == [0, 0, 3, 16, 16, 16, 13, 0]
-    assert show.mirror
-    assert re.match(r"[1-8] frames in .* s: .* frames/s, delay .* ms .*, \d+ dropped", capsys.readouterr().out)
-
-
-class StalledCamera(LiveSource):
-    """A camera that gives one frame, and then no more."""
-
-    name, height, width = "stalled", 40, 50
-
-    def __iter__(self) -> Iterator[Packet]:
-        yield Packet(np.zeros((40, 50, 3), np.uint8), self._clock.now(), 0)
-        self._closed.wait(30)
-
-
-class PolledWindow(SilentWindow):
-    """One that gives a key each time it is asked, once it has been shown something."""
-
-    def key(self) -> str | None:
-        return next(self._keys, None) if self.pictures else None
-
-
-def test_keys_work_while_the_camera_stalls() -> None:
-    window = PolledWindow(*[None] * 40, "s", *[None] * 5, "q")
-    start = time.monotonic()
-    with StalledCamera() as source, Choice(["red"]) as backgrounds:
-        Show(source, PlainEngine(), backgrounds, window=window).run()  # type: ignore[arg-type]
-    assert time.monotonic() - start < 10
-    assert [len(lines) for lines in window.lines] == [0, 3]
-
-
-def test_a_mirrored_frame_is_matted_as_shown() -> None:
-    frame = np.zeros((40, 50, 3), np.uint8)
-    frame[:, :10] = 255
-    packet = Packet(frame, Fraction(0), 0)
-    show = Show(None, PlainEngine(), None, mirror=True)  # type: ignore[arg-type]
-    show.matte(packet)
-    assert packet.matte is not None
-    assert (packet.frame[:, 40:] == 255).all()
-    assert (packet.matte.alpha[:, 40:] == 0).all()
-    assert (packet.matte.alpha[:, :40] == 1).all()
-
-
-def test_an_error_in_a_stage_ends_it_once(tmp_path: Path) -> None:
-    clip = write_video(tmp_path / "a.mkv", [0] * 20, rate=50)
-    with (
-        patch.object(PlainEngine, "__call__", side_effect=MattingError("out of memory")),
-        pytest.raises(MattingError, match="memory"),
-    ):
-        play(clip, SilentWindow(), PlainEngine())
-
-
-def test_sizes_and_the_option_without_a_value() -> None:
-    assert parse_size("1280x720") == (1280, 720)
-    for text in ("1280", "axb", "20x20", "x", "1280x"):
-        with pytest.raises(MattingError, match="--size"):
-            parse_size(text)
-    assert spelled_out([]) == []
-    assert spelled_out(["--webcam"]) == ["--webcam", "0"]
-    assert spelled_out(["--webcam", "--bg", "red"]) == ["--webcam", "0", "--bg", "red"]
-    assert spelled_out(["--webcam", "/dev/video2", "--loop"]) == ["--webcam", "/dev/video2", "--loop"]
+def test_options_without_a_value() -> None:
+    assert fill_in_values([]) == []
+    assert fill_in_values(["--webcam"]) == ["--webcam", "0"]
+    assert fill_in_values(["--webcam", "--bg", "red"]) == ["--webcam", "0", "--bg", "red"]
+    assert fill_in_values(["--webcam", "/dev/video2", "--loop"]) == ["--webcam", "/dev/video2", "--loop"]
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="device paths are Linux's")
 def test_a_missing_camera_says_which_there_are(tmp_path: Path) -> None:
-    with pytest.raises(MattingError, match="no such camera") as caught:
+    with pytest.raises(MediaError, match="no such camera") as caught:
         find_camera("97")
     assert "choose one of /dev/video" in str(caught.value) or "plug one in" in str(caught.value)
     (tmp_path / "a.mp4").touch()
-    with pytest.raises(MattingError, match="--input"):
+    with pytest.raises(MediaError, match="is not a camera"):
         find_camera(str(tmp_path / "a.mp4"))
 
 
@@ -175,16 +54,23 @@ def test_a_missing_camera_says_which_there_are(tmp_path: Path) -> None:
         ([], "--webcam"),
         (["--webcam", "--input", "a.mkv"], "one source"),
         (["--webcam", "--loop"], "--loop"),
-        (["--webcam", "97"], "no such camera"),
+        (["--webcam", "97"], "--webcam 97: no such camera"),
+        (["--webcam", "text.mp4"], "for a video file use --input text.mp4"),
         (["--input", "missing.mp4"], "missing.mp4"),
         (["--input", "text.mp4"], "text.mp4"),
-        (["--input", "a.mkv", "--size", "big"], "--size"),
+        (["--input", "a.mkv", "--size", "big"], "--size big: give WIDTHxHEIGHT"),
+        (["--input", "a.mkv", "--size", "20x20"], "--size 20x20: give WIDTHxHEIGHT"),
+        (["--input", "a.mkv", "--smooth", "2"], "--smooth"),
+        (["--input", "a.mkv", "--bg", "blur:x"], "--bg blur:x: is not a strength of blur"),
+        (["--input", "a.mkv", "--virtual-camera", "/dev/video97"], "--virtual-camera /dev/video97: no such device"),
         (["--input", "a.mkv", "--fps", "20"], "--fps"),
         (["--input", "a.mkv", "--no-window"], "--no-window"),
         (["--input", "a.mkv", "--snapshots", "missing"], "--snapshots"),
-        (["--input", "a.mkv", "--record", "a.mkv"], "--overwrite"),
+        (["--input", "a.mkv", "--record", "there.mkv"], "there.mkv: exists already; use --overwrite"),
+        (["--input", "a.mkv", "--record", "a.mkv"], "is the same file as --input a.mkv"),
+        (["--input", "a.mkv", "--record", "a.mkv", "-y"], "is the same file as --input a.mkv"),
         (["--input", "a.mkv", "--record", "a.avi"], "a.avi"),
-        (["--input", "a.mkv", "--bg", "red", "--bg", "missing.jpg"], "missing.jpg"),
+        (["--input", "a.mkv", "--bg", "red", "--bg", "missing.jpg"], "--bg missing.jpg: no such file"),
         (["--input", "a.mkv", "--bg", "missing.jpg"], "missing.jpg"),
     ],
 )
@@ -193,12 +79,13 @@ def test_bad_input_is_one_line(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     write_video(tmp_path / "a.mkv", [0, 255])
+    write_video(tmp_path / "there.mkv", [0, 255])
     (tmp_path / "text.mp4").write_text("no video " * 100)
-    with patch("realtime.commands.live.check_display"):
+    with patch("realtime.outputs.window.check_display"):
         assert shm_live(*arguments) == 2
-    told = capsys.readouterr().err
-    assert word in told
-    assert told.count("\n") == 1
+    errors = capsys.readouterr().err
+    assert word in errors
+    assert errors.count("\n") == 1
 
 
 PLAIN = (
@@ -213,15 +100,15 @@ def test_a_signal_ends_it_with_the_recording_finished(tmp_path: Path, number: si
     clip = write_video(tmp_path / "a.mkv", [255, 255], rate=20, size=(480, 360))
     words = ["--input", str(clip), "--loop", "--bg", "#0000ff", "--no-window", "--record", str(tmp_path / "out.mp4")]
     with subprocess.Popen([sys.executable, "-c", PLAIN, *words], stderr=subprocess.PIPE, text=True, cwd=ROOT) as process:
-        wait_until(lambda: process.poll() is not None or any(f.stat().st_size for f in tmp_path.glob(".*.part.mp4")))
+        wait_until(lambda: process.poll() is not None or any(f.stat().st_size for f in tmp_path.glob(f"{UNFINISHED}*")))
         time.sleep(0.5)
         process.send_signal(number)
         time.sleep(0.01)
         process.send_signal(number)  # an impatient user
-        _, told = process.communicate(timeout=60)
-    assert process.returncode == code, told
-    assert "Traceback" not in told
-    assert "frames/s" in told
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == code, errors
+    assert "Traceback" not in errors
+    assert "frames/s" in errors
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mkv", "out.mp4"]
     recorded = frames(tmp_path / "out.mp4")
     assert len(recorded) >= 2
@@ -240,25 +127,6 @@ def test_all_outputs_at_once_without_a_window(tmp_path: Path) -> None:
     assert frame_times(tmp_path / "out.mkv")[0] == 0
 
 
-def test_a_recording_that_is_too_slow_says_how_much_is_missing(tmp_path: Path) -> None:
-    class SlowRecording(Recording):
-        depth = 2
-
-        def write(self, packet: Packet) -> None:
-            time.sleep(0.2)
-            super().write(packet)
-
-    told: list[str] = []
-    form = Form(50, 40, Fraction(25))
-    with Camera() as source, Choice(["red"]) as backgrounds, SlowRecording(tmp_path / "a.mkv", form) as recording:
-        show = Show(source, PlainEngine(), backgrounds, [recording], tell=told.append)
-        threading.Timer(1.5, source.stop).start()
-        show.run()
-    lost = int(re.search(r"record: (\d+) pictures are missing", " ".join(told))[1])  # type: ignore[index]
-    assert lost > 20
-    assert 2 <= len(frame_times(tmp_path / "a.mkv")) < 20
-
-
 def test_quit_as_a_line_on_standard_input(tmp_path: Path) -> None:
     clip = write_video(tmp_path / "a.mkv", [255] * 30, rate=20)
     words = ["--input", str(clip), "--loop", "--no-window", "--statistics", "--record", str(tmp_path / "out.mkv")]
@@ -267,22 +135,3 @@ def test_quit_as_a_line_on_standard_input(tmp_path: Path) -> None:
     assert done.returncode == 0
     assert "previous background" in done.stderr
     assert "'what' is unknown" in done.stderr
-
-
-def test_a_source_much_faster_than_the_engine_is_never_late(tmp_path: Path) -> None:
-    """Real time: 200 frames/s into an engine that takes 25 a second, for six seconds."""
-    delays: list[float] = []
-
-    class Watched(Camera):
-        def delay(self, packet: Packet) -> float:
-            delays.append(super().delay(packet))
-            return delays[-1]
-
-    with Watched() as source, Choice(["red"]) as backgrounds:
-        show = Show(source, PlainEngine(seconds=0.04), backgrounds)
-        timer = threading.Timer(6, source.stop)
-        timer.start()
-        show.run()
-    assert len(delays) > 10
-    assert delays[-1] < 1  # had they been queued, the last ones would be five seconds late
-    assert delays[-1] < delays[0] + 0.5

@@ -1,4 +1,4 @@
-"""--model reaches the engine from every command that runs one."""
+"""--model reaches the engine from every command that runs one, and -y replaces what each writes."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -27,11 +27,8 @@ def test_every_command_has_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, m
     for name in ("photo", "mask"):
         cv2.imwrite(f"{name}.png", np.zeros((40, 60, 3), np.uint8))
     make_clip(Path("clip.mp4"))
-    for given, model in (([], "base"), (["--model", "large", "--overwrite"], "large")):
+    for given, model in (([], "base"), (["--model", "large", "-y"], "large")):
         arguments = ["command", *words.split(), *given]
-        if main is live.main and given:
-            Path("out.mkv").unlink()
-            arguments.remove("--overwrite")
         with plain_engine() as engine, patch("sys.argv", arguments), pytest.raises(SystemExit) as end:
             main()
         assert not end.value.code

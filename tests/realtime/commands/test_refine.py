@@ -77,7 +77,7 @@ def test_goes_on_where_it_stopped(folders: tuple[Path, Path, Path], capfd: pytes
     out.mkdir()
     (out / "a.png").write_bytes(b"done before")
     assert shm_refine(images, masks, out) == 0
-    assert "1 mattes written, 1 were there already, 1 have no mask" in capfd.readouterr().err
+    assert "1 mattes written, 1 existed already, 1 have no mask" in capfd.readouterr().err
     assert (out / "a.png").read_bytes() == b"done before"
     assert shm_refine(images, masks, out, "--overwrite", "--cut-outs") == 0
     assert read(out / "a.png").shape == (240, 240, 4)
@@ -89,13 +89,15 @@ def test_one_photo(folders: tuple[Path, Path, Path], tmp_path: Path) -> None:
     assert read(tmp_path / "matte.jpg").shape == (240, 240)
 
 
-def test_a_bad_one_is_told_and_the_rest_goes_on(folders: tuple[Path, Path, Path], capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_bad_one_is_reported_and_the_rest_goes_on(
+    folders: tuple[Path, Path, Path], capfd: pytest.CaptureFixture[str]
+) -> None:
     images, masks, out = folders
     (masks / "a.png").write_bytes(b"no picture")
     assert shm_refine(images, masks, out) == 2
     error = capfd.readouterr().err
     assert "a.png: is broken" in error
-    assert "1 of 2 photos could not be done" in error
+    assert "1 of 2 photos failed" in error
     assert {path.name for path in out.iterdir()} == {"b.png"}
 
 
@@ -113,8 +115,8 @@ def test_bad_input(folders: tuple[Path, Path, Path], tmp_path: Path, capfd: pyte
         ((images, only_z, out), "has no mask for any photo"),
         ((images, masks, images), "is a file or the folder of the photos"),
         ((images, masks, masks), "is the folder of the masks"),
-        ((photo, mask, photo, "-y"), "is a picture that is read, too"),
-        ((photo, mask, mask, "-y"), "is a picture that is read, too"),
+        ((photo, mask, photo, "-y"), "is the same file as IMAGES"),
+        ((photo, mask, mask, "-y"), "is the same file as MASKS"),
         ((photo, mask, wide), "exists already"),
         ((photo, mask, tmp_path / "a.jpg", "--cut-outs"), ".jpg holds no alpha"),
         ((photo, wide, tmp_path / "new.png"), "its mask has another shape"),

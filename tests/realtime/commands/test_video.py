@@ -6,7 +6,7 @@ import sys
 import time
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import cv2
 import numpy as np
@@ -14,12 +14,15 @@ import pytest
 from rich.console import Console
 
 import engines
+from engines.atomic import UNFINISHED
 from engines.engine import Frame, Mask, Matte
-from realtime.commands import video
+from realtime.commands import progress, video
 from realtime.inputs.video_file import VideoSource
+from realtime.loop import edit_video
 from realtime.outputs.video_file import VideoSink
 from tests.realtime.clips import (
     BALL,
+    audio_packets,
     even_times,
     frame_times,
     frames,
@@ -27,20 +30,25 @@ from tests.realtime.clips import (
     matte,
     opencv_frames,
     picture,
-    sound_packets,
 )
 
 GREEN = (0, 0xB1, 0x40)
 
 
 class BallEngine:
-    """Knows the ball of the clips by its colour; as slow as it is told to be."""
+    """Knows the ball of the clips by its colour; as slow as asked for."""
 
     name, device, precision, model = "ball", "test", "exact", "base"
 
     def __init__(self, seconds: float = 0) -> None:
         self.seconds = seconds
         self.closed = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def __call__(self, frame: Frame, mask: Mask | None = None) -> Matte:
         time.sleep(self.seconds)
@@ -78,21 +86,21 @@ def test_a_clip_gets_a_green_screen_and_keeps_its_times_and_sound(
     tmp_path: Path, engine: BallEngine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     times = [Fraction(ms, 1000) for ms in (0, 40, 80, 200, 233, 700, 740, 900)]
-    clip = make_clip(tmp_path / "in.mp4", times, sound="aac", time_base=Fraction(1, 15_000))
+    clip = make_clip(tmp_path / "in.mp4", times, audio="aac", time_base=Fraction(1, 15_000))
     out = tmp_path / "out.mp4"
     assert shm_video(monkeypatch, clip, out) == 0
     assert frame_times(out) == times
-    assert sound_packets(out) == sound_packets(clip)
+    assert audio_packets(out) == audio_packets(clip)
     assert len(opencv_frames(out)) == len(times)
     for index, frame in enumerate(frames(out)):
         assert_ball_on(frame, index, GREEN)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mp4", "out.mp4"]
     assert engine.closed
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert said.err.count("\n") == 1  # not a terminal: no progress bar
-    assert said.err.startswith(f"{out}: 8 frames in ")
-    assert said.err.endswith(" frames/s (ball exact, test)\n")
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1  # not a terminal: no progress bar
+    assert captured.err.startswith(f"{out}: 8 frames in ")
+    assert captured.err.endswith(" frames/s (ball exact, test)\n")
 
 
 def test_backgrounds(tmp_path: Path, engine: BallEngine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,7 +135,7 @@ def test_a_turned_clip_of_odd_size_comes_out_upright(
 def test_progress_on_a_terminal(tmp_path: Path, engine: BallEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     engine.seconds = 0.02
     screen = io.StringIO()
-    monkeypatch.setattr(video, "console", Console(file=screen, force_terminal=True, width=100))
+    monkeypatch.setattr(progress, "console", Console(file=screen, force_terminal=True, width=100))
     assert shm_video(monkeypatch, make_clip(tmp_path / "in.mp4", even_times(40)), tmp_path / "out.mp4") == 0
     assert "out.mp4" in screen.getvalue()
     assert "/40" in screen.getvalue()
@@ -135,12 +143,12 @@ def test_progress_on_a_terminal(tmp_path: Path, engine: BallEngine, monkeypatch:
 
 
 def test_no_audio_and_the_quality(tmp_path: Path, engine: BallEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    clip = make_clip(tmp_path / "in.mp4", even_times(25), sound="aac")
+    clip = make_clip(tmp_path / "in.mp4", even_times(25), audio="aac")
     assert shm_video(monkeypatch, clip, tmp_path / "a.mp4", "--no-audio", "--crf", 40, "--preset", "ultrafast") == 0
     assert shm_video(monkeypatch, clip, tmp_path / "b.mp4", "--no-audio", "--crf", 5, "--preset", "ultrafast") == 0
     assert (tmp_path / "a.mp4").stat().st_size < (tmp_path / "b.mp4").stat().st_size
     with pytest.raises(IndexError):
-        sound_packets(tmp_path / "a.mp4")
+        audio_packets(tmp_path / "a.mp4")
 
 
 RELEASED = Path(engines.__file__).parent / "released" / "manifest.json"
@@ -167,7 +175,7 @@ def bad_inputs() -> list[tuple[str, list[str], str]]:
     return [
         ("missing input", ["missing.mp4", "out.mp4"], "missing.mp4: no such file"),
         ("folder as input", ["folder", "out.mp4"], "folder: is a folder"),
-        ("text named .mp4", ["text.mp4", "out.mp4"], "text.mp4: is no video"),
+        ("text named .mp4", ["text.mp4", "out.mp4"], "text.mp4: is not a video"),
         ("sound only", ["sound.wav", "out.mp4"], "sound.wav: has no video"),
         ("no frames", ["none.mp4", "out.mp4"], "none.mp4: "),
         ("picture", ["picture.png", "out.mp4"], "use shm-image"),
@@ -185,15 +193,15 @@ def bad_inputs() -> list[tuple[str, list[str], str]]:
         ("folder as background", ["in.mp4", "out.mp4", "--bg", "folder"], "folder"),
         ("unknown colour", ["in.mp4", "out.mp4", "--bg", "#12345"], "#12345"),
         ("crf", ["in.mp4", "out.mp4", "--crf", "52"], "--crf"),
-        ("smooth", ["in.mp4", "out.mp4", "--smooth", "1"], "--smooth 1: "),
+        ("smooth", ["in.mp4", "out.mp4", "--smooth", "1"], "--smooth 1"),
         ("keep", ["in.mp4", "out.mp4", "--keep", "two"], "--keep"),
-        ("light wrap", ["in.mp4", "out.mp4", "--light-wrap", "2"], "--light-wrap 2: "),
+        ("light wrap", ["in.mp4", "out.mp4", "--light-wrap", "2"], "--light-wrap 2"),
         ("fit", ["in.mp4", "out.mp4", "--fit", "tile"], "--fit"),
     ]
 
 
 @pytest.mark.parametrize(("arguments", "says"), [row[1:] for row in bad_inputs()], ids=[row[0] for row in bad_inputs()])
-def test_bad_input_is_told_in_one_line_and_nothing_is_lost(
+def test_bad_input_is_reported_in_one_line_and_nothing_is_lost(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -205,7 +213,7 @@ def test_bad_input_is_told_in_one_line_and_nothing_is_lost(
 
     monkeypatch.setattr(engines, "load", load, raising=False)
     monkeypatch.chdir(tmp_path)
-    make_clip(Path("in.mp4"), sound="aac")
+    make_clip(Path("in.mp4"), audio="aac")
     make_clip(Path("none.mp4"), [])
     make_clip(Path("there.mp4"))
     Path("folder").mkdir()
@@ -222,8 +230,8 @@ def test_bad_input_is_told_in_one_line_and_nothing_is_lost(
     error = capsys.readouterr().err
     assert says in error
     assert "Traceback" not in error
-    if error.startswith("error: "):
-        assert error.count("\n") == 1
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
     after = {path: path.read_bytes() for path in sorted(tmp_path.iterdir()) if path.is_file()}
     assert after == before
 
@@ -234,7 +242,7 @@ def test_an_engine_that_fails_midway_leaves_nothing(
     def fail(packet: object, background: object, *, light_wrap: float) -> None:
         raise RuntimeError("broke")
 
-    monkeypatch.setattr(video, "composite", fail)
+    monkeypatch.setattr(edit_video, "composite", fail)
     clip = make_clip(tmp_path / "in.mp4", even_times(50))
     (tmp_path / "out.mp4").write_bytes(b"precious")
     monkeypatch.setattr(sys, "argv", ["shm-video", str(clip), str(tmp_path / "out.mp4"), "--overwrite"])
@@ -258,13 +266,13 @@ main()
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_leaves_nothing_behind(tmp_path: Path, number: signal.Signals, code: int) -> None:
-    clip = make_clip(tmp_path / "in.mp4", even_times(500), sound="aac")
+    clip = make_clip(tmp_path / "in.mp4", even_times(500), audio="aac")
     out = tmp_path / "out.mp4"
     out.write_bytes(b"precious")
     command = [sys.executable, "-c", SLOW, str(clip), str(out), "--overwrite"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=Path(__file__).parents[3])
     give_up = time.monotonic() + 30
-    while not any(path.stat().st_size for path in tmp_path.glob(".*.part.mp4")):
+    while not any(path.stat().st_size for path in tmp_path.glob(f"{UNFINISHED}*")):
         assert process.poll() is None
         assert time.monotonic() < give_up
         time.sleep(0.02)

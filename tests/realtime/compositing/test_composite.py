@@ -5,8 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engines.engine import Matte
-from engines.errors import MattingError
-from realtime.compositing.composite import check_light_wrap, composite, enlarged
+from realtime.compositing.composite import check_light_wrap, composite, upsample_region
 from realtime.packet import Packet
 
 
@@ -95,16 +94,16 @@ def test_a_background_of_the_persons_colour_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize("amount", [-0.1, 1.1, float("nan")])
-def test_a_light_wrap_out_of_range_is_told(amount: float) -> None:
-    with pytest.raises(MattingError, match="--light-wrap"):
+def test_a_light_wrap_out_of_range_is_refused(amount: float) -> None:
+    with pytest.raises(ValueError, match="light wrap"):
         check_light_wrap(amount)
 
 
-def test_a_light_wrap_in_range_is_given_back() -> None:
+def test_a_light_wrap_in_range_is_returned() -> None:
     assert [check_light_wrap(amount) for amount in (0.0, 0.4, 1.0)] == [0.0, 0.4, 1.0]
 
 
-def test_a_part_that_is_enlarged_is_that_part_of_the_whole() -> None:
+def test_an_upsampled_region_is_that_part_of_the_whole() -> None:
     small = np.random.default_rng(2).random((13, 21), np.float32)
     whole = cv2.resize(small, (21 * 7, 13 * 7), interpolation=cv2.INTER_LINEAR)
-    assert np.abs(enlarged(small, 7, 40, 60, (32, 70)) - whole[40:72, 60:130]).max() < 0.02
+    assert np.abs(upsample_region(small, 7, 40, 60, (32, 70)) - whole[40:72, 60:130]).max() < 0.02

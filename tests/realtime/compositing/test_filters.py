@@ -4,6 +4,7 @@ import importlib
 import sys
 from fractions import Fraction
 from pathlib import Path
+from typing import Self
 
 import cv2
 import numpy as np
@@ -11,9 +12,10 @@ import pytest
 
 import engines
 from engines.engine import Frame, Mask, Matte
-from realtime.compositing.filters import filters_of_stream
-from realtime.compositing.temporal import DEFAULT, Steady
-from realtime.loop.live_session import Show
+from realtime.choices import SMOOTH
+from realtime.compositing.filters import stream_filters
+from realtime.compositing.temporal import TemporalFilter
+from realtime.loop.live_session import LiveSession
 from realtime.packet import Packet
 from tests.realtime.clips import even_times, frames, make_clip
 from tests.realtime.plain_engine import PlainEngine
@@ -22,7 +24,7 @@ HEIGHT, WIDTH = 96, 160
 
 
 class TwoPeople:
-    """Finds a large and a small person in any frame, and flickers: each other alpha is half."""
+    """Finds a large and a small person in any frame, and flickers: every second alpha is halved."""
 
     name, device, precision, model = "two", "test", "exact", "base"
 
@@ -36,7 +38,13 @@ class TwoPeople:
         return Matte(alpha, np.full_like(frame, 255), alpha[::8, ::8].copy(), alpha[::8, ::8].copy())
 
     def close(self) -> None:
-        """Nothing to give back."""
+        """Holds nothing."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Holds nothing."""
 
 
 @pytest.fixture
@@ -49,15 +57,15 @@ def clip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def run(monkeypatch: pytest.MonkeyPatch, command: str, *arguments: object) -> int:
     monkeypatch.setattr(sys, "argv", [f"shm-{command}", *map(str, arguments)])
     with pytest.raises(SystemExit) as end:
-        importlib.import_module(f"realtime.{command}").main()
+        importlib.import_module(f"realtime.commands.{command}").main()
     return int(end.value.code or 0)
 
 
 def test_smooth_and_keep_make_the_filters_of_one_stream() -> None:
-    assert filters_of_stream("all", 0) == []
-    assert [type(each).__name__ for each in filters_of_stream("largest", 0.5)] == ["Largest", "Steady"]
-    one, other = filters_of_stream("all", DEFAULT), filters_of_stream("all", DEFAULT)
-    assert isinstance(one[0], Steady)
+    assert stream_filters("all", 0) == []
+    assert [type(each).__name__ for each in stream_filters("largest", 0.5)] == ["LargestSubject", "TemporalFilter"]
+    one, other = stream_filters("all", SMOOTH), stream_filters("all", SMOOTH)
+    assert isinstance(one[0], TemporalFilter)
     assert one[0] is not other[0]
 
 
@@ -67,7 +75,7 @@ def flicker(path: Path) -> float:
     return float(np.abs(np.diff(person[2:])).mean())
 
 
-def test_a_video_is_steadied_unless_told_otherwise(tmp_path: Path, clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_video_is_smoothed_by_default(tmp_path: Path, clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, more in (("usual", []), ("off", ["--smooth", 0]), ("strong", ["--smooth", 0.9])):
         assert run(monkeypatch, "video", clip, tmp_path / f"{name}.mp4", "--bg", "black", "--crf", 4, *more) == 0
     off = flicker(tmp_path / "off.mp4")
@@ -77,11 +85,11 @@ def test_a_video_is_steadied_unless_told_otherwise(tmp_path: Path, clip: Path, m
 
 
 def test_keep_largest_in_a_video(tmp_path: Path, clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for keep, bystander in (("all", 255), ("largest", 0)):
+    for keep, other in (("all", 255), ("largest", 0)):
         out = tmp_path / f"{keep}.mp4"
         assert run(monkeypatch, "video", clip, out, "--bg", "black", "--keep", keep, "--smooth", 0) == 0
         first = frames(out)[0]
-        assert np.abs(first[70:90, 124:136].astype(int) - bystander).max() <= 8
+        assert np.abs(first[70:90, 124:136].astype(int) - other).max() <= 8
         assert np.abs(first[40:90, 20:60].astype(int) - 255).max() <= 8
 
 
@@ -103,12 +111,12 @@ def test_keep_and_light_wrap_in_a_photo(tmp_path: Path, clip: Path, monkeypatch:
     assert after[60, 40].min() >= 250
 
 
-def test_a_live_matte_is_steadied() -> None:
-    show = Show(None, PlainEngine(), None, filters=filters_of_stream("all", 0.5))  # type: ignore[arg-type]
+def test_a_live_matte_is_smoothed() -> None:
+    session = LiveSession(None, PlainEngine(), None, filters=stream_filters("all", 0.5))  # type: ignore[arg-type]
     frames_of_stream = [np.full((64, 96, 3), level, np.uint8) for level in (100, 102)]
     packets = [Packet(frame, Fraction(index, 25), index) for index, frame in enumerate(frames_of_stream)]
     for packet in packets:
-        show.matte(packet)
+        session.matte(packet)
     peaks = [packet.matte.alpha.max() for packet in packets if packet.matte is not None]
     assert peaks == pytest.approx([155 / 255, 154 / 255], abs=1e-4)  # the second alone would be 153
 

@@ -1,4 +1,4 @@
-"""The filter's promises: off is off, what stands still is steadied, and what moves is followed at once."""
+"""The filter's promises: off is off, what stands still is smoothed, and what moves is followed at once."""
 
 import itertools
 from fractions import Fraction
@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engines.engine import Frame, Mask, Matte
-from engines.errors import MattingError
-from realtime.compositing.temporal import MOST, Steady
+from realtime.choices import MAX_SMOOTH
+from realtime.compositing.temporal import TemporalFilter
 from realtime.packet import Packet
 
 RNG = np.random.default_rng(3)
@@ -37,10 +37,10 @@ def person_at(left: int, seed: int = 1) -> tuple[Frame, Mask]:
     return frame, alpha
 
 
-def run(steady: Steady, frames: list[Frame], alphas: list[Mask]) -> list[Mask]:
+def run(smooth: TemporalFilter, frames: list[Frame], alphas: list[Mask]) -> list[Mask]:
     packets = [packet_of(frame, alpha, index) for index, (frame, alpha) in enumerate(zip(frames, alphas, strict=True))]
     for packet in packets:
-        steady(packet)
+        smooth(packet)
     return [packet.matte.alpha for packet in packets if packet.matte is not None]
 
 
@@ -50,27 +50,27 @@ def noisy(frame: Frame, deviation: float) -> Frame:
 
 def test_off_is_the_very_same_matte() -> None:
     frame, alpha = person_at(50)
-    steady = Steady(0)
+    smooth = TemporalFilter(0)
     for index in range(3):
         packet = packet_of(frame, RNG.random(alpha.shape, np.float32), index)
         matte = packet.matte
-        steady(packet)
+        smooth(packet)
         assert packet.matte is matte
 
 
 def test_the_first_matte_passes() -> None:
     frame, alpha = person_at(50)
-    assert run(Steady(0.9), [frame], [alpha])[0] is alpha
+    assert run(TemporalFilter(0.9), [frame], [alpha])[0] is alpha
 
 
 @settings(deadline=None, max_examples=25)
-@given(st.floats(0, MOST), st.integers(32, 90), st.integers(32, 300), st.integers(0, 2**32 - 1))
+@given(st.floats(0, MAX_SMOOTH), st.integers(32, 90), st.integers(32, 300), st.integers(0, 2**32 - 1))
 def test_it_stays_between_what_was_and_what_is(strength: float, height: int, width: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     frames = [rng.integers(0, 256, (height, width, 3), np.uint8)] * 2 + [room(height, width, seed)] * 2
     alphas = [rng.random((height, width), np.float32) for _ in frames]
     kept = [alpha.copy() for alpha in alphas]
-    got = run(Steady(strength), frames, alphas)
+    got = run(TemporalFilter(strength), frames, alphas)
     last = got[0]
     for alpha, given_alpha, result in zip(kept, alphas, got, strict=True):
         assert (alpha == given_alpha).all(), "the engine's own matte was changed"
@@ -84,10 +84,10 @@ def test_it_stays_between_what_was_and_what_is(strength: float, height: int, wid
 
 
 @pytest.mark.parametrize("strength", [0.3, 0.6, 0.9])
-def test_a_still_scene_comes_to_its_matte(strength: float) -> None:
+def test_a_still_scene_converges_to_its_matte(strength: float) -> None:
     """A matte that changes before a still scene is what the filter takes for flicker: it goes there by the share it keeps."""
     frame, alpha = person_at(50)
-    got = run(Steady(strength), [frame] * 12, [np.zeros_like(alpha)] + [alpha] * 11)
+    got = run(TemporalFilter(strength), [frame] * 12, [np.zeros_like(alpha)] + [alpha] * 11)
     for index, result in enumerate(got):
         assert np.abs(alpha - result).max() == pytest.approx(strength**index, abs=1e-5)
 
@@ -96,7 +96,7 @@ def test_a_still_scene_comes_to_its_matte(strength: float) -> None:
 def test_flicker_before_a_still_scene_falls_to_less_than_a_half(deviation: float) -> None:
     frame, alpha = person_at(50)
     flicker = [np.clip(alpha + RNG.normal(0, 0.1, alpha.shape), 0, 1).astype(np.float32) for _ in range(16)]
-    got = run(Steady(), [noisy(frame, deviation) for _ in flicker], flicker)
+    got = run(TemporalFilter(), [noisy(frame, deviation) for _ in flicker], flicker)
 
     def change(alphas: list[Mask]) -> float:
         return float(np.mean([np.std(b - a) for a, b in itertools.pairwise(alphas[4:])]))
@@ -117,7 +117,7 @@ def test_flicker_of_a_person_who_moves_falls_too() -> None:
         frames.append(noisy(np.where(there[..., None] > 0.5, person, room()), 2))
         truths.append(there)
     flicker = [truth * np.float32(level) for truth, level in zip(truths, RNG.uniform(0.8, 1, len(truths)), strict=True)]
-    got = run(Steady(), frames, flicker)
+    got = run(TemporalFilter(), frames, flicker)
 
     def change(alphas: list[Mask]) -> float:
         errors = np.subtract(alphas, truths)[4:, 80:, 85:115]  # where the person is in all of these frames
@@ -127,27 +127,27 @@ def test_flicker_of_a_person_who_moves_falls_too() -> None:
 
 
 @pytest.mark.parametrize("size", [(32, 32), (33, 950), (950, 33), (71, 47), (100, 1001)])
-def test_small_and_narrow_frames_are_steadied_too(size: tuple[int, int]) -> None:
+def test_small_and_narrow_frames_are_smoothed_too(size: tuple[int, int]) -> None:
     """OpenCV's optical flow crashes, the whole program with it, on pictures that are too small for it."""
     frame, alpha = room(*size), RNG.random(size, np.float32)
-    got = run(Steady(0.5), [frame, frame], [alpha, alpha * 0])
+    got = run(TemporalFilter(0.5), [frame, frame], [alpha, alpha * 0])
     assert np.abs(got[-1] - alpha / 2).max() < 1e-5
 
 
-def test_light_that_flickers_is_no_movement() -> None:
+def test_flickering_light_is_not_taken_for_movement() -> None:
     """A lamp, or the camera's exposure: all of the picture is brighter in every other frame."""
     frame, alpha = person_at(50)
     dim = (frame * 0.8).astype(np.uint8)
     bright = (dim * 1.12).clip(0, 255).astype(np.uint8)
     flicker = [alpha, alpha * 0.5] * 8
-    got = run(Steady(0.8), [dim, bright] * 8, flicker)
+    got = run(TemporalFilter(0.8), [dim, bright] * 8, flicker)
     assert np.abs(got[-1] - got[-2]).max() < 0.2 * 0.5
 
 
-@pytest.mark.parametrize("strength", [0.6, MOST])
+@pytest.mark.parametrize("strength", [0.6, MAX_SMOOTH])
 def test_a_step_is_followed_in_the_same_frame(strength: float) -> None:
     frames, alphas = zip(*[person_at(50)] * 5, person_at(150), strict=True)
-    got = run(Steady(strength), [noisy(frame, 4) for frame in frames], list(alphas))
+    got = run(TemporalFilter(strength), [noisy(frame, 4) for frame in frames], list(alphas))
     assert np.abs(got[-1] - alphas[-1]).max() < 0.02
 
 
@@ -159,50 +159,50 @@ def test_slow_movement_leaves_no_trail() -> None:
         place = np.array([[1, 0, step / 3], [0, 1, 0]], np.float32)
         big_frames.append(np.asarray(cv2.warpAffine(frame, place, (WIDTH, HEIGHT), borderMode=cv2.BORDER_REFLECT), np.uint8))
         big_alphas.append(np.asarray(cv2.warpAffine(alpha, place, (WIDTH, HEIGHT)), np.float32))
-    got = run(Steady(0.8), big_frames, big_alphas)
+    got = run(TemporalFilter(0.8), big_frames, big_alphas)
     behind = got[-1][70:, 50:56]  # 4 to 10 pixels behind the moving edge
     assert behind.max() < 0.02
 
 
-def test_a_cut_to_another_scene_begins_anew() -> None:
+def test_a_cut_to_another_scene_resets_the_memory() -> None:
     first, before = person_at(50)
     second, after = person_at(150, seed=2)
-    got = run(Steady(MOST), [first] * 4 + [second], [before] * 4 + [after])
+    got = run(TemporalFilter(MAX_SMOOTH), [first] * 4 + [second], [before] * 4 + [after])
     assert (got[-1] == after).all()
 
 
-def test_another_size_begins_anew() -> None:
+def test_another_size_resets_the_memory() -> None:
     frame, alpha = person_at(50)
     smaller, small_alpha = np.ascontiguousarray(frame[:101]), np.ascontiguousarray(alpha[:101])
-    got = run(Steady(MOST), [frame, frame, smaller], [alpha * 0, alpha * 0, small_alpha])
+    got = run(TemporalFilter(MAX_SMOOTH), [frame, frame, smaller], [alpha * 0, alpha * 0, small_alpha])
     assert got[-1] is small_alpha
 
 
 @pytest.mark.parametrize("seconds", [Fraction(5), Fraction(-1)])
-def test_after_a_gap_or_a_step_back_it_begins_anew(seconds: Fraction) -> None:
+def test_after_a_gap_or_a_step_back_it_resets_the_memory(seconds: Fraction) -> None:
     frame, alpha = person_at(50)
-    steady = Steady(MOST)
+    smooth = TemporalFilter(MAX_SMOOTH)
     first, second = packet_of(frame, alpha * 0, 0), packet_of(frame, alpha, 1)
     second.time = seconds
-    steady(first)
-    steady(second)
+    smooth(first)
+    smooth(second)
     assert second.matte is not None
     assert second.matte.alpha is alpha
 
 
 def test_two_streams_do_not_meet() -> None:
     frame, alpha = person_at(50)
-    one, other = Steady(0.8), Steady(0.8)
+    one, other = TemporalFilter(0.8), TemporalFilter(0.8)
     run(one, [frame], [alpha])
     assert run(other, [frame], [alpha * 0])[0].max() == 0
 
 
 @pytest.mark.parametrize("strength", [-0.1, 0.96, 5, float("nan")])
-def test_a_strength_out_of_range_is_told(strength: float) -> None:
-    with pytest.raises(MattingError, match="--smooth"):
-        Steady(strength)
+def test_a_strength_out_of_range_is_refused(strength: float) -> None:
+    with pytest.raises(ValueError, match="strength"):
+        TemporalFilter(strength)
 
 
 def test_a_packet_without_a_matte_is_refused() -> None:
     with pytest.raises(ValueError, match="matte"):
-        Steady()(Packet(room(), Fraction(0), 0))
+        TemporalFilter()(Packet(room(), Fraction(0), 0))

@@ -20,7 +20,7 @@ from realtime.inputs import v4l2
 OUT = Path(os.environ.get("OUT", "."))
 LIVE = [sys.executable, "-c", "from realtime.commands.live import main; main()"]
 VIVID = Path("/sys/bus/platform/drivers/vivid")
-TOLD = OUT / "told.txt"
+LOG = OUT / "log.txt"
 
 
 def wait_until(holds: Callable[[], object], what: str, seconds: float = 1500) -> None:
@@ -28,13 +28,13 @@ def wait_until(holds: Callable[[], object], what: str, seconds: float = 1500) ->
     while not holds():
         time.sleep(2)
         if time.monotonic() > end:
-            sys.exit(f"{what}: waited in vain; shm-live said:\n{TOLD.read_text()}")
+            sys.exit(f"{what}: waited in vain; shm-live said:\n{LOG.read_text()}")
     print(f"{what}: {time.monotonic() - end + seconds:.0f} s", flush=True)
 
 
-def told(words: str) -> int:
+def times_logged(words: str) -> int:
     """How often this was said: a camera of a slow machine may falter by itself."""
-    return TOLD.read_text().count(words)
+    return LOG.read_text().count(words)
 
 
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # it is asked long before there is a picture
@@ -62,7 +62,7 @@ def changed(name: str, before: str) -> bool:
 
 
 def feed(clip: str, size: str, more: str = "") -> None:
-    """Starts the webcam anew, as webcam-vm does it, with another filter added, as soon as its reader has let go of it."""
+    """Restarts the webcam, as webcam-vm does it, with another filter added, as soon as its reader has let go of it."""
     width, height = size.split("x")
     scale = f"scale={width}:{height}:force_original_aspect_ratio=increase,crop={width}:{height},fps=25{more},format=yuyv422"
     words = f"ffmpeg -nostdin -loglevel error -re -stream_loop -1 -i {clip} -an -vf {scale} -f v4l2 /dev/video0"
@@ -83,15 +83,15 @@ def main() -> None:
         subprocess.run([*LIVE, "--list-cameras"], stdout=file, check=True)
     if vivid:
         wait_until(lambda: grab("camera.png", "/dev/video0"), "the camera itself")
-    # There is nobody in the pattern: only a view with the frame itself in it tells whether the camera is there.
+    # There is nobody in the pattern: only a view that includes the frame itself shows whether the camera is on.
     asked = ["--size", "700x500", "--fps", "21", "--view", "split"] if vivid else []
     words = ["--webcam", "--bg", background, "--virtual-camera", "/dev/video10", "--no-window", "--hold", "2", *asked]
-    with TOLD.open("w") as said:
+    with LOG.open("w") as said:
         live = subprocess.Popen([*LIVE, *words, "--record", str(OUT / "record.mkv")], stderr=said, stdin=subprocess.PIPE)
     assert live.stdin is not None
     wait_until(lambda: live.poll() is not None or grab("first.png"), "the first picture")
 
-    gone, back = told("gives no picture"), told("gives pictures again")
+    gone, back = times_logged("gives no picture"), times_logged("gives pictures again")
     if vivid:
         other = [*LIVE, "--webcam", "--no-window", "--record", "other.mp4"]
         busy = subprocess.run(other, stderr=subprocess.PIPE, text=True)
@@ -99,13 +99,13 @@ def main() -> None:
         (VIVID / "unbind").write_text("vivid.0")
     else:
         os.kill(int(Path("/tmp/camera.pid").read_text()), signal.SIGKILL)
-    wait_until(lambda: told("gives no picture") > gone, "it is said that the camera is gone")
+    wait_until(lambda: times_logged("gives no picture") > gone, "it is said that the camera is gone")
     wait_until(lambda: changed("gone.png", "first.png"), "a picture without the camera")
     if vivid:
         (VIVID / "bind").write_text("vivid.0")
     else:
         feed(clip, size, ",hflip")
-    wait_until(lambda: told("gives pictures again") > back, "it is said that the camera is back")
+    wait_until(lambda: times_logged("gives pictures again") > back, "it is said that the camera is back")
     wait_until(lambda: changed("back.png", "gone.png"), "a picture after the camera is back")
     live.stdin.write(b"split\n")
     live.stdin.flush()

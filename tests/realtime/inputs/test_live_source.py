@@ -1,5 +1,4 @@
-import time
-from collections.abc import Iterator
+import itertools
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -8,22 +7,28 @@ import numpy as np
 import pytest
 
 from engines.engine import Frame
-from realtime.inputs import live_source
-from realtime.inputs.cameras import wants_mjpeg
-from realtime.inputs.live_source import Clock, PacedClip, RestoredSource
+from engines.geometry import Size, parse_size
+from realtime.inputs.cameras import prefers_mjpeg
+from realtime.inputs.live_source import PausableClock
+from realtime.inputs.paced_video import PacedVideo
+from realtime.inputs.reconnecting import ReconnectingSource
+from realtime.packet import Packet
 from tests.realtime.compositing.test_backgrounds import write_video
+from tests.realtime.fake_time import FakeTime
 
 GREY = np.full((40, 50, 3), 128, np.uint8)
+HD, VGA = Size(720, 1280), Size(480, 640)
 LARGE = np.full((80, 100, 3), 200, np.uint8)
 
 
-class Faltering(RestoredSource):
-    """Gives what it is told to: a picture, None at once (gone), or seconds of silence; it ends with the list."""
+class Faltering(ReconnectingSource):
+    """Follows a script: a picture, None at once (gone), or seconds of silence; it ends with the list."""
 
     name, height, width = "a camera", 40, 50
 
-    def __init__(self, script: list[Any], **options: Any) -> None:
+    def __init__(self, script: list[Any], fake_time: FakeTime, **options: Any) -> None:
         super().__init__(**options)
+        fake_time.drive(self)
         self._script = iter(script)
         self.reopened = 0
 
@@ -39,94 +44,77 @@ class Faltering(RestoredSource):
         self.reopened += 1
 
 
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Everything takes a part of its time."""
-    for name, seconds in {"SILENT": 0.15, "STALL": 1.0, "GONE": 0.05, "RETRY": 0.05}.items():
-        monkeypatch.setattr(live_source, name, seconds)
-
-
-@pytest.mark.usefixtures("impatient")
-def test_a_camera_that_goes_is_held_then_absent_and_told_when_it_is_back() -> None:
-    told: list[str] = []
-    source = Faltering([GREY, *[0.15] * 6, GREY, GREY], hold=0.4, tell=told.append)
-    packets = list(source)
-    absent = [packet.absent for packet in packets]
-    assert not absent[0]
-    assert absent[-2:] == [False, False]
-    assert 1 <= sum(absent) <= 4  # those reads that came after the hold
-    assert all(absent[1:-2])
+def test_a_camera_that_disappears_is_held_then_absent_and_its_return_reported(fake_time: FakeTime) -> None:
+    notices: list[str] = []
+    packets = list(Faltering([GREY, *[1.0] * 6, GREY, GREY], fake_time, hold=2.5, notify=notices.append))
+    assert [packet.absent for packet in packets] == [False, True, True, True, True, False, False]
     assert [packet.index for packet in packets] == list(range(len(packets)))
+    assert [packet.time for packet in packets] == [0, 3, 4, 5, 6, 6, 6]
     for packet in packets:
         assert (packet.matte is not None) == packet.absent
         if packet.matte is not None:
             assert packet.matte.alpha.max() == packet.frame.max() == 0
-    assert told == ["a camera gives no picture; waiting for it", "a camera gives pictures again"]
+    assert notices == ["a camera gives no picture; waiting for it", "a camera gives pictures again"]
 
 
-@pytest.mark.usefixtures("impatient")
-def test_one_that_is_gone_is_opened_anew_at_once_and_one_that_stalls_later() -> None:
-    gone = Faltering([GREY, None, None, None, GREY], tell=lambda _: None)
+def test_a_source_that_is_gone_is_reopened_at_once_and_one_that_stalls_later(fake_time: FakeTime) -> None:
+    gone = Faltering([GREY, None, None, None, GREY], fake_time, notify=lambda _: None)
     assert len(list(gone)) == 2
     assert gone.reopened == 3
-    stalled = Faltering([GREY, *[0.15] * 4, GREY], tell=lambda _: None)
+    stalled = Faltering([GREY, *[1.0] * 5, GREY], fake_time, notify=lambda _: None)
     assert len(list(stalled)) == 2
     assert stalled.reopened == 0
-    stalled = Faltering([GREY, *[0.15] * 10, GREY], tell=lambda _: None)
-    list(stalled)
-    assert stalled.reopened >= 1
+    stalled = Faltering([GREY, *[1.0] * 7, GREY], fake_time, hold=60, notify=lambda _: None)
+    assert len(list(stalled)) == 2
+    assert stalled.reopened == 2  # after six and seven seconds
 
 
-def test_another_size_in_mid_stream_is_brought_to_the_first_and_told_once() -> None:
-    told: list[str] = []
-    packets = list(Faltering([GREY, LARGE, LARGE, GREY], tell=told.append))
+def test_another_size_in_mid_stream_is_resized_to_the_first_and_reported_once(fake_time: FakeTime) -> None:
+    notices: list[str] = []
+    packets = list(Faltering([GREY, LARGE, LARGE, GREY], fake_time, notify=notices.append))
     assert [packet.frame.shape for packet in packets] == [(40, 50, 3)] * 4
     assert [packet.frame.mean() for packet in packets] == [128, 200, 200, 128]
-    assert told == ["a camera now gives 100x80; it is brought to 50x40"]
+    assert notices == ["a camera now gives 100x80; it is resized to 50x40"]
 
 
-def test_stopping_ends_the_wait_for_a_camera_that_is_gone() -> None:
-    source = Faltering([GREY] + [None] * 10_000, tell=lambda _: None)
-    start = time.monotonic()
+def test_stopping_ends_the_wait_for_a_camera_that_is_gone(fake_time: FakeTime) -> None:
+    source = Faltering([GREY] + [None] * 10_000, fake_time, notify=lambda _: None)
     for _ in source:
         source.stop()
-    assert time.monotonic() - start < 5
+    assert source.reopened == 0
 
 
-def test_a_clock_stands_still_while_it_is_paused() -> None:
-    clock = Clock()
+def test_a_clock_stops_while_it_is_paused(fake_time: FakeTime) -> None:
+    clock = PausableClock()
+    fake_time.advance(1)
     clock.pause(True)
-    stands = clock.now()
-    time.sleep(0.05)
-    assert clock.now() == stands
+    fake_time.advance(0.05)
+    assert clock.now() == 1
     clock.pause(False)
-    assert stands <= clock.now() < stands + Fraction(1, 20)
-    time.sleep(0.05)
-    assert clock.now() >= stands + Fraction(1, 20)
+    assert clock.now() == 1
+    fake_time.advance(0.05)
+    assert clock.now() == 1 + Fraction(1, 20)
 
 
-def test_a_paused_clip_stands_still_and_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live_source, "LATEST", Fraction(60))
+def test_a_paused_video_stops_and_resumes_where_it_was(tmp_path: Path, fake_time: FakeTime) -> None:
     clip = write_video(tmp_path / "a.mkv", [0, 50, 100, 150, 200], rate=20)
-    with PacedClip(clip) as source:
+    with PacedVideo(clip) as source:
+        fake_time.drive(source)
         packets = iter(source)
         next(packets)
         source.pause(True)
-        later: list[Any] = []
+        later: list[Packet] = []
+        waits = itertools.count()
 
-        def rest() -> Iterator[None]:
-            for packet in packets:
-                later.append(packet)
-                yield
+        def look() -> None:
+            if source._paused and next(waits) == 20:  # two seconds
+                assert later == []
+                source.pause(False)
 
-        import threading
-
-        thread = threading.Thread(target=lambda: list(rest()))
-        thread.start()
-        time.sleep(0.6)
-        assert later == []
-        source.pause(False)
-        thread.join(20)
+        fake_time.on_wait = look
+        for packet in packets:
+            later.append(packet)
+    assert next(waits) > 20
     assert [packet.time for packet in later] == [Fraction(i, 20) for i in range(1, 5)]
 
 
@@ -138,46 +126,46 @@ def test_mjpeg_is_asked_for_where_raw_pictures_come_too_slowly() -> None:
         v4l2.Mode("MJPG", 640, 480, Fraction(30)),
         v4l2.Mode("MJPG", 1280, 720, Fraction(30)),
     ]
-    assert wants_mjpeg(modes, (1280, 720), None)
-    assert not wants_mjpeg(modes, (1280, 720), Fraction(10))
-    assert not wants_mjpeg(modes, (640, 480), Fraction(60))
-    assert not wants_mjpeg(modes, None, None)
-    assert wants_mjpeg([], (1280, 720), None)
-    assert not wants_mjpeg([], (640, 480), None)
+    assert prefers_mjpeg(modes, HD, None)
+    assert not prefers_mjpeg(modes, HD, Fraction(10))
+    assert not prefers_mjpeg(modes, VGA, Fraction(60))
+    assert not prefers_mjpeg(modes, None, None)
+    assert prefers_mjpeg([], HD, None)
+    assert not prefers_mjpeg([], VGA, None)
 
 
-@pytest.fixture
-def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A clip's clock is not put back, however busy the machine is."""
-    monkeypatch.setattr("realtime.inputs.live_source.LATEST", Fraction(60))
-
-
-@pytest.mark.usefixtures("patient")
-def test_a_clip_is_played_at_its_own_pace(tmp_path: Path) -> None:
+def test_a_video_plays_at_its_own_pace(tmp_path: Path, fake_time: FakeTime) -> None:
     clip = write_video(tmp_path / "a.mkv", [0, 255] * 5, rate=20)
-    start = time.monotonic()
-    with PacedClip(clip) as source:
-        packets = list(source)
-    assert 0.4 < time.monotonic() - start < 5
+    with PacedVideo(clip) as source:
+        fake_time.drive(source)
+        packets, delays = [], []
+        for packet in source:
+            packets.append(packet)
+            delays.append(source.delay(packet))
     assert [packet.time for packet in packets] == [Fraction(i, 20) for i in range(10)]
+    assert delays == pytest.approx([0] * 10, abs=1e-6)
 
 
-@pytest.mark.usefixtures("patient")
-def test_a_looped_clip_goes_on(tmp_path: Path) -> None:
+def test_a_looped_video_goes_on(tmp_path: Path, fake_time: FakeTime) -> None:
     clip = write_video(tmp_path / "a.mkv", [0, 100, 200], rate=50)
-    with PacedClip(clip, loop=True, size=(40, 60)) as source:
-        packets = [packet for packet, _ in zip(source, range(8), strict=False)]
+    with PacedVideo(clip, loop=True, size=parse_size("40x60")) as source:
+        fake_time.drive(source)
+        packets = list(itertools.islice(source, 8))
     assert [round(packet.frame.mean(), -1) for packet in packets] == [0, 100, 200, 0, 100, 200, 0, 100]
     assert packets[0].frame.shape == (60, 40, 3)
-    assert all(packet.time == Fraction(i, 50) for i, packet in enumerate(packets))
+    assert [packet.time for packet in packets] == [Fraction(i, 50) for i in range(8)]
 
 
-def test_a_clip_that_is_decoded_too_slowly_is_slowed(tmp_path: Path) -> None:
+def test_a_video_that_is_decoded_too_slowly_is_slowed(tmp_path: Path, fake_time: FakeTime) -> None:
     clip = write_video(tmp_path / "a.mkv", [0] * 4, rate=20)
-    with PacedClip(clip) as source:
-        frames = iter(source)
-        next(frames)
-        time.sleep(0.6)
-        packets = list(frames)
-        assert packets[0].time > 0.5
-        assert source.delay(packets[-1]) < 0.4
+    with PacedVideo(clip) as source:
+        fake_time.drive(source)
+        packets = iter(source)
+        next(packets)
+        fake_time.advance(0.6)
+        times, delays = [], []
+        for packet in packets:
+            times.append(float(packet.time))
+            delays.append(source.delay(packet))
+        assert times == pytest.approx([0.6, 0.65, 0.7])
+        assert delays == pytest.approx([0] * 3, abs=1e-6)

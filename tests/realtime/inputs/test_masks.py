@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from engines.errors import MattingError
+from engines.errors import MediaError
 from realtime.inputs.masks import open_masks
 
 pytest.importorskip("pycocotools", reason="needs pycocotools: pip install 'semantic-human-matting[coco]'")
@@ -96,14 +96,14 @@ def test_bad_masks(tmp_path: Path) -> None:
         (tmp_path / "nowhere", "no such file or folder"),
         (tmp_path / "empty", "has no mask in it"),
         (tmp_path / "nowhere.json", "cannot be read"),
-        (tmp_path / "text.json", "is no COCO file"),
-        (tmp_path / "list.json", "is no COCO file"),
-        (coco(tmp_path / "none.json", annotations=[{"image_id": 7}]), "is no COCO file"),
+        (tmp_path / "text.json", "is not a COCO file"),
+        (tmp_path / "list.json", "is not a COCO file"),
+        (coco(tmp_path / "none.json", annotations=[{"image_id": 7}]), "is not a COCO file"),
     ]
     for path, message in cases:
-        with pytest.raises(MattingError, match=message):
+        with pytest.raises(MediaError, match=message):
             open_masks(path)
-    with pytest.raises(MattingError, match=r"--category cat: .* take one of dog, person"):
+    with pytest.raises(ValueError, match=r"cat: is not a category of .*; use one of dog, person"):
         open_masks(coco(tmp_path / "a.json"), category="cat")
-    with pytest.raises(MattingError, match=r"the shapes of a\.jpg cannot be read"):
+    with pytest.raises(MediaError, match=r"the shapes of a\.jpg cannot be read"):
         open_masks(coco(tmp_path / "b.json", [["x"]])).read(Path("a.jpg"))

@@ -10,24 +10,25 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engines.errors import MattingError
-from realtime.inputs import live_source
+from engines.errors import MediaError
+from engines.geometry import Size
+from realtime.inputs import reconnecting
 from realtime.inputs.network_stream import NetworkStream, is_address
 from tests.realtime.clips import even_times, make_clip, picture
 
 
 @contextmanager
-def server(data: bytes, *, seconds: float, film: bool = False) -> Iterator[str]:
-    """An HTTP server that sends its data over so many seconds, as a camera does, or at once with its length, as a film."""
+def server(data: bytes, *, seconds: float, video: bool = False) -> Iterator[str]:
+    """An HTTP server that sends its data over so many seconds, as a camera does, or at once with its length, as a video."""
 
     class Answer(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200)
-            self.send_header("Content-Type", "video/mp4" if film else "video/mp2t")
-            if film:
+            self.send_header("Content-Type", "video/mp4" if video else "video/mp2t")
+            if video:
                 self.send_header("Content-Length", str(len(data)))
             self.end_headers()
-            parts = 1 if film else 40
+            parts = 1 if video else 40
             step = -(-len(data) // parts)
             try:
                 for begin in range(0, len(data), step):
@@ -60,12 +61,12 @@ def test_what_is_an_address() -> None:
     assert not is_address("file:///talk.mp4")
 
 
-def test_a_stream_that_breaks_off_is_connected_anew_and_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live_source, "SILENT", 0)
-    told: list[str] = []
+def test_a_stream_that_breaks_off_is_reconnected_and_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reconnecting, "SILENT", 0)
+    notices: list[str] = []
     with (
         server(transport_stream(tmp_path / "a.ts"), seconds=0.5) as address,
-        NetworkStream(address, tell=told.append) as stream,
+        NetworkStream(address, notify=notices.append) as stream,
     ):
         assert (stream.width, stream.height) == (160, 96)
         packets = []
@@ -77,26 +78,26 @@ def test_a_stream_that_breaks_off_is_connected_anew_and_told(tmp_path: Path, mon
     times = [packet.time for packet in packets]
     assert times == sorted(times)
     assert np.abs(packets[0].frame.astype(int) - picture(1, 160, 96)).mean() < 6
-    assert any("waiting for it" in line for line in told)
-    assert any("pictures again" in line for line in told)
+    assert any("waiting for it" in line for line in notices)
+    assert any("pictures again" in line for line in notices)
 
 
-def test_a_film_on_a_server_plays_at_its_own_pace_and_ends(tmp_path: Path) -> None:
-    film = make_clip(tmp_path / "a.mp4", even_times(20, 20), size=(96, 64), options={"g": "5"}, rate=Fraction(20))
-    with server(film.read_bytes(), seconds=0, film=True) as address, NetworkStream(address, size=(48, 32)) as stream:
+def test_a_video_on_a_server_plays_at_its_own_pace_and_ends(tmp_path: Path) -> None:
+    video = make_clip(tmp_path / "a.mp4", even_times(20, 20), size=(96, 64), options={"g": "5"}, rate=Fraction(20))
+    with server(video.read_bytes(), seconds=0, video=True) as address, NetworkStream(address, size=Size(32, 48)) as stream:
         start = time.monotonic()
         packets = list(stream)
         assert time.monotonic() - start > 0.8
-    assert len(packets) >= 19  # the first told the size
+    assert len(packets) >= 19  # the first gave the size
     assert packets[0].frame.shape == (32, 48, 3)
 
 
-def test_what_cannot_be_reached_is_told_in_one_line_without_the_password() -> None:
+def test_what_cannot_be_reached_is_reported_in_one_line_without_the_password() -> None:
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         port = nobody.getsockname()[1]
         for scheme in ("rtsp", "http"):
-            with pytest.raises(MattingError, match="refused") as caught:
+            with pytest.raises(MediaError, match="refused") as caught:
                 NetworkStream(f"{scheme}://me:secret@127.0.0.1:{port}/x")
             assert "secret" not in str(caught.value)
             assert "\n" not in str(caught.value)
@@ -108,11 +109,11 @@ def test_a_server_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         start = time.monotonic()
-        with pytest.raises(MattingError, match="cannot be read"):
+        with pytest.raises(MediaError, match="cannot be read"):
             NetworkStream(f"http://127.0.0.1:{silent.getsockname()[1]}/x")
         assert time.monotonic() - start < 20
 
 
 def test_what_has_no_video_is_refused() -> None:
-    with server(b"no video " * 1000, seconds=0, film=True) as address, pytest.raises(MattingError, match="--input http"):
+    with server(b"no video " * 1000, seconds=0, video=True) as address, pytest.raises(MediaError, match=r"^http://"):
         NetworkStream(address)

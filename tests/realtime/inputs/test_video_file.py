@@ -6,7 +6,7 @@ import av
 import numpy as np
 import pytest
 
-from engines.errors import MattingError
+from engines.errors import MediaError
 from realtime.inputs.video_file import VideoSource
 from tests.realtime.clips import BALL, GROUND, even_times, make_clip, opencv_frames, picture
 
@@ -16,7 +16,7 @@ def difference(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def test_frames_and_facts(tmp_path: Path) -> None:
-    clip = make_clip(tmp_path / "clip.mp4", sound="aac")
+    clip = make_clip(tmp_path / "clip.mp4", audio="aac")
     with VideoSource(clip) as source:
         assert (source.width, source.height, source.frames, source.rate) == (96, 64, 10, 25)
         assert source.duration == Fraction(2, 5)
@@ -76,7 +76,7 @@ def test_turned_and_mirrored_pictures_stand_upright_as_in_another_reader(tmp_pat
     ("name", "codec", "options"),
     [
         ("clip.avi", "mpeg4", {}),
-        ("clip.avi", "libx264", {"bf": "3"}),  # AVI tells no presentation times
+        ("clip.avi", "libx264", {"bf": "3"}),  # AVI has no presentation times
         ("clip.h264", "libx264", {"bf": "3"}),  # and this no times at all
         ("clip.ts", "libx264", {"bf": "3"}),  # and this ones that start anywhere
     ],
@@ -154,7 +154,7 @@ def test_a_file_cut_short_gives_what_is_there(tmp_path: Path) -> None:
 
 
 def write_text(path: Path) -> None:
-    path.write_text("This is no video, whatever its name says.\n" * 100)
+    path.write_text("This is not a video, whatever its name says.\n" * 100)
 
 
 def write_picture(path: Path) -> None:
@@ -188,10 +188,10 @@ def write_small(path: Path) -> None:
     [
         ("missing.mp4", None, "no such file"),
         ("folder.mp4", Path.mkdir, "is a folder"),
-        ("text.mp4", write_text, "no video that can be read"),
+        ("text.mp4", write_text, "not a video that can be read"),
         ("text.txt", write_text, "no video that can be decoded"),
-        ("empty.mp4", Path.touch, "no video that can be read"),
-        ("picture.png", write_picture, "use shm-image"),
+        ("empty.mp4", Path.touch, "not a video that can be read"),
+        ("picture.png", write_picture, "is a picture, not a video"),
         ("sound.mp4", write_sound, "no video that can be decoded"),
         ("none.mp4", write_no_frames, "no "),
         ("header.mp4", write_header_only, "no "),
@@ -202,7 +202,7 @@ def write_small(path: Path) -> None:
 def test_bad_input_gets_one_line_that_names_the_file(tmp_path: Path, name: str, make, says: str) -> None:  # type: ignore[no-untyped-def]
     if make is not None:
         make(tmp_path / name)
-    with pytest.raises(MattingError, match=says) as raised:
+    with pytest.raises(MediaError, match=says) as raised:
         VideoSource(tmp_path / name)
     assert name in str(raised.value)
     assert "\n" not in str(raised.value)

@@ -2,7 +2,7 @@
 
 SHM_WEBCAM_VM names the script that starts the guest. Each guest takes some minutes:
 
-    SHM_WEBCAM_VM=../shared/webcam-vm/run pytest tests/realtime/test_webcam_vm.py
+    SHM_WEBCAM_VM=../shared/webcam-vm/run pytest tests/realtime/inputs/test_webcam_vm.py
 """
 
 import os
@@ -17,8 +17,8 @@ import pytest
 
 import realtime
 from engines.backends.openvino import OpenVINOEngine
-from realtime.compositing.backgrounds import fitted
 from realtime.inputs.photos import read_photo
+from realtime.pixels.resize import resize_to_fit
 from tests.realtime.clips import frames
 
 VM = os.path.abspath(os.environ["SHM_WEBCAM_VM"]) if "SHM_WEBCAM_VM" in os.environ else ""  # noqa: PTH100
@@ -45,7 +45,7 @@ class Expected(NamedTuple):
 def expected(frame: np.ndarray) -> Expected:
     engine = OpenVINOEngine(precision="fp32")
     matte = engine(frame)
-    background = fitted(read_photo(BACKGROUND).flat(), *frame.shape[:2], "cover")
+    background = resize_to_fit(read_photo(BACKGROUND).flat(), *frame.shape[:2], "cover")
     alpha = matte.alpha[..., None]
     picture = alpha * matte.foreground + (1 - alpha) * background
     return Expected(frame, background, np.rint(picture).astype(np.uint8), matte.alpha)
@@ -73,17 +73,17 @@ def run_guest(out: Path, size: str, camera: list[str], clip: str) -> dict[str, n
         )
         if done.returncode != NOT_UP:
             break
-    told = (out / "told.txt").read_text() if (out / "told.txt").exists() else ""
-    print(done.stdout, told, sep="\n")
+    log = (out / "log.txt").read_text() if (out / "log.txt").exists() else ""
+    print(done.stdout, log, sep="\n")
     assert done.returncode == 0
-    assert "Traceback" not in told
+    assert "Traceback" not in log
     return {path.name: np.asarray(cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)) for path in out.glob("*.png")}
 
 
 @pytest.mark.parametrize("size", ["640x480", "320x240"])
 def test_a_person_before_a_camera_comes_out_of_the_virtual_camera_on_another_background(tmp_path: Path, size: str) -> None:
     width, height = map(int, size.split("x"))
-    portrait = fitted(read_photo(SAMPLES / "portrait.jpg").flat(), height, width, "cover")
+    portrait = resize_to_fit(read_photo(SAMPLES / "portrait.jpg").flat(), height, width, "cover")
     still = tmp_path / "portrait.png"
     cv2.imwrite(str(still), portrait[..., ::-1])
     clip, out = tmp_path / "portrait.mkv", tmp_path / "out"
@@ -127,8 +127,8 @@ def test_the_vivid_pattern_at_the_nearest_size_and_unplugged(tmp_path: Path) -> 
         assert error(pictures[name], picture) < 6  # the pattern has a clock in it
     nothing = Expected(np.zeros_like(want.frame), want.background, want.background, np.zeros_like(want.alpha))
     assert error(pictures["gone.png"], split_view(nothing)) < 4
-    told = (tmp_path / "told.txt").read_text()
-    assert "gives 640x480, not 700x500" in told
+    log = (tmp_path / "log.txt").read_text()
+    assert "gives 640x480, not 700x500" in log
     code, busy = (tmp_path / "busy.txt").read_text().split("\n", 1)
     assert code == "2"
     assert "is in use by python" in busy

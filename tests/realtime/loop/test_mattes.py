@@ -4,7 +4,7 @@ from pathlib import Path
 from realtime.inputs.video_file import VideoSource
 from realtime.loop.mattes import mattes
 from tests.realtime.clips import even_times, make_clip
-from tests.realtime.loop.test_controls import Camera
+from tests.realtime.loop.test_live_session import Camera
 from tests.realtime.plain_engine import PlainEngine
 
 

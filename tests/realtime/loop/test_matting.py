@@ -13,19 +13,19 @@ import pytest
 from engines.backends.gpu.lane import PendingFrame
 from engines.engine import Engine, Frame, Mask, Matte, OverlappingEngine
 from engines.store.parity import sample_frame
-from realtime.commands.video import edit
 from realtime.compositing.backgrounds import open_background
 from realtime.compositing.composite import composite
 from realtime.compositing.filters import Filter
-from realtime.compositing.playlist import Choice
-from realtime.compositing.temporal import Steady
-from realtime.compositing.views import viewed
+from realtime.compositing.playlist import Playlist
+from realtime.compositing.temporal import TemporalFilter
+from realtime.compositing.views import render_view
 from realtime.inputs.live_source import LiveSource
-from realtime.loop.live_session import Show
+from realtime.loop.edit_video import edit_video
+from realtime.loop.live_session import LiveSession
 from realtime.loop.mattes import mattes
-from realtime.loop.matting import matte
+from realtime.loop.matting import make_matte
 from realtime.packet import Packet
-from tests.engines.backends.lagging import LaggingEngine, lagging_engine
+from tests.engines.backends.lagging import LaggingEngine
 from tests.realtime.clips import make_clip
 
 FRAMES = 8
@@ -67,7 +67,7 @@ class Counted:
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[LaggingEngine]:
-    with lagging_engine() as engine:
+    with LaggingEngine() as engine:
         yield engine
 
 
@@ -87,8 +87,8 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Counted:
     return Counted(monkeypatch)
 
 
-class Film:
-    """As much of a `VideoSource` as `edit` asks for."""
+class FakeVideo:
+    """As much of a `VideoSource` as `edit_video` asks for."""
 
     def __init__(self, frames: list[Frame]) -> None:
         self.frames = len(frames)
@@ -114,9 +114,9 @@ class Sink:
 
 def pictures(frames: list[Frame], engine: Engine, spec: str, filters: list[Filter], light_wrap: float) -> list[Frame]:
     """What shm-video encodes."""
-    film, sink = Film(frames), Sink()
+    video, sink = FakeVideo(frames), Sink()
     with open_background(spec) as background:
-        edit(film, engine, background, sink, filters=filters, light_wrap=light_wrap)  # type: ignore[arg-type]
+        edit_video(video, engine, background, sink, filters=filters, light_wrap=light_wrap)  # type: ignore[arg-type]
     return sink.pictures
 
 
@@ -128,7 +128,7 @@ def pictures(frames: list[Frame], engine: Engine, spec: str, filters: list[Filte
         ("video", list, 0.0, True),
         ("none", list, 0.0, True),
         ("blur", list, 0.0, False),
-        ("#00b140", lambda: [Steady(0.6)], 0.0, False),
+        ("#00b140", lambda: [TemporalFilter(0.6)], 0.0, False),
         ("#00b140", list, 0.5, False),
     ],
 )
@@ -157,11 +157,11 @@ def test_the_pictures_are_those_of_the_ordinary_path(
 
 
 def test_a_still_background_goes_up_once_for_each_buffer(frames: list[Frame]) -> None:
-    with open_background("#00b140") as background, lagging_engine(0) as fresh:
+    with open_background("#00b140") as background, LaggingEngine(0) as fresh:
         for frame in frames:
             packet = Packet(frame, Fraction(0), 0, pending=fresh.submit(frame))
             composite(packet, background.frame(packet))
-        first = [name for name, *_ in fresh.on.done].count("down")
+        first = [name for name, *_ in fresh.on.done].count("download")
         assert first == 1 + 2 * len(frames)  # the background; each frame's blending, and its way down
 
 
@@ -174,7 +174,7 @@ def test_a_view_takes_no_more_than_it_shows(
     ours = Packet(frame, Fraction(0), 0, pending=engine.submit(frame))
     counted.mattes = 0
     with open_background("#00b140") as background:
-        picture, wanted = (viewed(each, background, view) for each in (ours, expected))
+        picture, wanted = (render_view(each, background, view) for each in (ours, expected))
     assert np.abs(picture.astype(int) - wanted).max() <= (1 if on_device else 0)
     assert (counted.mattes, counted.pictures) == ((0, 1) if on_device else (1, 0))
 
@@ -199,25 +199,25 @@ def test_a_live_picture_keeps_its_matte_on_the_device_until_a_view_wants_it(
     frames: list[Frame], engine: LaggingEngine, counted: Counted
 ) -> None:
     made: list[tuple[Frame, Frame, str]] = []
-    with Camera(frames) as source, Choice(["#0000ff"]) as backgrounds:
-        show = Show(source, engine, backgrounds, tell=lambda line: None)
-        compose = show.compose  # as it is before it is watched
+    with Camera(frames) as source, Playlist(["#0000ff"]) as backgrounds:
+        session = LiveSession(source, engine, backgrounds, notify=lambda line: None)
+        compose = session.compose  # as it is before it is watched
 
         def watched(packet: Packet) -> None:
             if len(made) == 4:
-                show.do("alpha")
+                session.execute("alpha")
             elif len(made) == 8:
-                show.do("alpha")
-                show.do("blur")
+                session.execute("alpha")
+                session.execute("blur")
             elif len(made) == 12:
-                show.quit = True
-            view = f"{show.view} {backgrounds.name}"
+                session.quit = True
+            view = f"{session.view} {backgrounds.name}"
             compose(packet)
             assert packet.picture is not None
             made.append((packet.frame, packet.picture, view))
 
-        with patch.object(Show, "compose", lambda _, packet: watched(packet)):
-            show.run()
+        with patch.object(LiveSession, "compose", lambda _, packet: watched(packet)):
+            session.run()
     views = {view for *_, view in made}
     assert views == {"picture #0000ff", "alpha #0000ff", "picture blur"}
     on_device = sum(view == "picture #0000ff" for *_, view in made)
@@ -227,13 +227,13 @@ def test_a_live_picture_keeps_its_matte_on_the_device_until_a_view_wants_it(
         packet = Packet(frame, Fraction(0), 0, matte=engine(frame))
         what, spec = view.split(" ")
         with open_background(spec) as background:
-            wanted = viewed(packet, background, what)  # type: ignore[arg-type]
+            wanted = render_view(packet, background, what)  # type: ignore[arg-type]
         assert np.abs(picture.astype(int) - wanted).max() <= 1, view
 
 
 def test_a_live_frame_is_waited_for_before_the_next_is_taken(engine: LaggingEngine, frames: list[Frame]) -> None:
     packet = Packet(frames[0], Fraction(0), 0)
-    matte(packet, engine)
+    make_matte(packet, engine)
     assert packet.matte is None
     assert isinstance(packet.pending, PendingFrame)
     assert packet.pending._slot is not None
@@ -251,8 +251,8 @@ def test_mattes_come_whole(frames: list[Frame], engine: LaggingEngine) -> None:
         np.testing.assert_array_equal(packet.matte.alpha, engine(packet.frame).alpha)
 
 
-def test_a_device_that_fails_stops_the_loop_and_is_told_once(frames: list[Frame]) -> None:
-    with lagging_engine() as engine:
+def test_a_device_that_fails_stops_the_loop_and_is_reported_once(frames: list[Frame]) -> None:
+    with LaggingEngine() as engine:
         engine(np.zeros((64, 96, 3), np.uint8))
         calls = 0
         enqueue = engine.networks[-1].enqueue

@@ -10,16 +10,18 @@ import av
 import numpy as np
 import pytest
 
-from engines.errors import MattingError
+from engines.errors import MediaError
+from realtime.loop.live_session import output_stage
 from realtime.loop.pipeline import Pipeline
 from realtime.loop.queue import Policy
+from realtime.outputs.output import Output, VideoFormat
 from realtime.outputs.pipe import Cadence
-from realtime.outputs.recording import Form, Output, Recording
+from realtime.outputs.recording import Recording
 from realtime.outputs.virtual_camera import open_virtual_camera
 from realtime.packet import Packet
 from tests.realtime.clips import even_times, frame_times, frames, picture
 
-FORM = Form(96, 64, Fraction(25))
+FORM = VideoFormat(96, 64, Fraction(25))
 ROOT = Path(__file__).parents[3]
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="V4L2 is Linux's")
 
@@ -41,7 +43,7 @@ def test_a_recording_begins_at_its_first_picture_and_keeps_uneven_times(tmp_path
 
 
 def test_a_recording_is_finished_also_after_an_error_and_left_out_without_a_picture(tmp_path: Path) -> None:
-    told: list[str] = []
+    notices: list[str] = []
 
     def interrupted() -> None:
         with Recording(tmp_path / "a.mkv", FORM) as recording:
@@ -51,11 +53,11 @@ def test_a_recording_is_finished_also_after_an_error_and_left_out_without_a_pict
     with pytest.raises(KeyboardInterrupt):
         interrupted()
     assert len(frames(tmp_path / "a.mkv")) == 1
-    with Recording(tmp_path / "b.mkv", FORM, tell=told.append):
+    with Recording(tmp_path / "b.mkv", FORM, notify=notices.append):
         pass
     assert [path.name for path in tmp_path.iterdir()] == ["a.mkv"]
-    assert "b.mkv" in told[0]
-    with pytest.raises(MattingError, match="--overwrite"):
+    assert "b.mkv" in notices[0]
+    with pytest.raises(MediaError, match="exists already"):
         Recording(tmp_path / "a.mkv", FORM)
 
 
@@ -68,11 +70,11 @@ def test_an_even_rate_out_of_uneven_times() -> None:
 PIPED = """
 import sys
 from fractions import Fraction
-from realtime.outputs.recording import Form
+from realtime.outputs.output import VideoFormat
 from realtime.outputs.pipe import Pipe
 from tests.realtime.outputs.test_recording import packet
 width = int(sys.argv[2])
-with Pipe(sys.argv[1], Form(width, 64, Fraction(25)), tell=lambda line: print(line, file=sys.stderr)) as pipe:
+with Pipe(sys.argv[1], VideoFormat(width, 64, Fraction(25)), notify=lambda line: print(line, file=sys.stderr)) as pipe:
     print("a stray line")
     for index in range(6):
         pipe.write(packet(index, Fraction(index, 25) + (Fraction(1, 25) if index >= 3 else 0), width))
@@ -112,10 +114,10 @@ def test_a_pipe_whose_reader_ends_says_so_and_goes_on_with_the_rest() -> None:
         assert process.stderr is not None
         process.stdout.read(1000)
         process.stdout.close()
-        told = process.stderr.read().decode()
+        errors = process.stderr.read().decode()
     assert process.returncode == 0
-    assert told.count("its reader has ended") == 1
-    assert "Traceback" not in told
+    assert errors.count("its reader has ended") == 1
+    assert "Traceback" not in errors
 
 
 class Slow(Output):
@@ -137,9 +139,9 @@ class Slow(Output):
 def test_a_slow_output_does_not_slow_a_recording(tmp_path: Path) -> None:
     slow = Slow()
     with Recording(tmp_path / "a.mkv", FORM) as recording:
-        sinks = [recording.stage, slow.stage]
+        sinks = [output_stage(recording), output_stage(slow)]
         with Pipeline((packet(index) for index in range(40)), [], sinks, policy=Policy.NEWEST_FRAME) as pipeline:
-            while pipeline.timings["record"].count < 40:
+            while pipeline.times["record"].count < 40:
                 time.sleep(0.01)
     found = frame_times(tmp_path / "a.mkv")
     assert len(found) == 40
@@ -152,17 +154,17 @@ def test_without_a_virtual_camera_it_says_how_to_make_one(tmp_path: Path) -> Non
     if list(Path("/sys/devices/virtual/video4linux").glob("video*")):
         pytest.skip("there are virtual devices here")
     for device in (None, "/dev/video97"):
-        with pytest.raises(MattingError, match=r"sudo modprobe v4l2loopback .*exclusive_caps=1") as caught:
+        with pytest.raises(MediaError, match=r"sudo modprobe v4l2loopback .*exclusive_caps=1") as caught:
             open_virtual_camera(device, FORM)
         assert "\n" not in str(caught.value)
     (tmp_path / "file").touch()
     for device in ("/dev/null", str(tmp_path / "file"), str(tmp_path)):
-        with pytest.raises(MattingError, match="is no video device"):
+        with pytest.raises(MediaError, match="is not a video device"):
             open_virtual_camera(device, FORM)
 
 
 def test_where_pyvirtualcam_is_needed_and_missing_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "win32")
     monkeypatch.setitem(sys.modules, "pyvirtualcam", None)
-    with pytest.raises(MattingError, match=r"pip install 'semantic-human-matting\[virtualcam\]'"):
+    with pytest.raises(MediaError, match=r"pip install 'semantic-human-matting\[virtualcam\]'"):
         open_virtual_camera(None, FORM)

@@ -9,13 +9,15 @@ import av
 import numpy as np
 import pytest
 
-from engines.errors import MattingError
+from engines.errors import MediaError
 from realtime.inputs.video_file import VideoSource
-from realtime.outputs.video_file import Sound, VideoSink
+from realtime.outputs.audio import AudioCopier
+from realtime.outputs.video_file import VideoSink
 from realtime.packet import Packet
 from tests.realtime.clips import (
     BALL,
     GROUND,
+    audio_packets,
     duration,
     even_times,
     frame_times,
@@ -23,7 +25,6 @@ from tests.realtime.clips import (
     make_clip,
     opencv_frames,
     picture,
-    sound_packets,
 )
 
 
@@ -35,9 +36,9 @@ def packets(times: list[Fraction], size: tuple[int, int] = (96, 64)) -> list[Pac
 def copy(clip: Path, out: Path) -> None:
     """A clip through source and sink, with nothing in between."""
     with VideoSource(clip) as source:
-        sound = Sound(clip, origin=source.origin)
+        audio = AudioCopier(clip, origin=source.origin)
         facts = {"rate": source.rate, "time_base": source.time_base, "pixel_aspect": source.pixel_aspect}
-        with VideoSink(out, width=source.width, height=source.height, sound=sound, **facts) as sink:  # type: ignore[arg-type]
+        with VideoSink(out, width=source.width, height=source.height, audio=audio, **facts) as sink:  # type: ignore[arg-type]
             for packet in source:
                 packet.picture = packet.frame
                 sink.write(packet)
@@ -66,14 +67,14 @@ def test_pictures_and_colours_survive(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "milliseconds", [(0, 40, 80, 120, 160), (0, 40, 41, 200, 233, 700, 701, 1500), (80, 113, 147), (0, 1001, 2002)]
 )
-def test_times_and_sound_are_kept_exactly(tmp_path: Path, milliseconds: tuple[int, ...], suffix: str) -> None:
+def test_times_and_audio_are_kept_exactly(tmp_path: Path, milliseconds: tuple[int, ...], suffix: str) -> None:
     times = [Fraction(ms, 1000) for ms in milliseconds]
-    clip = make_clip(tmp_path / "clip.mp4", times, sound="aac", sound_seconds=1.7, time_base=Fraction(1, 15_000))
+    clip = make_clip(tmp_path / "clip.mp4", times, audio="aac", audio_seconds=1.7, time_base=Fraction(1, 15_000))
     out = tmp_path / f"out{suffix}"
     copy(clip, out)
     assert frame_times(out) == frame_times(clip) == times
     assert len(opencv_frames(out)) == len(times)
-    ours, theirs = sound_packets(out), sound_packets(clip)
+    ours, theirs = audio_packets(out), audio_packets(clip)
     assert [content for _, content in ours] == [content for _, content in theirs]
     assert all(abs(a - b) <= Fraction(1, 1000) for (a, _), (b, _) in zip(ours, theirs, strict=True))
     assert duration(out) == pytest.approx(duration(clip), abs=0.03)
@@ -93,27 +94,27 @@ def test_the_last_frame_keeps_its_time_on_screen(tmp_path: Path, rate: Fraction)
         assert stream.duration * stream.time_base == pytest.approx(7 / rate, abs=1e-3)
 
 
-def test_several_tracks_of_sound_with_their_names(tmp_path: Path) -> None:
-    clip = make_clip(tmp_path / "clip.mp4", sound="aac", tracks=2)
+def test_several_tracks_of_audio_with_their_names(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "clip.mp4", audio="aac", tracks=2)
     copy(clip, tmp_path / "out.mp4")
     with VideoSource(tmp_path / "out.mp4") as source:
         assert source.audio == ("aac", "aac")
     for track in (0, 1):
-        assert sound_packets(tmp_path / "out.mp4", track) == sound_packets(clip, track)
+        assert audio_packets(tmp_path / "out.mp4", track) == audio_packets(clip, track)
 
 
-def test_sound_of_a_transport_stream_stays_with_its_pictures(tmp_path: Path) -> None:
-    clip = make_clip(tmp_path / "clip.ts", even_times(25), sound="aac")
+def test_audio_of_a_transport_stream_stays_with_its_pictures(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "clip.ts", even_times(25), audio="aac")
     copy(clip, tmp_path / "out.mp4")
-    lag = frame_times(clip)[0] - sound_packets(clip)[0][0]
-    assert frame_times(tmp_path / "out.mp4")[0] - sound_packets(tmp_path / "out.mp4")[0][0] == pytest.approx(lag, abs=1e-3)
+    lag = frame_times(clip)[0] - audio_packets(clip)[0][0]
+    assert frame_times(tmp_path / "out.mp4")[0] - audio_packets(tmp_path / "out.mp4")[0][0] == pytest.approx(lag, abs=1e-3)
     assert duration(tmp_path / "out.mp4") == pytest.approx(duration(clip), abs=0.05)
     with av.open(str(tmp_path / "out.mp4")) as container:
         assert sum(frame.samples for frame in container.decode(audio=0)) >= 48_000
 
 
-def test_sound_comes_between_the_pictures_it_belongs_to(tmp_path: Path) -> None:
-    clip = make_clip(tmp_path / "clip.mkv", even_times(200), sound="aac")
+def test_audio_comes_between_the_pictures_it_belongs_to(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "clip.mkv", even_times(200), audio="aac")
     copy(clip, tmp_path / "out.mkv")
     latest = {"video": 0.0, "audio": 0.0}
     with av.open(str(tmp_path / "out.mkv")) as container:
@@ -123,22 +124,22 @@ def test_sound_comes_between_the_pictures_it_belongs_to(tmp_path: Path) -> None:
                 assert abs(latest["video"] - latest["audio"]) < 0.5
 
 
-def test_sound_that_the_container_cannot_hold_is_refused_at_once(tmp_path: Path) -> None:
-    clip = make_clip(tmp_path / "clip.mov", sound="pcm_mulaw")
-    says = r"out.mp4: cannot hold the sound of .*clip.mov \(pcm_mulaw\); write to .mov or use --no-audio"
-    with pytest.raises(MattingError, match=says):
-        VideoSink(tmp_path / "out.mp4", width=96, height=64, sound=Sound(clip))
+def test_audio_that_the_container_cannot_hold_is_refused_at_once(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "clip.mov", audio="pcm_mulaw")
+    says = r"out.mp4: cannot hold the audio of .*clip.mov \(pcm_mulaw\); write to .mov or leave the audio out"
+    with pytest.raises(MediaError, match=says):
+        VideoSink(tmp_path / "out.mp4", width=96, height=64, audio=AudioCopier(clip))
     copy(clip, tmp_path / "out.mov")
-    content = b"".join(content for _, content in sound_packets(clip))
-    assert b"".join(content for _, content in sound_packets(tmp_path / "out.mov")) == content
+    content = b"".join(content for _, content in audio_packets(clip))
+    assert b"".join(content for _, content in audio_packets(tmp_path / "out.mov")) == content
     assert sorted(path.name for path in tmp_path.iterdir()) == ["clip.mov", "out.mov"]
 
 
 @pytest.mark.parametrize("codec", ["pcm_s16le", "libmp3lame", "libopus", "flac", "ac3"])
-def test_sound_of_other_codecs(tmp_path: Path, codec: str) -> None:
-    clip = make_clip(tmp_path / "clip.mkv", sound=codec)
+def test_audio_of_other_codecs(tmp_path: Path, codec: str) -> None:
+    clip = make_clip(tmp_path / "clip.mkv", audio=codec)
     copy(clip, tmp_path / "out.mp4")
-    ours, theirs = (b"".join(content for _, content in sound_packets(tmp_path / name)) for name in ("out.mp4", "clip.mkv"))
+    ours, theirs = (b"".join(content for _, content in audio_packets(tmp_path / name)) for name in ("out.mp4", "clip.mkv"))
     assert ours == theirs
 
 
@@ -217,7 +218,7 @@ def test_overwrite_replaces_through_a_link_and_only_when_complete(tmp_path: Path
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("there.mp4", "exists already; use --overwrite"),
+        ("there.mp4", "exists already"),
         ("folder", "is a folder"),
         ("no/such/out.mp4", "there is no folder"),
         ("out.webm", "unknown kind of video file '.webm'; end its name in .mp4"),
@@ -232,7 +233,7 @@ def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path, name: str, sa
     (tmp_path / "there.mp4").write_bytes(b"precious")
     (tmp_path / "folder").mkdir()
     before = sorted(tmp_path.iterdir())
-    with pytest.raises(MattingError, match=says) as raised:
+    with pytest.raises(MediaError, match=says) as raised:
         VideoSink(tmp_path / name, width=96, height=64)
     assert "\n" not in str(raised.value)
     assert sorted(tmp_path.iterdir()) == before
@@ -244,7 +245,7 @@ import resource, sys
 from fractions import Fraction
 from pathlib import Path
 import numpy as np
-from engines.errors import MattingError
+from engines.errors import MediaError
 from realtime.packet import Packet
 from realtime.outputs.video_file import VideoSink
 resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
@@ -253,14 +254,14 @@ try:
     with VideoSink(sys.argv[1], width=320, height=240) as sink:
         for index in range(120):
             sink.write(Packet(noise, Fraction(index, 25), index, picture=np.roll(noise, index, 1)))
-except MattingError as error:
+except MediaError as error:
     print(error)
     print(list(Path(sys.argv[1]).parent.iterdir()))
 """
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on file size")
-def test_a_full_disk_is_told_in_one_line_and_nothing_is_left(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_in_one_line_and_nothing_is_left(tmp_path: Path) -> None:
     command = [sys.executable, "-c", FULL_DISK, str(tmp_path / "out.mp4")]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     said, left = done.stdout.splitlines()

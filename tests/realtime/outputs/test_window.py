@@ -25,9 +25,9 @@ def test_without_a_display_it_says_so(
 ) -> None:
     monkeypatch.setenv("DISPLAY", display)
     assert shm_live("--input", str(write_video(tmp_path / "a.mkv", [0, 255]))) == 2
-    told = capsys.readouterr().err
-    assert "display" in told
-    assert told.count("\n") == 1
+    errors = capsys.readouterr().err
+    assert "display" in errors
+    assert errors.count("\n") == 1
 
 
 @pytest.fixture
@@ -86,9 +86,9 @@ def test_the_window_and_its_keys(tmp_path: Path, x_display: str) -> None:
             press("p")
             wait_until(lambda: blue() > 0.98)
             press("q")
-            _, told = process.communicate(timeout=20)
+            _, errors = process.communicate(timeout=20)
         finally:
             process.kill()
     assert process.returncode == 0
-    assert "frames/s" in told
-    assert "Traceback" not in told
+    assert "frames/s" in errors
+    assert "Traceback" not in errors

@@ -1,5 +1,6 @@
 """`shm-train` as a user meets it."""
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -78,6 +79,21 @@ def test_a_broken_picture_is_named(
     assert "broken.png: cannot be read as a picture" in lines[-1]
 
 
+def test_an_error_in_a_worker_ends_the_command(recipe_file: Path, tmp_path: Path) -> None:
+    """The worker ignores SIGTERM, and multiprocessing joins it at exit: without being stopped it would go on for ever."""
+    write(tmp_path / "data/backgrounds/rooms/0.png", scenery(60, 80, 1))
+    (tmp_path / "data/fine/cutouts").mkdir(parents=True)
+    (tmp_path / "data/fine/cutouts/broken.png").write_text("no picture")
+    options = ["--data", tmp_path / "data", "--out", tmp_path / "run", "--recipe", recipe_file, "--workers", 1]
+    command = [sys.executable, "-m", "train.commands.train", "mpn", *map(str, options)]
+    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, timeout=120, check=False)
+    assert done.returncode == 2
+    begun, error = done.stderr.splitlines()
+    assert begun == "mpn: starting 1 worker, reading pictures for the first batch"
+    assert error.startswith("error: ")
+    assert "broken.png: cannot be read as a picture" in error
+
+
 def test_all_three_tasks_then_nothing_is_left_to_do(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], data: Path, recipe_file: Path, tmp_path: Path
 ) -> None:
@@ -103,17 +119,18 @@ def test_a_run_starts_from_the_weights_of_another(
 
 
 def test_training_starts_from_the_released_weights(
-    monkeypatch: pytest.MonkeyPatch, data: Path, recipe_file: Path, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], data: Path, recipe_file: Path, tmp_path: Path
 ) -> None:
     options = ["--data", data, "--workers", 0, "--threads", 1, "--begin-with", "released"]
     assert run(monkeypatch, "mpn", "--out", tmp_path, "--recipe", recipe_file, *options) == 0
     trained, released = load_checkpoint(tmp_path / "mpn.pt")["average"], released_networks().mpn.state_dict()
     head = "head.weight"  # without normalisation: as released, but for what one step changes
+    assert "note: the released weights were trained on frames of 256x192" in capfd.readouterr().err  # not of 64x32
     assert 0 < (trained[head] - released[head]).abs().max() < 0.02
 
 
 def test_mrn_is_trained_behind_the_released_networks_and_released_with_them(
-    monkeypatch: pytest.MonkeyPatch, data: Path, recipe_file: Path, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], data: Path, recipe_file: Path, tmp_path: Path
 ) -> None:
     options = ["--data", data, "--workers", 0, "--threads", 1, "--on", "released"]
     assert run(monkeypatch, "mrn", "--out", tmp_path / "run", "--recipe", recipe_file, *options) == 0
@@ -125,3 +142,49 @@ def test_mrn_is_trained_behind_the_released_networks_and_released_with_them(
     manifest = verified(tmp_path / "made")
     assert manifest["training"]["mrn"]["steps"] == 1
     assert manifest["training"]["mpn"] == verified()["training"]["mpn"]
+    assert run(monkeypatch, "release", tmp_path / "run", "--on", "released", "--out", tmp_path / "made") == 2
+    assert "has weights already; give another folder, or --overwrite" in capfd.readouterr().err
+
+
+def test_curves_of_two_runs(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], data: Path, recipe_file: Path, tmp_path: Path
+) -> None:
+    recipe_file.write_text(TINY.format(steps=1).replace("validation = 0.0", "validation = 0.6"))
+    runs = [tmp_path / "one", tmp_path / "two"]
+    for out in runs:
+        assert run(monkeypatch, "mpn", "--data", data, "--out", out, "--recipe", recipe_file, "--workers", 0) == 0
+    picture = tmp_path / "curves.png"
+    assert run(monkeypatch, "curves", *runs, picture) == 0
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    for arguments, message in (
+        ([runs[0], picture], "exists; give another name, or --overwrite"),
+        ([runs[0], runs[0], tmp_path / "new.png"], "a run is named twice"),
+        ([runs[0], tmp_path / "new.txt"], "name a .png, .svg, .pdf file"),
+        ([data, tmp_path / "new.png"], "has no logs"),
+    ):
+        capfd.readouterr()
+        assert run(monkeypatch, "curves", *arguments) == 2
+        error = capfd.readouterr().err
+        assert message in error
+        assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("module", ["train", "evaluate", "release", "curves", "clips", "blind"])
+def test_help_needs_no_heavy_package(module: str) -> None:
+    heavy = ("torch", "cv2", "numpy", "rich", "av", "matplotlib", "pymatting")
+    code = f"import sys, train.commands.{module}; print([name for name in {heavy} if name in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+@pytest.mark.parametrize("command", ["mpn", "curves"])
+def test_a_missing_extra_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], command: str, tmp_path: Path
+) -> None:
+    for name in ("torch", "matplotlib.figure"):
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.delitem(sys.modules, "train.evaluation.curves", raising=False)
+    others = ["--data", tmp_path, "--out", tmp_path / "run"] if command == "mpn" else [tmp_path, tmp_path / "a.png"]
+    assert run(monkeypatch, command, *others) == 2
+    error = capfd.readouterr().err
+    assert error.endswith("is not installed; type: pip install 'semantic-human-matting[train]'\n")
+    assert error.count("\n") == 1

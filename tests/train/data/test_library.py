@@ -1,5 +1,7 @@
 """Reading the layout of train/data/library.py."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -141,3 +143,15 @@ def test_a_builtin_recipe_may_name_sets_that_other_data_lacks(library: Library) 
         "cutouts_pose",
         "studio",
     ]
+
+
+def test_estimating_colours_keeps_the_number_of_threads() -> None:
+    """In a process of its own: importing Numba changes it, once."""
+    code = """
+import numpy, torch
+torch.set_num_threads(1)
+from train.data.foregrounds import estimate_foreground
+estimate_foreground(numpy.zeros((32, 32, 3), numpy.uint8), numpy.ones((32, 32)))
+print(torch.get_num_threads())
+"""
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "1\n"

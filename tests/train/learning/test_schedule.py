@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import pytest
+import torch
 
 from engines.errors import DataError
+from engines.networks import Networks
 from tests.train.commands.test_train import run
 from tests.train.conftest import TINY
 from train.commands.release import release
@@ -119,8 +121,12 @@ def test_all_phases_are_trained_and_resume_where_they_were_stopped(
         assert (out / f"{name}.pt").read_bytes() == (out / phase / f"{name}.pt").read_bytes()
     first, then = (load_checkpoint(out / phase / "qun.pt")["average"] for phase in ("one", "two"))
     assert 0 < max(float((then[name] - value).abs().max()) for name, value in first.items() if value.ndim == 4) < 0.01
+    released: list[Networks] = []
+    monkeypatch.setattr("engines.graphs.export.export", lambda networks, *_: released.append(networks))
     release(out, None, tmp_path / "released")
-    assert (tmp_path / "released/mrn.onnx").is_file()
+    for name, network in released[0]._asdict().items():
+        weights = load_checkpoint(out / f"{name}.pt")["average"]
+        assert all(torch.equal(value, weights[key]) for key, value in network.state_dict().items())
 
 
 def test_options_that_a_schedule_decides_are_refused(

@@ -1,13 +1,14 @@
 """What the machine says of itself, and whether other work on it is seen."""
 
+import os
 import subprocess
 import sys
 from collections import namedtuple
 
 import pytest
 
-from benchmarks import machine
-from benchmarks.machine import Load, Watch, peak_memory
+from benchmarks.measuring import machine
+from benchmarks.measuring.machine import Load, Watch, peak_memory
 
 Times = namedtuple("Times", "user system idle iowait steal guest")
 
@@ -47,7 +48,7 @@ def test_an_idle_machine_gives_no_warning():
     assert "before" in str(Load(0.3, 0.0, 0.0, 0).warning)
 
 
-def test_a_child_that_works_is_no_other():
+def test_the_work_of_a_child_is_not_that_of_others():
     before = machine._own_seconds()
     subprocess.run([sys.executable, "-c", "sum(range(3_000_000))"], check=True)
     assert machine._own_seconds() > before + 0.01
@@ -74,3 +75,13 @@ def test_peak_memory_is_the_childs_own():
             child.communicate(b"\n")
     assert peaks[0] < 100
     assert peaks[1] - peaks[0] == pytest.approx(199, abs=10)
+
+
+def test_without_psutil_the_rest_is_known(monkeypatch):
+    monkeypatch.setattr(machine, "psutil", None)
+    assert Watch().load() is None
+    facts = machine.describe()
+    assert "memory" not in facts
+    assert {"processor", "cores", "weights"} <= set(facts)
+    if sys.platform == "linux":
+        assert peak_memory(os.getpid()) > 10

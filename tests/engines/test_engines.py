@@ -21,7 +21,7 @@ def test_backends_agree(openvino_engine: Engine, torch_engine: Engine, portrait:
     assert np.abs(ours.foreground.astype(int) - oracle.foreground.astype(int)).max() <= 1
 
 
-def test_a_mask_of_ones_own_takes_the_place_of_mpn(openvino_engine: Engine, torch_engine: Engine, portrait: Frame) -> None:
+def test_a_given_mask_replaces_mpn(openvino_engine: Engine, torch_engine: Engine, portrait: Frame) -> None:
     mask = np.zeros((90, 75), np.float32)
     mask[20:, 20:55] = 1
     ours, oracle = openvino_engine(portrait, mask), torch_engine(portrait, mask)

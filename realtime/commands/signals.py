@@ -8,8 +8,8 @@ from types import FrameType
 
 
 @contextmanager
-def stoppable() -> Iterator[None]:
-    """Lets Ctrl-C, SIGTERM or a closed terminal end a command by an exception, once: while it tidies up, more are ignored."""
+def stop_on_signals() -> Iterator[None]:
+    """Let Ctrl-C, SIGTERM or a closed terminal end a command by an exception, once: during the cleanup more are ignored."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -30,6 +30,6 @@ def stoppable() -> Iterator[None]:
             signal.signal(each, stop)
         yield
     finally:
-        if not stopped:  # else the command is on its way out, which an impatient second Ctrl-C must not cut short
+        if not stopped:  # else the command is ending, which an impatient second Ctrl-C must not cut short
             for each, handler in before.items():
                 signal.signal(each, handler)

@@ -1,4 +1,4 @@
-"""Keeps OpenCV's own lines off the terminal where the program says itself what is wrong."""
+"""OpenCV's own log, which is silenced where the program itself reports what is wrong."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,8 +7,8 @@ import cv2
 
 
 @contextmanager
-def quiet_opencv() -> Iterator[None]:
-    """While this lasts OpenCV logs nothing, in any thread."""
+def silence_opencv() -> Iterator[None]:
+    """Switch OpenCV's log off inside the block, for all threads."""
     level = cv2.utils.logging.getLogLevel()
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     try:

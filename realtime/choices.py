@@ -1,0 +1,14 @@
+"""Values that settings take, and their defaults. Imports nothing heavy, so that commands can list them at once."""
+
+from typing import Literal
+
+Fit = Literal["cover", "contain", "stretch"]  # how a background is brought to the size of a frame
+Keep = Literal["all", "largest"]  # which subjects stay in the matte
+View = Literal["picture", "alpha", "foreground", "split"]  # what is shown of a packet
+PipeFormat = Literal["y4m", "rgb24"]
+Preset = Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"]  # of x264
+
+SMOOTH = 0.7  # default strength of the temporal filter: the share kept of the last matte
+MAX_SMOOTH = 0.95
+CRF, MAX_CRF = 18, 51  # constant rate factor of x264: 0 is lossless, 18 is visually lossless, 51 the worst
+HOLD = 5.0  # s that the last picture of a live source stays while it delivers none

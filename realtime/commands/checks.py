@@ -1,0 +1,42 @@
+"""What the commands check before any work, and how they report it."""
+
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from engines.commands.running import UsageError
+from engines.errors import MediaError
+
+
+def notify(line: str) -> None:
+    """Print a line to standard error, from any thread."""
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
+
+
+@contextmanager
+def blaming(option: str, *values: str) -> Iterator[None]:
+    """Turn an error about the value of an option, or one of its values, into a UsageError that names the option."""
+    try:
+        yield
+    except (MediaError, ValueError) as error:
+        joint = " " if str(error).startswith(tuple(f"{value}:" for value in values)) else ": "
+        raise UsageError(f"{option}{joint}{error}") from error
+
+
+def refuse_inputs(target: Path, inputs: Mapping[str, Path]) -> None:
+    """Raise UsageError if writing `target` would replace a file that is read, through links too. Keys name its role."""
+    for role, path in inputs.items():
+        try:
+            same = target.samefile(path)
+        except OSError:  # one of the two is missing, which is reported where it is opened
+            continue
+        if same:
+            raise UsageError(f"{target}: is the same file as {role} {path}; name another file to write")
+
+
+def refuse_existing(target: Path, *, overwrite: bool) -> None:
+    """Raise UsageError if a file exists and must not be replaced."""
+    if target.is_file() and not overwrite:
+        raise UsageError(f"{target}: exists already; use --overwrite to replace it")

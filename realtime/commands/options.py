@@ -1,0 +1,25 @@
+"""The options that several commands of realtime share, each with one name and help text."""
+
+from typing import Annotated
+
+import typer
+
+from realtime.choices import MAX_SMOOTH, Fit, Keep
+
+BACKGROUND_HELP = (
+    "Put this behind: a picture, a video, a colour (a name or #rrggbb), blur, blur:2 (stronger), checkerboard or none."
+)
+
+FitOption = Annotated[Fit, typer.Option(help="How a picture or video behind is brought to the size of a frame.")]
+KeepOption = Annotated[Keep, typer.Option(help="Who stays: all, or only the largest connected person, followed over time.")]
+LightWrapOption = Annotated[
+    float, typer.Option(min=0, max=1, help="Let the background's light reach over the edges: 0 (off) to 1.")
+]
+SmoothOption = Annotated[
+    float,
+    typer.Option(
+        min=0,
+        max=MAX_SMOOTH,
+        help=f"Smooth the matte over time: the share kept of the last one where the picture agrees, 0 (off) to {MAX_SMOOTH}.",
+    ),
+]

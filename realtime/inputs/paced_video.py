@@ -1,0 +1,73 @@
+"""A video file that plays at its own pace, as if a camera delivered it."""
+
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+from engines.engine import Frame
+from engines.geometry import Size
+from realtime.inputs.live_source import LiveSource, PausableClock
+from realtime.inputs.video_file import VideoSource
+from realtime.packet import Packet
+from realtime.pixels.resize import resize_to_fit
+
+MAX_LAG = Fraction(1, 4)  # s behind its clock until a video's clock is set back
+NAP = 0.1  # s between two checks whether a pause is over
+
+
+class PacedVideo(LiveSource):
+    """A video file at its own pace.
+
+    Args:
+        path: the file.
+        loop: start again at its end, for ever.
+        size: to resize its frames to, cropping what is over.
+
+    Raises MediaError if it is not a readable video.
+    """
+
+    def __init__(self, path: Path, *, loop: bool = False, size: Size | None = None) -> None:
+        super().__init__()
+        self.name = str(path)
+        self._video = VideoSource(path)
+        self._loop = loop
+        self.rate = self._video.rate
+        self.height, self.width = size or Size(self._video.height, self._video.width)
+
+    def __iter__(self) -> Iterator[Packet]:
+        if not self._paused:
+            self._clock = PausableClock()  # the video starts now, not when it was opened
+        late = Fraction(0)
+        for index, (moment, frame) in enumerate(self._frames()):
+            wait = moment + late - self._clock.now()
+            if wait < -MAX_LAG:  # decoding is too slow: better to play slowly than to fall further behind
+                late -= wait
+            while (wait := moment + late - self._clock.now()) > 0 or self._paused:
+                if self._closed.wait(min(NAP, float(wait)) if wait > 0 else NAP):
+                    return
+            if self._closed.is_set():
+                return
+            if frame.shape[:2] != (self.height, self.width):
+                frame = resize_to_fit(frame, self.height, self.width, "cover")
+            yield Packet(frame, moment + late, index)
+
+    def _frames(self) -> Iterator[tuple[Fraction, Frame]]:
+        """Frames with their times in seconds since the start of the first pass."""
+        step = 1 / (self._video.rate or Fraction(25))
+        begin = Fraction(0)
+        while True:
+            first: Fraction | None = None
+            end = begin
+            for packet in self._video:
+                first = packet.time if first is None else first
+                moment = begin + packet.time - first
+                end = moment + (packet.duration or step)
+                yield moment, packet.frame
+            if not self._loop:
+                return
+            begin = end
+
+    def close(self) -> None:
+        """Close the file."""
+        super().close()
+        self._video.close()

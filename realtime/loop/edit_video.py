@@ -1,0 +1,36 @@
+"""A video file edited from end to end: matted, composited and encoded, every frame."""
+
+from collections.abc import Callable, Sequence
+
+from engines.engine import Engine
+from realtime.compositing.backgrounds import Background
+from realtime.compositing.composite import composite
+from realtime.compositing.filters import Filter
+from realtime.inputs.video_file import VideoSource
+from realtime.loop.matting import matte_stages
+from realtime.loop.pipeline import Pipeline, Stage
+from realtime.outputs.video_file import VideoSink
+from realtime.packet import Packet
+
+
+def edit_video(
+    source: VideoSource,
+    engine: Engine,
+    background: Background,
+    sink: VideoSink,
+    *,
+    filters: Sequence[Filter] = (),
+    light_wrap: float = 0.0,
+    on_progress: Callable[[int], object] = lambda frames: None,
+) -> int:
+    """Matte, composite and encode all frames, and return their number. `on_progress` is called with the number so far."""
+
+    def compose(packet: Packet) -> None:
+        packet.picture = composite(packet, background.frame(packet), light_wrap=light_wrap)
+
+    frames = 0
+    stages = [*matte_stages(engine, filters), Stage("composite", compose), Stage("encode", sink.write)]
+    with Pipeline(source, stages) as pipeline:
+        for frames, _ in enumerate(pipeline, 1):
+            on_progress(frames)
+    return frames

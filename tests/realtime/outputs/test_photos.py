@@ -1,0 +1,65 @@
+"""Files of pictures appear whole, and through symbolic links, as those of videos do (test_video_file.py)."""
+
+from pathlib import Path
+from unittest.mock import patch
+
+import cv2
+import numpy as np
+import pytest
+
+from engines.errors import MediaError
+from realtime.inputs.photos import read_photo
+from realtime.outputs.photos import write_photo
+
+PICTURE = np.full((40, 50, 3), (10, 200, 90), np.uint8)
+
+
+@pytest.mark.parametrize("absolute", [True, False])
+def test_a_symbolic_link_stays_and_its_target_is_replaced(tmp_path: Path, absolute: bool) -> None:
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    real, link = folder / "real.png", tmp_path / "link.png"
+    real.write_bytes(b"old")
+    link.symlink_to(real if absolute else "elsewhere/real.png")
+    write_photo(link, PICTURE)
+    assert link.is_symlink()
+    assert (read_photo(real).frame == PICTURE).all()
+    assert [path.name for path in folder.iterdir()] == ["real.png"]
+
+
+def test_a_link_to_a_file_that_is_missing_makes_that_file(tmp_path: Path) -> None:
+    (tmp_path / "link.png").symlink_to("real.png")
+    write_photo(tmp_path / "link.png", PICTURE)
+    assert (tmp_path / "link.png").is_symlink()
+    assert (read_photo(tmp_path / "real.png").frame == PICTURE).all()
+
+
+def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(b"old")
+    with (
+        patch.object(Path, "write_bytes", side_effect=OSError(28, "No space left on device")),
+        pytest.raises(MediaError, match="No space"),
+    ):
+        write_photo(path, PICTURE)
+    assert path.read_bytes() == b"old"
+    assert [each.name for each in tmp_path.iterdir()] == ["a.png"]
+
+
+@pytest.mark.parametrize(
+    ("name", "alpha", "says"),
+    [("a.xyz", False, "unknown kind of picture"), ("a.jpg", True, "holds no alpha"), ("no/a.png", False, "cannot be written")],
+)
+def test_what_cannot_be_written_is_refused(tmp_path: Path, name: str, alpha: bool, says: str) -> None:
+    with pytest.raises(MediaError, match=says):
+        write_photo(tmp_path / name, PICTURE, np.ones((40, 50), np.float32) if alpha else None)
+
+
+def test_straight_colours_survive_where_alpha_is_zero(tmp_path: Path) -> None:
+    alpha = np.zeros((40, 50), np.float32)
+    alpha[:20] = 1
+    write_photo(tmp_path / "a.png", PICTURE, alpha)
+    pixels = cv2.imread(str(tmp_path / "a.png"), cv2.IMREAD_UNCHANGED)
+    assert pixels is not None
+    assert (pixels[..., :3] == PICTURE[..., ::-1]).all()
+    assert (pixels[..., 3] == 255 * alpha).all()

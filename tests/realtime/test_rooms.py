@@ -1,0 +1,50 @@
+"""How realtime is cut: its facade, and which room may import which."""
+
+import ast
+import importlib
+from pathlib import Path
+
+import pytest
+
+import realtime
+
+FOLDER = Path(realtime.__file__).parent
+ROOMS = {  # each with those that it may import: the way of a frame, without a circle
+    "pixels": set(),
+    "inputs": {"pixels"},
+    "compositing": {"inputs", "pixels"},
+    "outputs": {"inputs", "pixels"},
+    "loop": {"inputs", "compositing", "outputs"},
+    "commands": {"inputs", "compositing", "outputs", "loop"},
+}
+MOST_FILES = 15
+
+
+def rooms_imported(path: Path) -> set[str]:
+    nodes = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.ImportFrom)]
+    names = [str(node.module).split(".") for node in nodes]
+    return {name[1] for name in names if name[0] == "realtime" and len(name) > 1 and name[1] in ROOMS}
+
+
+def test_the_rooms_are_these() -> None:
+    assert {path.parent.name for path in FOLDER.glob("*/__init__.py")} == set(ROOMS)
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_imports_only_those_before_it(room: str) -> None:
+    files = list((FOLDER / room).glob("*.py"))
+    assert len(files) <= MOST_FILES
+    wrong = {path.name: names for path in files if (names := rooms_imported(path) - ROOMS[room] - {room})}
+    assert wrong == {}
+
+
+@pytest.mark.parametrize("name", realtime.__all__)
+def test_each_name_of_the_facade_is_there(name: str) -> None:
+    assert callable(getattr(realtime, name))
+    assert name in realtime._MODULES
+
+
+def test_the_facade_has_no_other_names() -> None:
+    assert sorted(realtime._MODULES) == realtime.__all__ == sorted(realtime.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
+        importlib.import_module("realtime").Nothing  # noqa: B018
