@@ -1,9 +1,5 @@
 """`bench`: measures this project on this machine. Each part is a file of its own, with its command in it."""
 
-from collections.abc import Callable
-from functools import wraps
-from typing import Any
-
 from benchmarks.clips import clips
 from benchmarks.everything import everything
 from benchmarks.figures import figures
@@ -23,7 +19,7 @@ HELP = """Measure this project on this machine.
 \b
 Examples:
   bench latency
-  bench peers --adapters adapters --peer rvm --set eval/composites
+  bench peers --adapters adapters --peer rvm
   bench all --report report
 """
 
@@ -31,22 +27,17 @@ app = command_app(HELP)
 COMMANDS = (latency, throughput, scale, peers, quality, refine, clips, soak, figures, picture)
 
 
-def guarded(command: Callable[..., None]) -> Callable[..., None]:
-    """A command that says which extra to install where a package is missing."""
-
-    @wraps(command)
-    def call(**options: Any) -> None:
-        with needs_extra("train"):
-            command(**options)
-
-    return call
-
-
 for command in COMMANDS:
-    app.command()(guarded(command))
-app.command(name="all")(guarded(everything))
+    app.command()(command)
+app.command(name="all")(everything)
+
+
+@needs_extra("train")
+def bench() -> object:
+    """Parse the command line and run a command, whose missing packages are a UsageError."""
+    return app(standalone_mode=False)
 
 
 def main() -> None:
     """The command `bench`."""
-    run(app)
+    run(bench)

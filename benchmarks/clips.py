@@ -14,7 +14,8 @@ import typer
 
 from benchmarks import common
 from benchmarks.common import Advance, JsonFile, Report
-from engines.commands.options import Model, Precision, Threads, load_engine
+from benchmarks.measuring.machine import LoadMonitor
+from engines.commands.options import Model, Overwrite, Precision, Threads, load_engine
 from engines.commands.running import UsageError
 from realtime.choices import MAX_SMOOTH, SMOOTH
 from train.commands.models import check_peer_options
@@ -156,6 +157,7 @@ def clips(
     peer: Peers = None,
     peer_python: PeerPython = None,
     json_file: JsonFile = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Flicker (dtSSD) and error on clips with known alpha: ours with and without its filter, and peers as they stream.
 
@@ -164,15 +166,14 @@ def clips(
       bench clips clips
       bench clips clips --smooth 0.5 --smooth 0.8 --adapters adapters --peer rvm --json clips.json
     """
-    from benchmarks.measuring.machine import Watch
     from train.evaluation.peers import Peer
 
     found = open_clips(folder)
-    common.check_outputs(json_file)
+    common.check_outputs(json_file, overwrite=overwrite)
     check_peer_options(adapters, peer or [])
     if backend == "none" and not peer:
         raise UsageError("--backend none leaves nothing to run; name a peer with --adapters and --peer")
-    watch = Watch()
+    monitor = LoadMonitor()
     results: dict[str, Means] = {}
     with ExitStack() as stack:
         engine = None
@@ -190,6 +191,6 @@ def clips(
                     one = Peer(adapters, name, threads=threads, precision="fp32", python=peer_python, stream=True)
                     models.append(streaming(streams.enter_context(one)))
                 results[clip.name] = score_clip(clip, models, advance)
-    report = common.circumstances(watch, threads) | {"clips": results, "means": means_of(results)}
+    report = common.environment(monitor, threads) | {"clips": results, "means": means_of(results)}
     common.show(f"{table(report)}\n{NOTE}")
     common.write_report(json_file, report)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from enum import StrEnum
 from itertools import groupby
 from pathlib import Path
@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from benchmarks.measuring import machine
 from engines.commands.options import size_option
 from engines.commands.running import UsageError
 from engines.geometry import BASE, MODELS
+from train.commands import reports
 
 if TYPE_CHECKING:
-    from benchmarks.measuring.machine import Watch
-
     ModelName = str
 else:
     ModelName = StrEnum("ModelName", {name: name for name in MODELS})  # typer has no lists of literals
@@ -57,75 +57,44 @@ def size_name(size: Sequence[int]) -> str:
     return "x".join(map(str, size))
 
 
-@contextmanager
-def progress_bar(name: str, total: int) -> Iterator[Advance]:
-    """A bar with the time left, on standard error; the function it gives is called once a step."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+def progress_bar(name: str, total: int) -> AbstractContextManager[Advance]:
+    """A bar with the remaining time on standard error; yields a function to call after each step."""
+    from train.evaluation import tables
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task(name, total=total)
-        yield lambda: progress.advance(task)
+    return tables.progress_bar(name, total)
 
 
-def circumstances(watch: Watch, threads: int | None) -> Report:
-    """The start of every report: the machine, and what else it did."""
-    from benchmarks.measuring import machine
-
-    load = watch.load()
+def environment(monitor: machine.LoadMonitor, threads: int | None) -> Report:
+    """The start of every report: the machine, and its load from other programs."""
+    load = monitor.load()
     facts = machine.describe() | {"threads": str(threads or "all")}
     return {"machine": facts, "load": vars(load) if load else None, "warning": load.warning if load else None}
 
 
-def check_output(option: str, path: Path | None, suffix: str = "") -> None:
-    """Raise UsageError where a file cannot be written to a path, or has another suffix, before the work is done for it."""
-    if path is None:
-        return
-    if path.is_dir() or not path.absolute().parent.is_dir():
-        raise UsageError(f"{option} {path}: is a folder, or its folder does not exist; name a file in a folder that exists")
-    if suffix and path.suffix.lower() != suffix:
-        raise UsageError(f"{option} {path}: must end in {suffix}")
-
-
-def check_outputs(json_file: Path | None, plot: Path | None = None) -> None:
-    """`check_output` for --json and --plot, and that the plot can be drawn."""
+def check_outputs(json_file: Path | None, plot: Path | None = None, *, overwrite: bool) -> None:
+    """Raise UsageError where --json or --plot cannot be written or may not be replaced, before the work for them is done."""
     from importlib.util import find_spec
 
-    check_output("--json", json_file)
-    check_output("--plot", plot, ".png")
+    reports.check_report(json_file, overwrite=overwrite)
+    reports.check_report(plot, overwrite=overwrite, option="--plot", suffix=".png")
     if plot is not None and find_spec("matplotlib") is None:
         raise UsageError("--plot needs Matplotlib, which is not installed; type: pip install matplotlib")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file whole, or leave the old one. Raises UsageError where that fails."""
-    from engines.atomic import replacing
-
-    try:
-        with replacing(path) as beside:
-            beside.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be written ({error.strerror}); name another file") from error
 
 
 def write_report(path: Path | None, report: Report) -> None:
     """Write figures as JSON, milliseconds to the microsecond. With path None, do nothing."""
     if path is not None:
-        write_text(path, json.dumps(_rounded(report), indent=1, allow_nan=False) + "\n")
+        reports.write_report(path, _rounded(report))
 
 
-def read_report(name: str, path: Path, *keys: str) -> Report:
-    """Figures that were written before. Raises UsageError for another file, or one that lacks one of `keys`."""
+def read_report(path: Path) -> Report:
+    """Figures that were written before. Raises UsageError where a file cannot be read."""
     try:
         report = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"{name}: cannot be read ({error.strerror}); name a file that --json wrote") from error
-    except ValueError as error:
-        raise UsageError(f"{name}: cannot be read as JSON; measure again, with --json") from error
-    if not isinstance(report, dict) or not set(keys) <= set(report):
-        raise UsageError(f"{name}: lacks {', '.join(keys)}; name a file that --json of the same command wrote")
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path}: cannot be read as JSON ({error}); measure again, with --json") from error
+    if not isinstance(report, dict):
+        raise UsageError(f"{path}: is not a report; measure again, with --json")
     return report
 
 
@@ -138,7 +107,7 @@ def _rounded(value: Any) -> Any:
 
 
 def name_of(model: str) -> str:
-    """A model's name for readers."""
+    """What tables call a model."""
     return NAMES.get(model, model.removesuffix(", openvino").replace(",", ":"))
 
 
@@ -157,11 +126,6 @@ def thousandths(value: float | None) -> str:
     return "-" if value is None else f"{1e3 * value:.2f}"
 
 
-def errors_row(name: str, mean: dict[str, float], metrics: Sequence[str]) -> str:
-    """A row of a model's IoU and its errors x1e-3."""
-    return row(name, f"{mean['iou']:.4f}".removeprefix("0"), *(thousandths(mean[metric]) for metric in metrics))
-
-
 def engine_of(report: Report) -> str:
     """The engine of a report of one; the base model, and that of reports from before there were two, needs no word."""
     model = report.get("model", BASE)
@@ -171,17 +135,17 @@ def engine_of(report: Report) -> str:
 def machine_of(report: Report) -> str:
     """The machine in a sentence or two, and the warning where it was busy."""
     facts = report["machine"]
-    said = f"{facts['cores']} cores of {facts['processor']} ({facts['vector units']}), {facts['threads']} threads"
-    said += "".join(f", {name} {facts[key]}" for key, name in (("GPU", "GPU"), ("openvino", "OpenVINO")) if key in facts)
-    said += f", weights {facts['weights']}" if "weights" in facts else ""
+    text = f"{facts['cores']} cores of {facts['processor']} ({facts['vector units']}), {facts['threads']} threads"
+    text += "".join(f", {name} {facts[key]}" for key, name in (("GPU", "GPU"), ("openvino", "OpenVINO")) if key in facts)
+    text += f", weights {facts['weights']}" if "weights" in facts else ""
     if "timings" in report:
         counts = sorted({len(runs) for timing in report["timings"] for runs in timing["stages"].values()})
-        said += f", {' to '.join(map(str, counts[:1] + counts[1:][-1:]))} runs in turn"
+        text += f", {' to '.join(map(str, counts[:1] + counts[1:][-1:]))} runs in turn"
         processes = max((len(timing.get("passes", [])) for timing in report["timings"]), default=0)
-        said += f", of {processes} processes" if processes > 1 else ""
+        text += f", of {processes} processes" if processes > 1 else ""
     if "load" in report and report["load"] is None:
-        said += "; not checked for other work on the machine, as psutil is not installed"
-    return f"{said}. {report['warning']}" if report.get("warning") else f"{said}."
+        text += "; not checked for other work on the machine, as psutil is not installed"
+    return f"{text}. {report['warning']}" if report.get("warning") else f"{text}."
 
 
 def show(page: str) -> None:

@@ -31,16 +31,16 @@ Part = StrEnum("Part", ["latency", "peers", "throughput", "scale", "quality", "r
 
 
 def everything(
-    report: Annotated[Path, typer.Option(metavar="DIR", help="Folder for report.md, its plots and its JSON files.")],
+    report: Annotated[
+        Path, typer.Option(metavar="DIR", help="Folder of report.md, its plot and JSON files, which are replaced.")
+    ],
     only: Annotated[list[Part] | None, typer.Option(help="Measure this part only; may be given again.")] = None,
     sets: Annotated[
         list[Path] | None, typer.Option("--set", help="Test set for quality; again for more. Masks are refined on the first.")
     ] = None,
     videos: Annotated[Path | None, typer.Option("--clips", help="Clips with known alpha, for flicker.")] = None,
     size: common.Sizes = None,
-    runs: Annotated[
-        int | None, typer.Option(min=1, help="Runs of each row; by default what each part takes by itself.")
-    ] = None,
+    runs: Annotated[int | None, typer.Option(min=1, help="Runs of each row; by default those of each command.")] = None,
     backend: Backend = "auto",
     adapters: Adapters = None,
     peer: Peers = None,
@@ -48,7 +48,7 @@ def everything(
     run: TableRun = None,
     without_coarse: WithoutCoarse = None,
 ) -> None:
-    """All of it, into a folder: report.md with tables and plots, and the figures as JSON. The page is written after each part.
+    """All of it, into a folder: report.md with tables and a plot, and the figures as JSON. The page is written after each part.
 
     What needs other models is left out without --peer, and what needs pictures without --set or --clips. --size is for latency
     and peers. With --only, the page keeps what the other parts left in the folder before.
@@ -72,25 +72,25 @@ def everything(
     except OSError as error:
         raise UsageError(f"--report {report}: cannot make this folder ({error.strerror}); name another") from error
     counted: dict[str, Any] = {} if runs is None else {"runs": runs}
-    starts: dict[str, Any] = {} if runs is None else {"starts": min(runs, Plan.starts)}
     one: dict[str, Any] = {"backend": backend}
     others: dict[str, Any] = one | {"adapters": adapters, "peer": peer, "peer_python": peer_python}
     first = sets[0] if sets else Path()
-    if not (plots := find_spec("matplotlib") is not None):
-        print("plots: left out, as Matplotlib is not installed")
-    every = "all" if backend == "auto" else backend
+    timed: dict[str, Any] = {"size": size, "model": list(MODELS)} | counted
+    latency_only: dict[str, Any] = {"backend": "all" if backend == "auto" else backend}
+    if runs is not None:
+        latency_only["starts"] = min(runs, Plan.starts)
+    if find_spec("matplotlib") is not None:
+        latency_only["plot"] = report / "latency.png"
     table_2: dict[str, Any] = {"run": run, "without_coarse": without_coarse}
     parts: dict[str, tuple[str, Callable[..., None], str, dict[str, Any]]] = {  # file, command, the option it lacks, options
-        "latency": ("latency", latency, "", {"size": size, "backend": every, "model": list(MODELS)} | counted | starts),
-        "peers": ("peers", peers, "" if peer else "--peer", others | {"size": size, "model": list(MODELS)} | counted),
+        "latency": ("latency", latency, "", timed | latency_only),
+        "peers": ("peers", peers, "" if peer else "--peer", others | timed),
         "throughput": ("throughput", throughput, "", one | {name: min(count, 3) for name, count in counted.items()}),
         "scale": ("scale", scale, "", one | counted),
         "quality": ("quality", quality, "" if sets else "--set", others | {"sets": sets} | table_2),
         "refine": ("refinement", refine, "" if sets else "--set", others | {"folder": first}),
         "clips": ("clips", clips, "" if videos else "--clips", others | {"folder": videos}),
     }
-    if sets:
-        parts["peers"][3]["test_set"] = first
     for part in map(str, only or parts):
         name, command, lacking, options = parts[part]
         if lacking and only:
@@ -99,8 +99,6 @@ def everything(
             print(f"{part}: left out, as there is no {lacking}")
             continue
         print(f"\n{part}")
-        if plots and part in ("latency", "scale", "quality"):
-            options["plot"] = report / f"{name}.png"
-        command(**options, json_file=report / f"{name}.json")
+        command(**options, json_file=report / f"{name}.json", overwrite=True)
         write_page(report)
     print(f"{write_page(report)}: written")

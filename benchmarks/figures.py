@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from benchmarks import clips, common, latency, peers, quality, refine, scale, throughput
+from engines.atomic import replacing
 from engines.commands.running import UsageError
 
 ROOT = Path(__file__).parents[1]
@@ -48,14 +49,14 @@ def refreshed(page: str, results: Path = RESULTS) -> str:
 
 
 def table(name: str, results: Path) -> str:
-    """A table by its name, of the figures in a folder; see `refreshed`."""
+    """A table by its name, of the figures in a folder, as in `refreshed`."""
     if name not in TABLES:
         raise UsageError(f"figures:{name}: unknown; known are {', '.join(TABLES)}")
     file, _, make = TABLES[name]
     path = results / f"{file}.json"
     if not path.exists():
         return NOT_MEASURED
-    report = common.read_report(str(path), path)
+    report = common.read_report(path)
     try:
         return make(report)
     except (KeyError, IndexError, TypeError, ValueError) as error:
@@ -64,8 +65,9 @@ def table(name: str, results: Path) -> str:
 
 def write_page(folder: Path) -> Path:
     """Write FOLDER/report.md from the JSON files and plots in it. Raises UsageError where a file cannot be read."""
-    page = folder / "report.md"
-    common.write_text(page, render(folder))
+    page, text = folder / "report.md", render(folder)
+    with replacing(page) as beside:
+        beside.write_text(text, encoding="utf-8")
     return page
 
 
@@ -77,7 +79,7 @@ def render(folder: Path) -> str:
         path = folder / f"{file}.json"
         if not heading or not path.exists():
             continue
-        report = common.read_report(str(path), path)
+        report = common.read_report(path)
         facts = "".join(f"- {fact}: {value}\n" for fact, value in report.get("machine", {}).items())
         if facts and facts != last:
             parts.append(("From here on:\n\n" if last else "") + facts)
@@ -108,5 +110,6 @@ def figures(
             raise UsageError(f"{page}: cannot be read ({error.strerror}); run this in a checkout of the source") from error
         new = refreshed(old, results)
         if new != old:
-            common.write_text(page, new)
+            with replacing(page) as beside:
+                beside.write_text(new, encoding="utf-8")
             print(f"{page}: refreshed")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -11,21 +10,11 @@ import typer
 
 from benchmarks import common
 from benchmarks.common import JsonFile, Models, PlotFile, Report, Runs, Seconds, Sizes, size_name
-from benchmarks.measuring.timing import (
-    AROUND,
-    COMPOSITE,
-    END_TO_END,
-    NETWORKS,
-    Comparison,
-    Timing,
-    agreement,
-    compare,
-    differences,
-    own_name,
-)
+from benchmarks.measuring.machine import LoadMonitor
+from benchmarks.measuring.timing import AROUND, COMPOSITE, NETWORKS, Timing, own_name
 from benchmarks.measuring.turns import Plan, choices, time_sizes
 from engines.backends import BACKEND_NAMES, BACKENDS, PRECISIONS
-from engines.commands.options import Threads, check_precision
+from engines.commands.options import Overwrite, Threads, check_precision
 from engines.commands.running import UsageError
 from engines.errors import EngineError
 
@@ -47,11 +36,10 @@ def verdict(timings: Sequence[Timing]) -> str:
     fastest = _fastest(timings, PAPER_SIZE)
     if not fastest:
         return "The paper's claim is for 800x800, which was not measured: add --size 800x800."
-    stage = "end to end" if fastest[0].whole == "end to end" else "from frame to alpha"
     met = "met" if fastest[0].median() <= PAPER_MS else "not met"
     ratios = [_against(timing) for timing in fastest]
     ratios += [f"1920x1080 {_against(timing)}" for timing in _fastest(timings, FULL_HD)[:1]]
-    return f"The paper's claim, {PAPER_MS:.0f} ms for 800x800 on a GPU, is {met}, {stage}: {'; '.join(ratios)}."
+    return f"The paper's claim, {PAPER_MS:.0f} ms for 800x800 on a GPU, is {met}, end to end: {'; '.join(ratios)}."
 
 
 def _fastest(timings: Sequence[Timing], size: tuple[int, int]) -> list[Timing]:
@@ -72,54 +60,35 @@ def table(report: Report) -> str:
     """Milliseconds a frame, by size, engine and stage, in Markdown."""
     timings = [Timing(**each) for each in report["timings"]]
     stages = [stage for stage in STAGES if any(stage in timing.stages for timing in timings)]
-    starts = any(timing.start for timing in timings)
-    memory = any("peak" in timing.memory for timing in timings)
     apart = any(timing.by_process() for timing in timings)
     headings = ["median", *(["by process"] if apart else []), "95 %", *(STAGES[stage] for stage in stages)]
-    headings += [*(["first picture, no cache", "first picture"] if starts else []), *(["peak MB"] if memory else [])]
-    text = common.head("size", "engine", *headings)
+    text = common.head("size", "engine", *headings, "first picture, no cache", "first picture", "peak MB")
     for timing in timings:
         cells = [f"{timing.median():.0f}", *([timing.by_process()] if apart else []), f"{timing.percentile(95):.0f}"]
         cells += [f"{timing.median(stage):.0f}" if stage in timing.stages else "" for stage in stages]
-        if starts:
-            cells += [f"{median(timing.start[until]):.0f}" for until in ("first frame, empty cache", "first frame")]
-        if memory:
-            cells.append(f"{timing.memory['peak']:.0f}" if "peak" in timing.memory else "")
+        cells += [f"{median(timing.start[until]):.0f}" for until in ("first frame, empty cache", "first frame")]
+        cells.append(f"{timing.memory['peak']:.0f}" if "peak" in timing.memory else "")
         name = f"{common.name_of(timing.name.removeprefix('ours, '))}, {timing.precision}"
         text += common.row(size_name(timing.size), name, *cells)
-    until = "composite" if timings[0].whole == END_TO_END else "alpha and foreground; peers: to alpha"
-    said = f"Milliseconds a frame, from uint8 frame to {until}, and the medians of its stages. "
-    said += "*By process*: the least and the most of the fresh processes' medians. " if apart else ""
-    return f"{text}\n{said}{common.machine_of(report)} {report['verdict']}\n"
-
-
-def comparison_table(rows: Comparison) -> str:
-    """Old and new medians, and their ratio with its 95 % interval, in Markdown."""
-    text = common.head("size", "engine", "ms then", "ms now", "ratio", "")
-    for now, then, ratio in rows:
-        word = "" if not ratio.differs else "faster" if ratio.value < 1 else "slower"
-        medians = [f"{then.median(now.whole):.1f}", f"{now.median():.1f}"]
-        text += common.row(size_name(now.size), f"{now.name} {now.precision}", *medians, str(ratio), word)
-    return text
+    note = "Milliseconds a frame, from uint8 frame to composite, and the medians of its stages. "
+    note += "*By process*: the least and the most of the fresh processes' medians. " if apart else ""
+    return f"{text}\n{note}{common.machine_of(report)} {report['verdict']}\n"
 
 
 def latency(
     size: Sizes = None,
     runs: Runs = Plan.runs,
-    warm_up: Annotated[int, typer.Option(min=0, help="Frames of each process before them that do not.")] = Plan.warm_up,
     seconds: Seconds = Plan.seconds,
     starts: Annotated[
         int, typer.Option(min=1, help="Fresh processes that share these frames, after one with an empty cache.")
     ] = Plan.starts,
-    backend: Annotated[AllBackends, typer.Option(help="Engine; all: all that run on this machine.")] = "all",
-    precision: Annotated[AllPrecisions, typer.Option(help="Number format; all: all that run well on this machine.")] = "all",
+    backend: Annotated[AllBackends, typer.Option(help="Engine; all: every engine of this machine.")] = "all",
+    precision: Annotated[AllPrecisions, typer.Option(help="Number format; all: every native one of this machine.")] = "all",
     model: Models = None,
     threads: Threads = None,
     json_file: JsonFile = None,
     plot: PlotFile = None,
-    compare_with: Annotated[
-        Path | None, typer.Option("--compare", metavar="JSON", help="An earlier --json to compare each row with.")
-    ] = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Time of one frame, from uint8 frame to uint8 composite and by stage, against the paper's 0.08 s at 800x800.
 
@@ -132,18 +101,15 @@ def latency(
       bench latency
       bench latency --size 800x800 --runs 100 --json latency.json --plot latency.png
       bench latency --model base --model large
-      bench latency --backend openvino --precision bf16 --compare latency.json
+      bench latency --backend openvino --precision bf16
     """
     sizes = common.sizes_of(size or SIZES)
     if backend in BACKENDS and precision != "all":
         check_precision(backend, precision)
     chosen = choices(backend, precision, common.models_of(model))
-    common.check_outputs(json_file, plot)
-    old = common.read_report(f"--compare {compare_with}", compare_with, "machine", "timings") if compare_with else None
-    from benchmarks.measuring.machine import Watch
-
-    watch = Watch()
-    plan = Plan(runs, warm_up, starts, seconds, threads)
+    common.check_outputs(json_file, plot, overwrite=overwrite)
+    monitor = LoadMonitor()
+    plan = Plan(runs=runs, starts=starts, seconds=seconds, threads=threads)
     with common.progress_bar("latency", plan.steps(len(chosen) * len(sizes), len(sizes))) as advance:
         try:
             timings, left_out = time_sizes(chosen, sizes, plan, advance)
@@ -151,20 +117,12 @@ def latency(
             raise UsageError(f"--backend {backend}: {error}") from error
     if not timings:
         raise UsageError(f"--backend {backend}: {'; '.join(dict.fromkeys(each['why'] for each in left_out))}")
-    report = common.circumstances(watch, threads) | {"runs": runs, "warm_up": warm_up, "starts": starts}
-    report |= {"timings": [vars(timing) for timing in timings]}
-    report |= {"left_out": left_out, "verdict": verdict(timings)}
+    report = common.environment(monitor, threads) | {"runs": runs, "starts": starts}
+    report |= {"timings": [vars(timing) for timing in timings], "left_out": left_out, "verdict": verdict(timings)}
     common.show(table(report))
     for each in left_out:
         name = f"{own_name(each['backend'], each['model'])} {each['precision']}, {size_name(each['size'])}"
         print(f"left out: {name}: {each['why']}")
-    if old:
-        rows = compare(timings, [Timing(**each) for each in old["timings"]])
-        common.show(
-            f"{comparison_table(rows)}\n{agreement(rows)}" if rows else f"{compare_with}: has no row of this engine and size"
-        )
-        if other := differences(report["machine"], old["machine"]):
-            print(other)
     common.write_report(json_file, report)
     if plot is not None:
         from benchmarks.measuring.plots import draw_latency

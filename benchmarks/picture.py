@@ -1,4 +1,4 @@
-"""`bench picture`: the pictures of the README, made of the samples: a photo on its way through the networks, and a demo."""
+"""`bench picture`: the pictures of the README, drawn from the samples: a photo after each network, and a demo."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchmarks import common
 from benchmarks.measuring.frames import SAMPLE, SAMPLES
 from engines.commands.options import Backend, Overwrite, load_engine
-from engines.commands.running import UsageError
+from train.commands.reports import check_report
 
 if TYPE_CHECKING:
     from engines import Engine, Frame, Mask, Matte
@@ -55,8 +54,8 @@ def _panel(caption: str, picture: Frame, width: int) -> Frame:
 
     inner = width - 2 * MARGIN
     height = max(1, round(picture.shape[0] * inner / picture.shape[1]))
-    way = cv2.INTER_AREA if inner < picture.shape[1] else cv2.INTER_CUBIC
-    scaled = cv2.resize(picture, (inner, height), interpolation=way)
+    interpolation = cv2.INTER_AREA if inner < picture.shape[1] else cv2.INTER_CUBIC
+    scaled = cv2.resize(picture, (inner, height), interpolation=interpolation)
     panel = cv2.copyMakeBorder(scaled, CAPTION, MARGIN, MARGIN, MARGIN, cv2.BORDER_CONSTANT, value=(255, 255, 255))
     cv2.putText(panel, caption, (MARGIN, CAPTION - 9), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (0, 0, 0), 1, cv2.LINE_AA)
     return np.asarray(panel, np.uint8)
@@ -111,9 +110,7 @@ def picture(
     from realtime.packet import Packet
 
     check_photo_suffix(target, alpha=False)
-    common.check_output("OUT", target, ".webp" if demo else "")
-    if target.exists() and not overwrite:
-        raise UsageError(f"{target}: exists already; use --overwrite to replace it")
+    check_report(target, overwrite=overwrite, option="OUT", suffix=".webp" if demo else "")
     with open_background(str(SAMPLES / "background.jpg")) as background, load_engine(backend) as engine:
         if demo:
             write_demo(target, engine, background)

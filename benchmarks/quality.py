@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from benchmarks import common
-from benchmarks.common import HEADINGS, Advance, JsonFile, PlotFile, Report, TableRun, WithoutCoarse
-from engines.commands.options import Precision, Threads, load_engine
+from benchmarks.common import HEADINGS, Advance, JsonFile, Report, TableRun, WithoutCoarse
+from benchmarks.measuring.machine import LoadMonitor
+from engines.commands.options import Overwrite, Precision, Threads, load_engine
 from engines.commands.running import UsageError
 from engines.geometry import MODELS
 from train.commands.models import check_peer_options
@@ -81,7 +82,7 @@ def closed_form(frame: Frame, truth: Mask) -> Mask:
     from pymatting import estimate_alpha_cf
 
     known = trimap(truth)
-    if not ((known == 0).any() and (known == 1).any()):  # nobody, or nothing else: there is nothing to solve
+    if not ((known == 0).any() and (known == 1).any()):  # no foreground or no background
         return np.asarray(truth > 0.5, np.float32)
     return np.asarray(np.clip(estimate_alpha_cf(frame / 255.0, known), 0, 1), np.float32)
 
@@ -150,12 +151,8 @@ def ablation_table(report: Report) -> str:
 
 def whole_table(report: Report) -> str:
     """Whole models alone, without variants, in Markdown."""
-    return _tables(report, is_whole)
-
-
-def is_whole(name: str) -> bool:
-    """Whether a row is of a whole model, not of a variant, whose time would be that of the whole."""
-    return not name.endswith((" alone", WITHOUT_QUN, WITHOUT_COARSE, CLOSED_FORM)) and not name.startswith(ABLATION)
+    variants = (" alone", WITHOUT_QUN, WITHOUT_COARSE, CLOSED_FORM)
+    return _tables(report, lambda name: not name.endswith(variants) and not name.startswith(ABLATION))
 
 
 def _tables(report: Report, wanted: Callable[[str], bool]) -> str:
@@ -165,7 +162,8 @@ def _tables(report: Report, wanted: Callable[[str], bool]) -> str:
         metrics = [m for m in HEADINGS if m in test_set["models"][0]["mean"]]
         text = common.head(test_set["set"], "IoU", *(HEADINGS[m] for m in metrics))
         for model in models:
-            text += common.errors_row(", ".join([common.name_of(model["model"]), model["precision"]]), model["mean"], metrics)
+            mean, name = model["mean"], f"{common.name_of(model['model'])}, {model['precision']}"
+            text += common.row(name, f"{mean['iou']:.4f}".removeprefix("0"), *(common.thousandths(mean[m]) for m in metrics))
         tables.append(text)
     return "\n".join(tables)
 
@@ -196,21 +194,20 @@ def quality(
     peer: Peers = None,
     peer_python: PeerPython = None,
     json_file: JsonFile = None,
-    plot: PlotFile = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """The paper's four errors, IoU and the error at edges, of both our models, variants and peers, and Table 2 beside ours.
 
     Without QUN the same weights run with MPN's mask in its place. Peers run in fp32, as they were trained. With --run, our rows
-    of Table 2 are of that run and of --without-coarse, which should be of equal length. --plot draws error against speed.
+    of Table 2 are of that run and of --without-coarse, which should be of equal length.
 
     \b
     Examples:
       bench quality eval/composites eval/portraits
-      bench quality eval/composites --adapters adapters --peer rvm --json quality.json --plot quality.png
+      bench quality eval/composites --adapters adapters --peer rvm --json quality.json
       bench quality eval/composites --run runs/all --without-coarse runs/fine --no-closed-form
     """
-    common.check_outputs(json_file, plot)
-    from benchmarks.measuring.machine import Watch
+    common.check_outputs(json_file, overwrite=overwrite)
     from train.evaluation.peers import Peer
     from train.evaluation.scores import MaskCandidate, OwnCandidate, PeerCandidate, open_set
 
@@ -223,7 +220,7 @@ def quality(
     if backend == "none" and (run is not None or without_coarse is not None):
         raise UsageError("--run and --without-coarse are compared with ours; leave out --backend none")
     others = ablated(run, without_coarse) if backend != "none" else []
-    watch = Watch()
+    monitor = LoadMonitor()
     sections: list[dict[str, Any]] = []
     tables: dict[str, Any] = {}
     with ExitStack() as stack:
@@ -243,12 +240,6 @@ def quality(
             common.show(table({"sets": sections[-1:]}))
             if test_set.truths == "alphas":
                 tables[test_set.name] = beside_the_paper(models, "" if backend == "none" else candidates[0].name)
-    report = common.circumstances(watch, threads) | {"sets": sections, "table_2": tables}
+    report = common.environment(monitor, threads) | {"sets": sections, "table_2": tables}
     common.show(f"\n{paper_table(report)}\n{common.machine_of(report)}")
     common.write_report(json_file, report)
-    if plot is not None:
-        from benchmarks.measuring.plots import draw_error_against_speed
-
-        models = [m for m in sections[0]["models"] if is_whole(m["model"]) or m["model"] == CLOSED_FORM]
-        points = [(f"{m['model']} {m['precision']}", m["median_ms"], m["mean"]) for m in models]
-        draw_error_against_speed(plot, points, sections[0]["set"], "median")

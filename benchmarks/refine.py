@@ -10,7 +10,8 @@ import typer
 
 from benchmarks import common
 from benchmarks.common import Advance, JsonFile, Report
-from engines.commands.options import Backend, Model, Threads
+from benchmarks.measuring.machine import LoadMonitor
+from engines.commands.options import Backend, Model, Overwrite, Threads
 from engines.commands.running import UsageError
 from train.commands.models import open_models
 from train.commands.options import Adapters, ComparedPrecision, PeerPython, Peers
@@ -91,6 +92,7 @@ def refine(
     peer: Peers = None,
     peer_python: PeerPython = None,
     json_file: JsonFile = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """How much nearer to the true alpha coarse masks get when QUN and MRN refine them (section 6 of the paper).
 
@@ -101,19 +103,18 @@ def refine(
       bench refine eval/composites
       bench refine eval/composites --adapters adapters --peer mp_selfie --json refine.json
     """
-    from benchmarks.measuring.machine import Watch
     from train.evaluation.scores import open_set
 
     test_set = open_set(folder)
     if test_set.truths != "alphas":
         raise UsageError(f"{folder}: has masks for truths; the edges that are measured need alphas/")
-    common.check_outputs(json_file)
-    watch = Watch()
+    common.check_outputs(json_file, overwrite=overwrite)
+    monitor = LoadMonitor()
     with open_models(backend, threads, precision, model, adapters, peer or [], peer_python) as (engine, opened):
         assert engine is not None
         with common.progress_bar(test_set.name, len(test_set.items) * (KINDS + len(opened))) as advance:
             scores = refine_set(test_set, engine, opened, advance)
     kinds = {kind: {"before": before.means(), "after": after.means()} for kind, (before, after) in scores.items()}
-    report = common.circumstances(watch, threads) | {"set": test_set.name, "pictures": len(test_set.items), "masks": kinds}
+    report = common.environment(monitor, threads) | {"set": test_set.name, "pictures": len(test_set.items), "masks": kinds}
     common.show(table(report))
     common.write_report(json_file, report)

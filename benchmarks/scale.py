@@ -10,28 +10,26 @@ from typing import Annotated
 import typer
 
 from benchmarks import common
-from benchmarks.common import Advance, JsonFile, PlotFile, Report, Runs, Sizes, size_name
+from benchmarks.common import Advance, JsonFile, Report, Runs, Sizes, size_name
+from benchmarks.measuring.machine import LoadMonitor
 from benchmarks.measuring.turns import Choice, take_turns
-from engines.commands.options import Backend, Model, Precision, load_engine
+from engines.commands.options import Backend, Model, Overwrite, Precision, load_engine
 from engines.geometry import BASE
 
 SIZES = ("426x240", "640x360", "854x480", "1280x720", "1920x1080", "2560x1440", "3840x2160")
 AT = "800x800"  # where threads are varied
 SECONDS = 20.0  # for the runs of one row
 
-Counts = list[int] | None
-
 
 @dataclass(frozen=True)
 class Growth:
-    """A least-squares line y = start + slope x, the share of y's variance that it explains, and the exponent of y ~ x^power.
+    """A least-squares line y = start + slope x, and the exponent of y ~ x^power.
 
     The power is fitted to the logarithms: 1 where y doubles with x.
     """
 
     start: float
     slope: float
-    explained: float
     power: float
 
 
@@ -40,10 +38,8 @@ def growth(xs: Sequence[float], ys: Sequence[float]) -> Growth:
     import numpy as np
 
     slope, start = np.polyfit(xs, ys, 1)
-    left = float(np.square(np.asarray(ys) - (start + slope * np.asarray(xs))).sum())
-    spread = float(np.square(np.asarray(ys) - np.mean(ys)).sum())
     power = np.polyfit(np.log(xs), np.log(ys), 1)[0]
-    return Growth(float(start), float(slope), 1 - left / spread if spread else 1.0, float(power))
+    return Growth(float(start), float(slope), float(power))
 
 
 def cost_of_size(choice: Choice, threads: int | None, size: tuple[int, int], runs: int, advance: Advance) -> Report:
@@ -77,13 +73,13 @@ def table(report: Report) -> str:
 def scale(
     size: Sizes = None,
     at: Annotated[str, typer.Option(metavar="WxH", help="Size at which threads are varied.")] = AT,
-    threads: Annotated[Counts, typer.Option(min=1, help="Threads to try; by default 1, 2, 4, ... up to all cores.")] = None,
+    threads: Annotated[list[int] | None, typer.Option(min=1, help="Threads to try; by default 1, 2, 4 and so on.")] = None,
     runs: Runs = 15,
     backend: Backend = "auto",
     precision: Precision = "auto",
     model: Model = BASE,
     json_file: JsonFile = None,
-    plot: PlotFile = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """How time and memory grow with the pixels of a frame, from 240p to 4K, and what more threads gain.
 
@@ -92,16 +88,15 @@ def scale(
     \b
     Examples:
       bench scale
-      bench scale --size 640x360 --size 1280x720 --threads 1 --threads 2 --json scale.json --plot scale.png
+      bench scale --size 640x360 --size 1280x720 --threads 1 --threads 2 --json scale.json
     """
     sizes = common.sizes_of(size or SIZES)
     [place] = common.sizes_of([at], "--at")
-    common.check_outputs(json_file, plot)
+    common.check_outputs(json_file, overwrite=overwrite)
     with load_engine(backend, precision=precision, model=model) as engine:
         choice = Choice(engine.name, engine.precision, named=True, model=model)
-    from benchmarks.measuring.machine import Watch
 
-    watch = Watch()
+    monitor = LoadMonitor()
     counts = threads or powers_of_two(os.cpu_count() or 1)
     with common.progress_bar("pixels", len(sizes) * (runs + 1)) as advance:
         pixels = [cost_of_size(choice, None, each, runs, advance) for each in sizes]
@@ -110,7 +105,7 @@ def scale(
         for count in counts:
             took = cost_of_size(choice, count, place, runs, advance)["milliseconds"]
             by_threads.append({"threads": count, "milliseconds": took})
-    report = common.circumstances(watch, None) | {"engine": choice.backend, "precision": choice.precision, "model": model}
+    report = common.environment(monitor, None) | {"engine": choice.backend, "precision": choice.precision, "model": model}
     report |= {"at": place, "pixels": pixels, "threads": by_threads}
     if len(set(sizes)) > 1:
         megapixels = [each["megapixels"] for each in pixels]
@@ -119,10 +114,6 @@ def scale(
             report["pixels_memory_fit"] = vars(growth(megapixels, [each["peak_mb"] for each in pixels]))
     common.show(table(report))
     common.write_report(json_file, report)
-    if plot is not None:
-        from benchmarks.measuring.plots import draw_scale
-
-        draw_scale(plot, report)
 
 
 def powers_of_two(most: int) -> list[int]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from benchmarks import common
+from benchmarks.measuring.machine import LoadMonitor
 from engines.commands.options import Backend, Model, Precision, Threads, load_engine
 from engines.commands.running import needs_extra
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from engines import Engine, Frame
     from realtime.loop.live_session import LiveSession
 
-ALONE = 20  # frames that the engine has for itself, at the start and at the end
+ALONE = 20  # frames of the engine alone, at the start and at the end
 WARM_UP = 0.4  # part of the run after which nothing may grow: buffers and caches have their size
 RATE = 60  # frames/s of the source: more than the engine can take
 SLACK = {"memory, MB": 24.0, "threads": 0.0, "open files": 0.0, "delay, ms": 50.0}  # growth that counts as noise
@@ -41,7 +42,7 @@ class Sample:
 
 
 def engine_alone(engine: Engine, frames: list[Frame]) -> float:
-    """Median milliseconds a frame of the engine, with nothing beside it."""
+    """Median milliseconds a frame of the engine alone."""
     engine(frames[0])
     times = []
     for frame in frames[:ALONE]:
@@ -51,7 +52,7 @@ def engine_alone(engine: Engine, frames: list[Frame]) -> float:
     return median(times)
 
 
-def watched(session: LiveSession, seconds: float) -> list[Sample]:
+def run_sampled(session: LiveSession, seconds: float) -> list[Sample]:
     """Run a live session for so long, and sample the process four times a second or a thousand times in all."""
     import psutil
 
@@ -59,7 +60,7 @@ def watched(session: LiveSession, seconds: float) -> list[Sample]:
     samples: list[Sample] = []
     start = time.monotonic()
 
-    def watch() -> None:
+    def sample() -> None:
         while (now := time.monotonic() - start) < seconds:
             files = process.num_fds() if hasattr(process, "num_fds") else process.num_handles()
             memory, threads = process.memory_info().rss / 2**20, process.num_threads()
@@ -67,10 +68,10 @@ def watched(session: LiveSession, seconds: float) -> list[Sample]:
             time.sleep(max(0.25, seconds / 1000))
         session.source.stop()
 
-    watcher = threading.Thread(target=watch, name="watch")
-    watcher.start()
+    sampler = threading.Thread(target=sample, name="sample")
+    sampler.start()
     session.run()
-    watcher.join()
+    sampler.join()
     return samples
 
 
@@ -111,7 +112,6 @@ def soak(
         import psutil  # noqa: F401 - before the work begins
 
     from benchmarks.measuring.frames import cover, sample_frames
-    from benchmarks.measuring.machine import Watch
     from benchmarks.measuring.repeated import RepeatedFrames
     from realtime.compositing.playlist import Playlist
     from realtime.compositing.temporal import TemporalFilter
@@ -120,7 +120,7 @@ def soak(
     from realtime.outputs.recording import Recording
 
     frames = [cover(frame, (width, height)) for frame in sample_frames(50)]
-    watch = Watch()
+    monitor = LoadMonitor()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         engine = stack.enter_context(load_engine(backend, threads=threads, precision=precision, model=model))
@@ -129,7 +129,7 @@ def soak(
         before = engine_alone(engine, frames)
         outputs = [Recording(folder / "soak.mkv", VideoFormat(width, height, Fraction(RATE)))] if record else []
         session = LiveSession(source, engine, backgrounds, outputs, filters=[TemporalFilter()], notify=print)
-        samples = watched(session, 60 * minutes)
+        samples = run_sampled(session, 60 * minutes)
         for output in outputs:
             output.close()
         alone = mean([before, engine_alone(engine, frames)])
@@ -140,7 +140,7 @@ def soak(
     text += "".join(common.row(what, *(f"{value:.0f}" for value in values)) for what, values in medians.items())
     common.show(f"{name}, {size}, {minutes:g} minutes\n{text}")
     print(f"engine alone: {alone:.1f} ms a frame; live session: {each:.1f} ms ({100 * (each / alone - 1):+.0f} %)")
-    load = watch.load()
+    load = monitor.load()
     if load and load.warning:
         print(load.warning)
     found = grown(medians)

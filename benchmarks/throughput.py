@@ -16,7 +16,8 @@ import typer
 from benchmarks import common
 from benchmarks.common import Advance, JsonFile, Report, size_name
 from benchmarks.measuring.frames import SAMPLE, SAMPLES
-from engines.commands.options import Backend, Model, Precision, Threads, load_engine
+from benchmarks.measuring.machine import LoadMonitor
+from engines.commands.options import Backend, Model, Overwrite, Precision, Threads, load_engine
 from engines.geometry import BASE
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from realtime.compositing.backgrounds import Background
     from realtime.loop.pipeline import Stage
 
-IN_MEMORY = 64  # frames at most that the engine is given by itself, and that a live source repeats
+IN_MEMORY = 64  # frames at most for the engine alone, and for a live source to repeat
 
 
 def stages(engine: Engine, background: Background) -> list[Stage]:
@@ -146,6 +147,7 @@ def throughput(
     precision: Precision = "auto",
     model: Model = BASE,
     json_file: JsonFile = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Frames a second of a whole clip, from file to file and by stage; delay and drops of live sources.
 
@@ -156,8 +158,7 @@ def throughput(
       bench throughput
       bench throughput talk.mp4 --rate 30 --json throughput.json
     """
-    common.check_outputs(json_file)
-    from benchmarks.measuring.machine import Watch
+    common.check_outputs(json_file, overwrite=overwrite)
     from realtime.compositing.backgrounds import open_background
     from realtime.inputs.video_file import VideoSource
 
@@ -168,7 +169,7 @@ def throughput(
         target = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-"))) / "out.mp4"
         background = stack.enter_context(open_background(bg))
         engine = stack.enter_context(load_engine(backend, threads=threads, precision=precision, model=model))
-        watch = Watch()
+        monitor = LoadMonitor()
         with common.progress_bar(f"{clip.name}, {size_name(size)}", 2 * runs) as advance:
             measured = measure_file(clip, frames, target, engine, background, runs, advance)
         live = []
@@ -176,7 +177,7 @@ def throughput(
             count = max(2, round(each * live_seconds))
             with common.progress_bar(f"live, {each} frames/s", count) as advance:
                 live.append(measure_live(frames, each, count, engine, background, advance))
-        report = common.circumstances(watch, threads) | {"engine": engine.name, "precision": engine.precision, "model": model}
+        report = common.environment(monitor, threads) | {"engine": engine.name, "precision": engine.precision, "model": model}
     report |= {"clip": clip.name, "size": size, "file": measured, "live": live}
     common.show(table(report))
     common.write_report(json_file, report)

@@ -1,4 +1,4 @@
-"""Engines in processes of their own: a fresh start each, a memory of its own, and no threads of another beside it.
+"""Engines in processes of their own, each with a fresh start, its own memory and no threads of another engine.
 
 The process is `python -m benchmarks.measuring.engine_process JSON`. The argument has backend, precision, threads, model, size
 (width, height), and begin, the time.monotonic() of its start. Each answer is a line of JSON: first, unasked, what the engine is
@@ -49,9 +49,7 @@ class EngineProcess(Child):
     ) -> None:
         settings: dict[str, Any] = {"backend": backend, "precision": precision, "threads": threads, "model": model}
         settings |= {"size": size, "begin": time.monotonic()}
-        path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]).rstrip(
-            os.pathsep
-        )  # of this project, installed or not
+        path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))  # finds this project uninstalled, too
         super().__init__(
             f"{backend} {precision}",
             [sys.executable, "-m", "benchmarks.measuring.engine_process", json.dumps(settings)],

@@ -52,7 +52,7 @@ def cover(frame: Frame, size: tuple[int, int]) -> Frame:
     width, height = size
     scale = max(width / frame.shape[1], height / frame.shape[0])
     across, down = max(width, round(frame.shape[1] * scale)), max(height, round(frame.shape[0] * scale))
-    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    scaled = cv2.resize(frame, (across, down), interpolation=way) if scale != 1 else frame
+    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    scaled = cv2.resize(frame, (across, down), interpolation=interpolation) if scale != 1 else frame
     left, top = (across - width) // 2, (down - height) // 2
     return np.ascontiguousarray(scaled[top : top + height, left : left + width], np.uint8)

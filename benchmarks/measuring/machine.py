@@ -1,4 +1,4 @@
-"""The machine that a figure was measured on, and whether it had anything else to do. Both know less without psutil."""
+"""The machine that a figure was measured on, and its load from other programs. Without psutil, less is known of both."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import platform
 import subprocess
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -17,12 +18,11 @@ try:
 except ModuleNotFoundError:  # the base install has none
     psutil = None
 
-BUSY = 0.10  # share of the processors' time taken by others from which figures are not to be trusted
-STOLEN = 0.02  # share that a virtual machine's host kept for itself, likewise
-SAMPLE = 1.0  # s, of watching before the work begins
+BUSY = 0.10  # share of the processors' time; if other programs take more, figures are not to be trusted
+STOLEN = 0.02  # likewise, of the time that a virtual machine's host takes
+SAMPLE = 1.0  # s, of monitoring before the work begins
 PACKAGES = ("semantic-human-matting", "openvino", "torch", "tensorrt", "opencv-python", "numpy", "av")
 VECTOR_UNITS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "bf16")
-THROTTLE_COUNTS = "devices/system/cpu/cpu*/thermal_throttle/core_throttle_count"
 
 
 def describe() -> dict[str, str]:
@@ -38,10 +38,8 @@ def describe() -> dict[str, str]:
         facts["GPU"] = gpu
     facts |= {"system": platform.platform(terse=True), "python": platform.python_version()}
     for package in PACKAGES:
-        try:
+        with suppress(PackageNotFoundError):
             facts[package] = version(package)
-        except PackageNotFoundError:
-            continue
     return facts | {"weights": weights()}
 
 
@@ -57,16 +55,15 @@ def weights() -> str:
 
 @dataclass(frozen=True)
 class Load:
-    """What else the processors did while something was measured: shares in [0, 1] of their time.
+    """Load from others while something was measured, as shares of the processors' time, in [0, 1].
 
-    `before` is of the second before, `during` of the measuring itself; `stolen` is what the host of a virtual machine kept.
-    `throttled` counts how often the processor slowed itself down for heat, None where the system does not report it.
+    `before` and `during` are of other programs, in the second before and while measuring; `stolen` is of the host of a virtual
+    machine.
     """
 
     before: float
     during: float
     stolen: float
-    throttled: int | None
 
     @property
     def warning(self) -> str | None:
@@ -76,34 +73,26 @@ class Load:
             causes.append(f"other programs took {self.during:.0%} of the processors ({self.before:.0%} before it began)")
         if self.stolen > STOLEN:
             causes.append(f"the virtual machine's host took {self.stolen:.0%}")
-        if self.throttled:
-            causes.append(f"the processor throttled itself {self.throttled} times")
         return f"The machine was busy, so times are too high: {'; '.join(causes)}." if causes else None
 
 
-class Watch:
-    """Watches what else the processors do, from its making until `load` is called; without psutil nothing.
+class LoadMonitor:
+    """Measures the load from programs other than this process and its children, from construction until `load` is called.
 
-    The making takes `sample` seconds, in which nothing should be running. This process and its children are not others.
+    Construction takes SAMPLE seconds, in which this process should be idle.
     """
 
-    def __init__(self, sample: float | None = None) -> None:
+    def __init__(self) -> None:
         if psutil is None:
             return
         begin = _seconds()
-        time.sleep(SAMPLE if sample is None else sample)
+        time.sleep(SAMPLE)
         self._begin = _seconds()
         self._before = _shares(begin, self._begin)[0]
-        self._throttled = _throttle_count()
 
     def load(self) -> Load | None:
-        """What was seen so far, None without psutil."""
-        if psutil is None:
-            return None
-        during, stolen = _shares(self._begin, _seconds())
-        now = _throttle_count()
-        throttled = None if now is None or self._throttled is None else now - self._throttled
-        return Load(self._before, during, stolen, throttled)
+        """The load so far, None without psutil."""
+        return None if psutil is None else Load(self._before, *_shares(self._begin, _seconds()))
 
 
 def peak_memory(pid: int) -> float | None:
@@ -131,7 +120,7 @@ def _gpu() -> str:
 
 
 def _seconds() -> tuple[float, float, float, float]:
-    """Seconds of all processors since the start: all, in use, kept by the host, and used by this process and its children."""
+    """Seconds of all processors since boot: in all, in use, taken by the host, and used by this process and its children."""
     times = psutil.cpu_times()
     stolen = getattr(times, "steal", 0.0)
     # Guests are counted in user and nice, too.
@@ -153,15 +142,10 @@ def _own_seconds() -> float:
 
 
 def _shares(begin: tuple[float, ...], end: tuple[float, ...]) -> tuple[float, float]:
-    """The shares that other programs and the host had between two readings of `_seconds`."""
+    """The shares of other programs and of the host between two readings of `_seconds`."""
     everything, used, stolen, own = (after - before for after, before in zip(end, begin, strict=True))
     everything = max(everything, 0.01)
     return min(1.0, max(0.0, (used - own) / everything)), min(1.0, max(0.0, stolen / everything))
-
-
-def _throttle_count(root: Path = Path("/sys")) -> int | None:
-    counts = [int(path.read_text()) for path in root.glob(THROTTLE_COUNTS)]
-    return sum(counts) if counts else None
 
 
 def _processor_information() -> dict[str, str]:

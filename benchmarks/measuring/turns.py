@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from benchmarks.measuring.timing import Timing, own_name
-from engines.backends import BACKEND_NAMES, BACKENDS
+from engines.backends import BACKENDS
 from engines.errors import MattingError
 from engines.geometry import BASE
 
 if TYPE_CHECKING:
     from benchmarks.measuring.engine_process import EngineProcess
 
-LEAST_RUNS = 5  # whatever time they take
+LEAST_RUNS = 5  # however long they take
 PAUSE = 0.01  # s between turns: threads that spin while they wait for work have gone to sleep by then
 
 
@@ -44,23 +44,20 @@ class Choice:
 
 
 def choices(backend: str, precision: str, models: Sequence[str] = (BASE,)) -> list[Choice]:
-    """What "all" or a name of each stands for on this machine: bf16 only where the CPU has it, fp16 only with an NVIDIA GPU."""
+    """What to time on this machine; "all" precisions are bf16 only where the CPU has it, and fp16 only with an NVIDIA GPU."""
+    if backend == "auto" or "all" not in (backend, precision):
+        level = "auto" if precision == "all" else precision
+        return [Choice(backend, level, named=True, model=model) for model in models]
     found = []
-    for each in [name for name in BACKEND_NAMES if name != "auto"] if backend == "all" else [backend]:
-        known = BACKENDS[each].precisions if each in BACKENDS else ()
-        levels = [level for level in known if _runs_well(level)] if precision == "all" else [precision]
-        if backend == "auto" and precision == "all":
-            levels = ["auto"]
-        named = backend != "all"
-        levels = [level for level in levels if named or level in ("auto", *known)]
-        must = named and precision != "all"
-        if named and not levels:  # it cannot run here, and says why
-            levels, must = ["auto"], True
-        found += [Choice(each, level, must, model) for model in models for level in levels]
-    return found
+    for name in BACKENDS if backend == "all" else [backend]:
+        known = BACKENDS[name].precisions
+        levels = [level for level in known if _is_native(level)] if precision == "all" else [precision]
+        levels = [level for level in levels if level in ("auto", *known)]
+        found += [Choice(name, level, named=False, model=model) for model in models for level in levels]
+    return found or [Choice(backend, "auto", named=True, model=model) for model in models]  # it cannot run, and says why
 
 
-def _runs_well(precision: str) -> bool:
+def _is_native(precision: str) -> bool:
     from engines.backends.nvidia import driver_missing
 
     if precision == "fp32" or not driver_missing():
@@ -93,7 +90,7 @@ class Plan:
 
     @property
     def least(self) -> int:
-        """The runs that a process does whatever time they take, so that all together do LEAST_RUNS or more."""
+        """The runs that a process does however long they take, so that all together do LEAST_RUNS or more."""
         return -(-LEAST_RUNS // self.starts)
 
     def runs_of(self, turn: int) -> int:

@@ -44,7 +44,7 @@ def test_help_needs_nothing_heavy(bench_without: Bench, words: list[str]) -> Non
         (["latency", "--size", "800"], "--size 800"),
         (["latency", "--precision", "int3"], "--precision int3"),
         (["scale", "--runs", "0"], "--runs 0"),
-        (["quality", "x", "--plot", "x.jpg"], "--plot x.jpg"),
+        (["latency", "--plot", "x.jpg"], "--plot x.jpg"),
         (["throughput", "--json", "/"], "--json /"),
         (["peers"], "nobody to compare with"),
         (["nothing"], "nothing"),

@@ -19,14 +19,6 @@ REPORTS = {
             {"name": "ours", "precision": "bf16", "size": [8, 6], "stages": {"whole": [10.0]}, "ratio": RATIO | {"value": 1.0}},
             {"name": "rvm", "precision": "fp32", "size": [8, 6], "stages": {"whole": [20.0]}, "ratio": RATIO},
         ],
-        "quality": {
-            "set": "discs",
-            "pictures": 3,
-            "models": [
-                {"name": "ours", "precision": "bf16", "mean": {"iou": 0.9, "mse": 0.001}},
-                {"name": "rvm", "precision": "fp32", "mean": {"iou": 0.8, "mse": 0.002}},
-            ],
-        },
     },
     "throughput": {
         "machine": MACHINE,
@@ -88,8 +80,6 @@ LINES = {
     "peers": """
         | 8x6 | ours, bf16 | 10.0 | 10.0 | 1 |
         | 8x6 | RobustVideoMatting, fp32 | 20.0 | 20.0 | 2.00 (1.50 to 2.50) |
-        | discs | IoU | MSE |
-        | RobustVideoMatting, fp32 | .8000 | 2.00 |
     """,
     "throughput": """
         | matte | 24.0 |
@@ -135,14 +125,14 @@ def test_sentences_by_hand(results: Path) -> None:
 
 
 def test_the_page_has_what_the_folder_has(results: Path) -> None:
-    (results / "scale.png").write_bytes(b"")
+    (results / "throughput.png").write_bytes(b"")
     page = write_page(results).read_text()
     assert page == render(results)
     headings = [line.removeprefix("## ") for line in page.splitlines() if line.startswith("## ")]
     assert headings == ["Beside other models", "Whole clips, and live", "Scale", "Quality", "The paper's Table 2", "Flicker"]
     assert page.count("- processor: P") == 1
     assert "**Busy!**" in page
-    assert "![Scale](scale.png)" in page
+    assert "![Whole clips, and live](throughput.png)" in page
     assert "peers.png" not in page
     (results / "scale.json").write_text("{")
     with pytest.raises(UsageError, match="scale"):

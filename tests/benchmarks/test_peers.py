@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
@@ -22,20 +21,14 @@ def test_nobody_to_compare_with_or_two_of_a_name(tmp_path: Path) -> None:
     assert check_models(["large"], tmp_path, ["ours"]) == ["ours"]
 
 
-def test_times_ratios_and_quality_in_one_run(bench, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    for folder in ("adapters", "set/images", "set/alphas"):
-        (tmp_path / folder).mkdir(parents=True)
+def test_times_and_ratios(bench, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "adapters").mkdir()
     (tmp_path / "adapters/half.py").write_text(ADAPTER)
-    picture = np.zeros((64, 80, 3), np.uint8)
-    picture[20:50, 20:60] = 223
-    cv2.imwrite(str(tmp_path / "set/images/a.png"), picture)
-    cv2.imwrite(str(tmp_path / "set/alphas/a.png"), picture[..., 0])
     result = tmp_path / "peers.json"
     code, out, err = bench(
-        "peers", "--size", "96x64", "--runs", 3, "--warm-up", 1, "--threads", 1, "--backend", "openvino", "--precision", "fp32",
+        "peers", "--size", "96x64", "--runs", 3, "--threads", 1, "--backend", "openvino", "--precision", "fp32",
         "--model", "base", "--model", "large",
-        "--adapters", tmp_path / "adapters", "--peer", "half", "--set", tmp_path / "set",
-        "--json", result,
+        "--adapters", tmp_path / "adapters", "--peer", "half", "--json", result,
     )  # fmt: skip
     assert code == 0, err
     assert "ratio to ours" in out.splitlines()[0]
@@ -44,9 +37,6 @@ def test_times_ratios_and_quality_in_one_run(bench, tmp_path: Path) -> None:  # 
     for row in report["timings"]:
         pairs = zip(row["stages"]["whole"], report["timings"][0]["stages"]["whole"], strict=True)
         assert row["ratio"]["value"] == pytest.approx(np.median([a / b for a, b in pairs]), rel=1e-3)
-    models = {each["name"]: each["mean"] for each in report["quality"]["models"]}
-    assert models["ours"] != models["ours, large"]
-    assert models["half"]["mse"] == pytest.approx(np.square(picture[..., 0] / 255 - 0.5).mean(), rel=1e-4)
 
 
 def test_bad_input_is_one_line(bench, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
@@ -55,7 +45,6 @@ def test_bad_input_is_one_line(bench, tmp_path: Path) -> None:  # type: ignore[n
         ([], "nobody to compare with"),
         (["--peer", "rvm"], "--peer needs --adapters"),
         (["--adapters", tmp_path, "--peer", "x"], "has no x.py"),
-        (["--adapters", tmp_path, "--peer", "half", "--set", tmp_path], "a set is a folder"),
         (["--model", "huge"], "--model huge: is not one of 'base', 'large'"),
     ]:
         code, _, err = bench("peers", *arguments)

@@ -7,7 +7,7 @@ import typer
 from typer.core import TyperGroup
 
 from engines.commands.app import Version, command_app
-from engines.commands.options import Model, Threads
+from engines.commands.options import Model, Overwrite, Threads
 from engines.commands.running import UsageError, needs_extra, run
 from engines.geometry import BASE
 from train.commands import blind
@@ -66,6 +66,7 @@ def score(
         Path | None, typer.Option(help="With --table: a run without coarse data, such as of the recipe ablation_fine.")
     ] = None,
     json_file: JsonFile = None,
+    overwrite: Overwrite = False,
     pictures: Annotated[Path | None, typer.Option(help="Write comparison pictures into this folder.")] = None,
     worst: Annotated[int, typer.Option(min=0, help="With --pictures: the first model's worst of each set.")] = 8,
     picture: Annotated[list[str] | None, typer.Option(help="With --pictures: this one too, by stem; may be repeated.")] = None,
@@ -84,7 +85,7 @@ def score(
         raise UsageError("--run and --without-coarse are for --table; add it")
     with needs_extra("train"):
         test_sets = _open_sets(sets)
-        _check_outputs(json_file, pictures, picture or [], test_sets)
+        _check_outputs(json_file, overwrite, pictures, picture or [], test_sets)
         if table:
             results = _table2(test_sets, run_folder, without_coarse, pictures, worst, picture or [])
         else:
@@ -135,10 +136,14 @@ def _score(
     return results
 
 
-def _check_outputs(json_file: Path | None, pictures: Path | None, chosen: list[str], test_sets: "list[TestSet]") -> None:
+def _check_outputs(
+    json_file: Path | None, overwrite: bool, pictures: Path | None, chosen: list[str], test_sets: "list[TestSet]"
+) -> None:
     """Raise UsageError for outputs that cannot be written, before the work for them is done."""
-    check_report(json_file)
+    check_report(json_file, overwrite=overwrite)
     if pictures is not None:
+        if pictures.is_dir() and any(pictures.iterdir()) and not overwrite:
+            raise UsageError(f"--pictures {pictures}: has files already; use --overwrite to replace those of the same names")
         try:
             pictures.mkdir(parents=True, exist_ok=True)
         except OSError as error:

@@ -135,6 +135,22 @@ def test_a_table_and_its_figures(monkeypatch, capsys, mattes, masks, adapters, t
     assert sets[1]["models"][0]["mean"]["iou"] == 1
 
 
+def test_reports_and_pictures_are_not_replaced_unasked(monkeypatch, capsys, mattes, adapters, tmp_path):
+    result, pictures = tmp_path / "result.json", tmp_path / "pictures"
+    pictures.mkdir()
+    for target, option in ((result, "--json"), (pictures / "mattes-01-a.jpg", "--pictures")):
+        target.write_text("precious")
+        words = [mattes, "--backend", "none", "--adapters", adapters, "--peer", "bright"]
+        words += [option, *([result] if option == "--json" else [pictures, "--worst", 0, "--picture", "a"])]
+        code, _, err = shm_eval(monkeypatch, capsys, *words)
+        assert code == 2
+        assert f"{option} " in err
+        assert "--overwrite" in err
+        assert target.read_text() == "precious"
+        assert shm_eval(monkeypatch, capsys, *words, "-y")[0] == 0
+        assert b"precious" not in target.read_bytes()
+
+
 def test_ours_and_the_pictures(monkeypatch, capsys, mattes, adapters, tmp_path):
     monkeypatch.setattr(engines, "load", lambda backend, *, threads, precision, model: Oracle(), raising=False)
     folder = tmp_path / "new/pictures"
