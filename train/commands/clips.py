@@ -31,7 +31,7 @@ def clips(
       shm-eval clips clips --people eval/composites --backgrounds rooms --count 40 --frames 100
     """
     with needs_extra("train"):
-        import pymatting  # noqa: F401 - missing, it is to be reported before the first clip
+        import numba  # noqa: F401 - which PyMatting needs; if it is missing, that is reported before the first clip
 
         from train.evaluation.clips import make_clips
         from train.evaluation.tables import progress_bar
