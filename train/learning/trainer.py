@@ -283,7 +283,7 @@ class Trainer:
     def _train(self, samples: Samples, stop: list[int], progress: TaskProgress) -> None:
         """Take steps until the last one, or until a request to stop."""
         validate_every = min(VALIDATE_EVERY, max(1, self.steps // 8))
-        saved = time.monotonic()
+        saved, waited, before = time.monotonic(), 0.0, (self.step, self.seconds)
         starting = f"starting {self.workers} worker{'s' * (self.workers > 1)}, " if self.workers else ""
         progress.note(f"{starting}reading pictures for the first batch")
         with batches_of(samples, self.workers) as batches:
@@ -294,6 +294,7 @@ class Trainer:
                         self.save()
                         saved = began
                     batch = next_batch(batches)
+                waited += time.monotonic() - began
                 if any_process(bool(stop)):
                     break
                 batch = self.feed.batch_of(batch)
@@ -307,3 +308,7 @@ class Trainer:
                     self._blend_with_start()
                 if self.step % validate_every == 0 or self.step == self.steps:
                     progress.validated(self.step, self.validate())
+        steps, seconds = self.step - before[0], self.seconds - before[1]
+        if steps:
+            rate = steps * self.task.settings.batch / seconds
+            progress.note(f"{rate:.0f} samples a second; {waited / seconds:.0%} of the time was spent waiting for them")

