@@ -4,6 +4,7 @@ import importlib.util
 import sys
 from functools import cache, lru_cache
 from pathlib import Path
+from threading import Lock
 from types import ModuleType
 
 import cv2
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from train.data.library import Picture, Subject, read_background, read_subject
 
 ESTIMATOR = "pymatting.foreground.estimate_foreground_ml"
+_loading = Lock()  # pictures are read by several threads
 
 
 @cache
@@ -44,7 +46,8 @@ def estimate_foreground(picture: Picture, alpha: NDArray[np.float64]) -> Picture
     import numba
 
     try:
-        estimator = _estimator()
+        with _loading:
+            estimator = _estimator()
         numba.set_num_threads(min(threads, numba.get_num_threads()))
         colours = estimator.estimate_foreground_ml(picture / 255.0, alpha)
     finally:
