@@ -52,18 +52,18 @@ def grain(pictures: Tensor, batch: dict[str, Tensor], prefix: str = "") -> Tenso
 
     blurred = rows(batch[prefix + "blurred"])
     if len(blurred):
-        there = blurred.to(device)
-        pictures[there] = blur(pictures[there], batch[prefix + "kernel"][blurred].to(device))
+        on_device = blurred.to(device)
+        pictures[on_device] = blur(pictures[on_device], batch[prefix + "kernel"][blurred].to(device))
     sigma, smoothed = batch[prefix + "noise"], batch[prefix + "noise_smooth"]
     for noisy, soft in ((rows((sigma > 0) & ~smoothed), False), (rows((sigma > 0) & smoothed), True)):
         if len(noisy):
-            there = noisy.to(device)
+            on_device = noisy.to(device)
             generator = torch.Generator(device).manual_seed(int(batch[prefix + "noise_seed"][noisy[0]]))
             pattern = torch.randn(len(noisy), *pictures.shape[1:], device=device, generator=generator)
             pattern *= sigma[noisy].to(device).view(-1, 1, 1, 1)
-            pictures[there] = (pictures[there] + (smooth(pattern) if soft else pattern)).clamp(0, 255)
+            pictures[on_device] = (pictures[on_device] + (smooth(pattern) if soft else pattern)).clamp(0, 255)
     compressed = rows(batch[prefix + "quality"] > 0)
     if len(compressed):
-        there = compressed.to(device)
-        pictures[there] = compress(pictures[there], batch[prefix + "quality"][compressed].to(device))
+        on_device = compressed.to(device)
+        pictures[on_device] = compress(pictures[on_device], batch[prefix + "quality"][compressed].to(device))
     return pictures

@@ -76,7 +76,7 @@ class Renderer:
     def __call__(
         self, batch: Batch, size: tuple[int, int], windows: Tensor | None = None, spans: Tensor | None = None
     ) -> Views:
-        """Renders a batch of `scene_arrays`, on the CPU, at `size` (height, width).
+        """Render a batch of `scene_arrays`, on the CPU, at `size` (height, width).
 
         Which pictures are sampled at which size is decided on the CPU, so that the device is never waited for:
 
@@ -92,10 +92,10 @@ class Renderer:
         for slot in range(PEOPLE):
             rows = torch.nonzero(batch["person"][:, slot] != NOBODY)[:, 0]
             if len(rows):
-                there = rows.to(self.device)
+                on_device = rows.to(self.device)
                 person, alpha = frames.person(slot, rows)
-                colours[there] = person * alpha + (1 - alpha) * colours[there]
-                coverage[there] = alpha + (1 - alpha) * coverage[there]
+                colours[on_device] = person * alpha + (1 - alpha) * colours[on_device]
+                coverage[on_device] = alpha + (1 - alpha) * coverage[on_device]
         picture = colours + (1 - coverage) * background
         foreground = (colours / coverage.clamp(min=1 / 512)).clamp(0, 255)
         for slot in range(BEHIND, BEHIND + BEFORE):
@@ -124,8 +124,8 @@ class _Frames:
         self.spans = torch.ones(count, 2) if spans is None else spans
 
     def _seen(self, textures: Textures, rows: Tensor, index: Tensor, places: Tensor, border: str) -> Tensor:
-        there = rows.to(self.device)
-        maps = theta(places.to(self.device), self.windows[there])
+        on_device = rows.to(self.device)
+        maps = theta(places.to(self.device), self.windows[on_device])
         return textures.sample(index, maps, extent(places, self.spans[rows], self.size), self.size, border=border)
 
     def background(self) -> Tensor:
@@ -157,12 +157,12 @@ class _Frames:
         return tint(seen[:, :3], self.batch["person_tint"][rows, 0].to(self.device))
 
     def put_prop(self, slot: int, onto: Tensor, behind: Tensor) -> Tensor | None:
-        """Draws the props of a slot onto pictures, in place; gives where they hide them (N, 1, h, w), None where nowhere."""
+        """Draw the props of a slot onto pictures, in place; gives where they hide them (N, 1, h, w), None where nowhere."""
         rows = torch.nonzero(self.batch["prop_kind"][:, slot] != NO_PROP)[:, 0]
         if not len(rows):
             return None
         there, kinds = rows.to(self.device), self.batch["prop_kind"][rows, slot]
-        x0, y0, x1, y1 = self.windows[there].unbind(1)
+        x0, y0, x1, y1 = self.windows[on_device].unbind(1)
         pixels = torch.tensor([self.size[1], self.size[0]], device=self.device)
         per_unit = pixels / torch.stack([x1 - x0, y1 - y0], dim=1)
         outlines = self.batch["prop_outline"][rows, slot].to(self.device) - torch.stack([x0, y0], dim=1)[:, None]
@@ -174,9 +174,9 @@ class _Frames:
         pieces = torch.nonzero(kinds == PIECE)[:, 0]
         if len(pieces):
             seen[pieces.to(self.device)] = self._pieces(slot, rows[pieces])
-        onto[there] = torch.lerp(onto[there], seen, shape)
+        onto[on_device] = torch.lerp(onto[on_device], seen, shape)
         hidden = torch.zeros_like(onto[:, :1])
-        hidden[there] = shape
+        hidden[on_device] = shape
         return hidden
 
     def _pieces(self, slot: int, rows: Tensor) -> Tensor:

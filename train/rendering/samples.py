@@ -36,7 +36,7 @@ class Studio:
 
 
 def open_studio(library: Library, device: torch.device, side: int, *, fine_only: bool = False, levels: int = 3) -> Studio:
-    """Reads a library's pictures onto a device: each at most `side` pixels wide and high. `fine_only`: for QUN and MRN."""
+    """Read a library's pictures onto a device: each at most `side` pixels wide and high. `fine_only`: for QUN and MRN."""
     subjects = [s for s in library.subjects + library.validation if s.fine or not fine_only]
     clean = [s for s in subjects if s.fine and not s.cutout]
     sides = [side >> level for level in range(levels)]
