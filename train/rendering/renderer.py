@@ -161,7 +161,7 @@ class _Frames:
         rows = torch.nonzero(self.batch["prop_kind"][:, slot] != NO_PROP)[:, 0]
         if not len(rows):
             return None
-        there, kinds = rows.to(self.device), self.batch["prop_kind"][rows, slot]
+        on_device, kinds = rows.to(self.device), self.batch["prop_kind"][rows, slot]
         x0, y0, x1, y1 = self.windows[on_device].unbind(1)
         pixels = torch.tensor([self.size[1], self.size[0]], device=self.device)
         per_unit = pixels / torch.stack([x1 - x0, y1 - y0], dim=1)
@@ -170,7 +170,7 @@ class _Frames:
         seen = self.batch["prop_colour"][rows, slot].to(self.device)[..., None, None].repeat(1, 1, *self.size)
         through = torch.nonzero(kinds == SEE_THROUGH)[:, 0].to(self.device)
         if len(through):
-            seen[through] = behind[there[through]]
+            seen[through] = behind[on_device[through]]
         pieces = torch.nonzero(kinds == PIECE)[:, 0]
         if len(pieces):
             seen[pieces.to(self.device)] = self._pieces(slot, rows[pieces])
