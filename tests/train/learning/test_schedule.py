@@ -1,6 +1,8 @@
 """Schedules: reading them, mistakes in them, and `shm-train all` by one."""
 
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -122,7 +124,8 @@ def test_all_phases_are_trained_and_resume_where_they_were_stopped(
     first, then = (load_checkpoint(out / phase / "qun.pt")["average"] for phase in ("one", "two"))
     assert 0 < max(float((then[name] - value).abs().max()) for name, value in first.items() if value.ndim == 4) < 0.01
     released: list[Networks] = []
-    monkeypatch.setattr("engines.graphs.export.export", lambda networks, *_: released.append(networks))
+    export = SimpleNamespace(export=lambda networks, *_: released.append(networks))
+    monkeypatch.setitem(sys.modules, "engines.graphs.export", export)  # its ONNX is tested elsewhere, and slow
     release(out, None, tmp_path / "released")
     for name, network in released[0]._asdict().items():
         weights = load_checkpoint(out / f"{name}.pt")["average"]
