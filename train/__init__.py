@@ -1,1 +1,1 @@
-"""Data, losses, the three training stages, metrics and evaluation."""
+"""Data, losses, the three training tasks, metrics and evaluation."""

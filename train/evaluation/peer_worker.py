@@ -28,7 +28,7 @@ REQUEST = struct.Struct("<II")
 
 
 def answer(pipe: BinaryIO, work: Callable[[], Any]) -> None:
-    """Does the work and sends how long it took and what came out, bytes or an alpha; what goes wrong is sent as a message."""
+    """Do the work and send its time and result, bytes or an alpha; an exception is sent as a message."""
     begin = time.perf_counter()
     try:
         result = work()
@@ -42,7 +42,7 @@ def answer(pipe: BinaryIO, work: Callable[[], Any]) -> None:
 
 
 def serve(folder: str, name: str, requests: BinaryIO, answers: BinaryIO, *, stream: bool = False) -> None:
-    """Loads the adapter `name` of a folder and answers until the requests end."""
+    """Load the adapter `name` of a folder and answer until the requests end."""
     sys.path[0] = folder  # in place of the folder of this file, whose modules are none of the adapter's
     loaded: list[Callable[..., Any]] = []
 

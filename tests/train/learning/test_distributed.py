@@ -80,8 +80,8 @@ def gradients_and_statistics(network: nn.Module, samples: slice) -> dict[str, Te
     pictures, foreground, alpha = (part[samples] for part in batch_of_four())
     for _ in range(2):
         mrn_loss(network(pictures), foreground, alpha).backward()  # type: ignore[no-untyped-call]
-    learnt = {name: value.grad for name, value in network.named_parameters() if value.grad is not None}
-    return learnt | dict(network.named_buffers())
+    computed = {name: value.grad for name, value in network.named_parameters() if value.grad is not None}
+    return computed | dict(network.named_buffers())
 
 
 def check_two_ranks(folder: Path) -> None:
@@ -105,8 +105,8 @@ def check_two_ranks(folder: Path) -> None:
             refuse_if(rank == guilty, f"of {rank}")
     network = distributed.synchronise_batch_norm(small_network(), torch.device("cpu"))
     assert sum(isinstance(module, distributed.SyncBatchNorm2d) for module in network) == 2  # type: ignore[attr-defined]
-    learnt = gradients_and_statistics(distributed.data_parallel(network), HALVES[rank])
-    torch.save(learnt | {"output": network.eval()(batch_of_four()[0]).detach()}, folder / f"{rank}.pt")
+    computed = gradients_and_statistics(distributed.data_parallel(network), HALVES[rank])
+    torch.save(computed | {"output": network.eval()(batch_of_four()[0]).detach()}, folder / f"{rank}.pt")
 
 
 def refuse_if(wrong: bool, message: str) -> None:
@@ -120,10 +120,10 @@ def test_halves_of_a_batch_give_the_gradients_of_the_whole(tmp_path: Path) -> No
     expected = gradients_and_statistics(network, slice(4))
     expected["output"] = network.eval()(batch_of_four()[0]).detach()
     for rank in (0, 1):
-        learnt = {name.removeprefix("module."): value for name, value in torch.load(tmp_path / f"{rank}.pt").items()}
-        assert learnt.keys() == expected.keys()
+        computed = {name.removeprefix("module."): value for name, value in torch.load(tmp_path / f"{rank}.pt").items()}
+        assert computed.keys() == expected.keys()
         for name, value in expected.items():
-            torch.testing.assert_close(learnt[name], value, rtol=1e-6, atol=1e-9)
+            torch.testing.assert_close(computed[name], value, rtol=1e-6, atol=1e-9)
 
 
 def test_alone_nothing_is_shared() -> None:
