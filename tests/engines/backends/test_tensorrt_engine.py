@@ -11,9 +11,9 @@ import torch
 
 from engines import Engine, Frame, load
 from engines.backends import BACKENDS
+from engines.backends.gpu.errors import GuardedFrame, gpu_errors
 from engines.backends.gpu.lane import PendingFrame
 from engines.backends.nvidia import driver_missing
-from engines.backends.tensorrt.engine import GuardedFrame, gpu_errors
 from engines.engine import OverlappingEngine
 from engines.errors import EngineError
 from engines.store.parity import KINDS, check_parity, sample_frame
