@@ -27,7 +27,7 @@ class Timing:
 
     `passes` counts the runs of each fresh process, in order; empty where all runs are of one. `start` has, for each process,
     the milliseconds until the engine was ready ("ready") and until the first picture ("first frame"), and both with an empty
-    cache of engines; `memory` the peak of the last process in MB ("peak").
+    cache of engines; `memory` the peak of the last process in MB ("peak", "peak on GPU").
     """
 
     name: str
@@ -59,10 +59,10 @@ class Timing:
         """Median milliseconds of a stage, by default of `whole`."""
         return median(self.stages[stage or self.whole])
 
-    def by_process(self) -> str:
+    def by_process(self, digits: int = 0) -> str:
         """The lowest and the highest of the processes' medians: "58 to 63"; "" where there was but one process."""
         medians = [median(runs) for runs in self.by_pass()]
-        return f"{min(medians):.0f} to {max(medians):.0f}" if len(medians) > 1 else ""
+        return f"{min(medians):.{digits}f} to {max(medians):.{digits}f}" if len(medians) > 1 else ""
 
     def percentile(self, percent: float, stage: str | None = None) -> float:
         """Interpolated percentile of a stage's milliseconds."""

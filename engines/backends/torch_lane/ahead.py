@@ -8,6 +8,8 @@ from engines.errors import BackendUnavailable, EngineError
 from engines.geometry import Size
 from engines.store.parity import check_parity, sample_frame
 
+SECONDS = 900.0  # for the three networks of a frame size: nobody waits for a picture
+
 
 def compile_ahead(request: Request) -> list[Path]:
     """Compile for each frame size, and fill the cache with the code.
@@ -27,7 +29,7 @@ def compile_ahead(request: Request) -> list[Path]:
     from engines.backends.torch_lane.engine import TorchLaneEngine
 
     paths = []
-    with TorchLaneEngine(model=request.model, cache=request.cache) as engine:
+    with TorchLaneEngine(model=request.model, cache=request.cache, compile_seconds=SECONDS) as engine:
         for profile in request.profiles:
             size: Size = profile.usual
             with request.progress(str(profile)) as on_progress:

@@ -1,38 +1,42 @@
 """PyTorch's compiler with a deadline, and its code in a folder of the project's cache.
 
-A compiler cannot be interrupted: where it takes too long it goes on in its own thread, on tensors of its own, so that its code
-is in the cache at the next start.
+A compiler cannot be interrupted, and a thread that is left behind with it may bring down the process at its end. So it runs in
+a process of its own first, which can be killed; what is compiled there is taken from the cache here, in seconds.
 """
 
+import json
 import logging
 import os
 import shutil
+import signal
+import subprocess
+import sys
+import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from types import FunctionType
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from engines.backends.torch_lane.networks import Step
+from engines.geometry import Size
+from engines.weights import NETWORKS
 
 log = logging.getLogger("engines")
 
 COMPILE_SECONDS = 120.0  # for the three networks of a frame size together
 FOLDER_VARIABLES = ("TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR")  # where PyTorch's compiler and Triton keep their code
 
+REPORT = "compiled: "  # begins the lines of the process that are meant for this one
+ROOT = Path(__file__).parents[3]
+
+Outcome = dict[str, str | None]  # why each network could not be compiled, None where it was
+
 _COMPILING = threading.Lock()  # held while a thread compiles: the variables are the process's
-
-
-class Compiled(NamedTuple):
-    """Compiled functions by name, and why each of the others is not among them."""
-
-    steps: dict[str, Step]
-    failed: dict[str, str]
 
 
 def compiler_missing() -> str:
@@ -97,25 +101,61 @@ def compile_step(step: Step, tensors: list[Tensor]) -> Step:
     return compiled
 
 
-def compile_within(seconds: float, steps: dict[str, Step], tensors: dict[str, list[Tensor]], folder: Path) -> Compiled:
-    """Compile functions, each for tensors like those of its name, which are not written to. Take `seconds` at most."""
+def compile_apart(seconds: float, size: Size, model: str, device: torch.device, folder: Path) -> Outcome:
+    """Compile the networks of a frame size in a process of its own, so that the folder has the code. Take `seconds` at most."""
+    settings = {"size": size, "model": model, "device": str(device), "folder": str(folder)}
+    command = [sys.executable, "-m", "engines.backends.torch_lane.filling", json.dumps(settings)]
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))  # of this project, installed or not
+    # Files, not pipes: a compiler's own children may hold these open.
+    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
+        process = subprocess.Popen(
+            command,
+            env=os.environ | {"PYTHONPATH": path},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=errors,
+            start_new_session=True,
+        )
+        late = False
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            late = True
+        finally:
+            _kill(process)
+            process.wait()
+        output.seek(0)
+        errors.seek(0)
+        reports, lines = output.read().splitlines(), errors.read().strip().splitlines()
+    ended = f"its compiler ended with {lines[-1][:200] if lines else process.returncode}"
+    reason = f"its compiler needs more than {seconds:.0f} s" if late else ended
+    reported: Outcome = {}
+    for line in reports:
+        if line.startswith(REPORT):
+            reported |= json.loads(line.removeprefix(REPORT))
+    return {name: reported.get(name, reason) for name in NETWORKS}
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    # With its children, also where it has ended.
+    with suppress(ProcessLookupError, PermissionError):
+        if os.name == "nt":
+            process.kill()
+        else:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def compile_all(steps: dict[str, Step], tensors: dict[str, list[Tensor]], folder: Path) -> tuple[dict[str, Step], Outcome]:
+    """Compile functions, each for tensors like those of its name: the compiled ones, and what went wrong with the others."""
     done: dict[str, Step] = {}
-    failed: dict[str, str] = {}
-
-    def work() -> None:
-        with _COMPILING, code_kept_in(folder):
-            for name, step in steps.items():
-                try:
-                    done[name] = compile_step(step, [torch.zeros_like(tensor) for tensor in tensors[name]])
-                except Exception as error:  # of the compilers below it, of any kind: the function runs without as well
-                    failed[name] = first_line(error)
-
-    thread = threading.Thread(target=work, name="compiling", daemon=True)
-    thread.start()
-    thread.join(seconds)
-    ready, reasons = dict(done), dict(failed)  # the thread may be adding to its own
-    late = f"its compiler needs more than {seconds:.0f} s; it goes on, for the next start"
-    return Compiled(ready, {name: reasons.get(name, late) for name in steps if name not in ready})
+    outcome: Outcome = {}
+    with _COMPILING, code_kept_in(folder):
+        for name, step in steps.items():
+            try:
+                done[name] = compile_step(step, [torch.zeros_like(tensor) for tensor in tensors[name]])
+            except Exception as error:  # of the compilers below it, of any kind: the function runs without as well
+                outcome[name] = first_line(error)
+    return done, outcome
 
 
 def first_line(error: Exception) -> str:

@@ -14,10 +14,11 @@ from torch import Tensor
 from engines.backends.gpu.cuda import CudaDevice, float32_convolutions
 from engines.backends.gpu.engine import LaneEngine
 from engines.backends.gpu.errors import gpu_errors
-from engines.backends.gpu.lane import TENSORS, BoundNetwork, Lane, buffer_forms
+from engines.backends.gpu.lane import TENSORS, BoundNetwork, Lane
 from engines.backends.gpu.streams import Device, Streams
 from engines.backends.torch import released_networks
-from engines.backends.torch_lane.compiling import COMPILE_SECONDS, compile_within, compiler_missing
+from engines.backends.torch_lane.compiling import COMPILE_SECONDS, Outcome, compile_all, compile_apart, compiler_missing
+from engines.backends.torch_lane.filling import examples
 from engines.backends.torch_lane.networks import Step, steps, to_fp16
 from engines.errors import BackendUnavailable, EngineError
 from engines.geometry import BASE, Size
@@ -87,32 +88,26 @@ class TorchLaneEngine(LaneEngine):
         return Lane(networks, height, width, self._streams, self.model)
 
     def _compiled(self, uncompiled: dict[str, Step], size: Size) -> dict[str, Step]:
-        compiled: dict[str, Step] = {}
-        missing = compiler_missing() if self._torch_device.type == "cuda" else ""
-        if missing:
-            failed = dict.fromkeys(NETWORKS, missing)
-        else:
-            key = self.key(*size)
-            known = self._cache.read(key) is not None
-            if not known:
-                most = f"{self._compile_seconds:.0f} s at most"
-                log.warning("torch: compiles its networks for %s on %s, once; this takes minutes, %s", size, self.device, most)
-            began = time.perf_counter()
-            forms, on = buffer_forms(*size, self.model), self._torch_device
-            tensors = {
-                name: [torch.empty(forms[each].shape, dtype=forms[each].dtype, device=on) for each in TENSORS[name]]
-                for name in NETWORKS
-            }
-            # The largest first: it gains the most.
-            order = {name: uncompiled[name] for name in reversed(NETWORKS)}
-            compiled, failed = compile_within(self._compile_seconds, order, tensors, self._cache.code_folder("torch"))
-            log.info("torch: compiled for %s in %.0f s", size, time.perf_counter() - began)
-            if not failed and not known:
-                self._note(key)
-        self.uncompiled[size] = failed
-        for reason in dict.fromkeys(failed.values()):
-            names = ", ".join(name for name in NETWORKS if failed.get(name) == reason)
+        outcome: Outcome = dict.fromkeys(NETWORKS)
+        folder = self._cache.code_folder("torch")
+        known = self._cache.read(key := self.key(*size)) is not None
+        began = time.perf_counter()
+        if missing := compiler_missing() if self._torch_device.type == "cuda" else "":
+            outcome = dict.fromkeys(NETWORKS, missing)
+        elif not known:
+            most = f"{self._compile_seconds:.0f} s at most"
+            log.warning("torch: compiles its networks for %s on %s, once; this takes minutes, %s", size, self.device, most)
+            outcome = compile_apart(self._compile_seconds, size, self.model, self._torch_device, folder)
+        order = {name: uncompiled[name] for name in NETWORKS if outcome[name] is None}
+        compiled, failed = compile_all(order, examples(*size, self.model, self._torch_device), folder) if order else ({}, {})
+        outcome |= failed
+        log.info("torch: compiled for %s in %.0f s", size, time.perf_counter() - began)
+        self.uncompiled[size] = {name: reason for name, reason in outcome.items() if reason is not None}
+        for reason in dict.fromkeys(self.uncompiled[size].values()):
+            names = ", ".join(name for name in NETWORKS if outcome[name] == reason)
             log.warning("torch: %s not compiled for %s, so it is slower: %s", names, size, reason)
+        if not self.uncompiled[size] and not known:
+            self._note(key)
         return compiled
 
     def _note(self, key: Key) -> None:
