@@ -103,6 +103,8 @@ def compile_step(step: Step, tensors: list[Tensor]) -> Step:
 
 def compile_apart(seconds: float, size: Size, model: str, device: torch.device, folder: Path) -> Outcome:
     """Compile the networks of a frame size in a process of its own, so that the folder has the code. Take `seconds` at most."""
+    if device.type == "cuda" and device.index is None:  # code is for a GPU by its number, too
+        device = torch.device("cuda", torch.cuda.current_device())
     settings = {"size": size, "model": model, "device": str(device), "folder": str(folder)}
     command = [sys.executable, "-m", "engines.backends.torch_lane.filling", json.dumps(settings)]
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))  # of this project, installed or not

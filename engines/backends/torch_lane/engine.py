@@ -90,7 +90,7 @@ class TorchLaneEngine(LaneEngine):
     def _compiled(self, uncompiled: dict[str, Step], size: Size) -> dict[str, Step]:
         outcome: Outcome = dict.fromkeys(NETWORKS)
         folder = self._cache.code_folder("torch")
-        known = self._cache.read(key := self.key(*size)) is not None
+        known = self._cache.read(key := self.key(*size)) is not None and folder.is_dir()
         began = time.perf_counter()
         if missing := compiler_missing() if self._torch_device.type == "cuda" else "":
             outcome = dict.fromkeys(NETWORKS, missing)
