@@ -29,6 +29,8 @@ PAPER_SIZE = (800, 800)
 FULL_HD = (1920, 1080)
 SIZES = ("800x800", "1280x720", "1920x1080", "3840x2160")
 STAGES = {NETWORKS: "networks", "mpn": "MPN", "qun": "QUN", "mrn": "MRN", AROUND: "around", COMPOSITE: "composite"}
+FAST = 20.0  # ms, under which hundredths are shown
+MEMORY = {"peak": "peak MB", "peak on GPU": "peak MB on GPU"}
 
 
 def verdict(timings: Sequence[Timing]) -> str:
@@ -60,14 +62,18 @@ def table(report: Report) -> str:
     """Milliseconds a frame, by size, engine and stage, in Markdown."""
     timings = [Timing(**each) for each in report["timings"]]
     stages = [stage for stage in STAGES if any(stage in timing.stages for timing in timings)]
+    memory = [kind for kind in MEMORY if any(kind in timing.memory for timing in timings)]
     apart = any(timing.by_process() for timing in timings)
     headings = ["median", *(["by process"] if apart else []), "95 %", *(STAGES[stage] for stage in stages)]
-    text = common.head("size", "engine", *headings, "first picture, no cache", "first picture", "peak MB")
+    headings += ["first picture, no cache", "first picture", *(MEMORY[kind] for kind in memory)]
+    text = common.head("size", "engine", *headings)
     for timing in timings:
-        cells = [f"{timing.median():.0f}", *([timing.by_process()] if apart else []), f"{timing.percentile(95):.0f}"]
-        cells += [f"{timing.median(stage):.0f}" if stage in timing.stages else "" for stage in stages]
+        digits = 2 if timing.median() < FAST else 0
+        by_process = [timing.by_process(digits)] if apart else []
+        cells = [f"{timing.median():.{digits}f}", *by_process, f"{timing.percentile(95):.{digits}f}"]
+        cells += [f"{timing.median(stage):.{digits}f}" if stage in timing.stages else "" for stage in stages]
         cells += [f"{median(timing.start[until]):.0f}" for until in ("first frame, empty cache", "first frame")]
-        cells.append(f"{timing.memory['peak']:.0f}" if "peak" in timing.memory else "")
+        cells += [f"{timing.memory[kind]:.0f}" if kind in timing.memory else "" for kind in memory]
         name = f"{common.name_of(timing.name.removeprefix('ours, '))}, {timing.precision}"
         text += common.row(size_name(timing.size), name, *cells)
     note = "Milliseconds a frame, from uint8 frame to composite, and the medians of its stages. "
@@ -120,6 +126,12 @@ def latency(
     report = common.environment(monitor, threads) | {"runs": runs, "starts": starts}
     report |= {"timings": [vars(timing) for timing in timings], "left_out": left_out, "verdict": verdict(timings)}
     common.show(table(report))
+    if any("peak on GPU" in timing.memory for timing in timings):
+        from benchmarks.measuring.card import measure_apart, sentence
+
+        card = measure_apart(sizes, common.models_of(model))
+        print(sentence(card) if isinstance(card, dict) else f"the card was not measured: {card}")
+        report |= {"card": card}
     for each in left_out:
         name = f"{own_name(each['backend'], each['model'])} {each['precision']}, {size_name(each['size'])}"
         print(f"left out: {name}: {each['why']}")

@@ -3,7 +3,7 @@
 The process is `python -m benchmarks.measuring.engine_process JSON`. The argument has backend, precision, threads, model, size
 (width, height), and begin, the time.monotonic() of its start. Each answer is a line of JSON: first, unasked, what the engine is
 and how long it and its first picture took; then, for each line on standard input, the number of a frame, the milliseconds of
-its stages. What goes wrong is {"error": ...}.
+its stages, or, for "memory", its peak memory on the GPU. What goes wrong is {"error": ...}.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from engines import Engine, Frame
 
 ROOT = Path(__file__).parents[2]
+MEMORY = "memory"  # what is asked for beside the numbers of frames
 CACHE_VARIABLE = "SHM_CACHE"  # of engines.store.cache, whose packages a GPU machine may lack
 
 
@@ -69,9 +70,10 @@ class EngineProcess(Child):
         return self._receive()
 
     def memory(self) -> dict[str, float]:
-        """Its peak memory so far in MB ("peak"), where that can be known."""
+        """Its peak memory so far in MB ("peak"), and that of PyTorch on its GPU ("peak on GPU"), where they can be known."""
         peak = peak_memory(self._process.pid)
-        return {} if peak is None else {"peak": peak}
+        self._send(f"{MEMORY}\n".encode())
+        return ({} if peak is None else {"peak": peak}) | self._receive()
 
     def _receive(self) -> dict[str, Any]:
         assert self._process.stdout is not None
@@ -85,8 +87,21 @@ class EngineProcess(Child):
 
 
 def time_frame(engine: Engine, frame: Frame, background: Frame, index: int = 0) -> dict[str, float]:
-    """Milliseconds of a frame, end to end and by stage."""
+    """Milliseconds of a frame, end to end and by stage.
+
+    An engine with streams makes the picture itself, as in use; its networks are timed on another run of the frame.
+    """
     from fractions import Fraction
+
+    from engines.engine import OverlappingEngine
+
+    if isinstance(engine, OverlappingEngine):
+        begin = time.perf_counter()
+        engine.submit(frame).composite(background)
+        end_to_end = 1e3 * (time.perf_counter() - begin)
+        networks = engine.profile(frame).ms
+        alone = sum(networks.values())
+        return {END_TO_END: end_to_end, NETWORKS: alone, **networks, AROUND: end_to_end - alone}
 
     from realtime.compositing.composite import composite
     from realtime.packet import Packet
@@ -100,6 +115,14 @@ def time_frame(engine: Engine, frame: Frame, background: Frame, index: int = 0) 
     whole, alone = 1e3 * (matted - begin), sum(networks.values())
     stages = {END_TO_END: 1e3 * (end - begin), WHOLE: whole, NETWORKS: alone, **networks, AROUND: whole - alone}
     return stages | {COMPOSITE: 1e3 * (end - matted)}
+
+
+def gpu_memory() -> dict[str, float]:
+    """The most memory that PyTorch has held on the GPU so far, in MB ("peak on GPU"); nothing where it has not used one."""
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_initialized():
+        return {}
+    return {"peak on GPU": torch.cuda.max_memory_reserved() / 1e6}
 
 
 def serve(settings: dict[str, Any], requests: TextIO, answers: TextIO) -> None:
@@ -123,6 +146,9 @@ def serve(settings: dict[str, Any], requests: TextIO, answers: TextIO) -> None:
             start = {"ready": ready, "first frame": ready + first}
             answer({"name": engine.name, "precision": engine.precision, "start": start})
             for line in requests:
+                if line.strip() == MEMORY:
+                    answer(gpu_memory())
+                    continue
                 answer(time_frame(engine, frames[int(line) % len(frames)], background, int(line)))
     except MattingError as error:
         answer({"error": str(error)})

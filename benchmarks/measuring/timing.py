@@ -21,7 +21,7 @@ class Timing:
 
     `passes` counts the runs of each fresh process, in order; empty where all runs are of one. `start` has, for each process,
     the milliseconds until the engine was ready ("ready") and until the first picture ("first frame"), and both with an empty
-    cache of engines; `memory` the peak of the last process in MB ("peak").
+    cache of engines; `memory` the peak of the last process in MB ("peak", "peak on GPU").
     """
 
     name: str
@@ -47,11 +47,11 @@ class Timing:
         """Median milliseconds of a stage, by default of `whole`."""
         return median(self.stages[stage or self.whole])
 
-    def by_process(self) -> str:
+    def by_process(self, digits: int = 0) -> str:
         """The lowest and the highest of the processes' medians: "58 to 63"; "" where there was only one process."""
         runs, ends = self.stages[self.whole], list(accumulate(self.passes))
         medians = [median(runs[begin:end]) for begin, end in zip([0, *ends], ends, strict=False)]
-        return f"{min(medians):.0f} to {max(medians):.0f}" if len(medians) > 1 else ""
+        return f"{min(medians):.{digits}f} to {max(medians):.{digits}f}" if len(medians) > 1 else ""
 
     def percentile(self, percent: float) -> float:
         """Interpolated percentile of the milliseconds of `whole`."""

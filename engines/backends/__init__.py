@@ -28,7 +28,7 @@ class Backend:
         return f"type: pip install '{package}'"
 
 
-TENSORRT, OPENVINO = "engines.backends.tensorrt", "engines.backends.openvino"
+TENSORRT, TORCH, OPENVINO = "engines.backends.tensorrt", "engines.backends.torch_lane", "engines.backends.openvino"
 BACKENDS = {  # fastest first
     "tensorrt": Backend(
         f"{TENSORRT}.engine",
@@ -49,11 +49,12 @@ BACKENDS = {  # fastest first
         build_options=("dynamic", "target", "via"),
     ),
     "torch": Backend(
-        "engines.backends.torch",
+        f"{TORCH}.opening",
         devices=("gpu", "cpu"),
         precisions=("fp32", "bf16", "fp16"),
         packages=("torch", "safetensors"),
         extras="torch",
+        compiles=f"{TORCH}.ahead",
     ),
     "openvino": Backend(
         OPENVINO, devices=("cpu",), precisions=("bf16", "fp32"), packages=("openvino",), extras="", compiles=OPENVINO

@@ -1,4 +1,4 @@
-"""The reference engine, in PyTorch: the oracle of the parity tests, and CUDA without TensorRT."""
+"""The reference engine, in PyTorch, eager: the oracle of the parity tests. On a GPU, `torch_lane` is what is fast."""
 
 import time
 from pathlib import Path
@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 
+from engines.backends.gpu.cuda import float32_convolutions
 from engines.engine import Engine, Frame, Mask, Matte, Profiled, check_frame, fit_mask
 from engines.errors import BackendUnavailable
 from engines.geometry import BASE, Size
@@ -79,7 +80,8 @@ class TorchEngine(Engine):
     def profile(self, frame: Frame, mask: Mask | None = None) -> Profiled:
         check_frame(frame)
         dtype = PRECISIONS[self.precision]
-        with torch.autocast(self._device.type, dtype, enabled=dtype != torch.float32):
+        half = dtype != torch.float32
+        with float32_convolutions(self._device), torch.autocast(self._device.type, dtype, enabled=half):
             start = self._now()
             pixels = torch.from_numpy(frame).to(self._device)
             image = shrink(pixels, self.model)
@@ -104,8 +106,3 @@ class TorchEngine(Engine):
     def close(self) -> None:
         """Release the networks."""
         del self._networks
-
-
-def open_engine(name: str, *, device: str, threads: int | None, precision: str, model: str) -> TorchEngine:
-    """The engine, for `engines.load`."""
-    return TorchEngine(threads=threads, precision=precision, device=device, model=model)

@@ -68,11 +68,6 @@ def compile_engines(
     reason = ""
     if backend == "auto":
         backend, reason = fastest()
-        if backend == "torch":
-            remedy = f"for TensorRT {BACKENDS['tensorrt'].remedy}; or name --backend openvino"
-            raise UsageError(f"--backend auto: takes torch, which runs without building; {remedy}")
-    if backend not in COMPILED:
-        raise UsageError(f"--backend {backend}: builds nothing; take one of auto, {', '.join(COMPILED)}")
     check_precision(backend, precision)
     for option, value in {"dynamic": dynamic, "target": target, "via": None if via == "onnx" else via}.items():
         if value and option not in BACKENDS[backend].build_options:

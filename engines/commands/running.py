@@ -3,11 +3,17 @@
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 
 from engines.errors import MattingError
+
+if TYPE_CHECKING:
+    from typer import TyperException
+else:  # a GPU machine may have a typer from before it had errors of its own
+    TyperException = getattr(typer, "TyperException", None) or import_module("click").ClickException
 
 
 class UsageError(MattingError):
@@ -22,7 +28,7 @@ def run(app: typer.Typer | Callable[[], Any], arguments: Sequence[str] | None = 
     """
     try:
         code = app(arguments, standalone_mode=False) if isinstance(app, typer.Typer) else app()
-    except typer.TyperException as error:
+    except TyperException as error:
         _fail(error)
     except MattingError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -38,7 +44,7 @@ def run(app: typer.Typer | Callable[[], Any], arguments: Sequence[str] | None = 
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _fail(error: typer.TyperException) -> NoReturn:
+def _fail(error: TyperException) -> NoReturn:
     context = getattr(error, "ctx", None)
     if context is not None and error.format_message() == context.get_help():  # a group without a subcommand
         print(error.format_message(), file=sys.stderr)
@@ -48,7 +54,7 @@ def _fail(error: typer.TyperException) -> NoReturn:
     sys.exit(2)
 
 
-def _one_line(error: typer.TyperException) -> str:
+def _one_line(error: TyperException) -> str:
     parameter = getattr(error, "param", None)
     if isinstance(error, typer.BadParameter) and parameter is not None and error.message:
         is_option = parameter.param_type_name == "option"
@@ -61,7 +67,7 @@ def _one_line(error: typer.TyperException) -> str:
     return message[:1].lower() + message[1:]
 
 
-def _refused_value(error: typer.TyperException) -> object:
+def _refused_value(error: TyperException) -> object:
     details = getattr(error.__cause__, "errors", None)  # of pydantic, by which typer checks values
     value = details()[0].get("input", "") if callable(details) else ""
     return value if isinstance(value, str | int | float) else ""

@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
@@ -16,7 +17,6 @@ from pathlib import Path
 from time import monotonic
 
 from filelock import FileLock, Timeout
-from platformdirs import user_cache_path
 
 from engines.atomic import UNFINISHED, replacing
 from engines.errors import EngineError, MattingError
@@ -24,6 +24,7 @@ from engines.errors import EngineError, MattingError
 log = logging.getLogger("engines")
 
 SUFFIX = ".engines"
+CODE = "code"  # a folder of a backend, in which a compiler keeps files of its own
 LOCK = ".lock"  # never removed: a process that waits for a removed lock would not see the next one
 FOLDER_VARIABLE = "SHM_CACHE"
 DIGEST = 64  # hexadecimal digits of a SHA-256
@@ -100,16 +101,29 @@ def unpack(content: bytes) -> tuple[Key, Engines]:
     return Key(**head["key"]), engines
 
 
+def user_folder() -> Path:
+    """The user's cache folder of this project."""
+    try:
+        from platformdirs import user_cache_path
+    except ModuleNotFoundError:  # a GPU machine may lack it, and the backend torch does without
+        return Path.home() / ".cache/semantic-human-matting"
+    return user_cache_path("semantic-human-matting")
+
+
 class Cache:
     """The engines in a folder: the user's cache folder, or the one that the variable SHM_CACHE names."""
 
     def __init__(self, folder: Path | None = None) -> None:
         chosen = os.environ.get(FOLDER_VARIABLE)
-        self.folder = folder or (Path(chosen) if chosen else user_cache_path("semantic-human-matting") / "engines")
+        self.folder = folder or (Path(chosen) if chosen else user_folder() / "engines")
 
     def path(self, key: Key) -> Path:
         """The file of a key."""
         return self.folder / key.backend / key.file
+
+    def code_folder(self, backend: str) -> Path:
+        """The folder for the files of a backend's own compiler, which verifies them itself."""
+        return self.folder / backend / CODE
 
     def read(self, key: Key) -> Engines | None:
         """The engines of a key, or None if they are absent, or damaged, which is logged."""
@@ -258,10 +272,14 @@ class Cache:
         return found
 
     def clear(self) -> list[Path]:
-        """Remove every engine, after waiting for builds in progress. Returns the removed files."""
+        """Remove every engine, after waiting for builds in progress. Returns the removed files, and folders of code."""
         removed = []
-        for folder in sorted({path.parent for path in self.folder.glob(f"*/[!.]*{SUFFIX}")}):
+        found = {path.parent for pattern in (f"[!.]*{SUFFIX}", CODE) for path in self.folder.glob(f"*/{pattern}")}
+        for folder in sorted(found):
             with self.locked(folder.name):
+                if (code := self.code_folder(folder.name)).is_dir():
+                    shutil.rmtree(code, ignore_errors=True)
+                    removed.append(code)
                 for path in sorted(folder.glob(f"[!.]*{SUFFIX}")):
                     try:
                         path.unlink(missing_ok=True)

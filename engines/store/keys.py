@@ -25,6 +25,17 @@ FP16_SOURCES = {
         "graphs/static.py",
         "weights.py",
     ),
+    "torch": (
+        "backends/torch_lane/networks.py",
+        "geometry.py",
+        "graphs/glue.py",
+        "networks/__init__.py",
+        "networks/blocks.py",
+        "networks/lite0.py",
+        "networks/mpn.py",
+        "networks/mrn.py",
+        "networks/qun.py",
+    ),
     "torch-tensorrt": (
         "backends/tensorrt/torch_tensorrt.py",
         "backends/torch.py",
@@ -80,6 +91,12 @@ def tensorrt_key(backend: str, profile: Profile, *, device: str, compiler: str, 
     """
     weights = released_digests().weights
     return Key(backend, device, str(profile), "fp16", compiler, weights, fp16_digest(profile.model, via))
+
+
+def torch_key(profile: Profile, *, device: str, compiler: str) -> Key:
+    """The key of the FP16 networks that PyTorch compiled for one frame size. `device`: a GPU's name."""
+    weights = released_digests().weights
+    return Key("torch", device, str(profile), "fp16", compiler, weights, fp16_digest(profile.model, "torch"))
 
 
 def model_of(key: Key) -> str | None:

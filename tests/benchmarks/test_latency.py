@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmarks.latency import verdict
+from benchmarks.latency import table, verdict
 from benchmarks.measuring import engine_process, turns
 from benchmarks.measuring.engine_process import CACHE_VARIABLE, EngineProcess, time_frame
 from benchmarks.measuring.frames import cover, make_frames
@@ -16,6 +16,7 @@ from engines.backends import nvidia
 from engines.engine import Profiled
 from engines.errors import EngineError
 from engines.store.cache import FOLDER_VARIABLE
+from tests.engines.backends.lagging import LaggingTorchEngine
 from tests.realtime.plain_engine import PlainEngine
 
 
@@ -246,3 +247,20 @@ def test_bad_input_is_one_line(bench, tmp_path):
         assert code == 2, arguments
         assert err.count("\n") == 1, err
         assert message in err
+
+
+def test_a_picture_made_by_the_engine_is_timed_whole_and_its_networks_apart():
+    with LaggingTorchEngine() as engine:
+        [frame] = make_frames((96, 64), 1)
+        stages = time_frame(engine, frame, np.zeros_like(frame))
+    assert set(stages) == {END_TO_END, NETWORKS, "all three", AROUND}
+    assert 0 < stages[NETWORKS] == stages["all three"]
+    assert stages[END_TO_END] == pytest.approx(stages[NETWORKS] + stages[AROUND])
+
+
+def test_a_fast_engine_has_hundredths_and_its_gpu_memory_a_column():
+    timing = Timing("ours, torch", "fp16", (800, 800), {END_TO_END: [1.234], NETWORKS: [0.567]}, memory={"peak on GPU": 321.4})
+    facts = {"cores": "2", "processor": "P", "vector units": "avx2", "threads": "all"}
+    text = table({"timings": [vars(timing)], "machine": facts, "verdict": ""})
+    assert "| size | engine | median | 95 % | networks | peak MB on GPU |" in text
+    assert "| 800x800 | torch, fp16 | 1.23 | 1.23 | 0.57 | 321 |" in text

@@ -3,8 +3,8 @@
 While one frame is in the networks, the next is uploaded and the one before is downloaded, each on a stream of its own. Buffers
 are allocated and bound once, and refilled for each frame.
 
-Nothing in this module knows of TensorRT. In the tests the buffers are the CPU's, and ONNX Runtime runs the same FP16 graphs
-between the same addresses.
+Nothing in this module knows of TensorRT or of PyTorch's networks. In the tests the buffers are the CPU's, and what runs between
+the same addresses is ONNX Runtime with the FP16 graphs, or the PyTorch networks, uncompiled.
 """
 
 from queue import Empty, SimpleQueue
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from engines.backends.gpu.blending import blend
-from engines.backends.gpu.streams import Streams, Work
+from engines.backends.gpu.streams import Streams, Timer, Work
 from engines.engine import Frame, Mask, Matte, fit_mask
 from engines.geometry import BASE, low_resolution
 from engines.weights import NETWORKS
@@ -129,8 +129,11 @@ class Lane:
             for tensor in TENSORS[name]:
                 networks[name].bind(tensor, self._between[tensor])
 
-    def submit(self, frame: Frame, mask: Mask | None = None) -> "PendingFrame":
-        """Start a frame of this size, with a mask or without. Waits while AHEAD frames are before the networks or in them."""
+    def submit(self, frame: Frame, mask: Mask | None = None, timers: tuple[Timer, Timer] | None = None) -> "PendingFrame":
+        """Start a frame of this size, with a mask or without. Waits while AHEAD frames are before the networks or in them.
+
+        `timers` are recorded right before and after the networks.
+        """
         coarse = None if mask is None else fit_mask(mask, self._low_resolution)
         slot = self._slot()
         np.copyto(slot.pixels.host, frame)
@@ -147,7 +150,11 @@ class Lane:
         upload.record(slot.uploaded)
         compute.wait(slot.uploaded)
         compute.enqueue(lambda _: self._fill(slot, mask is not None))
+        if timers is not None:
+            compute.record(timers[0])
         compute.enqueue(networks)
+        if timers is not None:
+            compute.record(timers[1])
         compute.enqueue(lambda _: self._empty(slot))
         compute.record(slot.computed)
         slot.busy = True

@@ -5,7 +5,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 from engines.backends.gpu.lane import Lane, PendingFrame
-from engines.backends.gpu.streams import Streams
+from engines.backends.gpu.streams import Streams, Timer
 from engines.engine import Frame, Mask, check_frame
 
 SIZES_KEPT = 4  # frame sizes whose buffers and graphs are kept
@@ -20,8 +20,11 @@ class Lanes:
         self._lanes: OrderedDict[tuple[int, int], Lane] = OrderedDict()
         self._lock = threading.Lock()
 
-    def submit(self, frame: Frame, mask: Mask | None = None) -> PendingFrame:
-        """Start a frame in the lane of its size. Raises ValueError for a frame or a mask of another form."""
+    def submit(self, frame: Frame, mask: Mask | None = None, timers: tuple[Timer, Timer] | None = None) -> PendingFrame:
+        """Start a frame in the lane of its size. Raises ValueError for a frame or a mask of another form.
+
+        `timers`: see `Lane.submit`.
+        """
         check_frame(frame)
         height, width = frame.shape[:2]
         with self._lock:
@@ -31,7 +34,7 @@ class Lanes:
                     self._streams.drain()  # memory in use must not be freed
                     self._lanes.popitem(last=False)
             self._lanes.move_to_end((height, width))
-            return self._lanes[height, width].submit(frame, mask)
+            return self._lanes[height, width].submit(frame, mask, timers)
 
     def close(self) -> None:
         """Release the networks and their buffers, except those of frames that nobody has taken yet."""

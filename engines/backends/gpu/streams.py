@@ -21,6 +21,14 @@ class Event(Protocol):
         ...
 
 
+class Timer(Event, Protocol):
+    """An event that notes when the stream reached it."""
+
+    def elapsed_time(self, end_event: Any) -> float:
+        """Milliseconds from this mark to that of another timer. Both must have been reached."""
+        ...
+
+
 class Stream(Protocol):
     """Work done in order, beside other streams and this thread."""
 
@@ -56,6 +64,10 @@ class Device(Protocol):
 
     def event(self) -> Event:
         """Make an event."""
+        ...
+
+    def timer(self) -> Timer:
+        """Make an event that notes the time."""
         ...
 
 

@@ -8,7 +8,6 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 from weakref import WeakValueDictionary
@@ -18,12 +17,12 @@ from torch import Tensor
 
 from engines.backends.ahead import OnProgress
 from engines.backends.gpu.cuda import CudaDevice
-from engines.backends.gpu.lane import TENSORS, BoundNetwork, Lane, PendingFrame
-from engines.backends.gpu.lanes import Lanes
+from engines.backends.gpu.engine import LaneEngine
+from engines.backends.gpu.errors import gpu_errors, otherwise
+from engines.backends.gpu.lane import TENSORS, BoundNetwork, Lane
 from engines.backends.gpu.streams import Streams
 from engines.backends.tensorrt.build import Built, error_log, package
 from engines.backends.tensorrt.plans import build_for, find_plans, obtain_plans, plan_key
-from engines.engine import Frame, Mask, Matte, OverlappingEngine, Profiled
 from engines.errors import BackendUnavailable, EngineError
 from engines.geometry import BASE
 from engines.graphs.profile import Profile
@@ -33,7 +32,7 @@ from engines.weights import NETWORKS
 
 log = logging.getLogger("engines")
 
-OTHERWISE = "take the backend torch or openvino"
+OTHERWISE = otherwise("tensorrt")
 
 
 def device_name(backend: str) -> str:
@@ -46,19 +45,6 @@ def device_name(backend: str) -> str:
         raise BackendUnavailable(f"{backend}: PyTorch {torch.__version__} sees no NVIDIA GPU; {cuda}")
     generation = "sm{}{}".format(*torch.cuda.get_device_capability())
     return generation if backend == "tensorrt-rtx" else f"{torch.cuda.get_device_name()} {generation}"
-
-
-@contextmanager
-def gpu_errors(backend: str) -> Iterator[None]:
-    """Turn errors of the GPU into an EngineError that says what to do."""
-    try:
-        yield
-    except torch.OutOfMemoryError as error:
-        remedy = f"close what else uses it, take smaller frames, or {OTHERWISE.replace('torch or ', '')}"
-        raise EngineError(f"{backend}: the GPU is out of memory; {remedy}") from error
-    except RuntimeError as error:  # PyTorch checks the code that each CUDA call returns
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise EngineError(f"{backend}: the GPU fails ({reason}); start again, update its driver, or {OTHERWISE}") from error
 
 
 class Executable:
@@ -147,45 +133,21 @@ def trial_run(backend: str, plans: Engines, profile: Profile) -> Iterator[MatteO
         yield lambda frame: lane.submit(frame).matte()
 
 
-@dataclass
-class GuardedFrame:
-    """A `Pending` of `engines.engine` that raises EngineError where the GPU fails."""
-
-    frame: PendingFrame
-    backend: str
-
-    def wait(self) -> None:
-        with gpu_errors(self.backend):
-            self.frame.wait()
-
-    def matte(self) -> Matte:
-        with gpu_errors(self.backend):
-            return self.frame.matte()
-
-    def composite(self, background: Frame) -> Frame:
-        with gpu_errors(self.backend):
-            return self.frame.composite(background)
-
-
-class TensorRTEngine(OverlappingEngine):
+class TensorRTEngine(LaneEngine):
     """The released networks on an NVIDIA GPU. It raises EngineError where the GPU fails."""
-
-    precision = "fp16"
 
     def __init__(self, backend: str, *, model: str = BASE, cache: Cache | None = None) -> None:
         """`backend`: "tensorrt" or "tensorrt-rtx". `cache` None: the user's.
 
         Raises BackendUnavailable if the package is missing, or there is no GPU.
         """
-        self.name = backend
-        self.model = model
         self._trt = package(backend)
         self._key_device = device_name(backend)
         self.device = torch.cuda.get_device_name()
         self._cache = cache or Cache()
         with gpu_errors(backend):
             self._runner = Runner(self._trt)
-        self._lanes = Lanes(self._runner.streams, self._lane)
+        super().__init__(backend, model, self._runner.streams)
 
     def _build(self, profile: Profile, timing_cache: bytes, on_progress: OnProgress) -> Built:
         # The TensorRT path was written without a GPU: engines that are built on the way are compared with PyTorch before use.
@@ -208,25 +170,6 @@ class TensorRTEngine(OverlappingEngine):
 
     def _lane(self, height: int, width: int) -> Lane:
         return self._runner.lane(self._plans(height, width), height, width, self.model)
-
-    def __call__(self, frame: Frame, mask: Mask | None = None) -> Matte:
-        return self.submit(frame, mask).matte()
-
-    def profile(self, frame: Frame, mask: Mask | None = None) -> Profiled:
-        """As of every engine, but the three networks are one CUDA graph and have one time."""
-        began = time.perf_counter()
-        matte = self(frame, mask)
-        return Profiled(matte, {"all three": (time.perf_counter() - began) * 1e3})
-
-    def submit(self, frame: Frame, mask: Mask | None = None) -> GuardedFrame:
-        with gpu_errors(self.name):
-            return GuardedFrame(self._lanes.submit(frame, mask), self.name)
-
-    def close(self) -> None:
-        """Release the engines, their buffers and their graphs."""
-        with gpu_errors(self.name):
-            self._lanes.close()
-            torch.cuda.empty_cache()
 
 
 def open_engine(name: str, *, device: str, threads: int | None, precision: str, model: str) -> TensorRTEngine:

@@ -1,6 +1,6 @@
 """CPU streams that lag behind at random, as those of a GPU may: code that does not wait for them reads stale buffers.
 
-And an engine of the real FP16 graphs on such streams, with ONNX Runtime in place of TensorRT.
+And two engines on such streams: the FP16 graphs, with ONNX Runtime in place of TensorRT, and the PyTorch networks, uncompiled.
 """
 
 import random
@@ -16,9 +16,11 @@ import torch
 from engines.backends.gpu.lane import BoundNetwork, Lane, PendingFrame
 from engines.backends.gpu.lanes import Lanes
 from engines.backends.gpu.streams import Streams, Work
+from engines.backends.torch_lane.engine import TorchLaneEngine
 from engines.engine import Frame, Mask, Matte, OverlappingEngine, Profiled
 from engines.geometry import BASE
 from engines.graphs.fp16 import fp16_graph
+from engines.store.cache import Cache
 from engines.weights import NETWORKS
 
 DTYPES = {torch.uint8: np.uint8, torch.float16: np.float16}
@@ -29,6 +31,10 @@ class LaggingEvent:
         self.device = device
         self.reached = threading.Event()
         self.reached.set()
+        self.time = 0.0
+
+    def elapsed_time(self, end_event: "LaggingEvent") -> float:
+        return (end_event.time - self.time) * 1e3
 
     def synchronize(self) -> None:
         self.device.synchronised.append(threading.current_thread().name)
@@ -66,7 +72,12 @@ class LaggingStream:
 
     def record(self, event: LaggingEvent) -> None:
         event.reached = reached = threading.Event()
-        self.work.put(reached.set)
+
+        def reach() -> None:
+            event.time = time.perf_counter()
+            reached.set()
+
+        self.work.put(reach)
 
     def wait(self, event: LaggingEvent) -> None:
         self.work.put(event.reached.wait)
@@ -91,6 +102,8 @@ class LaggingDevice:
 
     def event(self) -> LaggingEvent:
         return LaggingEvent(self)
+
+    timer = event
 
     def close(self) -> None:
         for stream in self.streams:
@@ -151,4 +164,16 @@ class LaggingEngine(OverlappingEngine):
 
     def close(self) -> None:
         self.lanes.close()
+        self.on.close()
+
+
+class LaggingTorchEngine(TorchLaneEngine):
+    """The backend torch as on a GPU, without the GPU."""
+
+    def __init__(self, lag: float = 0.002, model: str = BASE, compile_seconds: float = 0, cache: Cache | None = None) -> None:
+        self.on = LaggingDevice(lag)
+        super().__init__(model=model, cache=cache, compile_seconds=compile_seconds, on=self.on)
+
+    def close(self) -> None:
+        super().close()
         self.on.close()

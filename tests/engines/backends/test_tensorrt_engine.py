@@ -11,9 +11,10 @@ import torch
 
 from engines import Engine, Frame, load
 from engines.backends import BACKENDS
+from engines.backends.gpu.errors import GuardedFrame, gpu_errors
 from engines.backends.gpu.lane import PendingFrame
 from engines.backends.nvidia import driver_missing
-from engines.backends.tensorrt.engine import GuardedFrame, gpu_errors
+from engines.backends.torch import TorchEngine
 from engines.engine import OverlappingEngine
 from engines.errors import EngineError
 from engines.store.parity import KINDS, check_parity, sample_frame
@@ -86,7 +87,7 @@ def test_a_given_mask(engine: Engine, torch_engine: Engine) -> None:
 def test_it_is_faster_than_pytorch_on_the_same_gpu(engine: Engine, height: int, width: int) -> None:
     frame = sample_frame("real", height, width)
     times: dict[str, list[float]] = {"tensorrt": [], "torch": []}
-    reference = load("torch", precision="fp16")
+    reference = TorchEngine(precision="fp16")
     for _ in range(220):  # in turn
         for name, each in (("tensorrt", engine), ("torch", reference)):
             began = time.perf_counter()

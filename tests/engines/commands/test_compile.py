@@ -153,7 +153,7 @@ def test_nan_does_not_pass(openvino_engine: engines.Engine) -> None:
     ("words", "message"),
     [
         ("--backend directml", "--backend directml: is not one of 'auto', 'tensorrt', 'tensorrt-rtx', 'torch', 'openvino'"),
-        ("--backend torch", "--backend torch: builds nothing"),
+        ("--backend openvino --via torch-tensorrt", "--via torch-tensorrt: is for TensorRT"),
         ("--backend openvino --size 20x20", "--size 20x20: give WIDTHxHEIGHT"),
         ("--backend openvino --dynamic 64x64:65x65:66x66", "--dynamic 64x64:65x65:66x66: is for TensorRT"),
         ("--backend openvino --target sm89", "--target sm89: is for TensorRT"),
@@ -173,6 +173,20 @@ def test_bad_input_gets_one_line(
     said = capsys.readouterr().err.splitlines()[-1]
     assert said.startswith("error: ")
     assert message in said
+    assert cache.entries() == []
+
+
+@NO_GPU
+def test_torch_compiles_on_a_gpu_only(
+    cache: Cache, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert shm_compile(monkeypatch, "--backend torch") == 2
+    said = capsys.readouterr().err
+    remedy = "compiles for a CUDA GPU, and PyTorch sees none; on a CPU take the backend openvino"
+    assert said == f"error: --backend torch: {remedy}\n"
+    monkeypatch.setattr(Backend, "missing_packages", lambda backend: ["safetensors"])
+    assert shm_compile(monkeypatch, "--backend torch") == 2
+    assert capsys.readouterr().err.startswith("error: --backend torch: safetensors is not installed; type: pip install")
     assert cache.entries() == []
 
 

@@ -1,5 +1,7 @@
+import runpy
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Annotated, Literal
 
 import pytest
@@ -123,3 +125,11 @@ def test_load_engine_names_the_options_of_a_command(monkeypatch: pytest.MonkeyPa
         load_engine("torch")
     with pytest.raises(UsageError, match="--size 1x1: give WIDTHxHEIGHT"):
         size_option("1x1")
+
+
+def test_an_older_typer_has_the_errors_of_click(monkeypatch: pytest.MonkeyPatch) -> None:
+    click = ModuleType("click")
+    click.ClickException = KeyError  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "click", click)
+    monkeypatch.delattr(typer, "TyperException")
+    assert runpy.run_module("engines.commands.running")["TyperException"] is KeyError

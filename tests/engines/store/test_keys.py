@@ -11,6 +11,7 @@ from tests.imports import ROOT, import_graph, reachable
 
 BUILDERS = {
     "onnx": ("engines.graphs.fp16", "engines.backends.tensorrt.build"),
+    "torch": ("engines.backends.torch_lane.networks",),
     "torch-tensorrt": ("engines.backends.tensorrt.torch_tensorrt",),
 }
 # What a builder imports that shapes no engine: errors, types, the table of backends, requests, and how engines are stored.
@@ -18,6 +19,9 @@ HARMLESS = {
     "engines.atomic",
     "engines.backends",
     "engines.backends.ahead",
+    "engines.backends.gpu",
+    "engines.backends.gpu.cuda",
+    "engines.backends.gpu.streams",
     "engines.engine",
     "engines.errors",
     "engines.store.cache",
@@ -51,7 +55,7 @@ def test_a_change_in_a_source_changes_the_key(name: str, tmp_path: Path, monkeyp
     assert fp16_digest.__wrapped__("base", "onnx") != before
 
 
-def test_the_two_ways_to_build_have_different_keys() -> None:
+def test_the_ways_to_build_have_different_keys() -> None:
     size = Profile.of(64, 64)
     ways = {tensorrt_key("tensorrt", size, device="d", compiler="c", via=via).file for via in FP16_SOURCES}
-    assert len(ways) == 2
+    assert len(ways) == len(FP16_SOURCES)

@@ -1,0 +1,63 @@
+"""The three networks as functions between the buffers of a lane: glue, network and casts in one, to be compiled as one.
+
+The precision is that of the FP16 graphs (`graphs/fp16.py`): QUN and MRN are float16 from the frame's pixels to alpha and
+foreground. MPN, with its glue, is float32 inside, and its convolutions are not rounded to TensorFloat-32 either (see
+`float32_convolutions`): only what it hands on is float16.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from engines.geometry import BASE
+from engines.graphs.glue import predict, refine, shrink, unify
+from engines.networks import MPN, MRN, QUN, Networks
+
+Step = Callable[..., None]  # takes the tensors of a network, inputs then outputs, and writes the outputs
+
+
+def to_fp16(networks: Networks, device: torch.device) -> Networks:
+    """Convert folded networks in place: to the precision above, channels last, on a device."""
+    networks.qun.half()
+    networks.mrn.half()
+    for network in networks:  # converted before they are moved: so nothing is left to do on a stream of the device
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network.to(device)
+    return networks
+
+
+def mpn_step(mpn: MPN, model: str = BASE) -> Step:
+    """frame -> image, coarse."""
+
+    def run(frame: Tensor, image: Tensor, coarse: Tensor) -> None:
+        small = shrink(frame, model)
+        image.copy_(small)
+        coarse.copy_(predict(mpn, small))
+
+    return run
+
+
+def qun_step(qun: QUN) -> Step:
+    """image, coarse -> unified."""
+
+    def run(image: Tensor, coarse: Tensor, unified: Tensor) -> None:
+        unified.copy_(unify(qun, image, coarse))
+
+    return run
+
+
+def mrn_step(mrn: MRN) -> Step:
+    """frame, unified -> alpha, foreground."""
+
+    def run(frame: Tensor, unified: Tensor, alpha: Tensor, foreground: Tensor) -> None:
+        matte, colours = refine(mrn, frame, unified, torch.float16)
+        alpha.copy_(matte)
+        foreground.copy_(colours)
+
+    return run
+
+
+def steps(networks: Networks, model: str = BASE) -> dict[str, Step]:
+    """The function of each network, by its name."""
+    return {"mpn": mpn_step(networks.mpn, model), "qun": qun_step(networks.qun), "mrn": mrn_step(networks.mrn)}
