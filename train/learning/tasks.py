@@ -54,7 +54,7 @@ def at_second_resolution(image: Tensor, recipe: Recipe) -> Tensor:
     """An image (N,C,h,w) at the recipe's second resolution, by area averaging; landscape frames swap it."""
     height, width = recipe.second_resolution
     size = (width, height) if image.shape[-1] > image.shape[-2] else (height, width)
-    return F.interpolate(image, size=size, mode="area").contiguous(memory_format=torch.channels_last)
+    return F.interpolate(image, size=size, mode="area").clamp(0, 1).contiguous(memory_format=torch.channels_last)
 
 
 def mpn_task(recipe: Recipe, *, pretrained: bool = True) -> Task:

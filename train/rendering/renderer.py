@@ -105,6 +105,7 @@ class Renderer:
         photos = torch.nonzero(batch["photo"])[:, 0]
         if len(photos):
             picture[photos.to(self.device)] = frames.photo(photos)
+        coverage = coverage.clamp(0, 1)  # rounding leads beyond 1
         empty = (coverage.amax(dim=(1, 2, 3)) == 0).view(-1, 1, 1, 1)
         return Views(picture, torch.where(empty, picture, foreground), coverage)
 

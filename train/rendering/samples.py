@@ -93,7 +93,7 @@ def low_resolution(views: Views, batch: Sample) -> tuple[Tensor, Tensor]:
     """Views at twice the low resolution as a camera has them at it: image (N,3,h,w) and alpha (N,1,h,w), in [0, 1]."""
     device = views.picture.device
     seen = grain(tint(views.picture, batch["exposure"].to(device)), batch)
-    return levels(F.avg_pool2d(seen, 2) / 255), F.avg_pool2d(views.alpha, 2)
+    return levels(F.avg_pool2d(seen, 2) / 255), F.avg_pool2d(views.alpha, 2).clamp(0, 1)
 
 
 def levels(image: Tensor) -> Tensor:

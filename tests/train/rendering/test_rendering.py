@@ -97,7 +97,15 @@ def test_equation_1(library: Library, studio: Studio) -> None:
     assert (views.picture - expected).abs().max() < 0.2  # colours are clamped
 
 
-def test_a_nobody_is_the_background(library: Library, studio: Studio) -> None:
+def test_alpha_is_never_beyond_one(library: Library, studio: Studio) -> None:
+    """Cross-entropy refuses a truth that rounding took beyond 1."""
+    scenes = [scene for scene in scenes_of(library, 60, empty=0.0) if not scene.photo]
+    views = studio.renderer(batch_of(scenes, studio), (61, 83))
+    assert views.alpha.max() <= 1
+    assert views.alpha.min() >= 0
+
+
+def test_nobody_is_the_background(library: Library, studio: Studio) -> None:
     views = studio.renderer(batch_of(scenes_of(library, 3, empty=1.0), studio), (32, 32))
     assert views.alpha.max() == 0
     assert torch.equal(views.picture, views.foreground)
