@@ -259,8 +259,9 @@ def test_a_picture_made_by_the_engine_is_timed_whole_and_its_networks_apart():
 
 
 def test_a_fast_engine_has_hundredths_and_its_gpu_memory_a_column():
-    timing = Timing("ours, torch", "fp16", (800, 800), {END_TO_END: [1.234], NETWORKS: [0.567]}, memory={"peak on GPU": 321.4})
+    stages, start = {END_TO_END: [1.234], NETWORKS: [0.567]}, {"first frame, empty cache": [900.0], "first frame": [400.0]}
+    timing = Timing("ours, torch", "fp16", (800, 800), stages, start=start, memory={"peak on GPU": 321.4})
     facts = {"cores": "2", "processor": "P", "vector units": "avx2", "threads": "all"}
     text = table({"timings": [vars(timing)], "machine": facts, "verdict": ""})
-    assert "| size | engine | median | 95 % | networks | peak MB on GPU |" in text
-    assert "| 800x800 | torch, fp16 | 1.23 | 1.23 | 0.57 | 321 |" in text
+    assert "| size | engine | median | 95 % | networks | first picture, no cache | first picture | peak MB on GPU |" in text
+    assert "| 800x800 | torch, fp16 | 1.23 | 1.23 | 0.57 | 900 | 400 | 321 |" in text
