@@ -273,6 +273,7 @@ class caught_compilations:
 
 
 @pytest.mark.slow
+@pytest.mark.skipif("SHM_COMPILE" not in os.environ, reason="compiles on the CPU for many minutes; set SHM_COMPILE=1 to run it")
 def test_what_pytorch_compiles_gives_the_same_and_is_compiled_once(
     tmp_path: Path, engine: LaggingTorchEngine, caplog: pytest.LogCaptureFixture
 ) -> None:
