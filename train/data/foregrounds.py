@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from train.data.library import Picture, Subject, read_background, read_subject
 
 ESTIMATOR = "pymatting.foreground.estimate_foreground_ml"
-_loading = Lock()  # pictures are read by several threads
+_estimating = Lock()  # Numba's threads serve one caller at a time: two at once crash the process
 
 
 @cache
@@ -40,18 +40,18 @@ def _estimator() -> ModuleType:
 
 def estimate_foreground(picture: Picture, alpha: NDArray[np.float64]) -> Picture:
     """F of a picture (H, W, 3) with its alpha (H, W) in [0, 1], by multi-level estimation (Germer et al. 2020)."""
-    threads = torch.get_num_threads()
-    # Importing Numba sets the number of OpenMP's threads, which PyTorch shares, to all cores: on a busy machine each of
-    # PyTorch's operations in a worker then waited a quarter of a second for the second one.
-    import numba
+    with _estimating:
+        threads = torch.get_num_threads()
+        # Importing Numba sets the number of OpenMP's threads, which PyTorch shares, to all cores: on a busy machine each of
+        # PyTorch's operations in a worker then waited a quarter of a second for the second one.
+        import numba
 
-    try:
-        with _loading:
+        try:
             estimator = _estimator()
-        numba.set_num_threads(min(threads, numba.get_num_threads()))
-        colours = estimator.estimate_foreground_ml(picture / 255.0, alpha)
-    finally:
-        torch.set_num_threads(threads)
+            numba.set_num_threads(min(threads, numba.get_num_threads()))
+            colours = estimator.estimate_foreground_ml(picture / 255.0, alpha)
+        finally:
+            torch.set_num_threads(threads)
     return np.asarray((colours * 255 + 0.5).clip(0, 255), np.uint8)
 
 
