@@ -80,9 +80,11 @@ def packed(library: Library, workers: int | None = None) -> Iterator[list[File]]
     """All of a library in a random order that is always the same, the files that belong together in one list."""
     units: list[Subject | Path] = [*library.subjects, *library.validation, *library.backgrounds]
     random.Random(1).shuffle(units)
-    with ThreadPoolExecutor(workers or os.cpu_count()) as pool:  # OpenCV and PyMatting work outside of Python's lock
+    with ThreadPoolExecutor(workers or os.cpu_count()) as pool:  # OpenCV works outside of Python's lock
         waiting = deque[Future[list[File]]]()
         for unit in units:
+            if isinstance(unit, Subject) and unit.fine and not unit.cutout:
+                foreground_of(unit, FINE_SIDE)  # here: Numba's threads serve one caller at a time
             waiting.append(pool.submit(pack_subject, unit) if isinstance(unit, Subject) else pool.submit(pack_background, unit))
             if len(waiting) > AHEAD:
                 yield waiting.popleft().result()

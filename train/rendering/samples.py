@@ -41,6 +41,8 @@ def open_studio(library: Library, device: torch.device, side: int, *, fine_only:
     clean = [s for s in subjects if s.fine and not s.cutout]
     sides = [side >> level for level in range(levels)]
     readers = [(lambda s=s: read_subject(s, side)) for s in subjects] + [(lambda s=s: foreground_of(s, side)) for s in clean]
+    for subject in clean:  # here, not by several threads: Numba's threads serve one caller, and PyTorch's number of them is set
+        foreground_of(subject, side)
     backgrounds = list(library.backgrounds)
     places = Places(
         {subject: place for place, subject in enumerate(subjects)},
