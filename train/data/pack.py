@@ -83,8 +83,8 @@ def packed(library: Library, workers: int | None = None) -> Iterator[list[File]]
     with ThreadPoolExecutor(workers or os.cpu_count()) as pool:  # OpenCV works outside of Python's lock
         waiting = deque[Future[list[File]]]()
         for unit in units:
-            if isinstance(unit, Subject) and unit.fine and not unit.cutout:
-                foreground_of(unit, FINE_SIDE)  # here: Numba's threads serve one caller at a time
+            if isinstance(unit, Subject) and unit.fine and not unit.cutout and unit.foreground is None:
+                foreground_of(unit, FINE_SIDE)  # estimated here: Numba's threads serve one caller at a time
             waiting.append(pool.submit(pack_subject, unit) if isinstance(unit, Subject) else pool.submit(pack_background, unit))
             if len(waiting) > AHEAD:
                 yield waiting.popleft().result()

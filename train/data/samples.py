@@ -17,6 +17,8 @@ from train.recipe import Recipe
 
 Sample = dict[str, Tensor]
 WHOLE_BATCH = slice(None)
+EDGE_LEVELS = (25, 230)  # an 8-bit alpha between them is an edge
+NEAR_AN_EDGE = 0.8  # share of MRN's crops
 
 
 def to_image(picture: Picture) -> Tensor:
@@ -136,6 +138,14 @@ class QUNSamples(Samples):
         }
 
 
+def crop_span(aspect: float, crop: tuple[int, int], rng: random.Random) -> tuple[float, float]:
+    """Width and height of MRN's crop (height, width in pixels), in unit coordinates of a frame of a random size."""
+    height, width = crop
+    long_side = rng.uniform(480, 1280)
+    frame_w, frame_h = (long_side, long_side / aspect) if aspect > 1 else (long_side * aspect, long_side)
+    return width / max(frame_w, width), height / max(frame_h, height)
+
+
 class MRNSamples(Samples):
     """image (3,h,w), mask (1,h,w): the whole frame. crop, foreground (3,H,W), alpha (1,H,W): its window (4,) in full detail.
 
@@ -150,19 +160,15 @@ class MRNSamples(Samples):
         exposure = draw_exposure(random.Random(rng.getrandbits(32)), augment)
         whole = render(scene, (2 * low[0], 2 * low[1]), clean=False)
         image = halve(apply_grain(apply_tint(whole.picture, exposure), draw_grain(rng, augment)))
-        height, width = self.recipe.mrn.crop
-        long_side = rng.uniform(480, 1280)
-        frame_w, frame_h = (long_side, long_side / scene.aspect) if scene.aspect > 1 else (long_side * scene.aspect, long_side)
-        frame_h, frame_w = max(frame_h, height), max(frame_w, width)
-        across, down = width / frame_w, height / frame_h
+        across, down = crop_span(scene.aspect, self.recipe.mrn.crop, rng)
         x, y = rng.random() * (1 - across), rng.random() * (1 - down)
-        edges = np.argwhere((whole.alpha > 25) & (whole.alpha < 230))
-        if len(edges) and rng.random() < 0.8:
+        edges = np.argwhere((whole.alpha > EDGE_LEVELS[0]) & (whole.alpha < EDGE_LEVELS[1]))
+        if len(edges) and rng.random() < NEAR_AN_EDGE:
             cy, cx = edges[rng.randrange(len(edges))] / whole.alpha.shape
             x = min(max(cx - across * rng.uniform(0.2, 0.8), 0), 1 - across)
             y = min(max(cy - down * rng.uniform(0.2, 0.8), 0), 1 - down)
         window = (x, y, x + across, y + down)
-        view = render(scene, (height, width), window)
+        view = render(scene, self.recipe.mrn.crop, window)
         return {
             "image": to_image(image),
             "mask": to_mask(halve(whole.alpha)),

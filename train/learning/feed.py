@@ -31,19 +31,14 @@ class Feed:
         self.on_device = rendering == "device" or (rendering == "auto" and device.type == "cuda")
         self._studio: Studio | None = None
 
-    def open(self) -> None:
-        """Read all pictures onto the device, where they are rendered there. Takes a few milliseconds a picture and core."""
-        if self.on_device and self._studio is None:
-            fine_only = self.task.drawn.fine_only
-            self._studio = open_studio(self.library, self.device, FINE_SIDE if fine_only else SIDE, fine_only=fine_only)
-
     def samples(self, seed: int, subjects: tuple[Subject, ...]) -> Samples:
-        """A stream of batches for `batch_of`."""
+        """A stream of batches for `batch_of`. The first call for a device reads all pictures onto it."""
         kind = self.task.drawn if self.on_device else self.task.samples
         samples = kind(self.library, self.recipe, self.task.settings.batch, seed, subjects, self.shard)
         if isinstance(samples, Drawn):
-            self.open()
-            assert self._studio is not None
+            if self._studio is None:
+                side = FINE_SIDE if samples.fine_only else SIDE
+                self._studio = open_studio(self.library, self.device, side, fine_only=samples.fine_only)
             samples.places, samples.measures = self._studio.places, self._studio.measures
         return samples
 

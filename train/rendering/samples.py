@@ -14,16 +14,13 @@ from torch import Tensor
 from train.data.camera import draw_exposure, draw_grain
 from train.data.foregrounds import foreground_of
 from train.data.library import Library, Subject, read_background, read_subject
-from train.data.samples import Sample, Samples, degrade, low_resolution_size
+from train.data.samples import EDGE_LEVELS, NEAR_AN_EDGE, Sample, Samples, crop_span, degrade, low_resolution_size
 from train.data.scenes import Measure, Scene, know_measures, measure
 from train.recipe import Recipe
 from train.rendering.optics import grain, tint
 from train.rendering.parameters import Arrays, Places, grain_arrays, scene_arrays, tint_numbers
 from train.rendering.renderer import Renderer, Views
 from train.rendering.textures import Textures
-
-EDGE_LEVELS = (25 / 255, 230 / 255)  # an alpha between them is an edge
-NEAR_AN_EDGE = 0.8  # share of MRN's crops
 
 
 @dataclass(frozen=True)
@@ -41,8 +38,9 @@ def open_studio(library: Library, device: torch.device, side: int, *, fine_only:
     clean = [s for s in subjects if s.fine and not s.cutout]
     sides = [side >> level for level in range(levels)]
     readers = [(lambda s=s: read_subject(s, side)) for s in subjects] + [(lambda s=s: foreground_of(s, side)) for s in clean]
-    for subject in clean:  # here, not by several threads: Numba's threads serve one caller, and PyTorch's number of them is set
-        foreground_of(subject, side)
+    for subject in clean:
+        if subject.foreground is None:  # estimated here, not by several threads: Numba's serve one caller at a time
+            foreground_of(subject, side)
     backgrounds = list(library.backgrounds)
     places = Places(
         {subject: place for place, subject in enumerate(subjects)},
@@ -144,10 +142,7 @@ class DrawnMRN(DrawnMPN):
     def sample(self, scene: Scene, rng: random.Random) -> Sample:
         """A whole frame and where a crop of it is."""
         drawn = super().sample(scene, rng)
-        height, width = self.recipe.mrn.crop
-        long_side = rng.uniform(480, 1280)
-        frame_w, frame_h = (long_side, long_side / scene.aspect) if scene.aspect > 1 else (long_side * scene.aspect, long_side)
-        span = [width / max(frame_w, width), height / max(frame_h, height)]
+        span = crop_span(scene.aspect, self.recipe.mrn.crop, rng)
         crop_grain = grain_arrays(draw_grain(rng, self.recipe.augment))
         return (
             drawn
@@ -167,7 +162,8 @@ def crop_windows(alpha: Tensor, batch: Sample) -> Tensor:
     n, _, h, w = alpha.shape
     device = alpha.device
     generator = torch.Generator(device).manual_seed(int(batch["noise_seed"][0]))
-    edges = ((alpha > EDGE_LEVELS[0]) & (alpha < EDGE_LEVELS[1])).flatten(1)
+    low, high = EDGE_LEVELS
+    edges = ((alpha > low / 255) & (alpha < high / 255)).flatten(1)
     best, place = (torch.rand(n, h * w, device=device, generator=generator) * edges).max(dim=1)
     at = torch.stack([(place % w) / w, place.div(w, rounding_mode="floor") / h], dim=1)
     span = batch["span"].to(device)
@@ -179,7 +175,7 @@ def crop_windows(alpha: Tensor, batch: Sample) -> Tensor:
 
 
 def render_mrn(renderer: Renderer, batch: Sample, recipe: Recipe) -> Sample:
-    """What `MRNSamples` gives, as floats on the device, but for which pixel of an edge a crop is around."""
+    """What `MRNSamples` gives, as floats on the device: of the same scenes, with other draws of light, grain and crop."""
     views = renderer(batch, doubled(batch))
     windows = crop_windows(views.alpha, batch)
     image, mask = low_resolution(views, batch)
