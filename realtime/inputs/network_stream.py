@@ -23,7 +23,9 @@ from realtime.pixels.yuv import to_rgb
 OPENING, READING = 10.0, 3.0  # s to wait for a server to answer, and for its next picture
 SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "srt", "udp", "rtp", "tcp")
 SEGMENTED = ("hls", "dash")  # formats whose pictures arrive several seconds at a time
-OPTIONS = {"flags": "low_delay"}
+# A server's playlist may name other servers, but no file of this machine. What is below the schemes is allowed with them.
+PROTOCOLS = (*SCHEMES, "httpproxy", "tls", "srtp", "crypto", "data")
+OPTIONS = {"flags": "low_delay", "protocol_whitelist": ",".join(PROTOCOLS)}
 TRANSPORT = {
     "rtsp": {"rtsp_transport": "tcp"},
     "rtsps": {"rtsp_transport": "tcp"},

@@ -19,6 +19,7 @@ from av.video.stream import VideoStream
 from engines.engine import Frame
 from engines.errors import MediaError
 from engines.geometry import SMALLEST, Size
+from realtime.inputs.formats import is_playlist, self_contained
 from realtime.packet import Packet
 from realtime.pixels.yuv import to_rgb
 
@@ -216,7 +217,7 @@ class Timestamps:
 
 
 def open_container(path: Path) -> InputContainer:
-    """Open a media file for reading. Raises MediaError if it is not one."""
+    """Open a media file for reading. Raises MediaError if it is not one, or a playlist or script, which refers to others."""
     try:
         if path.is_dir():
             raise MediaError(f"{path}: is a folder; name one video file in it")
@@ -225,10 +226,13 @@ def open_container(path: Path) -> InputContainer:
         if not path.is_file():
             raise MediaError(f"{path}: is a device or a pipe; name a video file")
         # An absolute path, so that FFmpeg does not mistake part of a name for a protocol.
-        return av.open(str(path.absolute()), metadata_errors="replace")
+        options = {"format_whitelist": self_contained(), "protocol_whitelist": "file"}
+        return av.open(str(path.absolute()), options=options, metadata_errors="replace")
     except PermissionError as error:
         raise MediaError(f"{path}: no permission to read it; check its permissions") from error
     except (av.FFmpegError, OSError) as error:
+        if is_playlist(path):
+            raise MediaError(f"{path}: is a playlist, not a video; name the video file itself") from error
         raise MediaError(f"{path}: is not a video that can be read ({error.strerror}); name a video file") from error
 
 

@@ -1,0 +1,52 @@
+from pathlib import Path
+
+import pytest
+
+from engines.commands.running import UsageError
+from engines.errors import MediaError
+from realtime.commands.live import open_source
+from realtime.compositing.backgrounds import open_background
+from realtime.inputs.video_file import VideoSource
+from tests.realtime.clips import make_clip
+from tests.realtime.inputs.test_network_stream import server
+
+HLS = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:1,\n{}\n#EXT-X-ENDLIST\n"
+CONCAT = "ffconcat version 1.0\nfile '{}'\n"
+DASH = (
+    '<?xml version="1.0" encoding="utf-8"?>\n<!-- made by hand -->\n<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static">'
+    "<Period><AdaptationSet><Representation><BaseURL>{}</BaseURL></Representation></AdaptationSet></Period></MPD>"
+)
+SDP = "v=0\no=- 0 0 IN IP4 127.0.0.1\ns={}\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 5004 RTP/AVP 96\na=rtpmap:96 H264/90000\n"
+
+
+@pytest.mark.parametrize("text", [HLS, "\ufeff" + HLS, CONCAT, DASH, SDP], ids=["hls", "marked", "concat", "dash", "sdp"])
+@pytest.mark.parametrize("name", ["list.m3u8", "list.ts", "list.mp4", "list.sdp", "list.ffconcat"])
+@pytest.mark.parametrize("absolute", [False, True])
+def test_no_playlist_is_followed(tmp_path: Path, text: str, name: str, absolute: bool) -> None:
+    secret = make_clip(tmp_path / "secret.ts")
+    playlist = tmp_path / name
+    playlist.write_text(text.format(secret if absolute else secret.name))
+    with pytest.raises(MediaError, match="is a playlist, not a video"):
+        VideoSource(playlist)
+    with pytest.raises(MediaError, match="is a playlist, not a video"):
+        open_background(str(playlist))
+    with pytest.raises(UsageError, match=r"^--input .* is a playlist, not a video"):
+        open_source(None, str(playlist), loop=False, size=None, rate=None, hold=1)
+
+
+def test_a_damaged_video_is_not_called_a_playlist(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(make_clip(tmp_path / "whole.mp4").read_bytes()[:200])
+    with pytest.raises(MediaError, match="is not a video that can be read"):
+        VideoSource(broken)
+
+
+@pytest.mark.parametrize("text", [HLS, CONCAT], ids=["hls", "concat"])
+def test_the_playlist_of_a_server_names_no_file_of_this_machine(tmp_path: Path, text: str) -> None:
+    secret = make_clip(tmp_path / "secret.ts")
+    for name in (secret, f"file:{secret}", f"file://{secret}"):
+        with (
+            server(text.format(name).encode(), seconds=0, video=True) as address,
+            pytest.raises(UsageError, match=r"^--input http"),
+        ):
+            open_source(None, f"{address}.m3u8", loop=False, size=None, rate=None, hold=1)
