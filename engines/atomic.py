@@ -1,30 +1,124 @@
 """Files that appear only when they are complete."""
 
-import secrets
+import hashlib
+import itertools
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from engines.errors import FileAppeared
 
 UNFINISHED = ".unfinished-"  # begins the name of a file that is being written
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Yield a hidden path beside `path`, with its suffix; what is written there replaces `path` at the end.
+def replacing(path: Path, *, overwrite: bool = True) -> Iterator[Path]:
+    """Yield a hidden, empty file beside `path`, with its suffix; what is written there replaces `path` at the end.
 
-    After an error nothing is left of it. A process that is killed leaves the old file or the new one, whole. A symbolic link at
-    `path` stays, and the file that it leads to is replaced. Raises OSError for a loop of links.
+    After an error nothing is left of it. A process that is killed leaves the old file or the new one, whole, and an unfinished
+    file that is removed when `path` is written the next time. A symbolic link at `path` stays, and the file that it leads to is
+    replaced.
+
+    Without `overwrite` no file is replaced: one that appears meanwhile stays, and what was written is kept beside it. Raises
+    FileAppeared for that, and at the start if another process is writing `path`; OSError for a loop of links.
     """
     target = path
     if path.is_symlink():
         with suppress(FileNotFoundError):
             path.stat()
         target = path.resolve()
-    temporary = target.with_name(f"{UNFINISHED}{secrets.token_hex(4)}{target.suffix}")
+    with _unfinished(path, target, overwrite=overwrite) as temporary:
+        yield temporary
+        if overwrite:
+            temporary.replace(target)
+        else:
+            _place(path, target, temporary)
+
+
+@contextmanager
+def _unfinished(path: Path, target: Path, *, overwrite: bool) -> Iterator[Path]:
+    """Create the file that becomes `target`. While it is in use it is locked; at the end it is removed unless it was moved."""
+    name = UNFINISHED + hashlib.sha256(os.fsencode(target.name)).hexdigest()[:12]
+    for number in itertools.count():
+        temporary = target.with_name(f"{name}-{number}{target.suffix}")
+        with suppress(FileExistsError):
+            file = _create(temporary)
+            break
+        if not overwrite:
+            remedy = f"wait for it, or choose another name; if there is none, remove {temporary}"
+            raise FileAppeared(f"{path}: another process is writing it; {remedy}")
     try:
         yield temporary
-        temporary.replace(target)
-    except BaseException:
-        with suppress(OSError):
+    finally:
+        _remove(temporary, file)
+        if file is not None:
+            os.close(file)
+
+
+def _create(temporary: Path) -> int | None:
+    """Create a file, in place of one that a killed process left, and lock it. Raises FileExistsError if one is in use."""
+    _remove_left(temporary)
+    file = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+    if sys.platform == "win32":  # which removes no open file: the writer's own handle is the lock
+        os.close(file)
+        return None
+    with suppress(OSError):  # a network share may have no locks
+        _lock(file)
+    return file
+
+
+def _remove_left(temporary: Path) -> None:
+    with suppress(OSError):
+        if sys.platform == "win32":
             temporary.unlink()
+            return
+        file = os.open(temporary, os.O_RDWR)
+        try:
+            _lock(file)
+            _remove(temporary, file)
+        finally:
+            os.close(file)
+
+
+def _remove(temporary: Path, file: int | None) -> None:
+    """Remove a file that is open, but not another that has got its name after it was moved into place."""
+    with suppress(OSError):
+        if file is None or os.fstat(file).st_ino == temporary.stat().st_ino:
+            temporary.unlink()
+
+
+def _lock(file: int) -> None:
+    """Lock an open file until it is closed. Raises OSError if another process has locked it."""
+    if sys.platform != "win32":
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _place(path: Path, target: Path, temporary: Path) -> None:
+    """Move a file to `target`; if that exists, beside it, and raise FileAppeared."""
+    for number in itertools.count(1):
+        place = target if number == 1 else target.with_stem(f"{target.stem}-{number}")
+        with suppress(FileExistsError):
+            _move(temporary, place)
+            break
+    if place != target:
+        raise FileAppeared(f"{path}: appeared meanwhile, and stays as it is; the result is {place}")
+
+
+def _move(temporary: Path, place: Path) -> None:
+    """Rename a file. Raises FileExistsError if the new name is taken."""
+    if sys.platform == "win32":
+        temporary.rename(place)
+        return
+    try:
+        place.hardlink_to(temporary)
+    except (FileExistsError, FileNotFoundError):
         raise
+    except OSError:  # a file system without hard links, such as exFAT
+        os.close(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
+        temporary.replace(place)
+    else:
+        temporary.unlink()

@@ -24,5 +24,9 @@ class MediaError(MattingError):
     """A picture, video, camera, stream or display that cannot be opened, read or written."""
 
 
+class FileAppeared(MattingError):
+    """A file where another was to be written, which is not replaced. The message says where that one is, if it is complete."""
+
+
 class DataError(MattingError):
     """Data, recipes or checkpoints that cannot be used for training or evaluation."""

@@ -80,11 +80,11 @@ def image(
             seconds = time.perf_counter() - start
             matte = packet.fetch()
             if alpha_only:
-                write_alpha(picture, matte)
+                write_alpha(picture, matte, overwrite=overwrite)
             elif background is None:
-                write_cut_out(picture, matte)
+                write_cut_out(picture, matte, overwrite=overwrite)
             else:
-                write_composite(picture, packet, background, light_wrap=light_wrap)
+                write_composite(picture, packet, background, light_wrap=light_wrap, overwrite=overwrite)
             height, width = matte.alpha.shape
             return f"{picture}: {width}x{height}, matte in {seconds:.2f} s"
 

@@ -71,7 +71,7 @@ def refine(
 
         def refine_photo(photo: Path, picture: Path) -> None:
             matte = refine_mask(read_photo_for_matting(photo), known.read(photo), engine)
-            (write_cut_out if cut_outs else write_alpha)(picture, matte)
+            (write_cut_out if cut_outs else write_alpha)(picture, matte, overwrite=overwrite)
 
         failed = for_each_photo(to_do, refine_photo, "mattes")
     done, unmasked = len(chosen) - len(to_do), len(jobs) - len(chosen)

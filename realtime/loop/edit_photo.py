@@ -40,16 +40,18 @@ def refine_mask(photo: Photo, mask: Mask, engine: Engine) -> Matte:
     return engine(frame, mask)
 
 
-def write_alpha(path: Path, matte: Matte) -> None:
+def write_alpha(path: Path, matte: Matte, *, overwrite: bool = True) -> None:
     """Write alpha as a grey picture."""
-    write_photo(path, np.rint(matte.alpha * 255).astype(np.uint8))
+    write_photo(path, np.rint(matte.alpha * 255).astype(np.uint8), overwrite=overwrite)
 
 
-def write_cut_out(path: Path, matte: Matte) -> None:
+def write_cut_out(path: Path, matte: Matte, *, overwrite: bool = True) -> None:
     """Write the foreground's colours with alpha."""
-    write_photo(path, matte.foreground, matte.alpha)
+    write_photo(path, matte.foreground, matte.alpha, overwrite=overwrite)
 
 
-def write_composite(path: Path, packet: Packet, background: Background, *, light_wrap: float = 0.0) -> None:
+def write_composite(
+    path: Path, packet: Packet, background: Background, *, light_wrap: float = 0.0, overwrite: bool = True
+) -> None:
     """Write the finished picture on a background."""
-    write_photo(path, composite(packet, background.frame(packet), light_wrap=light_wrap))
+    write_photo(path, composite(packet, background.frame(packet), light_wrap=light_wrap), overwrite=overwrite)

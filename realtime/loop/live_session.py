@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from engines.engine import Engine, Frame
-from engines.errors import MediaError
+from engines.errors import FileAppeared, MediaError
 from realtime.choices import View
 from realtime.compositing.filters import Filter
 from realtime.compositing.playlist import Playlist
@@ -156,7 +156,9 @@ class LiveSession:
             number += 1
             path = self.snapshots / f"{stem}-{number}.png"
         try:
-            write_photo(path, self.picture)
+            write_photo(path, self.picture, overwrite=False)
+        except FileAppeared as error:
+            self.notify(f"snapshot: {error}")
         except (MediaError, OSError) as error:
             self.notify(f"no snapshot: {error}")
         else:

@@ -18,11 +18,12 @@ WRITABLE = READABLE - {".avif"}
 WITH_ALPHA = {".png", ".tif", ".tiff", ".webp"}
 
 
-def write_photo(path: Path, frame: Frame, alpha: Mask | None = None) -> None:
+def write_photo(path: Path, frame: Frame, alpha: Mask | None = None, *, overwrite: bool = True) -> None:
     """Write uint8 RGB (H, W, 3) or grey (H, W); with `alpha`, float32 (H, W), RGBA of straight colours.
 
     The suffix decides the format. The file appears, or is replaced, only when it is complete.
-    Raises MediaError if the suffix is unknown, the format cannot hold alpha, or the file cannot be written.
+    Raises MediaError if the suffix is unknown, the format cannot hold alpha, or the file cannot be written; FileAppeared
+    without `overwrite` if there is one, and what was written is beside it.
     """
     check_photo_suffix(path, alpha=alpha is not None)
     pixels: NDArray[np.uint8] = frame
@@ -42,7 +43,7 @@ def write_photo(path: Path, frame: Frame, alpha: Mask | None = None) -> None:
     except cv2.error as error:
         raise MediaError(f"{path}: {suffix} cannot hold this picture; write .png instead") from error
     try:
-        with replacing(path) as unfinished:
+        with replacing(path, overwrite=overwrite) as unfinished:
             unfinished.write_bytes(np.asarray(encoded).tobytes())
     except OSError as error:
         raise MediaError(f"{path}: cannot be written ({error.strerror}); choose another place") from error

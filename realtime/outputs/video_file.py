@@ -79,7 +79,7 @@ class VideoSink:
         self._audio = audio
         check_target(self.path, overwrite=overwrite)
         check_suffix(self.path, CONTAINERS, "video file")
-        self._replacing = replacing(self.path)
+        self._replacing = replacing(self.path, overwrite=overwrite)
         with self._media_errors("choose another name"):
             self._unfinished = self._replacing.__enter__()
         self._container: OutputContainer | None = None
@@ -158,7 +158,7 @@ class VideoSink:
             for step in (self._unfinished.unlink, container.close):
                 with suppress(av.FFmpegError, OSError):
                     step()
-        self._unfinished.unlink(missing_ok=True)
+        self._replacing.__exit__(GeneratorExit, GeneratorExit(), None)
         if self._audio is not None:
             self._audio.close()
 

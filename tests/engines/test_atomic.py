@@ -1,8 +1,12 @@
+import errno
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from engines.atomic import replacing
+from engines.errors import FileAppeared
 
 
 def test_a_file_appears_when_it_is_complete(tmp_path: Path) -> None:
@@ -60,3 +64,62 @@ def test_two_writers_do_not_share_a_temporary_file(tmp_path: Path) -> None:
         first.write_text("first")
         second.write_text("second")
     assert (tmp_path / "a").read_text() == "first"  # it ended last
+
+
+def test_without_overwriting_a_file_that_appears_meanwhile_stays_and_the_result_is_kept_beside_it(tmp_path: Path) -> None:
+    path = tmp_path / "matte.png"
+    (tmp_path / "matte-2.png").write_text("older")
+    with (
+        pytest.raises(FileAppeared, match=r"matte\.png: appeared .*matte-3\.png"),
+        replacing(path, overwrite=False) as temporary,
+    ):
+        temporary.write_text("late")
+        path.write_text("first")
+    names = ("matte.png", "matte-2.png", "matte-3.png")
+    assert [(tmp_path / name).read_text() for name in names] == ["first", "older", "late"]
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_without_hard_links_no_file_is_replaced_either(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: Path, other: Path) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    path = tmp_path / "matte.png"
+    with replacing(path, overwrite=False) as temporary:
+        temporary.write_text("first")
+    with pytest.raises(FileAppeared), replacing(path.with_name("b.png"), overwrite=False) as temporary:
+        temporary.write_text("late")
+        path.with_name("b.png").write_text("meanwhile")
+    assert {file.name: file.read_text() for file in tmp_path.iterdir()} == {
+        "matte.png": "first",
+        "b.png": "meanwhile",
+        "b-2.png": "late",
+    }
+
+
+def test_without_overwriting_a_second_writer_is_refused_at_the_start(tmp_path: Path) -> None:
+    with replacing(tmp_path / "a", overwrite=False) as first:
+        with pytest.raises(FileAppeared, match="another process is writing it"), replacing(tmp_path / "a", overwrite=False):
+            pass
+        with replacing(tmp_path / "b", overwrite=False) as other:
+            other.write_text("other")
+        first.write_text("first")
+    assert {file.name: file.read_text() for file in tmp_path.iterdir()} == {"a": "first", "b": "other"}
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_what_a_killed_process_left_is_removed_by_the_next_one(tmp_path: Path, overwrite: bool) -> None:
+    path = tmp_path / "matte.png"
+    code = (
+        "import os, sys; from pathlib import Path; from engines.atomic import replacing\n"
+        "with replacing(Path(sys.argv[1])) as temporary:\n"
+        "    temporary.write_text('half')\n"
+        "    os._exit(9)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code, str(path)], check=False).returncode == 9
+    assert [file.read_text() for file in tmp_path.iterdir()] == ["half"]
+    with replacing(path, overwrite=overwrite) as temporary:
+        temporary.write_text("whole")
+    assert list(tmp_path.iterdir()) == [path]
+    assert path.read_text() == "whole"

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from engines.errors import MediaError
+from engines.errors import FileAppeared, MediaError
 from realtime.inputs.photos import read_photo
 from realtime.outputs.photos import write_photo
 
@@ -63,3 +63,12 @@ def test_straight_colours_survive_where_alpha_is_zero(tmp_path: Path) -> None:
     assert pixels is not None
     assert (pixels[..., :3] == PICTURE[..., ::-1]).all()
     assert (pixels[..., 3] == 255 * alpha).all()
+
+
+def test_without_overwriting_a_picture_that_appeared_stays_and_the_new_one_is_kept_beside_it(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(b"first")
+    with pytest.raises(FileAppeared, match=r"a\.png: appeared meanwhile.*a-2\.png"):
+        write_photo(path, PICTURE, overwrite=False)
+    assert path.read_bytes() == b"first"
+    assert (read_photo(tmp_path / "a-2.png").frame == PICTURE).all()
