@@ -34,7 +34,7 @@ BELOW = {
     },
     "engines.networks": {"engines.networks"},
 }
-HEAVY = {"cv2", "av", "numpy", "torch", "rich", "openvino", "matplotlib", "onnx"}
+HEAVY = {"cv2", "av", "PIL", "numpy", "torch", "rich", "openvino", "matplotlib", "onnx"}
 
 
 def is_in(module: str, packages: set[str]) -> bool:

@@ -82,9 +82,9 @@ def image(
             if alpha_only:
                 write_alpha(picture, matte, overwrite=overwrite)
             elif background is None:
-                write_cut_out(picture, matte, overwrite=overwrite)
+                write_cut_out(picture, matte, photo, overwrite=overwrite)
             else:
-                write_composite(picture, packet, background, light_wrap=light_wrap, overwrite=overwrite)
+                write_composite(picture, packet, background, photo, light_wrap=light_wrap, overwrite=overwrite)
             height, width = matte.alpha.shape
             return f"{picture}: {width}x{height}, matte in {seconds:.2f} s"
 

@@ -70,8 +70,12 @@ def refine(
     with load_engine(backend, threads=threads, precision=precision, model=model) as engine:
 
         def refine_photo(photo: Path, picture: Path) -> None:
-            matte = refine_mask(read_photo_for_matting(photo), known.read(photo), engine)
-            (write_cut_out if cut_outs else write_alpha)(picture, matte, overwrite=overwrite)
+            read = read_photo_for_matting(photo)
+            matte = refine_mask(read, known.read(photo), engine)
+            if cut_outs:
+                write_cut_out(picture, matte, read, overwrite=overwrite)
+            else:
+                write_alpha(picture, matte, overwrite=overwrite)
 
         failed = for_each_photo(to_do, refine_photo, "mattes")
     done, unmasked = len(chosen) - len(to_do), len(jobs) - len(chosen)

@@ -1,15 +1,17 @@
-"""Reading still pictures of every kind that cameras and editors write, as upright uint8 RGB."""
+"""Reading still pictures of every kind that cameras and editors write, as upright uint8 sRGB."""
 
-import struct
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
 
 from engines.engine import Frame, Mask
 from engines.errors import MediaError
+from realtime.inputs.pictures import MOVING, open_picture, tiff_size
+from realtime.pixels.colour_profile import ColourProfile, colour_profile, space, to_srgb
 from realtime.pixels.opencv_log import silence_opencv
 
 ORIENTATION = 0x0112  # the EXIF tag
@@ -18,14 +20,26 @@ READABLE = {".avif", ".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """A still picture: `frame` is uint8 (H, W, 3) RGB, `alpha` float32 (H, W) in [0, 1] if the file has one."""
+    """A still picture.
+
+    Attributes:
+        frame: its colours in sRGB, uint8 (H, W, 3).
+        alpha: float32 (H, W) in [0, 1] if the file has one.
+        name: for messages.
+        profile: the colour profile of the file, if that is another than sRGB's.
+        stored: the colours as the file has them, in that profile, uint8 (H, W, 3).
+        frames: how many pictures the file has; this is the first.
+    """
 
     frame: Frame
     alpha: Mask | None = None
-    name: str = "the photo"  # for messages
+    name: str = "the photo"
+    profile: ColourProfile | None = None
+    stored: Frame | None = None
+    frames: int = 1
 
     def flat(self, paper: int = 255) -> Frame:
-        """Flatten onto a plain ground of one grey level, by default white: uint8 (H, W, 3) RGB."""
+        """Flatten onto a plain ground of one grey level, by default white: uint8 (H, W, 3) sRGB."""
         if self.alpha is None:
             return self.frame
         ground = np.full_like(self.frame, paper)
@@ -33,60 +47,73 @@ class Photo:
 
 
 def read_photo(path: Path) -> Photo:
-    """Read JPEG, PNG, WebP, AVIF, TIFF or BMP: 8 or 16 bit, grey, palette or colour, with or without alpha.
+    """Read JPEG, PNG, WebP, AVIF, TIFF, BMP or GIF: 8 or 16 bit, grey, palette, CMYK or colour, with or without alpha.
 
-    EXIF orientation is applied. Raises MediaError if the file is missing, a folder, not a picture or broken.
+    EXIF orientation is applied, and colours are converted to sRGB by the file's colour profile.
+    Raises MediaError if the file is missing, not a plain file, not a picture or broken.
     """
-    if path.is_dir():
-        raise MediaError(f"{path}: is a folder; name one picture in it")
-    if not path.exists():
-        raise MediaError(f"{path}: no such file; check the name")
     try:
-        data = np.fromfile(path, np.uint8)
-    except OSError as error:
-        raise MediaError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
-    try:
-        with silence_opencv():
-            pixels, kinds, blocks = cv2.imdecodeWithMetadata(data, flags=cv2.IMREAD_UNCHANGED)
-    except cv2.error:
-        pixels = None
+        try:
+            with open_picture(path) as image:
+                return _decode(image, path)
+        except UnidentifiedImageError:
+            return _read_float_tiff(path)
+    except MediaError:
+        raise
+    except Exception as error:  # Pillow has no error of its own
+        kinds = "name a JPEG, PNG, WebP, AVIF, TIFF or BMP file"
+        raise MediaError(f"{path}: is broken or not a picture that can be read; {kinds}") from error
+
+
+def _decode(image: Image.Image, path: Path) -> Photo:
+    frames = getattr(image, "n_frames", 1) if image.format in MOVING else 1
+    image.load()
+    orientation = _orientation(image)
+    icc: bytes = image.info.get("icc_profile") or b""
+    alpha = None
+    if image.mode[0] in "IF":  # 16 or 32 bit, grey
+        image = Image.fromarray(_eight_bits(np.asarray(image)))
+    elif image.has_transparency_data:
+        grey = image.mode[0] == "L"
+        image = image.convert("RGBA")
+        alpha = _upright(np.asarray(image.getchannel("A")), orientation).astype(np.float32) / np.float32(255)
+        image = image.convert("L" if grey else "RGB")
+    described = space(icc) if icc else ""
+    if (image.mode, described) in {("L", "GRAY"), ("CMYK", "CMYK")}:
+        image = to_srgb(image, icc)
+    image = image.convert("RGB")
+    stored = _upright(np.array(image, np.uint8), orientation)  # a copy, which engines can share
+    profile = colour_profile(icc) if described == "RGB" else None
+    if profile is None:
+        return Photo(stored, alpha, str(path), frames=frames)
+    return Photo(profile.to_srgb(stored), alpha, str(path), profile, stored, frames)
+
+
+def _read_float_tiff(path: Path) -> Photo:
+    """Read the TIFF files that Pillow does not know: several channels in floating point."""
+    tiff_size(path)
+    with silence_opencv():
+        pixels = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR_RGB | cv2.IMREAD_ANYDEPTH)
     if pixels is None:
-        raise MediaError(f"{path}: is broken or not a picture that can be read; name a JPEG, PNG, WebP, AVIF, TIFF or BMP file")
-    exif = dict(zip(np.ravel(kinds).tolist(), blocks, strict=True)).get(cv2.IMAGE_METADATA_EXIF)
-    upright = _upright(_eight_bits(np.asarray(pixels)), _orientation(b"" if exif is None else np.asarray(exif).tobytes()))
-    return replace(_photo(np.ascontiguousarray(upright)), name=str(path))
+        raise MediaError(f"{path}: is a TIFF file of a kind that cannot be read; save it with 8 or 16 bits")
+    return Photo(np.ascontiguousarray(_eight_bits(pixels)), name=str(path))
 
 
 def _eight_bits(pixels: NDArray[np.generic]) -> NDArray[np.uint8]:
-    """Convert any depth to uint8: uint16 over its whole range, floating point (TIFF, HDR) from [0, 1]."""
+    """Convert any depth to uint8: whole numbers as 16 bits, floating point (TIFF, HDR) from [0, 1]."""
     if pixels.dtype == np.uint8:
         return pixels.astype(np.uint8, copy=False)
-    scale = 255 / 65535 if pixels.dtype == np.uint16 else 255
+    scale = 255 if pixels.dtype.kind == "f" else 255 / 65535
     levels = np.nan_to_num(pixels.astype(np.float32)) * np.float32(scale)
     return np.asarray(np.clip(np.rint(levels), 0, 255), np.uint8)
 
 
-def _photo(pixels: NDArray[np.uint8]) -> Photo:
-    """Convert grey, BGR or BGRA, uint8, to a Photo."""
-    if pixels.ndim == 2 or pixels.shape[2] == 1:
-        return Photo(np.asarray(cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB), np.uint8))
-    frame = np.asarray(cv2.cvtColor(pixels[..., :3], cv2.COLOR_BGR2RGB), np.uint8)
-    return Photo(frame, pixels[..., 3].astype(np.float32) / np.float32(255) if pixels.shape[2] == 4 else None)
-
-
-def _orientation(exif: bytes) -> int:
-    """The orientation in an EXIF block, 1 to 8; 1, upright, if it has none that can be read."""
-    order = "<" if exif[:2] == b"II" else ">"
+def _orientation(image: Image.Image) -> int:
+    """The EXIF orientation of a picture, 1 to 8; 1, upright, if it has none that can be read."""
     try:
-        (start,) = struct.unpack_from(order + "I", exif, 4)
-        (count,) = struct.unpack_from(order + "H", exif, start)
-        for entry in range(count):
-            tag, _, _, value = struct.unpack_from(order + "HHIH", exif, start + 2 + 12 * entry)
-            if tag == ORIENTATION:
-                return int(value)
-    except struct.error:
-        pass
-    return 1
+        return int(image.getexif().get(ORIENTATION, 1))
+    except Exception:  # of many types, for many kinds of damage
+        return 1
 
 
 def _upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
@@ -97,4 +124,4 @@ def _upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
         pixels = pixels[:, ::-1]
     if orientation in {3, 4, 7, 8}:
         pixels = pixels[::-1]
-    return pixels
+    return np.ascontiguousarray(pixels)

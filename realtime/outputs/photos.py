@@ -9,19 +9,20 @@ from numpy.typing import NDArray
 from engines.atomic import replacing
 from engines.engine import Frame, Mask
 from engines.errors import MediaError
-from realtime.inputs.photos import READABLE
 from realtime.outputs.target import check_suffix
 from realtime.pixels.opencv_log import silence_opencv
 
 QUALITY = 95  # of JPEG and WebP, of 100
-WRITABLE = READABLE - {".avif"}
+WRITABLE = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 WITH_ALPHA = {".png", ".tif", ".tiff", ".webp"}
+WITH_PROFILE = {".jpeg", ".jpg", ".png", ".webp"}  # in which a colour profile can be stored here
 
 
-def write_photo(path: Path, frame: Frame, alpha: Mask | None = None, *, overwrite: bool = True) -> None:
+def write_photo(path: Path, frame: Frame, alpha: Mask | None = None, *, profile: bytes = b"", overwrite: bool = True) -> None:
     """Write uint8 RGB (H, W, 3) or grey (H, W); with `alpha`, float32 (H, W), RGBA of straight colours.
 
-    The suffix decides the format. The file appears, or is replaced, only when it is complete.
+    The suffix decides the format. The file appears, or is replaced, only when it is complete. `profile` is the colour profile
+    (ICC) that RGB is in, by default sRGB; only files whose suffix is in WITH_PROFILE hold one.
     Raises MediaError if the suffix is unknown, the format cannot hold alpha, or the file cannot be written; FileAppeared
     without `overwrite` if there is one, and what was written is beside it.
     """
@@ -39,7 +40,8 @@ def write_photo(path: Path, frame: Frame, alpha: Mask | None = None, *, overwrit
         options = (cv2.IMWRITE_WEBP_QUALITY, QUALITY if alpha is None else 101)
     try:
         with silence_opencv():
-            encoded = cv2.imencode(suffix, pixels, options)[1]
+            kinds, blocks = ([cv2.IMAGE_METADATA_ICCP], [np.frombuffer(profile, np.uint8)]) if profile else ([], [])
+            encoded = cv2.imencodeWithMetadata(suffix, pixels, kinds, blocks, options)[1]
     except cv2.error as error:
         raise MediaError(f"{path}: {suffix} cannot hold this picture; write .png instead") from error
     try:

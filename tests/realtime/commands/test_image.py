@@ -6,9 +6,12 @@ from unittest.mock import patch
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from realtime.commands.image import main
+from realtime.inputs.photos import read_photo
 from tests.realtime.plain_engine import PlainEngine, plain_engine
+from tests.realtime.profiles import rgb_profile
 
 
 @pytest.fixture(autouse=True)
@@ -98,6 +101,40 @@ def test_turns_a_photo_upright(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(np.asarray(coded).tobytes())
     assert shm_image(tmp_path / "a.jpg", tmp_path / "out.png") == 0
     assert read(tmp_path / "out.png").shape == (60, 40, 4)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "kept"), [(".png", True), (".jpg", True), (".webp", True), (".tiff", False), (".bmp", False)]
+)
+def test_colours_stay_as_in_a_photo_of_another_colour_space(tmp_path: Path, suffix: str, kept: bool) -> None:
+    """Red, which sRGB does not reach, stays in files that hold a profile. Black is person, white is not."""
+    pixels = np.full((40, 60, 3), 255, np.uint8)
+    pixels[:, :20], pixels[:, 20:40] = (0, 0, 0), (220, 20, 20)
+    Image.fromarray(pixels).save(tmp_path / "a.png", icc_profile=rgb_profile())
+    assert shm_image(tmp_path / "a.png", tmp_path / f"out{suffix}", "--bg", "none") == 0
+    with Image.open(tmp_path / f"out{suffix}") as out:
+        assert (out.info.get("icc_profile") == rgb_profile()) is kept
+        red = np.asarray(out)[10:30, 25:35].astype(int)
+    assert np.abs(red - ((220, 20, 20) if kept else (242, 0, 0))).max() <= 6
+
+
+def test_a_new_background_is_brought_to_the_colour_space_of_the_photo(tmp_path: Path) -> None:
+    pixels = np.full((40, 60, 3), 255, np.uint8)
+    pixels[:, :30] = 0
+    Image.fromarray(pixels).save(tmp_path / "a.png", icc_profile=rgb_profile())
+    assert shm_image(tmp_path / "a.png", tmp_path / "out.png", "--bg", "#1dc02d") == 0
+    assert np.abs(np.asarray(Image.open(tmp_path / "out.png"))[:, 40:].astype(int) - (91, 188, 72)).max() <= 2
+    assert np.abs(read_photo(tmp_path / "out.png").frame[:, 40:].astype(int) - (29, 192, 45)).max() <= 2
+
+
+def test_a_cut_out_has_the_colours_of_the_photo(tmp_path: Path) -> None:
+    pixels = np.full((40, 60, 3), 255, np.uint8)
+    pixels[:, :30] = (90, 2, 2)
+    Image.fromarray(pixels).save(tmp_path / "a.png", icc_profile=rgb_profile())
+    assert shm_image(tmp_path / "a.png", tmp_path / "out.png") == 0
+    with Image.open(tmp_path / "out.png") as out:
+        assert out.info["icc_profile"] == rgb_profile()
+        assert np.abs(np.asarray(out)[:, 5:25, :3].astype(int) - (90, 2, 2)).max() <= 4
 
 
 def test_a_folder_goes_on_after_a_bad_photo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

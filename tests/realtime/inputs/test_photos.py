@@ -1,0 +1,66 @@
+"""What is read from the kinds of pictures that cameras and editors write."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from realtime.inputs.photos import read_photo
+from tests.realtime.profiles import grey_profile, rgb_profile
+
+STORED = (91, 188, 72)  # in Display P3; in sRGB a purer green
+GREEN = (29, 192, 45)
+
+
+def picture(path: Path, colour: object = STORED, *, mode: str = "RGB", profile: bytes = b"") -> Path:
+    options = (
+        {"quality": 100, "subsampling": 0} if path.suffix == ".jpg" else {"lossless": True} if path.suffix == ".webp" else {}
+    )
+    Image.new(mode, (50, 40), colour).save(path, icc_profile=profile, **options)  # type: ignore[arg-type]
+    return path
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.webp", "a.tiff", "a.avif"])
+def test_colours_come_in_srgb_and_the_stored_ones_stay(tmp_path: Path, name: str) -> None:
+    photo = read_photo(picture(tmp_path / name, profile=rgb_profile()))
+    assert np.abs(photo.frame.astype(int) - GREEN).max() <= 6
+    assert photo.stored is not None
+    assert np.abs(photo.stored.astype(int) - STORED).max() <= 4
+    assert photo.profile is not None
+    assert photo.profile.data == rgb_profile()
+
+
+def test_colours_under_alpha_and_of_palettes_come_in_srgb(tmp_path: Path) -> None:
+    photo = read_photo(picture(tmp_path / "a.png", (*STORED, 128), mode="RGBA", profile=rgb_profile()))
+    assert np.abs(photo.frame.astype(int) - GREEN).max() <= 2
+    assert photo.alpha is not None
+    assert (photo.alpha == np.float32(128 / 255)).all()
+    Image.new("RGB", (50, 40), STORED).quantize(4).save(tmp_path / "p.png", icc_profile=rgb_profile())
+    assert np.abs(read_photo(tmp_path / "p.png").frame.astype(int) - GREEN).max() <= 2
+
+
+def test_grey_comes_by_its_own_curve(tmp_path: Path) -> None:
+    for mode, colour in (("L", 100), ("LA", (100, 200))):
+        photo = read_photo(picture(tmp_path / "a.png", colour, mode=mode, profile=grey_profile(1.0)))
+        assert (photo.frame == 168).all()  # linear light: 255 * srgb(100 / 255)
+        assert photo.profile is None
+
+
+@pytest.mark.parametrize("profile", [b"", b"no profile", rgb_profile()[:200], grey_profile(1.0)])
+def test_without_a_profile_that_fits_colours_are_srgb(tmp_path: Path, profile: bytes) -> None:
+    photo = read_photo(picture(tmp_path / "a.png", profile=profile))
+    assert (photo.frame == STORED).all()
+    assert photo.profile is None
+
+
+def test_cmyk(tmp_path: Path) -> None:
+    photo = read_photo(picture(tmp_path / "a.jpg", (255, 0, 0, 0), mode="CMYK"))
+    assert np.abs(photo.frame.astype(int) - (0, 255, 255)).max() <= 4
+
+
+def test_one_and_sixteen_bits(tmp_path: Path) -> None:
+    Image.fromarray(np.full((40, 50), 100 * 257, np.uint16)).save(tmp_path / "deep.png")
+    assert (read_photo(tmp_path / "deep.png").frame == 100).all()
+    Image.new("1", (50, 40), 1).save(tmp_path / "two.tiff")
+    assert (read_photo(tmp_path / "two.tiff").frame == 255).all()
