@@ -100,6 +100,8 @@ def video(
         seconds = time.perf_counter() - start
     if original.damaged:
         notify(f"{source}: {original.damaged} damaged parts were left out")
+    if copied is not None and copied.damaged:
+        notify(f"{source}: {copied.damaged} damaged packets of its audio were left out")
     speed = f"{frames} frames in {seconds:.1f} s, {frames / seconds:.1f} frames/s"
     notify(f"{target}: {speed} ({engine.name} {engine.precision}, {engine.device})")
 

@@ -20,12 +20,11 @@ from engines.engine import Frame
 from engines.errors import MediaError
 from engines.geometry import SMALLEST, Size
 from realtime.inputs.formats import is_playlist, self_contained
+from realtime.inputs.timestamps import MICROSECOND, Discontinuities, Timestamps
 from realtime.packet import Packet
 from realtime.pixels.yuv import to_rgb
 
-MICROSECOND = Fraction(1, 1_000_000)  # the unit of a container's own times
-TRANSPORT = ("mpegts", "mpeg")  # formats whose clock starts anywhere
-JUMP = Fraction(1)  # s: a step back longer than this restarts the count of times; a shorter one is a disorder of frames
+DAMAGE = (av.InvalidDataError, av.ArgumentError, av.PatchWelcomeError)  # what FFmpeg raises for it
 
 
 class VideoSource:
@@ -74,6 +73,7 @@ class VideoSource:
             self._stream.thread_type = "AUTO"
             self._stream.codec_context.thread_count = self._threads
             self._timestamps = Timestamps(self._container, self._stream)
+            self._discontinuities = Discontinuities(self._container, self._stream)
             frames = self._decode()
             first = next(frames, None)
             if first is None:
@@ -142,16 +142,19 @@ class VideoSource:
     def _last_duration(self, frame: VideoFrame, time: Fraction) -> Fraction | None:
         # MP4 stores how far apart frames are decoded, not shown; but it has the end of the stream.
         known = [self._coded_duration(frame)]
-        if self._stream.duration is not None and self._stream.start_time is not None:
+        jumped = self._discontinuities.jumps > 0
+        if not jumped and self._stream.duration is not None and self._stream.start_time is not None:
             known.append((self._stream.start_time + self._stream.duration) * self.time_base - self.origin - time)
         return min((duration for duration in known if duration is not None and duration > 0), default=None)
 
     def _decode(self) -> Iterator[VideoFrame]:
         try:
             for packet in self._demux():
+                if packet is not None:
+                    self._discontinuities.follow(packet)
                 try:
                     frames = self._stream.decode(packet)
-                except av.InvalidDataError:
+                except DAMAGE:
                     self.damaged += 1
                 else:
                     yield from frames
@@ -161,7 +164,7 @@ class VideoSource:
     def _demux(self) -> "Iterator[av.Packet[VideoStream] | None]":
         try:
             yield from self._container.demux(self._stream)
-        except av.InvalidDataError:
+        except DAMAGE:
             self.damaged += 1
             yield None  # the decoder still holds frames
 
@@ -173,47 +176,6 @@ class VideoSource:
                 f"{self.path}: its colours ({frame.format.name}) cannot be read; convert it to H.264 first"
             ) from error
         return Orientation.of(frame).apply(rgb)
-
-
-class Timestamps:
-    """Turns the times of decoded frames into presentation times that always rise, also if the file has none."""
-
-    def __init__(self, container: InputContainer, stream: VideoStream) -> None:
-        self._unit = stream.time_base or Fraction(1, 90_000)
-        # AVI stores only decoding times. Frames leave the decoder in order, each late by the same lag.
-        self._decode_times = container.format.name == "avi"
-        self.origin = Fraction(0)
-        if container.format.name in TRANSPORT:
-            self.origin = (container.start_time or 0) * MICROSECOND
-        self._shift = -self.origin
-        self._lag: int | None = None
-        self._last: Fraction | None = None
-
-    def time(self, frame: VideoFrame, step: Fraction) -> Fraction:
-        """Presentation time of a frame in seconds; `step` after the last one if the file has none."""
-        ticks = self._ticks(frame)
-        last = self._last
-        if ticks is None:
-            time = Fraction(0) if last is None else last + step
-        else:
-            time = ticks * self._unit + self._shift
-            if last is not None and time <= last:
-                if last - time > JUMP:
-                    self._shift += last + step - time
-                    time = last + step
-                else:
-                    time = last + self._unit
-        self._last = time
-        return time
-
-    def _ticks(self, frame: VideoFrame) -> int | None:
-        if not self._decode_times:
-            return frame.pts if frame.pts is not None else frame.dts
-        if frame.dts is None:
-            return None
-        if self._lag is None:
-            self._lag = frame.dts
-        return frame.dts - self._lag
 
 
 def open_container(path: Path) -> InputContainer:
@@ -237,15 +199,25 @@ def open_container(path: Path) -> InputContainer:
 
 
 def video_stream(container: InputContainer, path: Path) -> VideoStream:
-    """The video stream that a player would show: not a cover picture, not text. Raises MediaError if there is none."""
+    """The video stream that a player would show. Raises MediaError if there is none."""
     name = container.format.name
     if name == "image2" or name.endswith("_pipe"):
         raise MediaError(f"{path}: is a picture, not a video; read it as a photo")
-    streams = [] if name == "tty" else [stream for stream in container.streams.video if stream.codec_context is not None]
-    videos = [stream for stream in streams if not stream.disposition & av.stream.Disposition.attached_pic]
-    if not videos:
+    stream = shown_video(container)
+    if stream is None:
         raise MediaError(f"{path}: has no video that can be decoded; name a file with a video stream")
-    return max(videos, key=lambda stream: bool(stream.disposition & av.stream.Disposition.default))
+    return stream
+
+
+def shown_video(container: InputContainer) -> VideoStream | None:
+    """The video stream that a player would show, if there is one: not a cover picture, not text."""
+    streams = [] if container.format.name == "tty" else container.streams.video
+    videos = [
+        stream
+        for stream in streams
+        if stream.codec_context is not None and not stream.disposition & av.stream.Disposition.attached_pic
+    ]
+    return max(videos, key=lambda stream: bool(stream.disposition & av.stream.Disposition.default), default=None)
 
 
 class Orientation(NamedTuple):

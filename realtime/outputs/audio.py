@@ -12,11 +12,14 @@ import av
 from av.audio.stream import AudioStream
 from av.container import OutputContainer
 from av.stream import Stream
+from av.video.stream import VideoStream
 
 from engines.errors import MediaError
-from realtime.inputs.video_file import open_container
+from realtime.inputs.timestamps import Discontinuities
+from realtime.inputs.video_file import DAMAGE, open_container, shown_video
 
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}  # that hold H.264 at any frame times
+PATIENCE = Fraction(1)  # s of the video in which it may pass a jump that the sound has passed
 LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}  # by number of channels, if a file does not name it
 
 
@@ -26,6 +29,13 @@ class AudioNotSupported(MediaError):
 
 class AudioCopier:
     """The audio streams of a file, to be copied to another. A context manager; `VideoSink` closes it, too.
+
+    Times that do not rise are moved by a tick. Where the clock of the file jumps, sound goes with the pictures of its
+    `VideoSource`.
+
+    Attributes:
+        path: the file.
+        damaged: packets that no file can hold, left out so far.
 
     Args:
         path: of the file that has them.
@@ -37,11 +47,15 @@ class AudioCopier:
 
     def __init__(self, path: str | os.PathLike[str], *, origin: Fraction = Fraction(0)) -> None:
         self.path = Path(path)
+        self.damaged = 0
         self._origin = origin
         self._container = open_container(self.path)
+        self._video = shown_video(self._container)
+        self._discontinuities = Discontinuities(self._container, self._video)
         self._copies: dict[int, AudioStream] = {}
-        self._packets: Iterator[av.Packet[Stream]] = iter(())
-        self._next: av.Packet[Stream] | None = None
+        self._least: dict[int, int] = {}  # by the index of a copy: the least time of its next packet
+        self._packets: Iterator[tuple[av.Packet[Stream], Fraction]] = iter(())
+        self._next: tuple[av.Packet[Stream], Fraction] | None = None
 
     def attach(self, container: OutputContainer, path: Path) -> None:
         """Add the streams to a container that is being opened. Raises AudioNotSupported if `path` cannot hold them."""
@@ -59,30 +73,68 @@ class AudioCopier:
             copy.metadata.update(stream.metadata)
             copy.disposition = stream.disposition
             self._copies[stream.index] = copy
-        self._packets = self._demux()
+        self._packets = self._timed()
         self._next = next(self._packets, None)
 
     def copy(self, container: OutputContainer, until: Fraction | None = None) -> None:
         """Copy the packets up to a time in seconds, or all that are left."""
-        while (packet := self._next) is not None:
-            assert packet.dts is not None
-            shift = round(self._origin / packet.time_base)
-            if until is not None and (packet.dts - shift) * packet.time_base > until:
+        while self._next is not None:
+            packet, time = self._next
+            if until is not None and time > until:
                 return
-            packet.stream = self._copies[packet.stream.index]
-            packet.dts -= shift
-            packet.pts = None if packet.pts is None else packet.pts - shift
-            container.mux_one(packet)
+            copy = self._copies[packet.stream.index]
+            unit = copy.time_base
+            assert unit is not None
+            # Times have to rise; in Matroska those of packets within a millisecond are equal.
+            least = self._least.get(copy.index)
+            ticks = round(time / unit)
+            packet.pts = packet.dts = ticks if least is None else max(least, ticks)
+            packet.duration, packet.time_base = round((packet.duration or 0) * packet.time_base / unit), unit
+            self._least[copy.index] = packet.dts + (0 if container.format.name == "matroska" else 1)
+            packet.stream = copy
+            try:
+                container.mux_one(packet)
+            except DAMAGE:
+                self.damaged += 1
             self._next = next(self._packets, None)
+
+    def _timed(self) -> "Iterator[tuple[av.Packet[Stream], Fraction]]":
+        """The packets with their times in seconds. Those that do not fit wait a while: their clock may be about to jump."""
+        waiting: list[av.Packet[Stream]] = []
+        patience = Fraction(0)
+        jumps = 0
+        for packet in self._demux():
+            position = self._discontinuities.position or Fraction(0)
+            if isinstance(packet.stream, VideoStream):
+                self._discontinuities.follow(packet)
+            elif not waiting and (time := self._discontinuities.time(packet)) is not None:
+                yield packet, time - self._origin
+            else:
+                if not waiting:
+                    patience, jumps = position + PATIENCE, self._discontinuities.jumps
+                waiting.append(packet)
+            if waiting and (position > patience or self._discontinuities.jumps > jumps):
+                yield from self._forced(waiting)
+                waiting.clear()
+        yield from self._forced(waiting)
+
+    def _forced(self, packets: "list[av.Packet[Stream]]") -> "Iterator[tuple[av.Packet[Stream], Fraction]]":
+        for packet in packets:
+            time = self._discontinuities.time(packet, last_resort=True)
+            assert time is not None
+            yield packet, time - self._origin
 
     def _demux(self) -> "Iterator[av.Packet[Stream]]":
         if not self._copies:
             return
+        streams: list[Stream] = [*self._container.streams.audio]
+        if self._video is not None:
+            streams.append(self._video)
         try:
-            for packet in self._container.demux(*self._container.streams.audio):
-                if packet.dts is not None:  # the last, empty one has none
+            for packet in self._container.demux(*streams):
+                if packet.size:  # the last ones are empty
                     yield packet
-        except av.InvalidDataError:
+        except DAMAGE:
             return  # the file is cut short: its frames end here, too
         except av.FFmpegError as error:
             raise MediaError(f"{self.path}: reading failed ({error.strerror}); check the file and its disk") from error

@@ -17,13 +17,14 @@ from av.video.stream import VideoStream
 from engines.atomic import replacing
 from engines.errors import MediaError
 from realtime.choices import CRF, Preset
-from realtime.outputs.audio import CONTAINERS, AudioCopier
+from realtime.outputs.audio import CONTAINERS, AudioCopier, AudioNotSupported
 from realtime.outputs.target import check_suffix, check_target
 from realtime.packet import Packet
 from realtime.pixels.yuv import YuvConverter, even
 
 CONTAINER_TAGS = ("major_brand", "minor_version", "compatible_brands", "encoder")  # of a container, not of its video
 MAX_TIMESCALE = 1_000_000  # ticks a second; some players fail at more
+MAX_DURATION = 2**31 - 1  # ticks that MP4 can hold
 OPTIONS = {"mp4": {"movflags": "+faststart"}, "mov": {"movflags": "+faststart"}, "matroska": {"avoid_negative_ts": "disabled"}}
 
 
@@ -84,7 +85,7 @@ class VideoSink:
             self._unfinished = self._replacing.__enter__()
         self._container: OutputContainer | None = None
         try:
-            with self._media_errors("choose another folder, write to .mkv, or leave the audio out"):
+            with self._media_errors("choose another folder"):
                 self._open(rate, pixel_aspect, crf, preset, metadata or {})
         except BaseException:
             self.abort()
@@ -131,7 +132,7 @@ class VideoSink:
         self._last = ticks if self._last is None else max(self._last + 1, ticks)
         frame.pts = self._last
         if packet.duration is not None:
-            frame.duration = max(1, round(packet.duration / self._time_base))
+            frame.duration = min(max(1, round(packet.duration / self._time_base)), MAX_DURATION)
         with self._media_errors("check the disk"):
             self._mux(self._stream.encode(frame))
 
@@ -176,11 +177,22 @@ class VideoSink:
         for packet in packets:
             if self._audio is not None and packet.dts is not None:
                 self._audio.copy(self._container, until=packet.dts * packet.time_base)
-            self._container.mux(packet)
+            try:
+                self._container.mux_one(packet)
+            except av.InvalidDataError:  # of a sound packet that waited in the muxer
+                if self._audio is None:
+                    raise
+                self._audio.damaged += 1
 
     @contextmanager
     def _media_errors(self, remedy: str) -> Iterator[None]:
         try:
             yield
-        except (av.FFmpegError, OSError) as error:
+        except OSError as error:
             raise MediaError(f"{self.path}: cannot be written ({error.strerror or error}); {remedy}") from error
+        except av.FFmpegError as error:
+            if self._audio is None:
+                raise MediaError(f"{self.path}: cannot be encoded ({error.strerror}); write to another format") from error
+            raise AudioNotSupported(
+                f"{self.path}: the audio of {self._audio.path} cannot be copied to it ({error.strerror}); leave the audio out"
+            ) from error

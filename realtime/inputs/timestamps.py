@@ -1,0 +1,138 @@
+"""Times of frames and packets: presentation times that always rise, and clocks that jump put right."""
+
+from fractions import Fraction
+from typing import Any
+
+import av
+from av.container import InputContainer
+from av.stream import Stream
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+MICROSECOND = Fraction(1, 1_000_000)  # the unit of a container's own times
+TRANSPORT = ("mpegts", "mpeg")  # formats whose clock starts anywhere
+TS_DISCONT = 0x0200  # FFmpeg's flag of a format that allows jumps: AVFMT_TS_DISCONT
+JUMP = Fraction(1)  # s: a step back longer than this restarts the count of times; a shorter one is a disorder of frames
+JOINT = Fraction(1, 10)  # s: the same in formats that allow it, where pieces may be short
+LEAP = Fraction(60)  # s: there, a step ahead longer than this is a jump, and no gap in the reception
+ASTRAY = Fraction(10)  # s: a packet of sound this far ahead of the video and of the one before it has a wrong time
+
+
+class Timestamps:
+    """Turns the times of decoded frames into presentation times that always rise, also if the file has none."""
+
+    def __init__(self, container: InputContainer, stream: VideoStream) -> None:
+        self._unit = stream.time_base or Fraction(1, 90_000)
+        # AVI stores only decoding times. Frames leave the decoder in order, each late by the same lag.
+        self._decode_times = container.format.name == "avi"
+        self.origin = Fraction(0)
+        if container.format.name in TRANSPORT:
+            self.origin = (container.start_time or 0) * MICROSECOND
+        self._shift = -self.origin
+        self._lag: int | None = None
+        self._last: Fraction | None = None
+
+    def time(self, frame: VideoFrame, step: Fraction) -> Fraction:
+        """Presentation time of a frame in seconds; `step` after the last one if the file has none."""
+        ticks = self._ticks(frame)
+        last = self._last
+        if ticks is None:
+            time = Fraction(0) if last is None else last + step
+        else:
+            time = ticks * self._unit + self._shift
+            if last is not None and time <= last:
+                if last - time > JUMP:
+                    self._shift += last + step - time
+                    time = last + step
+                else:
+                    time = last + self._unit
+        self._last = time
+        return time
+
+    def _ticks(self, frame: VideoFrame) -> int | None:
+        if not self._decode_times:
+            return frame.pts if frame.pts is not None else frame.dts
+        if frame.dts is None:
+            return None
+        if self._lag is None:
+            self._lag = frame.dts
+        return frame.dts - self._lag
+
+
+class Discontinuities:
+    """Takes jumps of the clock out of the packets of a file, such as where two transport streams were joined.
+
+    Video packets set the time: after a jump their presentation goes on where it was. Packets of other streams follow them.
+    Whoever reads the same file finds the same jumps.
+
+    Attributes:
+        jumps: their number so far.
+        position: in seconds, where the video is; None before its first packet.
+
+    Args:
+        container: the file.
+        video: its video stream, or None if it has none.
+    """
+
+    def __init__(self, container: InputContainer, video: VideoStream | None) -> None:
+        joined = bool(container.format.flags & TS_DISCONT)
+        self._back = JOINT if joined else JUMP
+        self._ahead = LEAP if joined else None  # elsewhere a picture may well stand for long
+        rate = None if video is None else video.average_rate or video.guessed_rate
+        self._step = 1 / rate if rate else Fraction(1, 25)
+        self._shifts = [Fraction(0)]  # seconds added to the file's times, one more after each jump
+        self._shown = Fraction(0)  # when the last picture shown so far ends
+        self._pieces: dict[int, int] = {}  # by the index of a stream: the jumps that it has passed
+        self._due: dict[int, Fraction] = {}  # and when its next packet is due
+        self.position: Fraction | None = None
+
+    @property
+    def jumps(self) -> int:
+        """Their number so far."""
+        return len(self._shifts) - 1
+
+    def follow(self, packet: "av.Packet[Any]") -> None:
+        """Shift the times of a packet of the video in place."""
+        if packet.dts is None:
+            return
+        unit = packet.time_base
+        time = packet.dts * unit + self._shifts[-1]
+        shown = time if packet.pts is None else packet.pts * unit + self._shifts[-1]
+        if self.position is not None:
+            step = time - self.position
+            if step < -self._back or (self._ahead is not None and step > self._ahead):
+                self._shifts.append(self._shifts[-1] + self._shown - shown)
+                time, shown = time + self._shown - shown, self._shown
+        length = packet.duration * unit if packet.duration else self._step
+        self.position = time + length
+        self._shown = max(self._shown, shown + length)
+        ticks = round(self._shifts[-1] / unit)
+        packet.dts += ticks
+        packet.pts = None if packet.pts is None else packet.pts + ticks
+
+    def time(self, packet: "av.Packet[Stream]", *, last_resort: bool = False) -> Fraction | None:
+        """The time in seconds of a packet of another stream; None if it fits to none of the jumps so far.
+
+        With `last_resort`, a packet that does not fit follows the one before it.
+        """
+        index, unit = packet.stream.index, packet.time_base
+        due = self._due.get(index, Fraction(0))
+        ticks = packet.dts if packet.dts is not None else packet.pts
+        time = due
+        if ticks is not None:
+            # Streams pass a jump one after the other, so a packet may belong before it or behind it.
+            first = self._pieces.get(index, 0)
+            near = due if self.position is None else self.position
+            times = [ticks * unit + shift for shift in self._shifts[first:]]
+            best = min(range(len(times)), key=lambda each: abs(times[each] - near))
+            time = times[best]
+            early = best == 0 and time < due - self._back
+            late = time > due + ASTRAY and abs(time - near) > ASTRAY
+            if index not in self._due or not (early or late):
+                self._pieces[index] = first + best
+            elif last_resort:
+                time = due
+            else:
+                return None
+        self._due[index] = time + (packet.duration or 0) * unit
+        return time

@@ -1,0 +1,131 @@
+"""Sound that is damaged, disordered or joined: it is copied as far as a file can hold it, in step with its pictures."""
+
+from collections.abc import Callable
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import av
+import pytest
+
+from realtime.inputs.video_file import VideoSource
+from realtime.outputs.audio import AudioCopier
+from realtime.outputs.video_file import VideoSink
+from tests.realtime.clips import audio_packets, even_times, frame_times, make_clip
+
+CONTAINERS = [".mp4", ".mov", ".mkv"]
+
+
+def copy(clip: Path, out: Path) -> int:
+    """A clip through source and sink; returns the number of damaged packets of sound."""
+    with VideoSource(clip) as source:
+        audio = AudioCopier(clip, origin=source.origin)
+        with VideoSink(out, width=source.width, height=source.height, time_base=source.time_base, audio=audio) as sink:
+            for packet in source:
+                packet.picture = packet.frame
+                sink.write(packet)
+    return audio.damaged
+
+
+def remux(clip: Path, out: Path, change: Callable[[Any, int], object]) -> Path:
+    """Copy a clip; `change` gets each packet and its number in its stream, and changes it."""
+    with av.open(str(clip)) as source, av.open(str(out), "w") as target:
+        copies = {stream.index: target.add_stream_from_template(stream) for stream in source.streams}
+        counts = dict.fromkeys(copies, 0)
+        for packet in source.demux():
+            if packet.dts is not None:
+                index = packet.stream.index
+                change(packet, counts[index])
+                counts[index] += 1
+                packet.stream = copies[index]
+                target.mux(packet)
+    return out
+
+
+def move(packet: Any, seconds: Fraction) -> None:
+    packet.dts += round(seconds / packet.time_base)
+    packet.pts += round(seconds / packet.time_base)
+
+
+@pytest.mark.parametrize("suffix", CONTAINERS)
+def test_doubled_times_of_sound_are_moved_by_a_tick(tmp_path: Path, suffix: str) -> None:
+    def double(packet: Any, number: int) -> None:
+        if packet.stream.type == "audio" and number in (9, 17):
+            move(packet, -packet.duration * packet.time_base)
+
+    make_clip(tmp_path / "clip.mp4", even_times(25), audio="aac")
+    clip = remux(tmp_path / "clip.mp4", tmp_path / "doubled.mkv", double)
+    assert copy(clip, tmp_path / f"out{suffix}") == 0
+    ours, theirs = audio_packets(tmp_path / f"out{suffix}"), audio_packets(clip)
+    assert len({time for time, _ in theirs}) == len(theirs) - 2
+    assert [content for _, content in ours] == [content for _, content in theirs]
+    assert all(abs(a - b) <= Fraction(1, 1000) for (a, _), (b, _) in zip(ours, theirs, strict=True))
+
+
+@pytest.mark.parametrize("seconds", [-30, 30])
+def test_a_wrong_time_of_sound_moves_no_other_packet(tmp_path: Path, seconds: int) -> None:
+    clip = make_clip(tmp_path / "clip.mkv", even_times(50), audio="aac")
+    content = bytearray(clip.read_bytes())
+    place = content.index(audio_packets(clip)[20][1]) - 3  # of its time in milliseconds since its cluster, before its flags
+    content[place : place + 2] = (1000 * seconds).to_bytes(2, signed=True)
+    clip.write_bytes(content)
+    assert copy(clip, tmp_path / "out.mp4") == 0
+    times = [float(time) for time, _ in audio_packets(tmp_path / "out.mp4")]
+    assert len(times) == len(audio_packets(clip))
+    assert all(0.019 < later - earlier < 0.024 for earlier, later in pairwise(times))
+
+
+@pytest.mark.parametrize("suffix", CONTAINERS)
+def test_damaged_packets_of_sound_are_left_out_and_counted(tmp_path: Path, suffix: str) -> None:
+    clip = make_clip(tmp_path / "clip.ts", even_times(25), audio="aac")
+    content = bytearray(clip.read_bytes())
+    header = audio_packets(clip)[20][1][:7]  # of ADTS
+    content[content.index(header, len(content) // 4) + 2] |= 0x3C  # a rate that there is not
+    clip.write_bytes(content)
+    damaged = copy(clip, tmp_path / f"out{suffix}")
+    assert damaged > 0
+    assert len(frame_times(tmp_path / f"out{suffix}")) == 25
+    assert len(audio_packets(tmp_path / f"out{suffix}")) == len(audio_packets(clip)) - damaged > 30
+
+
+def joined(tmp_path: Path, lengths: list[int], begins: list[int], *, silent: int | None = None) -> Path:
+    """Transport streams one after the other: each of so many frames, its clock from so many seconds on."""
+    pieces = []
+    for number, (length, begin) in enumerate(zip(lengths, begins, strict=True)):
+        sound = None if number == silent else "aac"
+        piece = make_clip(tmp_path / f"{number}.ts", even_times(length), audio=sound, options={"bf": "2"})
+        pieces.append(
+            remux(piece, tmp_path / f"moved-{number}.ts", lambda packet, _, begin=begin: move(packet, Fraction(begin)))
+        )
+    path = tmp_path / "joined.ts"
+    path.write_bytes(b"".join(piece.read_bytes() for piece in pieces))
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+@pytest.mark.parametrize(
+    ("lengths", "begins", "silent"),
+    [
+        ([40, 40], [0, 0], None),
+        ([30, 60], [0, 0], None),
+        ([60, 30], [0, 0], None),
+        ([10, 10, 10], [0, 0, 0], None),
+        ([40, 40], [0, 3600], None),
+        ([40, 40], [3600, 0], None),
+        ([40, 20, 40], [0, 0, 0], 1),
+    ],
+)
+def test_joined_transport_streams_stay_in_step(
+    tmp_path: Path, lengths: list[int], begins: list[int], silent: int | None, suffix: str
+) -> None:
+    clip = joined(tmp_path, lengths, begins, silent=silent)
+    assert copy(clip, tmp_path / f"out{suffix}") == 0
+    times = frame_times(tmp_path / f"out{suffix}")
+    assert [time - times[0] for time in times] == pytest.approx([Fraction(n, 25) for n in range(sum(lengths))], abs=2e-3)
+    sound = audio_packets(tmp_path / f"out{suffix}")
+    theirs = [content for _, content in audio_packets(clip)]
+    assert all(adts.endswith(raw) for (_, raw), adts in zip(sound, theirs, strict=True))
+    first, last = tmp_path / "moved-0.ts", tmp_path / f"moved-{len(lengths) - 1}.ts"
+    assert sound[0][0] - times[0] == pytest.approx(audio_packets(first)[0][0] - frame_times(first)[0], abs=2e-3)
+    assert sound[-1][0] - times[-1] == pytest.approx(audio_packets(last)[-1][0] - frame_times(last)[-1], abs=2e-3)
