@@ -1,13 +1,16 @@
 """How every command ends: its exit code, and the one line that says what went wrong."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 
+from engines.commands.signals import stop_on_signals
 from engines.errors import MattingError
 
 if TYPE_CHECKING:
@@ -16,18 +19,25 @@ else:  # a GPU machine may have a typer from before it had errors of its own
     TyperException = getattr(typer, "TyperException", None) or import_module("click").ClickException
 
 
+INTERRUPTED = 130  # exit code after Ctrl-C
+
+
 class UsageError(MattingError):
     """Options or arguments of a command that are wrong or do not go together. The message names them, and the remedy."""
 
 
 def run(app: typer.Typer | Callable[[], Any], arguments: Sequence[str] | None = None) -> None:
-    """Run a command and exit. Errors become one line on standard error and exit code 2; Ctrl-C exits with 130.
+    """Run a command and exit. Errors become one line and exit code 2; Ctrl-C exits with 130, SIGTERM with 143.
 
     Errors are wrong options, a MattingError, and an error of the operating system about a file that the user may have named:
     too long a name, a loop of links. `arguments`: those of the process by default.
     """
+    fill_standard_streams()
     try:
-        code = app(arguments, standalone_mode=False) if isinstance(app, typer.Typer) else app()
+        with stop_on_signals():
+            code = app(arguments, standalone_mode=False) if isinstance(app, typer.Typer) else app()
+        if code == INTERRUPTED:  # typer makes this of Ctrl-C
+            raise KeyboardInterrupt
     except TyperException as error:
         _fail(error)
     except MattingError as error:
@@ -40,8 +50,19 @@ def run(app: typer.Typer | Callable[[], Any], arguments: Sequence[str] | None = 
         sys.exit(2)
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def fill_standard_streams() -> None:
+    """Open the null device where a standard stream was closed: else the next file opened would get what libraries print."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number
+    if sys.stderr is None:
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 (for as long as the process lasts)
 
 
 def _fail(error: TyperException) -> NoReturn:

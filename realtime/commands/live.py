@@ -17,7 +17,6 @@ from engines.geometry import Size
 from realtime.choices import HOLD, SMOOTH, PipeFormat, View
 from realtime.commands.checks import blaming, notify, refuse_existing, refuse_inputs
 from realtime.commands.options import BACKGROUND_HELP, FitOption, KeepOption, LightWrapOption, SmoothOption
-from realtime.commands.signals import stop_on_signals
 
 if TYPE_CHECKING:
     from realtime.inputs.live_source import LiveSource
@@ -114,7 +113,7 @@ def live(
         filters = stream_filters(keep, smooth)
     with blaming("--light-wrap"):
         check_light_wrap(light_wrap)
-    with stop_on_signals(), ExitStack() as stack:
+    with ExitStack() as stack:
         others = (virtual_camera, record, pipe) != (None, None, None)
         window = window and has_display(needed=not others)
         if not window and not others:

@@ -13,7 +13,6 @@ from engines.commands.running import UsageError, run
 from realtime.choices import CRF, MAX_CRF, SMOOTH, Preset
 from realtime.commands.checks import blaming, notify, refuse_existing, refuse_inputs
 from realtime.commands.options import BACKGROUND_HELP, FitOption, KeepOption, LightWrapOption, SmoothOption
-from realtime.commands.signals import stop_on_signals
 
 app = command_app()
 
@@ -60,7 +59,7 @@ def video(
     from realtime.outputs.audio import AudioCopier, AudioNotSupported
     from realtime.outputs.video_file import VideoSink
 
-    with stop_on_signals(), ExitStack() as stack:
+    with ExitStack() as stack:
         # All input is checked before the engine is loaded.
         refuse_inputs(target, {"IN": source, "--bg": Path(bg).expanduser()})
         refuse_existing(target, overwrite=overwrite)

@@ -28,12 +28,14 @@ class Pipe(Output):
         video_format: of the pictures.
         notify: called with a line when the reader has gone.
 
-    Raises MediaError if standard output is a terminal.
+    Raises MediaError if standard output is closed or a terminal. While writing: if its disk is full or otherwise fails.
     """
 
     name = "pipe"
 
     def __init__(self, pipe_format: PipeFormat, video_format: VideoFormat, *, notify: Callable[[str], object] = print) -> None:
+        if sys.stdout is None:
+            raise MediaError(f"{pipe_format}: standard output is closed; end the command with | and a program, or > FILE")
         if os.isatty(STDOUT):
             raise MediaError(f"{pipe_format}: standard output is a terminal; end the command with | and a program, or > FILE")
         sys.stdout.flush()
@@ -45,8 +47,8 @@ class Pipe(Output):
         self._released = False
         self._cadence = Cadence(video_format.rate)
         self._last = b""
-        self._y4m = pipe_format == "y4m"
-        if self._y4m:
+        self._format = pipe_format
+        if pipe_format == "y4m":
             self._convert = YuvConverter(default_matrix(video_format.width, video_format.height))
             size = f"W{even(video_format.width)} H{even(video_format.height)}"
             rate = f"F{video_format.rate.numerator}:{video_format.rate.denominator}"
@@ -63,7 +65,7 @@ class Pipe(Output):
             self._send(self._last)
 
     def _bytes(self, picture: Frame) -> bytes:
-        if not self._y4m:
+        if self._format == "rgb24":
             return picture.tobytes()
         return b"FRAME\n" + self._convert(picture).to_ndarray().tobytes()
 
@@ -77,6 +79,10 @@ class Pipe(Output):
             except BrokenPipeError:
                 self.closed_by_reader = True
                 self._notify("pipe: its reader has ended")
+            except OSError as error:
+                raise MediaError(
+                    f"{self._format}: standard output cannot be written ({error.strerror}); check its disk"
+                ) from error
 
     def release(self) -> None:
         """Stop waiting for a reader that no longer reads."""
