@@ -28,5 +28,13 @@ class FileAppeared(MattingError):
     """A file where another was to be written, which is not replaced. The message says where that one is, if it is complete."""
 
 
+class TooManyPixels(MediaError):
+    """A picture or video that is larger than the limit. `megapixels` is the limit that would let it pass."""
+
+    def __init__(self, message: str, megapixels: int) -> None:
+        super().__init__(message)
+        self.megapixels = megapixels
+
+
 class DataError(MattingError):
     """Data, recipes or checkpoints that cannot be used for training or evaluation."""

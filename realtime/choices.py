@@ -11,4 +11,5 @@ Preset = Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium
 SMOOTH = 0.7  # default strength of the temporal filter: the share kept of the last matte
 MAX_SMOOTH = 0.95
 CRF, MAX_CRF = 18, 51  # constant rate factor of x264: 0 is lossless, 18 is visually lossless, 51 the worst
+MAX_PIXELS = 64_000_000  # of a frame or a picture: more is refused before it is decoded
 HOLD = 5.0  # s that the last picture of a live source stays while it delivers none

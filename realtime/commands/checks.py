@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from engines.commands.running import UsageError
-from engines.errors import MediaError
+from engines.errors import MattingError, MediaError, TooManyPixels
 
 
 def notify(line: str) -> None:
@@ -22,7 +22,21 @@ def blaming(option: str, *values: str) -> Iterator[None]:
         yield
     except (MediaError, ValueError) as error:
         joint = " " if str(error).startswith(tuple(f"{value}:" for value in values)) else ": "
-        raise UsageError(f"{option}{joint}{error}") from error
+        raise UsageError(f"{option}{joint}{in_options(error)}") from error
+
+
+@contextmanager
+def naming_options() -> Iterator[None]:
+    """Turn an error that an option would have averted into a UsageError that names the option."""
+    try:
+        yield
+    except TooManyPixels as error:
+        raise UsageError(in_options(error)) from error
+
+
+def in_options(error: MattingError | ValueError) -> str:
+    """The message of an error, with the option that averts it."""
+    return f"{error} with --max-megapixels {error.megapixels}" if isinstance(error, TooManyPixels) else str(error)
 
 
 def refuse_inputs(target: Path, inputs: Mapping[str, Path]) -> None:

@@ -2,6 +2,7 @@
 
 import time
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -10,8 +11,16 @@ import typer
 from engines.commands.app import Version, command_app
 from engines.commands.options import Backend, Model, Overwrite, Precision, Threads, load_engine
 from engines.commands.running import UsageError, run
-from realtime.commands.checks import blaming, notify, refuse_existing, refuse_inputs
-from realtime.commands.options import BACKGROUND_HELP, FitOption, KeepOption, LightWrapOption
+from realtime.commands.checks import blaming, naming_options, notify, refuse_existing, refuse_inputs
+from realtime.commands.options import (
+    BACKGROUND_HELP,
+    MAX_MEGAPIXELS,
+    MEGAPIXEL,
+    FitOption,
+    KeepOption,
+    LightWrapOption,
+    MaxMegapixelsOption,
+)
 
 app = command_app()
 
@@ -26,6 +35,7 @@ def image(
     light_wrap: LightWrapOption = 0.0,
     alpha_only: Annotated[bool, typer.Option("--alpha-only", help="Write the alpha matte itself, in grey.")] = False,
     overwrite: Overwrite = False,
+    max_megapixels: MaxMegapixelsOption = MAX_MEGAPIXELS,
     backend: Backend = "auto",
     threads: Threads = None,
     precision: Precision = "auto",
@@ -56,15 +66,17 @@ def image(
         raise UsageError("--alpha-only and --bg exclude each other; leave one of them out")
     folder = source.is_dir()
     jobs = photo_jobs(source, target, ".png" if bg is None else ".jpg") if folder else [(source, target)]
-    with ExitStack() as stack:
+    max_pixels = max_megapixels * MEGAPIXEL
+    with naming_options(), ExitStack() as stack:
         # All input is checked before the engine is loaded, and before anything is written.
         with blaming("--light-wrap"):
             check_light_wrap(light_wrap)
-        single = None if folder else read_photo_for_matting(source)
+        read = partial(read_photo_for_matting, max_pixels=max_pixels)
+        single = None if folder else read(source)
         background = None
         if bg is not None:
             with blaming("--bg", bg):
-                background = stack.enter_context(open_background(bg, fit=fit))
+                background = stack.enter_context(open_background(bg, fit=fit, max_pixels=max_pixels))
         if folder:
             make_folder(target)
         for photo, picture in jobs:
@@ -92,7 +104,7 @@ def image(
         if single is not None:
             notify(f"{edit(single, target)} {runner}")
             return
-        failed = for_each_photo(jobs, lambda photo, picture: edit(read_photo_for_matting(photo), picture), "photos")
+        failed = for_each_photo(jobs, lambda photo, picture: edit(read(photo), picture), "photos")
         if failed:
             raise UsageError(f"{failed} of {len(jobs)} photos failed; see the lines above")
         notify(f"{len(jobs)} pictures written {runner}")

@@ -14,9 +14,18 @@ from engines.commands.options import Backend, Model, Overwrite, Precision, Threa
 from engines.commands.running import UsageError, run
 from engines.errors import MediaError
 from engines.geometry import Size
-from realtime.choices import HOLD, SMOOTH, PipeFormat, View
+from realtime.choices import HOLD, MAX_PIXELS, SMOOTH, PipeFormat, View
 from realtime.commands.checks import blaming, notify, refuse_existing, refuse_inputs
-from realtime.commands.options import BACKGROUND_HELP, FitOption, KeepOption, LightWrapOption, SmoothOption
+from realtime.commands.options import (
+    BACKGROUND_HELP,
+    MAX_MEGAPIXELS,
+    MEGAPIXEL,
+    FitOption,
+    KeepOption,
+    LightWrapOption,
+    MaxMegapixelsOption,
+    SmoothOption,
+)
 
 if TYPE_CHECKING:
     from realtime.inputs.live_source import LiveSource
@@ -63,6 +72,7 @@ def live(
     overwrite: Overwrite = False,
     pipe: Annotated[PipeFormat | None, typer.Option(help="Write the pictures to standard output.")] = None,
     snapshots: Annotated[Path, typer.Option(help="Folder for snapshots.")] = Path(),
+    max_megapixels: MaxMegapixelsOption = MAX_MEGAPIXELS,
     backend: Backend = "auto",
     threads: Threads = None,
     precision: Precision = "auto",
@@ -109,6 +119,7 @@ def live(
     from realtime.outputs.virtual_camera import open_virtual_camera
     from realtime.outputs.window import Window
 
+    max_pixels = max_megapixels * MEGAPIXEL
     with blaming("--smooth"):
         filters = stream_filters(keep, smooth)
     with blaming("--light-wrap"):
@@ -119,9 +130,11 @@ def live(
         if not window and not others:
             raise UsageError("--no-window: there would be no output; add --virtual-camera, --record or --pipe")
         rate = Fraction(fps).limit_denominator(1001) if fps else None
-        source = stack.enter_context(open_source(webcam, video, loop=loop, size=frame_size, rate=rate, hold=hold))
+        source = stack.enter_context(
+            open_source(webcam, video, loop=loop, size=frame_size, rate=rate, hold=hold, max_pixels=max_pixels)
+        )
         with blaming("--bg", *(bg or [])):
-            backgrounds = stack.enter_context(Playlist(bg or ["blur"], fit=fit, notify=notify))
+            backgrounds = stack.enter_context(Playlist(bg or ["blur"], fit=fit, notify=notify, max_pixels=max_pixels))
         video_format = VideoFormat(source.width, source.height, rate or source.rate or USUAL_RATE)
         outputs: list[Output] = []
         if virtual_camera is not None:
@@ -170,7 +183,14 @@ def has_display(*, needed: bool) -> bool:
 
 
 def open_source(
-    webcam: str | None, video: str | None, *, loop: bool, size: Size | None, rate: Fraction | None, hold: float
+    webcam: str | None,
+    video: str | None,
+    *,
+    loop: bool,
+    size: Size | None,
+    rate: Fraction | None,
+    hold: float,
+    max_pixels: int = MAX_PIXELS,
 ) -> "LiveSource":
     """Open the camera, the stream or the video that the user named. Raises UsageError if that fails."""
     from realtime.inputs.network_stream import NetworkStream, is_address
@@ -190,7 +210,7 @@ def open_source(
     with blaming("--input", video):
         if is_address(video):
             return NetworkStream(video, loop=loop, size=size, hold=hold, notify=notify)
-        return PacedVideo(Path(video), loop=loop, size=size)
+        return PacedVideo(Path(video), loop=loop, size=size, max_pixels=max_pixels)
 
 
 def fill_in_values(arguments: list[str]) -> list[str]:

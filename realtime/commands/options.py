@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from realtime.choices import MAX_SMOOTH, Fit, Keep
+from realtime.choices import MAX_PIXELS, MAX_SMOOTH, Fit, Keep
 
 BACKGROUND_HELP = (
     "Put this behind: a picture, a video, a colour (a name or #rrggbb), blur, blur:2 (stronger), checkerboard or none."
@@ -15,6 +15,11 @@ KeepOption = Annotated[Keep, typer.Option(help="Who stays: all, or only the larg
 LightWrapOption = Annotated[
     float, typer.Option(min=0, max=1, help="Let the background's light reach over the edges: 0 (off) to 1.")
 ]
+MEGAPIXEL = 1_000_000
+MaxMegapixelsOption = Annotated[
+    int, typer.Option("--max-megapixels", min=1, help="Refuse larger pictures and videos before they are decoded.")
+]
+MAX_MEGAPIXELS = MAX_PIXELS // MEGAPIXEL
 SmoothOption = Annotated[
     float,
     typer.Option(

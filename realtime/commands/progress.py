@@ -9,6 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.text import Text
 
 from engines.errors import MattingError
+from realtime.commands.checks import in_options
 
 console = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -40,5 +41,5 @@ def for_each_photo(jobs: Sequence[tuple[Path, Path]], work: Callable[[Path, Path
                 work(photo, target)
             except MattingError as error:
                 failed += 1
-                console.print(f"error: {error}", markup=False)
+                console.print(f"error: {in_options(error)}", markup=False)
     return failed

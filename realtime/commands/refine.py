@@ -8,7 +8,8 @@ import typer
 from engines.commands.app import Version, command_app
 from engines.commands.options import Backend, Model, Overwrite, Precision, Threads, load_engine
 from engines.commands.running import UsageError, run
-from realtime.commands.checks import notify, refuse_existing, refuse_inputs
+from realtime.commands.checks import naming_options, notify, refuse_existing, refuse_inputs
+from realtime.commands.options import MAX_MEGAPIXELS, MEGAPIXEL, MaxMegapixelsOption
 
 app = command_app()
 
@@ -21,6 +22,7 @@ def refine(
     category: Annotated[str, typer.Option(help="The COCO category whose shapes are used.")] = "person",
     cut_outs: Annotated[bool, typer.Option("--cut-outs", help="Write colours and alpha, not alpha alone.")] = False,
     overwrite: Overwrite = False,
+    max_megapixels: MaxMegapixelsOption = MAX_MEGAPIXELS,
     backend: Backend = "auto",
     threads: Threads = None,
     precision: Precision = "auto",
@@ -46,15 +48,17 @@ def refine(
     from realtime.outputs.photos import check_photo_suffix
     from realtime.outputs.target import check_target
 
+    max_pixels = max_megapixels * MEGAPIXEL
     folder = images.is_dir()
     jobs = photo_jobs(images, target, ".png") if folder else [(images, target)]
     if not folder:
-        read_photo_for_matting(images)
+        with naming_options():
+            read_photo_for_matting(images, max_pixels=max_pixels)
         check_photo_suffix(target, alpha=cut_outs)
         refuse_existing(target, overwrite=overwrite)
         check_target(target, overwrite=overwrite)
     try:
-        known = open_masks(masks, category=category)
+        known = open_masks(masks, category=category, max_pixels=max_pixels)
     except ValueError as error:
         raise UsageError(f"--category {error}") from error
     chosen = [job for job in jobs if known.has(job[0])]
@@ -70,7 +74,7 @@ def refine(
     with load_engine(backend, threads=threads, precision=precision, model=model) as engine:
 
         def refine_photo(photo: Path, picture: Path) -> None:
-            read = read_photo_for_matting(photo)
+            read = read_photo_for_matting(photo, max_pixels=max_pixels)
             matte = refine_mask(read, known.read(photo), engine)
             if cut_outs:
                 write_cut_out(picture, matte, read, overwrite=overwrite)

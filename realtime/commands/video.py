@@ -11,8 +11,17 @@ from engines.commands.app import Version, command_app
 from engines.commands.options import Backend, Model, Overwrite, Precision, Threads, load_engine
 from engines.commands.running import UsageError, run
 from realtime.choices import CRF, MAX_CRF, SMOOTH, Preset
-from realtime.commands.checks import blaming, notify, refuse_existing, refuse_inputs
-from realtime.commands.options import BACKGROUND_HELP, FitOption, KeepOption, LightWrapOption, SmoothOption
+from realtime.commands.checks import blaming, naming_options, notify, refuse_existing, refuse_inputs
+from realtime.commands.options import (
+    BACKGROUND_HELP,
+    MAX_MEGAPIXELS,
+    MEGAPIXEL,
+    FitOption,
+    KeepOption,
+    LightWrapOption,
+    MaxMegapixelsOption,
+    SmoothOption,
+)
 
 app = command_app()
 
@@ -30,6 +39,7 @@ def video(
     overwrite: Overwrite = False,
     crf: Annotated[int, typer.Option(min=0, max=MAX_CRF, help=f"Quality of OUT: 0 is lossless, {MAX_CRF} the worst.")] = CRF,
     preset: Annotated[Preset, typer.Option(help="A slower one makes a smaller file of the same quality.")] = "veryfast",
+    max_megapixels: MaxMegapixelsOption = MAX_MEGAPIXELS,
     backend: Backend = "auto",
     threads: Threads = None,
     precision: Precision = "auto",
@@ -59,7 +69,8 @@ def video(
     from realtime.outputs.audio import AudioCopier, AudioNotSupported
     from realtime.outputs.video_file import VideoSink
 
-    with ExitStack() as stack:
+    max_pixels = max_megapixels * MEGAPIXEL
+    with naming_options(), ExitStack() as stack:
         # All input is checked before the engine is loaded.
         refuse_inputs(target, {"IN": source, "--bg": Path(bg).expanduser()})
         refuse_existing(target, overwrite=overwrite)
@@ -69,9 +80,9 @@ def video(
             filters = stream_filters(keep, smooth)
         with blaming("--light-wrap"):
             check_light_wrap(light_wrap)
-        original = stack.enter_context(VideoSource(source))
+        original = stack.enter_context(VideoSource(source, max_pixels=max_pixels))
         with blaming("--bg", bg):
-            background = stack.enter_context(open_background(bg, fit=fit))
+            background = stack.enter_context(open_background(bg, fit=fit, max_pixels=max_pixels))
         copied = stack.enter_context(AudioCopier(source, origin=original.origin)) if audio and original.audio else None
         try:
             sink = VideoSink(

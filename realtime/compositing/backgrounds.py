@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 
 from engines.engine import Frame
 from engines.errors import MediaError
-from realtime.choices import Fit
+from realtime.choices import MAX_PIXELS, Fit
 from realtime.inputs.photos import read_photo
+from realtime.inputs.pictures import is_still
 from realtime.inputs.video_file import VideoSource
 from realtime.packet import Packet
 from realtime.pixels.resize import resize, resize_to_fit
@@ -53,7 +54,7 @@ class Background:
         self.close()
 
 
-def open_background(spec: str, *, fit: Fit = "cover") -> Background:
+def open_background(spec: str, *, fit: Fit = "cover", max_pixels: int = MAX_PIXELS) -> Background:
     """Open the background that a text names.
 
     Args:
@@ -61,9 +62,10 @@ def open_background(spec: str, *, fit: Fit = "cover") -> Background:
             "checkerboard", which stands for transparent; or "none", which leaves the frame as it is. If a file has the
             name of a colour, write ./red for the file.
         fit: "cover" fills the frame and crops what is over, "contain" shows everything between black bars, "stretch" distorts.
+        max_pixels: of a picture or a frame; larger ones are refused before they are decoded.
 
-    Raises MediaError if it is neither a file nor a colour, or the file is missing, a folder or broken; ValueError for a
-    malformed #rrggbb or strength of blur.
+    Raises TooManyPixels for these; MediaError if it is neither a file nor a colour, or the file is missing, a folder or broken;
+    ValueError for a malformed #rrggbb or strength of blur.
     """
     if spec == "none":
         return OriginalBackground()
@@ -77,12 +79,14 @@ def open_background(spec: str, *, fit: Fit = "cover") -> Background:
     if path.is_dir():
         raise MediaError(f"{spec}: is a folder; name one picture or video in it")
     if not path.is_file():
+        if path.exists():
+            raise MediaError(f"{spec}: is a device or a pipe; name a picture or a video")
         if spec.startswith("#"):
             raise ValueError(f"{spec}: is not a colour; write # and six digits from 0 to f, such as #00b140")
         raise MediaError(_unknown(spec, path))
-    if path.suffix.lower() != ".gif" and cv2.haveImageReader(str(path)):
-        return StillBackground(read_photo(path).flat(), fit=fit)
-    return VideoBackground(path, fit=fit)
+    if is_still(path, max_pixels=max_pixels):
+        return StillBackground(read_photo(path, max_pixels=max_pixels).flat(), fit=fit)
+    return VideoBackground(path, fit=fit, max_pixels=max_pixels)
 
 
 class StillBackground(Background):
@@ -104,8 +108,8 @@ class StillBackground(Background):
 class VideoBackground(Background):
     """A video at its own rate, in an endless loop: decoded in order, with two frames in memory."""
 
-    def __init__(self, path: Path, *, fit: Fit) -> None:
-        self._source = VideoSource(path)
+    def __init__(self, path: Path, *, fit: Fit, max_pixels: int) -> None:
+        self._source = VideoSource(path, max_pixels=max_pixels)
         self._fit: Fit = fit
         self._frames = self._looped()
         self._now = self._next = next(self._frames)

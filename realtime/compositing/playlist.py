@@ -6,7 +6,7 @@ from pathlib import Path
 
 from engines.engine import Frame
 from engines.errors import MattingError, MediaError
-from realtime.choices import Fit
+from realtime.choices import MAX_PIXELS, Fit
 from realtime.compositing.backgrounds import Background, open_background
 from realtime.inputs.photos import READABLE
 from realtime.packet import Packet
@@ -22,23 +22,26 @@ class Playlist(Background):
 
     Args:
         specs: what `open_background` takes, or folders of pictures and videos. The first is shown first.
-        fit: see `open_background`.
+        fit, max_pixels: see `open_background`.
         notify: called with a line about the background that is shown now, or why it cannot be.
 
     Raises MediaError or ValueError if one that was named cannot be opened, or a folder has none in it.
     """
 
-    def __init__(self, specs: Sequence[str], *, fit: Fit = "cover", notify: Callable[[str], object] = print) -> None:
+    def __init__(
+        self, specs: Sequence[str], *, fit: Fit = "cover", notify: Callable[[str], object] = print, max_pixels: int = MAX_PIXELS
+    ) -> None:
         self._specs = [each for spec in specs for each in expand_folder(spec)]
         self._fit: Fit = fit
+        self._max_pixels = max_pixels
         self._notify = notify
         self._index = 0
         self._blurred = False
         self._lock = threading.Lock()
         self._shown: Background | None = None  # used by `frame`, which alone closes it
         for spec in self._specs[1:] if len(self._specs) == len(specs) else ():  # a large folder is not read in advance
-            open_background(spec, fit=fit).close()
-        self._wanted = open_background(self._specs[0], fit=fit)
+            self._opened(spec).close()
+        self._wanted = self._opened(self._specs[0])
 
     @property
     def name(self) -> str:
@@ -70,9 +73,12 @@ class Playlist(Background):
             self._shown.close()
         self._wanted.close()
 
+    def _opened(self, spec: str) -> Background:
+        return open_background(spec, fit=self._fit, max_pixels=self._max_pixels)
+
     def _open(self, spec: str) -> None:
         try:
-            background = open_background(spec, fit=self._fit)
+            background = self._opened(spec)
         except (MattingError, ValueError) as error:
             self._notify(str(error))
             return

@@ -4,12 +4,13 @@ from pathlib import Path
 
 from engines.errors import MediaError
 from engines.geometry import SMALLEST
+from realtime.choices import MAX_PIXELS
 from realtime.inputs.photos import READABLE, Photo, read_photo
 
 
-def read_photo_for_matting(path: Path) -> Photo:
+def read_photo_for_matting(path: Path, *, max_pixels: int = MAX_PIXELS) -> Photo:
     """Read a photo. Raises MediaError if it cannot be read, or is smaller than the networks take."""
-    photo = read_photo(path)
+    photo = read_photo(path, max_pixels=max_pixels)
     height, width = photo.frame.shape[:2]
     if min(height, width) < SMALLEST:
         raise MediaError(f"{path}: {width}x{height} is too small; each side needs at least {SMALLEST} pixels")

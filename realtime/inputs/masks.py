@@ -9,6 +9,7 @@ import numpy as np
 
 from engines.engine import Mask
 from engines.errors import MediaError
+from realtime.choices import MAX_PIXELS
 from realtime.inputs.photos import READABLE, read_photo
 
 
@@ -24,21 +25,21 @@ class Masks(Protocol):
         ...
 
 
-def open_masks(path: Path, *, category: str = "person") -> Masks:
+def open_masks(path: Path, *, category: str = "person", max_pixels: int = MAX_PIXELS) -> Masks:
     """Open a folder of masks, a single mask, or the shapes of one `category` in a COCO JSON file.
 
     Raises MediaError if there are none, ValueError if the file has no such category.
     """
     if path.suffix.lower() == ".json":
-        return CocoMasks(path, category)
-    return FolderMasks(path)
+        return CocoMasks(path, category, max_pixels=max_pixels)
+    return FolderMasks(path, max_pixels=max_pixels)
 
 
 class FolderMasks:
     """Pictures with the stems of their photos: grey, 255 = person; or labels, 0 and 1. A single file is any photo's mask."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, *, max_pixels: int) -> None:
+        self._path, self._max_pixels = path, max_pixels
         if not path.exists():
             raise MediaError(f"{path}: no such file or folder; name a folder of masks, or a COCO .json file")
         folder = path.is_dir()
@@ -50,14 +51,14 @@ class FolderMasks:
         return not self._path.is_dir() or photo.stem in self._by_stem
 
     def read(self, photo: Path) -> Mask:
-        pixels = read_photo(self._by_stem.get(photo.stem, self._path)).frame.max(axis=2)
+        pixels = read_photo(self._by_stem.get(photo.stem, self._path), max_pixels=self._max_pixels).frame.max(axis=2)
         return np.asarray(pixels / (1 if pixels.max() == 1 else 255), np.float32)
 
 
 class CocoMasks:
     """COCO annotations: polygons, and run lengths with or without compression; all shapes of the category, joined."""
 
-    def __init__(self, path: Path, category: str) -> None:
+    def __init__(self, path: Path, category: str, *, max_pixels: int) -> None:
         try:
             from pycocotools import mask
         except ModuleNotFoundError as error:

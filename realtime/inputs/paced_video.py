@@ -6,6 +6,7 @@ from pathlib import Path
 
 from engines.engine import Frame
 from engines.geometry import Size
+from realtime.choices import MAX_PIXELS
 from realtime.inputs.live_source import LiveSource, PausableClock
 from realtime.inputs.video_file import VideoSource
 from realtime.packet import Packet
@@ -22,14 +23,15 @@ class PacedVideo(LiveSource):
         path: the file.
         loop: start again at its end, for ever.
         size: to resize its frames to, cropping what is over.
+        max_pixels: of a frame: see `VideoSource`.
 
     Raises MediaError if it is not a readable video.
     """
 
-    def __init__(self, path: Path, *, loop: bool = False, size: Size | None = None) -> None:
+    def __init__(self, path: Path, *, loop: bool = False, size: Size | None = None, max_pixels: int = MAX_PIXELS) -> None:
         super().__init__()
         self.name = str(path)
-        self._video = VideoSource(path)
+        self._video = VideoSource(path, max_pixels=max_pixels)
         self._loop = loop
         self.rate = self._video.rate
         self.height, self.width = size or Size(self._video.height, self._video.width)

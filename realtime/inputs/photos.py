@@ -10,7 +10,8 @@ from PIL import Image, UnidentifiedImageError
 
 from engines.engine import Frame, Mask
 from engines.errors import MediaError
-from realtime.inputs.pictures import MOVING, open_picture, tiff_size
+from realtime.choices import MAX_PIXELS
+from realtime.inputs.pictures import MOVING, check_pixels, open_picture, tiff_size
 from realtime.pixels.colour_profile import ColourProfile, colour_profile, space, to_srgb
 from realtime.pixels.opencv_log import silence_opencv
 
@@ -46,20 +47,23 @@ class Photo:
         return cv2.blendLinear(self.frame, ground, self.alpha, 1 - self.alpha)  # type: ignore[return-value]
 
 
-def read_photo(path: Path) -> Photo:
+def read_photo(path: Path, *, max_pixels: int = MAX_PIXELS) -> Photo:
     """Read JPEG, PNG, WebP, AVIF, TIFF, BMP or GIF: 8 or 16 bit, grey, palette, CMYK or colour, with or without alpha.
 
     EXIF orientation is applied, and colours are converted to sRGB by the file's colour profile.
-    Raises MediaError if the file is missing, not a plain file, not a picture or broken.
+    Raises TooManyPixels before anything is decoded if there are more than `max_pixels`; MediaError if the file is missing, not
+    a plain file, not a picture or broken.
     """
     try:
         try:
-            with open_picture(path) as image:
+            with open_picture(path, max_pixels=max_pixels) as image:
                 return _decode(image, path)
         except UnidentifiedImageError:
-            return _read_float_tiff(path)
+            return _read_float_tiff(path, max_pixels)
     except MediaError:
         raise
+    except MemoryError as error:
+        raise MediaError(f"{path}: takes more memory than there is; make it smaller") from error
     except Exception as error:  # Pillow has no error of its own
         kinds = "name a JPEG, PNG, WebP, AVIF, TIFF or BMP file"
         raise MediaError(f"{path}: is broken or not a picture that can be read; {kinds}") from error
@@ -89,9 +93,9 @@ def _decode(image: Image.Image, path: Path) -> Photo:
     return Photo(profile.to_srgb(stored), alpha, str(path), profile, stored, frames)
 
 
-def _read_float_tiff(path: Path) -> Photo:
+def _read_float_tiff(path: Path, max_pixels: int) -> Photo:
     """Read the TIFF files that Pillow does not know: several channels in floating point."""
-    tiff_size(path)
+    check_pixels(path, *tiff_size(path), max_pixels)
     with silence_opencv():
         pixels = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR_RGB | cv2.IMREAD_ANYDEPTH)
     if pixels is None:

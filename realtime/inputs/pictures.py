@@ -3,13 +3,14 @@
 import logging
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from PIL import Image, TiffImagePlugin
 
-from engines.errors import MediaError
+from engines.errors import MediaError, TooManyPixels
+from engines.geometry import Size
 
 FORMATS = ("AVIF", "BMP", "DIB", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")  # Pillow's names
 MOVING = {"AVIF", "GIF", "PNG", "WEBP"}  # in which more than one picture is an animation
@@ -30,16 +31,27 @@ def check_file(path: Path) -> None:
         raise MediaError(f"{path}: is a device or a pipe; name a picture")
 
 
+def check_pixels(name: object, height: int, width: int, max_pixels: int) -> None:
+    """Raise TooManyPixels if a picture or frame of this size has more pixels than the limit."""
+    if height * width > max_pixels:
+        megapixels = -(-height * width // 1_000_000)
+        size = f"{Size(height, width)} is {megapixels} megapixels, over the limit of {max_pixels // 1_000_000}"
+        raise TooManyPixels(f"{name}: {size}; if you trust it, raise the limit", megapixels)
+
+
 @contextmanager
-def open_picture(path: Path) -> Iterator[Image.Image]:
+def open_picture(path: Path, *, max_pixels: int) -> Iterator[Image.Image]:
     """Open a picture, of which only the head is read: `image.size` is known, and nothing is decoded.
 
-    Raises MediaError if it is missing, no plain file, or a HEIC that nothing here reads; an error of Pillow (of many types)
-    if it is broken.
+    Raises MediaError if it is missing, no plain file, larger than the limit, or a HEIC that nothing here reads; an error of
+    Pillow (of many types) if it is broken.
     """
     check_file(path)
     try:
-        with _without_warnings(), Image.open(path, formats=_heif(path) if is_heif(path) else FORMATS) as image:
+        formats = _heif(path) if is_heif(path) else FORMATS
+        with _own_limit() as set_limit, Image.open(path, formats=formats) as image:
+            check_pixels(path, image.height, image.width, max_pixels)
+            set_limit(max_pixels)  # a file may also claim parts that are larger than the whole
             yield image
     except PermissionError as error:
         raise MediaError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
@@ -52,10 +64,10 @@ def is_heif(path: Path) -> bool:
     return head[4:8] == b"ftyp" and head[8:12] in HEIF_BRANDS
 
 
-def is_still(path: Path) -> bool:
-    """Whether a plain file is a picture and not an animation."""
+def is_still(path: Path, *, max_pixels: int) -> bool:
+    """Whether a plain file is a picture and not an animation. Raises MediaError as `open_picture` does."""
     try:
-        with open_picture(path) as image:
+        with open_picture(path, max_pixels=max_pixels) as image:
             return image.format not in MOVING or getattr(image, "n_frames", 1) == 1
     except MediaError:
         raise
@@ -82,11 +94,16 @@ def _heif(path: Path) -> tuple[str, ...]:
 
 
 @contextmanager
-def _without_warnings() -> Iterator[None]:
-    """Switch off the warnings of Pillow, and its limit on pixels, for which there is one here. Both hold for all threads."""
+def _own_limit() -> Iterator[Callable[[int], None]]:
+    """Switch off Pillow's warnings and limit on pixels, which hold for the process, and yield what sets another limit."""
+
+    def set_limit(pixels: int | None) -> None:
+        Image.MAX_IMAGE_PIXELS = pixels
+
     with _lock, warnings.catch_warnings(action="ignore"):
-        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        before = Image.MAX_IMAGE_PIXELS
         try:
-            yield
+            set_limit(None)  # else Pillow would refuse a file before its size is known
+            yield set_limit
         finally:
-            Image.MAX_IMAGE_PIXELS = limit
+            set_limit(before)

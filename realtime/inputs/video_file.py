@@ -19,7 +19,9 @@ from av.video.stream import VideoStream
 from engines.engine import Frame
 from engines.errors import MediaError
 from engines.geometry import SMALLEST, Size
+from realtime.choices import MAX_PIXELS
 from realtime.inputs.formats import is_playlist, self_contained
+from realtime.inputs.pictures import check_pixels
 from realtime.inputs.timestamps import MICROSECOND, Discontinuities, Timestamps
 from realtime.packet import Packet
 from realtime.pixels.yuv import to_rgb
@@ -50,14 +52,17 @@ class VideoSource:
     Args:
         path: of a video file of any format that FFmpeg reads.
         threads: of the decoder; by default all cores, four at most.
+        max_pixels: of a frame; a file of larger ones is refused before it is decoded.
 
     Raises:
+        TooManyPixels: if frames are larger than `max_pixels`.
         MediaError: if the file is not a video, has no frame, or is smaller than 32 pixels. While iterating: if reading fails.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, threads: int | None = None) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, threads: int | None = None, max_pixels: int = MAX_PIXELS) -> None:
         self.path = Path(path)
         self.damaged = 0
+        self._max_pixels = max_pixels
         self._threads = threads or min(4, os.cpu_count() or 1)
         self._start()
         try:
@@ -67,10 +72,12 @@ class VideoSource:
             raise
 
     def _start(self) -> None:
-        self._container = open_container(self.path)
+        self._container = open_container(self.path, max_pixels=self._max_pixels)
         try:
             self._stream = video_stream(self._container, self.path)
+            self._check_size()
             self._stream.thread_type = "AUTO"
+            self._stream.codec_context.options = decoder_limit(self._max_pixels)  # frames may grow midway
             self._stream.codec_context.thread_count = self._threads
             self._timestamps = Timestamps(self._container, self._stream)
             self._discontinuities = Discontinuities(self._container, self._stream)
@@ -83,6 +90,14 @@ class VideoSource:
             raise
         self._first: VideoFrame | None = first  # until iteration takes it
         self._frames: Iterator[VideoFrame] = itertools.chain([first], frames)
+
+    def _check_size(self) -> None:
+        size = self._stream.height, self._stream.width
+        if not all(size):  # FFmpeg forgets a size that is over the limit
+            with open_container(self.path, max_pixels=None) as container:
+                stream = video_stream(container, self.path)
+                size = stream.height, stream.width
+        check_pixels(self.path, *size, self._max_pixels)
 
     def _describe(self) -> None:
         container, stream, first = self._container, self._stream, self._first
@@ -178,8 +193,11 @@ class VideoSource:
         return Orientation.of(frame).apply(rgb)
 
 
-def open_container(path: Path) -> InputContainer:
-    """Open a media file for reading. Raises MediaError if it is not one, or a playlist or script, which refers to others."""
+def open_container(path: Path, *, max_pixels: int | None = MAX_PIXELS) -> InputContainer:
+    """Open a media file for reading. Raises MediaError if it is not one, or a playlist or script, which refers to others.
+
+    With `max_pixels` of None nothing in it is decoded, and so its streams cannot be.
+    """
     try:
         if path.is_dir():
             raise MediaError(f"{path}: is a folder; name one video file in it")
@@ -189,6 +207,8 @@ def open_container(path: Path) -> InputContainer:
             raise MediaError(f"{path}: is a device or a pipe; name a video file")
         # An absolute path, so that FFmpeg does not mistake part of a name for a protocol.
         options = {"format_whitelist": self_contained(), "protocol_whitelist": "file"}
+        # FFmpeg decodes some frames to describe a file: none that is too large, or none at all.
+        options |= {"codec_whitelist": "none"} if max_pixels is None else decoder_limit(max_pixels)
         return av.open(str(path.absolute()), options=options, metadata_errors="replace")
     except PermissionError as error:
         raise MediaError(f"{path}: no permission to read it; check its permissions") from error
@@ -196,6 +216,11 @@ def open_container(path: Path) -> InputContainer:
         if is_playlist(path):
             raise MediaError(f"{path}: is a playlist, not a video; name the video file itself") from error
         raise MediaError(f"{path}: is not a video that can be read ({error.strerror}); name a video file") from error
+
+
+def decoder_limit(max_pixels: int) -> dict[str, str]:
+    """The option by which FFmpeg refuses frames that are far too large. It counts rows with their padding, so they get room."""
+    return {"max_pixels": str(2 * max_pixels)}
 
 
 def video_stream(container: InputContainer, path: Path) -> VideoStream:

@@ -53,7 +53,7 @@ def test_only_the_background_that_is_shown_stays_open(tmp_path: Path, monkeypatc
         def close(self) -> None:
             open_now.remove(self.spec)
 
-    monkeypatch.setattr("realtime.compositing.playlist.open_background", lambda spec, fit: Counted(spec))
+    monkeypatch.setattr("realtime.compositing.playlist.open_background", lambda spec, **_: Counted(spec))
     with Playlist(["a", "b", "c"], notify=lambda _: None) as playlist:
         for _ in range(5):
             playlist.step(1)  # faster than frames come
