@@ -98,10 +98,12 @@ class LiveSession:
             make_matte(packet, self.engine, self.filters)
 
     def compose(self, packet: Packet) -> None:
-        """Stage: compose the picture to show; the last one again if the matte was skipped for a frozen picture."""
+        """Stage: compose the picture to show, which is all that the packet keeps; the last one again where it is frozen."""
         if packet.matte is not None or packet.pending is not None:
             self.picture = render_view(packet, self.backgrounds, self.view, light_wrap=self.light_wrap)
-        packet.picture = self.picture
+        assert self.picture is not None
+        packet.picture = packet.frame = self.picture
+        packet.matte = packet.pending = None  # many packets may wait for a recording: they hold the picture alone
 
     def obey_controls(self) -> bool:
         """Execute keys and lines from the user, and return whether there were any."""

@@ -9,7 +9,8 @@ from realtime.outputs.output import Output, VideoFormat
 from realtime.outputs.video_file import VideoSink
 from realtime.packet import Packet
 
-RECORDING_DEPTH = 60  # frames that a recording may lag behind: two seconds at 30 frames/s
+MOST_WAITING = 60  # pictures that a recording may lag behind: two seconds at 30 frames/s
+WAITING_MEMORY = 2**28  # bytes that these may take: fewer of 1080p
 
 
 class Recording(Output):
@@ -25,7 +26,6 @@ class Recording(Output):
     """
 
     name = "record"
-    depth = RECORDING_DEPTH
     reports_drops = True
 
     def __init__(
@@ -33,6 +33,7 @@ class Recording(Output):
     ) -> None:
         width, height, rate = video_format.width, video_format.height, video_format.rate
         self._sink = VideoSink(path, width=width, height=height, rate=rate, preset="superfast", overwrite=overwrite)
+        self.depth = max(1, min(MOST_WAITING, WAITING_MEMORY // (3 * width * height)))
         self._notify = notify
         self._begin: Fraction | None = None
 

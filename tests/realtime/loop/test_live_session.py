@@ -20,7 +20,7 @@ from realtime.inputs.paced_video import PacedVideo
 from realtime.loop import live_session
 from realtime.loop.controls import CONTROLS, LineReader
 from realtime.loop.live_session import LiveSession
-from realtime.outputs.output import VideoFormat
+from realtime.outputs.output import Output, VideoFormat
 from realtime.outputs.recording import Recording
 from realtime.packet import Packet
 from tests.realtime.clips import frame_times
@@ -284,8 +284,6 @@ def test_a_recording_that_is_too_slow_says_how_much_is_missing(tmp_path: Path) -
     video_format = VideoFormat(50, 40, Fraction(25))
 
     class SlowRecording(Recording):
-        depth = 2
-
         def write(self, packet: Packet) -> None:
             due = min(engine.calls + 12, 72)
             wait_until(lambda: engine.calls >= due, seconds=60)
@@ -294,7 +292,30 @@ def test_a_recording_that_is_too_slow_says_how_much_is_missing(tmp_path: Path) -
                 source.stop()
 
     with Camera() as source, Playlist(["red"]) as backgrounds, SlowRecording(tmp_path / "a.mkv", video_format) as recording:
+        recording.depth = 2
         LiveSession(source, engine, backgrounds, [recording], notify=notices.append).run()
     lost = int(re.search(r"record: (\d+) pictures are missing", " ".join(notices))[1])  # type: ignore[index]
     assert lost > 20
     assert 2 <= len(frame_times(tmp_path / "a.mkv")) < 20
+
+
+def test_what_waits_for_a_recording_is_its_picture_alone(tmp_path: Path) -> None:
+    """Frame, matte and foreground would be three times as much, for each of the pictures that wait."""
+    seen: list[Packet] = []
+
+    class Waiting(Output):
+        name = "waiting"
+        depth = 10
+
+        def write(self, packet: Packet) -> None:
+            seen.append(packet)
+
+    clip = write_video(tmp_path / "a.mkv", [0] * 10, rate=50)
+    with PacedVideo(clip) as source, Playlist(["red"]) as backgrounds:
+        LiveSession(source, PlainEngine(), backgrounds, [Waiting()], notify=lambda _: None).run()
+    assert seen
+    for packet in seen:
+        assert packet.picture is not None
+        assert packet.frame is packet.picture
+        assert packet.matte is None
+        assert packet.pending is None

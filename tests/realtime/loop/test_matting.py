@@ -212,9 +212,10 @@ def test_a_live_picture_keeps_its_matte_on_the_device_until_a_view_wants_it(
             elif len(made) == 12:
                 session.quit = True
             view = f"{session.view} {backgrounds.name}"
+            frame = packet.frame
             compose(packet)
             assert packet.picture is not None
-            made.append((packet.frame, packet.picture, view))
+            made.append((frame, packet.picture, view))
 
         with patch.object(LiveSession, "compose", lambda _, packet: watched(packet)):
             session.run()

@@ -42,6 +42,12 @@ def test_a_recording_begins_at_its_first_picture_and_keeps_uneven_times(tmp_path
         assert np.abs(frame.astype(int) - picture(index)).mean() < 4
 
 
+@pytest.mark.parametrize(("size", "depth"), [((640, 480), 60), ((1920, 1080), 43), ((3840, 2160), 10)])
+def test_pictures_that_wait_for_a_recording_take_bounded_memory(tmp_path: Path, size: tuple[int, int], depth: int) -> None:
+    with Recording(tmp_path / "a.mkv", VideoFormat(*size, Fraction(30)), notify=lambda _: None) as recording:
+        assert recording.depth == depth
+
+
 def test_a_recording_is_finished_also_after_an_error_and_left_out_without_a_picture(tmp_path: Path) -> None:
     notices: list[str] = []
 
