@@ -1,16 +1,20 @@
 """Coarse masks of people from data sets and segmentation methods: a folder of PNG files, or COCO annotations."""
 
 import json
-from collections.abc import Sequence
+import reprlib
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engines.engine import Mask
 from engines.errors import MediaError
 from realtime.choices import MAX_PIXELS
 from realtime.inputs.photos import READABLE, read_photo
+from realtime.inputs.pictures import check_pixels
+
+LONGEST_OUTLINE = 4_000_000  # px of a polygon: pycocotools takes memory for each of them
 
 
 class Masks(Protocol):
@@ -56,7 +60,10 @@ class FolderMasks:
 
 
 class CocoMasks:
-    """COCO annotations: polygons, and run lengths with or without compression; all shapes of the category, joined."""
+    """COCO annotations: polygons, and run lengths with or without compression; all shapes of the category, joined.
+
+    Every number is checked before pycocotools, written in C, sees it. A bad shape fails its own photo only.
+    """
 
     def __init__(self, path: Path, category: str, *, max_pixels: int) -> None:
         try:
@@ -64,20 +71,23 @@ class CocoMasks:
         except ModuleNotFoundError as error:
             command = "pip install 'semantic-human-matting[coco]'"
             raise MediaError(f"{path}: pycocotools, which reads such masks, is not installed; type: {command}") from error
-        self._path, self._coco = path, mask
+        self._path, self._coco, self._max_pixels = path, mask, max_pixels
+        if path.exists() and not path.is_file():
+            raise MediaError(f"{path}: is no plain file; name a COCO .json file")
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
             names = {c["id"]: str(c["name"]) for c in content["categories"]}
             kinds = {key for key, name in names.items() if name == category}
-            self._sizes = {i["id"]: (int(i["height"]), int(i["width"])) for i in content["images"]}
+            self._sizes = {i["id"]: (i.get("height"), i.get("width")) for i in content["images"]}
             self._ids = {Path(i["file_name"]).name: i["id"] for i in content["images"]}
-            self._shapes: dict[Any, list[Any]] = {}
-            for annotation in content["annotations"]:
+            self._shapes: dict[Any, list[tuple[Any, Any]]] = {}  # of each picture: the annotation's id, and its shape
+            for number, annotation in enumerate(content["annotations"]):
                 if annotation["category_id"] in kinds:
-                    self._shapes.setdefault(annotation["image_id"], []).append(annotation["segmentation"])
+                    shape = annotation.get("id", number), annotation.get("segmentation")
+                    self._shapes.setdefault(annotation["image_id"], []).append(shape)
         except OSError as error:
             raise MediaError(f"{path}: cannot be read ({error.strerror}); name a COCO .json file") from error
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise MediaError(f"{path}: is not a COCO file of images, categories and annotations; check it") from error
         if not kinds:
             raise ValueError(f"{category}: is not a category of {path}; use one of {', '.join(sorted(names.values()))}")
@@ -87,19 +97,76 @@ class CocoMasks:
 
     def read(self, photo: Path) -> Mask:
         key = self._ids[photo.name]
-        try:
-            return self._draw(self._shapes[key], *self._sizes[key])
-        except Exception as error:  # pycocotools has no error of its own
-            raise MediaError(f"{self._path}: the shapes of {photo.name} cannot be read; check them") from error
-
-    def _draw(self, shapes: Sequence[Any], height: int, width: int) -> Mask:
+        height, width = self._sizes[key]
+        if not (type(height) is type(width) is int and min(height, width) > 0):
+            size = f"{reprlib.repr(width)}x{reprlib.repr(height)}"
+            raise MediaError(f"{self._path}: {photo.name} has a size of {size}; correct it")
+        check_pixels(f"{self._path}: {photo.name}", height, width, self._max_pixels)
         drawn = np.zeros((height, width), np.uint8)
-        for shape in shapes:
-            if isinstance(shape, list):  # polygons
-                runs = self._coco.merge(self._coco.frPyObjects(shape, height, width))
-            elif isinstance(shape["counts"], list):
-                runs = self._coco.frPyObjects(shape, height, width)
-            else:
-                runs = shape
-            drawn |= self._coco.decode(runs)
+        for identity, shape in self._shapes[key]:
+            try:
+                if isinstance(shape, dict):
+                    drawn |= draw_run_lengths(shape, height, width)
+                else:
+                    for polygon in polygons(shape, height, width):
+                        drawn |= self._coco.decode(self._coco.frPyObjects([polygon], height, width))[..., 0]
+            except ValueError as error:
+                where = f"annotation {reprlib.repr(identity)} of {photo.name}"
+                raise MediaError(f"{self._path}: {where} {error}; correct it or take it out") from error
         return np.asarray(drawn, np.float32)
+
+
+def polygons(shape: Any, height: int, width: int) -> list[list[float]]:
+    """The polygons of a COCO segmentation, x and y in turn. Raises ValueError if one is none, or reaches far outside."""
+    if not isinstance(shape, list):
+        raise ValueError("is neither polygons nor run lengths")
+    found = []
+    for each in shape:
+        try:
+            points = np.asarray(each, np.float64)
+        except (TypeError, ValueError, OverflowError):
+            points = np.empty(0)
+        if points.ndim != 1 or points.size < 6 or points.size % 2 or not np.isfinite(points).all():
+            raise ValueError("has a polygon that is not three or more points of finite numbers")
+        corners, size = points.reshape(-1, 2), np.array([width, height])
+        if (corners < -size).any() or (corners > 2 * size).any():
+            raise ValueError("has a polygon that reaches far outside the picture")
+        if np.abs(corners - np.roll(corners, 1, axis=0)).max(axis=1).sum() > LONGEST_OUTLINE:
+            raise ValueError(f"has an outline of more than {LONGEST_OUTLINE} pixels")
+        found.append(points.tolist())
+    return found
+
+
+def draw_run_lengths(shape: dict[str, Any], height: int, width: int) -> NDArray[np.uint8]:
+    """The mask, uint8 (height, width) of 0 and 1, of COCO run lengths. Raises ValueError if they are of another size."""
+    if shape.get("size") != [height, width]:
+        raise ValueError(f"has run lengths of another size than the picture's, {width}x{height}")
+    counts = shape.get("counts")
+    if isinstance(counts, str):
+        counts = decompress(counts)
+    if not isinstance(counts, list) or any(type(count) is not int or count < 0 for count in counts):
+        raise ValueError("has run lengths that are not whole numbers")
+    if sum(counts) != height * width:
+        raise ValueError(f"has run lengths that do not add up to {width}x{height}")
+    values = np.arange(len(counts), dtype=np.int64).astype(np.uint8) & 1
+    return np.repeat(values, counts).reshape(width, height).T
+
+
+def decompress(text: str) -> list[int]:
+    """COCO's compressed run lengths: five bits a character, the lowest first; from the fourth on, less the last but one."""
+    counts: list[int] = []
+    value = shift = 0
+    for character in text:
+        bits = ord(character) - 48
+        if not 0 <= bits < 64 or shift > 60:
+            raise ValueError("has damaged run lengths")
+        value |= (bits & 31) << shift
+        shift += 5
+        if not bits & 32:
+            if bits & 16:
+                value -= 1 << shift
+            counts.append(value + (counts[-2] if len(counts) > 2 else 0))
+            value = shift = 0
+    if shift:
+        raise ValueError("has damaged run lengths")
+    return counts

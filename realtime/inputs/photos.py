@@ -107,9 +107,9 @@ def _eight_bits(pixels: NDArray[np.generic]) -> NDArray[np.uint8]:
     """Convert any depth to uint8: whole numbers as 16 bits, floating point (TIFF, HDR) from [0, 1]."""
     if pixels.dtype == np.uint8:
         return pixels.astype(np.uint8, copy=False)
-    scale = 255 if pixels.dtype.kind == "f" else 255 / 65535
-    levels = np.nan_to_num(pixels.astype(np.float32)) * np.float32(scale)
-    return np.asarray(np.clip(np.rint(levels), 0, 255), np.uint8)
+    high = 1 if pixels.dtype.kind == "f" else 65535
+    levels = np.clip(np.nan_to_num(pixels), 0, high).astype(np.float32) * np.float32(255 / high)
+    return np.asarray(np.rint(levels), np.uint8)
 
 
 def _orientation(image: Image.Image) -> int:

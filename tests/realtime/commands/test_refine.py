@@ -1,5 +1,6 @@
 """`shm-refine` as a user meets it, with the weights that ship."""
 
+import json
 from pathlib import Path
 from unittest.mock import patch
 
@@ -99,6 +100,28 @@ def test_a_bad_one_is_reported_and_the_rest_goes_on(
     assert "a.png: is broken" in error
     assert "1 of 2 photos failed" in error
     assert {path.name for path in out.iterdir()} == {"b.png"}
+
+
+def test_a_bad_annotation_does_not_end_the_folder(
+    folders: tuple[Path, Path, Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    images, _, out = folders
+    square = [60, 60, 180, 60, 180, 180, 60, 180]
+    names = ["a.png", "b.png"]
+    content = {
+        "images": [{"id": i, "file_name": name, "height": 240, "width": 240} for i, name in enumerate(names)],
+        "categories": [{"id": 1, "name": "person"}],
+        "annotations": [
+            {"id": 5, "image_id": 0, "category_id": 1, "segmentation": [[float("inf"), *square[1:]]]},
+            {"id": 6, "image_id": 1, "category_id": 1, "segmentation": [square]},
+        ],
+    }
+    (tmp_path / "coco.json").write_text(json.dumps(content))
+    assert shm_refine(images, tmp_path / "coco.json", out) == 2
+    error = capfd.readouterr().err
+    assert "annotation 5 of a.png has a polygon" in error
+    assert "1 of 2 photos failed" in error
+    assert [path.name for path in out.iterdir()] == ["b.png"]
 
 
 def test_bad_input(folders: tuple[Path, Path, Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -6,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from engines.errors import MediaError
+from engines.errors import MediaError, TooManyPixels
 from realtime.inputs.masks import open_masks
 
 pytest.importorskip("pycocotools", reason="needs pycocotools: pip install 'semantic-human-matting[coco]'")
@@ -105,5 +106,76 @@ def test_bad_masks(tmp_path: Path) -> None:
             open_masks(path)
     with pytest.raises(ValueError, match=r"cat: is not a category of .*; use one of dog, person"):
         open_masks(coco(tmp_path / "a.json"), category="cat")
-    with pytest.raises(MediaError, match=r"the shapes of a\.jpg cannot be read"):
+    with pytest.raises(MediaError, match=r"annotation 0 of a\.jpg has a polygon that is not"):
         open_masks(coco(tmp_path / "b.json", [["x"]])).read(Path("a.jpg"))
+
+
+def test_shapes_outside_reason_never_reach_c(tmp_path: Path) -> None:
+    """Each of these crashed the process, took gigabytes, or was drawn in silence as something else."""
+    nan, inf = float("nan"), float("inf")
+    full = [12 * 20]
+    zigzag = [value for turn in range(200_000) for value in (turn % 2 * 40, 0)]
+    cases: list[tuple[Any, str]] = [
+        ([[0, 0, inf, 0, 5, 5]], "finite numbers"),
+        ([[0, 0, nan, 0, 5, 5]], "finite numbers"),
+        ([[0, 0, None, 0, 5, 5]], "finite numbers"),
+        ([[0, 0, 10**400, 0, 5, 5]], "finite numbers"),
+        ([[0, 0, 5, 0, 5, 5, 5]], "finite numbers"),
+        ([[0, 0, 5, 5]], "finite numbers"),  # pycocotools takes four numbers for a box
+        ([0, 0, 5, 0, 5, 5], "finite numbers"),
+        ([[[0, 0], [5, 0], [5, 5]]], "finite numbers"),
+        ([[0, 0, 1e9, 0, 5, 5]], "far outside"),
+        ([[0, 0, 5, -1e300, 5, 5]], "far outside"),
+        ([zigzag], "an outline of more than"),
+        (None, "neither polygons nor run lengths"),
+        ("abc", "neither polygons nor run lengths"),
+        ({}, "another size"),
+        ({"size": [13, 20], "counts": [260]}, "another size"),
+        ({"size": [60_000, 60_000], "counts": [3_600_000_000]}, "another size"),
+        ({"size": [12, 20]}, "not whole numbers"),
+        ({"size": [12, 20], "counts": [0, 1e9]}, "not whole numbers"),
+        ({"size": [12, 20], "counts": [250, -10]}, "not whole numbers"),
+        ({"size": [12, 20], "counts": [239]}, "do not add up"),
+        ({"size": [12, 20], "counts": [*full, 2**40]}, "do not add up"),
+        ({"size": [12, 20], "counts": "P"}, "damaged"),
+        ({"size": [12, 20], "counts": 50 * "o"}, "damaged"),
+        ({"size": [12, 20], "counts": "\u20ac"}, "damaged"),
+    ]
+    for shape, message in cases:
+        masks = open_masks(coco(tmp_path / "a.json", [SQUARE], shape))
+        with pytest.raises(MediaError, match=rf"annotation 1 of a\.jpg .*{message}") as caught:
+            masks.read(Path("a.jpg"))
+        assert "\n" not in str(caught.value)
+    for height in (inf, nan, -5, 0, None, "12", 12.5, [12], True):
+        changed = [{"id": 7, "file_name": "a.jpg", "height": height, "width": 20}]
+        with pytest.raises(MediaError, match=r"a\.jpg has a size of 20x"):
+            open_masks(coco(tmp_path / "a.json", [SQUARE], images=changed)).read(Path("a.jpg"))
+    huge = [{"id": 7, "file_name": "a.jpg", "height": 60_000, "width": 60_000}]
+    with pytest.raises(TooManyPixels, match=r"a\.jpg: 60000x60000"):
+        open_masks(coco(tmp_path / "a.json", [SQUARE], images=huge)).read(Path("a.jpg"))
+
+
+def test_shapes_at_the_edge_are_drawn(tmp_path: Path) -> None:
+    masks = open_masks(coco(tmp_path / "a.json", [], [[-3, -2, 25, -2, 25, 14, -3, 14]]))
+    np.testing.assert_array_equal(masks.read(Path("a.jpg")), rectangle(0, 12, 0, 20))
+
+
+def test_damaged_and_nested_files_are_refused(tmp_path: Path) -> None:
+    nested = 100_000 * "["
+    for text in (
+        nested,
+        f'{{"images": {nested}',
+        '{"images": [[]], "categories": [], "annotations": []}',
+        "[" + "9" * 5000 + "]",
+    ):
+        (tmp_path / "a.json").write_text(text)
+        with pytest.raises(MediaError, match="is not a COCO file"):
+            open_masks(tmp_path / "a.json")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="POSIX pipes")
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    for name in ("a.json", "a.png"):
+        os.mkfifo(tmp_path / name)
+        with pytest.raises(MediaError, match=r"is no plain file|is a device or a pipe"):
+            open_masks(tmp_path / name).read(Path("a.jpg"))
