@@ -117,33 +117,34 @@ class OpenVINOEngine(Engine):
             models[name] = self._core.compile_model(model, "CPU", self._settings_for(name))
         return models
 
-    def _import(self, exported: Engines) -> Models:
+    def _import(self, exported: Engines) -> Compiled:
         """Load compiled graphs from the cache. Raises Outdated if this OpenVINO does not take them."""
         try:
-            return {name: self._core.import_model(exported[name], "CPU", self._settings_for(name)) for name in NETWORKS}
-        except (RuntimeError, KeyError) as error:
-            raise Outdated(f"OpenVINO: {str(error).splitlines()[0]}") from error
+            return chain({name: self._core.import_model(exported[name], "CPU", self._settings_for(name)) for name in NETWORKS})
+        except Exception as error:  # its own, or of Python about bytes in its message
+            raise Outdated(f"OpenVINO: {' '.join(str(error).split())[:200]}") from error
 
     def prepare(self, height: int, width: int, *, check: CheckParity | None = None, must_keep: bool = False) -> None:
         """Compile for a frame size, from the cache or else into it. `check` and `must_keep`: see `Cache.obtain`.
 
         Raises EngineError where `check` does, or, with `must_keep`, where the disk does not take what was compiled.
         """
-        models: Models = {}
+        ready: list[Compiled] = []
 
         def build() -> Engines:
-            models.update(self._compile(height, width))
+            models = self._compile(height, width)
+            ready.append(chain(models))
             return {name: model.export_model().getvalue() for name, model in models.items()}
 
         def load_and_check(exported: Engines) -> None:
-            if not models:
-                models.update(self._import(exported))
+            if not ready:
+                ready.append(self._import(exported))
             if check is not None:
-                check(lambda frame: self._run(chain(models), frame, None).matte)
+                check(lambda frame: self._run(ready[0], frame, None).matte)
 
         key = self.key(height, width)
         self._cache.obtain(key, build, check=load_and_check, must_keep=must_keep, keep=SIZES_CACHED)
-        self._compiled[height, width] = chain(models)
+        self._compiled[height, width] = ready[0]
 
     def _for_size(self, height: int, width: int) -> Compiled:
         with self._lock:
@@ -153,14 +154,14 @@ class OpenVINOEngine(Engine):
                 elif not self._compiled:
                     self.prepare(height, width)
                 else:
-                    models = self._cached(height, width) or self._compile(height, width)
-                    self._compiled[height, width] = chain(models)
+                    cached = self._cached(height, width)
+                    self._compiled[height, width] = cached or chain(self._compile(height, width))
                 if len(self._compiled) > SIZES_KEPT:
                     self._compiled.popitem(last=False)
             self._compiled.move_to_end((height, width))
             return self._compiled[height, width]
 
-    def _cached(self, height: int, width: int) -> Models | None:
+    def _cached(self, height: int, width: int) -> Compiled | None:
         key = self.key(height, width)
         exported = self._cache.read(key)
         try:

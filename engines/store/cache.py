@@ -15,18 +15,19 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 from filelock import FileLock, Timeout
 
 from engines.atomic import UNFINISHED, replacing
 from engines.errors import EngineError, MattingError
+from engines.store.private import FOLDER_VARIABLE, check_private, insecurity, make_private
 
 log = logging.getLogger("engines")
 
 SUFFIX = ".engines"
 CODE = "code"  # a folder of a backend, in which a compiler keeps files of its own
 LOCK = ".lock"  # never removed: a process that waits for a removed lock would not see the next one
-FOLDER_VARIABLE = "SHM_CACHE"
 DIGEST = 64  # hexadecimal digits of a SHA-256
 LONGEST_HEAD = 10_000  # bytes of the line of JSON
 
@@ -42,7 +43,7 @@ class Outdated(Exception):
     """Cached engines that the installed compiler does not load. They are removed and built anew."""
 
 
-UNREADABLE = (OSError, ValueError, KeyError, TypeError, Damaged)
+UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, Damaged)  # of any bytes
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,13 @@ def unpack(content: bytes) -> tuple[Key, Engines]:
     for name, length in head["lengths"].items():
         engines[name] = content[line : line + length]
         line += length
-    return Key(**head["key"]), engines
+    return _key(head), engines
+
+
+def _key(head: dict[str, Any]) -> Key:
+    if not all(isinstance(value, str) for value in head["key"].values()):
+        raise Damaged("its key is not one of texts")
+    return Key(**head["key"])
 
 
 def user_folder() -> Path:
@@ -111,11 +118,15 @@ def user_folder() -> Path:
 
 
 class Cache:
-    """The engines in a folder: the user's cache folder, or the one that the variable SHM_CACHE names."""
+    """The engines in a folder: the user's cache folder, or the one that the variable SHM_CACHE names.
+
+    Raises EngineError if the folder, or one in it that is used, belongs to another user, or others may write to it.
+    """
 
     def __init__(self, folder: Path | None = None) -> None:
         chosen = os.environ.get(FOLDER_VARIABLE)
         self.folder = folder or (Path(chosen) if chosen else user_folder() / "engines")
+        check_private(self.folder)
 
     def path(self, key: Key) -> Path:
         """The file of a key."""
@@ -128,8 +139,12 @@ class Cache:
     def read(self, key: Key) -> Engines | None:
         """The engines of a key, or None if they are absent, or damaged, which is logged."""
         path = self.path(key)
+        check_private(path.parent)
         try:
-            found, engines = unpack(path.read_bytes())
+            with path.open("rb") as file:
+                if reason := insecurity(os.fstat(file.fileno())):
+                    raise Damaged(reason)
+                found, engines = unpack(file.read())
         except FileNotFoundError:
             return None
         except UNREADABLE as error:
@@ -152,6 +167,7 @@ class Cache:
             for left in path.parent.glob(f"{UNFINISHED}*"):  # by a process that was killed: the lock is ours
                 left.unlink()
             with replacing(path) as temporary, temporary.open("wb") as file:
+                temporary.chmod(0o600)
                 file.writelines(pack(key, engines))
                 file.flush()
                 os.fsync(file.fileno())
@@ -168,7 +184,7 @@ class Cache:
         """Keep other processes from building or storing engines of a backend. Raises EngineError if the folder is read-only."""
         folder = self.folder / backend
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            make_private(folder)
             lock = FileLock(folder / LOCK)
             try:
                 lock.acquire(timeout=0)
@@ -253,7 +269,7 @@ class Cache:
         for path in sorted((self.folder / backend).glob(f"[!.]*{SUFFIX}")):
             with suppress(*UNREADABLE), path.open("rb") as file:
                 file.seek(DIGEST + 1)
-                found.append(Key(**json.loads(file.readline(LONGEST_HEAD))["key"]))
+                found.append(_key(json.loads(file.readline(LONGEST_HEAD))))
         return found
 
     def entries(self) -> list[Entry]:

@@ -24,6 +24,7 @@ from torch import Tensor
 
 from engines.backends.torch_lane.networks import Step
 from engines.geometry import Size
+from engines.store.private import check_private, make_private
 from engines.weights import NETWORKS
 
 log = logging.getLogger("engines")
@@ -51,7 +52,10 @@ def compiler_missing() -> str:
 
 @contextmanager
 def code_kept_in(folder: Path) -> Iterator[None]:
-    """Let PyTorch's compiler read and write a folder, unless the user has named another in TORCHINDUCTOR_CACHE_DIR."""
+    """Let PyTorch's compiler read and write a folder, unless the user has named another in TORCHINDUCTOR_CACHE_DIR.
+
+    Raises EngineError if others may write to the folder: the code in it is run.
+    """
     from torch._inductor.runtime.cache_dir_utils import default_cache_dir
 
     before = {name: os.environ.get(name) for name in FOLDER_VARIABLES}
@@ -59,7 +63,8 @@ def code_kept_in(folder: Path) -> Iterator[None]:
         yield
         return
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private(folder)
+        check_private(folder.parent)
     except OSError as error:
         log.warning("%s: cannot be written (%s); compiled code is not kept", folder, error.strerror)
         yield
