@@ -2,7 +2,6 @@
 
 import time
 from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -53,10 +52,10 @@ def image(
       shm-image portrait.jpg out.jpg --bg blur
       shm-image photos/ cut-outs/
     """
-    from realtime.commands.progress import for_each_photo
+    from realtime.commands.progress import for_each_photo, report_photos
     from realtime.compositing.backgrounds import open_background
     from realtime.compositing.composite import check_light_wrap
-    from realtime.inputs.folders import make_folder, photo_jobs, read_photo_for_matting
+    from realtime.inputs.folders import PhotoJobs, make_folder, photo_jobs, read_photo_for_matting
     from realtime.inputs.photos import Photo
     from realtime.loop.edit_photo import matte_photo, write_alpha, write_composite, write_cut_out
     from realtime.outputs.photos import check_photo_suffix
@@ -65,13 +64,19 @@ def image(
     if alpha_only and bg is not None:
         raise UsageError("--alpha-only and --bg exclude each other; leave one of them out")
     folder = source.is_dir()
-    jobs = photo_jobs(source, target, ".png" if bg is None else ".jpg") if folder else [(source, target)]
+    found = photo_jobs(source, target, ".png" if bg is None else ".jpg") if folder else PhotoJobs([(source, target)], [])
     max_pixels = max_megapixels * MEGAPIXEL
     with naming_options(), ExitStack() as stack:
         # All input is checked before the engine is loaded, and before anything is written.
         with blaming("--light-wrap"):
             check_light_wrap(light_wrap)
-        read = partial(read_photo_for_matting, max_pixels=max_pixels)
+
+        def read(path: Path) -> Photo:
+            photo = read_photo_for_matting(path, max_pixels=max_pixels)
+            if photo.frames > 1:
+                notify(f"{path}: has {photo.frames} pictures; only the first is used")
+            return photo
+
         single = None if folder else read(source)
         background = None
         if bg is not None:
@@ -79,11 +84,16 @@ def image(
                 background = stack.enter_context(open_background(bg, fit=fit, max_pixels=max_pixels))
         if folder:
             make_folder(target)
-        for photo, picture in jobs:
+        to_do = [job for job in found.jobs if not folder or overwrite or not job[1].is_file()]
+        for photo, picture in to_do:
             check_photo_suffix(picture, alpha=bg is None and not alpha_only)
             refuse_inputs(picture, {"IN": photo, "--bg": Path(bg or photo).expanduser()})
             refuse_existing(picture, overwrite=overwrite)
             check_target(picture, overwrite=overwrite)
+        notes = {"existed already": len(found.jobs) - len(to_do)}
+        if not to_do:
+            report_photos("pictures", 0, 0, notes, found.describe_left_out())
+            return
         engine = stack.enter_context(load_engine(backend, threads=threads, precision=precision, model=model))
 
         def edit(photo: Photo, picture: Path) -> str:
@@ -104,10 +114,8 @@ def image(
         if single is not None:
             notify(f"{edit(single, target)} {runner}")
             return
-        failed = for_each_photo(jobs, lambda photo, picture: edit(read(photo), picture), "photos")
-        if failed:
-            raise UsageError(f"{failed} of {len(jobs)} photos failed; see the lines above")
-        notify(f"{len(jobs)} pictures written {runner}")
+        failed = for_each_photo(to_do, lambda photo, picture: edit(read(photo), picture), "photos")
+        report_photos("pictures", len(to_do), failed, notes, found.describe_left_out(), runner)
 
 
 def main() -> None:

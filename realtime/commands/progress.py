@@ -1,6 +1,6 @@
 """Progress bars on standard error. Imports rich, so commands import this when they start to work."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -8,8 +8,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from engines.commands.running import UsageError
 from engines.errors import MattingError
-from realtime.commands.checks import in_options
+from realtime.commands.checks import in_options, notify
 
 console = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -43,3 +44,13 @@ def for_each_photo(jobs: Sequence[tuple[Path, Path]], work: Callable[[Path, Path
                 failed += 1
                 console.print(f"error: {in_options(error)}", markup=False)
     return failed
+
+
+def report_photos(kind: str, tried: int, failed: int, notes: Mapping[str, int], left_out: str = "", runner: str = "") -> None:
+    """Say how many pictures of a `kind` were written, and why not the others. Raises UsageError if some failed."""
+    counts = "".join(f", {count} {note}" for note, count in notes.items() if count)
+    if left_out:
+        notify(left_out)
+    notify(" ".join(f"{tried - failed} {kind} written{counts} {runner}".split()))
+    if failed:
+        raise UsageError(f"{failed} of {tried} photos failed; see the lines above")

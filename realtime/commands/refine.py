@@ -8,7 +8,7 @@ import typer
 from engines.commands.app import Version, command_app
 from engines.commands.options import Backend, Model, Overwrite, Precision, Threads, load_engine
 from engines.commands.running import UsageError, run
-from realtime.commands.checks import naming_options, notify, refuse_existing, refuse_inputs
+from realtime.commands.checks import naming_options, refuse_existing, refuse_inputs
 from realtime.commands.options import MAX_MEGAPIXELS, MEGAPIXEL, MaxMegapixelsOption
 
 app = command_app()
@@ -41,8 +41,8 @@ def refine(
       shm-refine val2017/ instances_val2017.json mattes/ --cut-outs
       shm-refine portrait.jpg mask.png matte.png
     """
-    from realtime.commands.progress import for_each_photo
-    from realtime.inputs.folders import make_folder, photo_jobs, read_photo_for_matting
+    from realtime.commands.progress import for_each_photo, report_photos
+    from realtime.inputs.folders import PhotoJobs, make_folder, photo_jobs, read_photo_for_matting
     from realtime.inputs.masks import open_masks
     from realtime.loop.edit_photo import refine_mask, write_alpha, write_cut_out
     from realtime.outputs.photos import check_photo_suffix
@@ -50,7 +50,7 @@ def refine(
 
     max_pixels = max_megapixels * MEGAPIXEL
     folder = images.is_dir()
-    jobs = photo_jobs(images, target, ".png") if folder else [(images, target)]
+    found = photo_jobs(images, target, ".png") if folder else PhotoJobs([(images, target)], [])
     if not folder:
         with naming_options():
             read_photo_for_matting(images, max_pixels=max_pixels)
@@ -61,7 +61,7 @@ def refine(
         known = open_masks(masks, category=category, max_pixels=max_pixels)
     except ValueError as error:
         raise UsageError(f"--category {error}") from error
-    chosen = [job for job in jobs if known.has(job[0])]
+    chosen = [job for job in found.jobs if known.has(job[0])]
     if not chosen:
         raise UsageError(f"{masks}: has no mask for any photo of {images}; masks are found by the names of the photos")
     for _, picture in chosen:
@@ -71,6 +71,10 @@ def refine(
         if masks.is_dir() and target.samefile(masks):
             raise UsageError(f"{target}: is the folder of the masks; name another folder to write to")
     to_do = [job for job in chosen if overwrite or not job[1].exists()]
+    notes = {"existed already": len(chosen) - len(to_do), "have no mask": len(found.jobs) - len(chosen)}
+    if not to_do:
+        report_photos("mattes", 0, 0, notes, found.describe_left_out())
+        return
     with load_engine(backend, threads=threads, precision=precision, model=model) as engine:
 
         def refine_photo(photo: Path, picture: Path) -> None:
@@ -82,11 +86,7 @@ def refine(
                 write_alpha(picture, matte, overwrite=overwrite)
 
         failed = for_each_photo(to_do, refine_photo, "mattes")
-    done, unmasked = len(chosen) - len(to_do), len(jobs) - len(chosen)
-    notes = f", {done} existed already" * bool(done) + f", {unmasked} have no mask" * bool(unmasked)
-    notify(f"{len(to_do) - failed} mattes written{notes}")
-    if failed:
-        raise UsageError(f"{failed} of {len(to_do)} photos failed; see the lines above")
+    report_photos("mattes", len(to_do), failed, notes, found.describe_left_out())
 
 
 def main() -> None:

@@ -63,7 +63,7 @@ def video(
     from realtime.compositing.backgrounds import open_background
     from realtime.compositing.composite import check_light_wrap
     from realtime.compositing.filters import stream_filters
-    from realtime.inputs.photos import READABLE
+    from realtime.inputs.pictures import is_still
     from realtime.inputs.video_file import VideoSource
     from realtime.loop.edit_video import edit_video
     from realtime.outputs.audio import AudioCopier, AudioNotSupported
@@ -74,7 +74,7 @@ def video(
         # All input is checked before the engine is loaded.
         refuse_inputs(target, {"IN": source, "--bg": Path(bg).expanduser()})
         refuse_existing(target, overwrite=overwrite)
-        if source.suffix.lower() in READABLE and source.is_file():
+        if source.is_file() and is_still(source, max_pixels=max_pixels):
             raise UsageError(f"{source}: is a picture, not a video; use shm-image for it")
         with blaming("--smooth"):
             filters = stream_filters(keep, smooth)

@@ -1,11 +1,14 @@
 """A folder of photos, and the files to be made of them."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from engines.errors import MediaError
 from engines.geometry import SMALLEST
 from realtime.choices import MAX_PIXELS
 from realtime.inputs.photos import READABLE, Photo, read_photo
+
+NAMED = 3  # names of what was left out that a message lists
 
 
 def read_photo_for_matting(path: Path, *, max_pixels: int = MAX_PIXELS) -> Photo:
@@ -17,12 +20,43 @@ def read_photo_for_matting(path: Path, *, max_pixels: int = MAX_PIXELS) -> Photo
     return photo
 
 
-def photo_jobs(source: Path, target: Path, suffix: str) -> list[tuple[Path, Path]]:
+@dataclass(frozen=True)
+class PhotoJobs:
+    """What there is to do in a folder.
+
+    Attributes:
+        jobs: each photo, and the file to write.
+        left_out: what is in the folder and no photo: folders and other files.
+    """
+
+    jobs: list[tuple[Path, Path]]
+    left_out: list[Path]
+
+    def describe_left_out(self) -> str:
+        """What was left out, and why, in one line; empty if nothing was."""
+        folders = [path.name for path in self.left_out if path.is_dir()]
+        others = [path.name for path in self.left_out if not path.is_dir()]
+        parts = [
+            f"{len(names)} {kind} ({', '.join(names[:NAMED])}{', ...' * (len(names) > NAMED)})"
+            for names, kind in (
+                (folders, "folders, which are not entered"),
+                (others, "files that are no photos by their names"),
+            )
+            if names
+        ]
+        return f"left out: {' and '.join(parts)}" if parts else ""
+
+
+def photo_jobs(source: Path, target: Path, suffix: str) -> PhotoJobs:
     """Pair each photo in a folder with the file to write: of the same stem, in the folder `target`.
 
-    Raises MediaError if there are no photos, two would become one file, or `target` is a file or the same folder.
+    Hidden files do not count. Raises MediaError if there are no photos, two would become one file, or `target` is a file or the
+    same folder.
     """
-    photos = sorted(path for path in source.iterdir() if path.suffix.lower() in READABLE and not path.name.startswith("."))
+    found = sorted(path for path in source.iterdir() if not path.name.startswith("."))
+    photos = [path for path in found if path.suffix.lower() in READABLE and not path.is_dir()]
+    taken = {*photos}
+    left_out = [path for path in found if path not in taken and not (target.exists() and path.samefile(target))]
     if not photos:
         raise MediaError(f"{source}: has no photo in it; name a folder of {', '.join(sorted(READABLE))} files")
     if target.exists() and (not target.is_dir() or target.samefile(source)):
@@ -33,7 +67,7 @@ def photo_jobs(source: Path, target: Path, suffix: str) -> list[tuple[Path, Path
         if picture in jobs:
             raise MediaError(f"{photo}: would become {picture}, and so would {jobs[picture].name}; rename one of them")
         jobs[picture] = photo
-    return [(photo, picture) for picture, photo in jobs.items()]
+    return PhotoJobs([(photo, picture) for picture, photo in jobs.items()], left_out)
 
 
 def make_folder(path: Path) -> None:

@@ -11,12 +11,14 @@ from PIL import Image, UnidentifiedImageError
 from engines.engine import Frame, Mask
 from engines.errors import MediaError
 from realtime.choices import MAX_PIXELS
-from realtime.inputs.pictures import MOVING, check_pixels, open_picture, tiff_size
+from realtime.inputs.pictures import check_pixels, open_picture, tiff_size
 from realtime.pixels.colour_profile import ColourProfile, colour_profile, space, to_srgb
 from realtime.pixels.opencv_log import silence_opencv
 
 ORIENTATION = 0x0112  # the EXIF tag
-READABLE = {".avif", ".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
+READABLE = {
+    *(".avif", ".bmp", ".gif", ".heic", ".heif", ".hif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,8 @@ class Photo:
 
 
 def read_photo(path: Path, *, max_pixels: int = MAX_PIXELS) -> Photo:
-    """Read JPEG, PNG, WebP, AVIF, TIFF, BMP or GIF: 8 or 16 bit, grey, palette, CMYK or colour, with or without alpha.
+    """Read JPEG, PNG, WebP, AVIF, HEIC (with pi-heif), TIFF, BMP or GIF: 8 or 16 bit, grey, palette, CMYK or
+    colour, with or without alpha.
 
     EXIF orientation is applied, and colours are converted to sRGB by the file's colour profile.
     Raises TooManyPixels before anything is decoded if there are more than `max_pixels`; MediaError if the file is missing, not
@@ -65,12 +68,12 @@ def read_photo(path: Path, *, max_pixels: int = MAX_PIXELS) -> Photo:
     except MemoryError as error:
         raise MediaError(f"{path}: takes more memory than there is; make it smaller") from error
     except Exception as error:  # Pillow has no error of its own
-        kinds = "name a JPEG, PNG, WebP, AVIF, TIFF or BMP file"
+        kinds = "name a JPEG, PNG, WebP, AVIF, HEIC, TIFF, BMP or GIF file"
         raise MediaError(f"{path}: is broken or not a picture that can be read; {kinds}") from error
 
 
 def _decode(image: Image.Image, path: Path) -> Photo:
-    frames = getattr(image, "n_frames", 1) if image.format in MOVING else 1
+    frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)  # MPO: a JPEG with previews
     image.load()
     orientation = _orientation(image)
     icc: bytes = image.info.get("icc_profile") or b""

@@ -64,8 +64,17 @@ def is_heif(path: Path) -> bool:
     return head[4:8] == b"ftyp" and head[8:12] in HEIF_BRANDS
 
 
+def is_animated_webp(path: Path) -> bool:
+    """Whether a file is a WebP with several frames, which FFmpeg does not decode."""
+    with path.open("rb") as file:
+        head = file.read(21)
+    return head[:4] == b"RIFF" and head[8:16] == b"WEBPVP8X" and bool(head[20] & 2)
+
+
 def is_still(path: Path, *, max_pixels: int) -> bool:
     """Whether a plain file is a picture and not an animation. Raises MediaError as `open_picture` does."""
+    if is_heif(path):
+        return True
     try:
         with open_picture(path, max_pixels=max_pixels) as image:
             return image.format not in MOVING or getattr(image, "n_frames", 1) == 1

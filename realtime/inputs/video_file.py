@@ -21,7 +21,7 @@ from engines.errors import MediaError
 from engines.geometry import SMALLEST, Size
 from realtime.choices import MAX_PIXELS
 from realtime.inputs.formats import is_playlist, self_contained
-from realtime.inputs.pictures import check_pixels
+from realtime.inputs.pictures import check_pixels, is_animated_webp, is_heif
 from realtime.inputs.timestamps import MICROSECOND, Discontinuities, Timestamps
 from realtime.packet import Packet
 from realtime.pixels.yuv import to_rgb
@@ -226,7 +226,9 @@ def decoder_limit(max_pixels: int) -> dict[str, str]:
 def video_stream(container: InputContainer, path: Path) -> VideoStream:
     """The video stream that a player would show. Raises MediaError if there is none."""
     name = container.format.name
-    if name == "image2" or name.endswith("_pipe"):
+    if is_animated_webp(path):
+        raise MediaError(f"{path}: is an animated WebP, which cannot be decoded as a video; convert it to GIF or MP4 first")
+    if name == "image2" or name.endswith("_pipe") or is_heif(path):
         raise MediaError(f"{path}: is a picture, not a video; read it as a photo")
     stream = shown_video(container)
     if stream is None:

@@ -150,9 +150,54 @@ def test_a_folder_goes_on_after_a_bad_photo(tmp_path: Path, capsys: pytest.Captu
     assert "b.jpg" in errors
     assert "1 of 3" in errors
     (photos / "b.jpg").unlink()
-    assert shm_image(photos, tmp_path / "out") == 2
     assert shm_image(photos, tmp_path / "out", "--overwrite", "--bg", "red") == 0
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"a.png", "a.jpg", "c.png", "c.jpg"}
+
+
+def test_a_folder_goes_on_where_it_stopped(tmp_path: Path, capsys: pytest.CaptureFixture[str], engine: PlainEngine) -> None:
+    photos, out = tmp_path / "photos", tmp_path / "out"
+    photos.mkdir()
+    out.mkdir()
+    for name in ("a.png", "b.jpg"):
+        a_photo(photos / name)
+    (out / "a.png").write_bytes(b"done before")
+    assert shm_image(photos, out) == 0
+    assert "1 pictures written, 1 existed already" in capsys.readouterr().err
+    assert (out / "a.png").read_bytes() == b"done before"
+    assert engine.calls == 1
+    assert shm_image(photos, out) == 0
+    assert "0 pictures written, 2 existed already" in capsys.readouterr().err
+    assert engine.calls == 1
+    assert shm_image(photos, out, "--overwrite") == 0
+    assert read(out / "a.png").shape == (40, 61, 4)
+
+
+def test_a_folder_says_what_was_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    photos = tmp_path / "photos"
+    (photos / "2024.jpg").mkdir(parents=True)  # a folder, whatever its name
+    (photos / "2025").mkdir()
+    for name in ("a.png", "b.jfif", "c.JPG"):
+        a_photo(photos / "x.jpg" if name[0] != "a" else photos / name).rename(photos / name)
+    cv2.imwrite(str(photos / "d.gif"), np.zeros((40, 60, 3), np.uint8))
+    for name in ("talk.mov", "notes.txt", "raw.cr2", "z.psd", ".hidden"):
+        (photos / name).touch()
+    assert shm_image(photos, photos / "out") == 0
+    assert {path.stem for path in (photos / "out").iterdir()} == set("abcd")
+    errors = capsys.readouterr().err
+    assert "4 pictures written" in errors
+    assert "left out: 2 folders, which are not entered (2024.jpg, 2025) and 4 files that are no photos" in errors
+    assert "(notes.txt, raw.cr2, talk.mov, ...)" in errors
+
+
+@pytest.mark.parametrize("name", ["a.webp", "a.gif", "a.png", "a.tiff"])
+def test_only_the_first_of_several_pictures_is_used_and_that_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    first, second = Image.new("RGB", (60, 40), (0, 0, 0)), Image.new("RGB", (60, 40), (255, 255, 255))
+    first.save(tmp_path / name, save_all=True, append_images=[second])
+    assert shm_image(tmp_path / name, tmp_path / "out.png") == 0
+    assert f"{name}: has 2 pictures; only the first is used" in capsys.readouterr().err
+    assert read(tmp_path / "out.png")[..., 3].min() > 250
 
 
 @pytest.mark.parametrize(
