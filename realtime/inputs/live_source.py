@@ -67,7 +67,7 @@ class LiveSource:
         self._clock.pause(paused)
 
     def stop(self) -> None:
-        """End the iteration, from any thread, within about a second (a network stream: three) even if no frame comes."""
+        """End the iteration, from any thread, within about a second, even if no frame comes."""
         self._closed.set()
 
     def close(self) -> None:

@@ -4,11 +4,14 @@ It is read through PyAV: OpenCV's reader can neither limit how long it waits nor
 """
 
 import re
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from fractions import Fraction
+from queue import Empty, Full, Queue
 from urllib.parse import urlsplit
 
 import av
-from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 
@@ -21,6 +24,7 @@ from realtime.pixels.resize import resize_to_fit
 from realtime.pixels.yuv import to_rgb
 
 OPENING, READING = 10.0, 3.0  # s to wait for a server to answer, and for its next picture
+PATIENCE = 1.0  # s that the caller waits for a picture until it looks whether it shall stop, or show something else
 SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "srt", "udp", "rtp", "tcp")
 SEGMENTED = ("hls", "dash")  # formats whose pictures arrive several seconds at a time
 # A server's playlist may name other servers, but no file of this machine. What is below the schemes is allowed with them.
@@ -35,6 +39,80 @@ TRANSPORT = {
 def is_address(text: str) -> bool:
     """Whether a text is the address of a network stream, not a file."""
     return text.partition("://")[0].lower() in SCHEMES and "://" in text
+
+
+class Connection:
+    """A stream, opened and decoded in a thread of its own: while FFmpeg waits for a server, nothing can interrupt it.
+
+    Attributes:
+        over: whether no more frames come.
+        finished: whether the stream has come to its end.
+        rate: frames a second, or None if unknown. This and what follows is valid once a frame has come.
+        is_file: whether it is a video file on a server, which has an end.
+        paced: whether its frames come earlier than they are due.
+    """
+
+    def __init__(self, address: str, name: str) -> None:
+        self.over = self.finished = self.is_file = self.paced = False
+        self.rate: Fraction | None = None
+        self._address, self._name = address, name
+        self._arrived: Queue[VideoFrame | Exception | None] = Queue(maxsize=1)
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="network-stream", daemon=True)
+        self._thread.start()
+
+    def next(self) -> VideoFrame | None:
+        """The next frame, or None if none comes within PATIENCE, or none any more.
+
+        Raises av.FFmpegError or OSError, once, if the stream cannot be opened or read, and MediaError if it has no video.
+        """
+        if self.over:
+            return None
+        try:
+            arrived = self._arrived.get(timeout=PATIENCE)
+        except Empty:
+            return None
+        if isinstance(arrived, VideoFrame):
+            return arrived
+        self.over, self.finished = True, arrived is None
+        if arrived is not None:
+            raise arrived
+        return None
+
+    def close(self) -> None:
+        """Disconnect. A thread that still waits for a server ends when it gives up."""
+        self.over = True
+        self._closed.set()
+        self._thread.join(PATIENCE)
+
+    def _run(self) -> None:
+        try:
+            self._decode()
+        except Exception as error:  # for the caller
+            self._put(error)
+        else:
+            self._put(None)
+
+    def _decode(self) -> None:
+        options = OPTIONS | TRANSPORT.get(urlsplit(self._address).scheme.lower(), {})
+        with av.open(self._address, timeout=(OPENING, READING), options=options, metadata_errors="replace") as container:
+            if not container.streams.video:
+                raise MediaError(f"{self._name}: has no video; name a stream that has")
+            stream = container.streams.video[0]
+            stream.thread_type = "SLICE"  # a thread a frame would delay that many frames
+            self.rate = stream.average_rate or stream.guessed_rate or None
+            self.is_file = container.duration is not None
+            self.paced = self.is_file or container.format.name in SEGMENTED
+            for frame in container.decode(stream):
+                self._put(frame)
+                if self._closed.is_set():
+                    return
+
+    def _put(self, arrived: VideoFrame | Exception | None) -> None:
+        while not self._closed.is_set():
+            with suppress(Full):
+                self._arrived.put(arrived, timeout=0.1)
+                return
 
 
 class NetworkStream(ReconnectingSource):
@@ -63,50 +141,41 @@ class NetworkStream(ReconnectingSource):
         self._address = address
         self._loop = loop
         self._converter = VideoReformatter()
-        self._container: InputContainer | None = None
-        self._frames: Iterator[VideoFrame] = iter(())
+        self._begin: float | None = None
+        self._connection = Connection(address, self.name)
         try:
-            self._connect()
-            first = next(self._frames)
-        except (av.FFmpegError, OSError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise MediaError(f"{self.name}: cannot be read ({reason}); check the address and the network") from error
-        except StopIteration:
-            raise MediaError(f"{self.name}: has no picture; name a stream with video") from None
-        self._coded_size = Size(first.height, first.width)
-        if min(self._coded_size) < SMALLEST:
-            raise MediaError(f"{self.name}: {self._coded_size} is too small; each side needs at least {SMALLEST} pixels")
+            first = self._first()
+            self._coded_size = Size(first.height, first.width)
+            if min(self._coded_size) < SMALLEST:
+                raise MediaError(f"{self.name}: {self._coded_size} is too small; each side needs at least {SMALLEST} pixels")
+        except BaseException:
+            self.close()
+            raise
+        self.rate = self._connection.rate
         self._size = size
         self.height, self.width = size or self._coded_size
 
-    def _connect(self) -> None:
-        """Open the stream. Raises av.FFmpegError or OSError if that fails, MediaError for a stream without video."""
-        scheme = urlsplit(self._address).scheme.lower()
-        self._container = av.open(
-            self._address, timeout=(OPENING, READING), options=OPTIONS | TRANSPORT.get(scheme, {}), metadata_errors="replace"
-        )
-        if not self._container.streams.video:
-            raise MediaError(f"{self.name}: has no video; name a stream that has")
-        stream = self._container.streams.video[0]
-        stream.thread_type = "SLICE"  # a thread a frame would delay that many frames
-        self.rate = stream.average_rate or stream.guessed_rate or None
-        self._is_file = self._container.duration is not None
-        self._paced = self._is_file or self._container.format.name in SEGMENTED
-        self._begin: float | None = None
-        self._frames = self._container.decode(stream)
+    def _first(self) -> VideoFrame:
+        try:
+            while (frame := self._connection.next()) is None:
+                if self._connection.over:
+                    raise MediaError(f"{self.name}: has no picture; name a stream with video")
+        except (av.FFmpegError, OSError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise MediaError(f"{self.name}: cannot be read ({reason}); check the address and the network") from error
+        return frame
 
     def _read(self) -> Frame | None:
         try:
-            frame = next(self._frames, None)
-        except (av.FFmpegError, OSError):
-            self._frames = iter(())
+            frame = self._connection.next()
+        except (av.FFmpegError, OSError, MediaError):
             return None
         if frame is None:
-            self._ended = self._is_file and not self._loop
-            if self._is_file and self._loop:
+            if self._connection.finished and self._connection.is_file:
+                self._ended = not self._loop
                 self._reopen()
             return None
-        if self._paced and frame.time is not None:
+        if self._connection.paced and frame.time is not None:
             self._wait(frame.time)
         picture = to_rgb(frame, self._coded_size, self._converter)
         return picture if self._size is None else resize_to_fit(picture, self.height, self.width, "cover")
@@ -116,23 +185,16 @@ class NetworkStream(ReconnectingSource):
         now = float(self._clock.now())
         if self._begin is None or now - self._begin > moment:
             self._begin = now - moment
-        while (left := self._begin + moment - float(self._clock.now())) > 0 or (self._paused and self._is_file):
+        while (left := self._begin + moment - float(self._clock.now())) > 0 or (self._paused and self._connection.is_file):
             if self._closed.wait(min(max(left, 0.01), 0.1)):
                 return
 
     def _reopen(self) -> None:
-        self._disconnect()
-        try:
-            self._connect()
-        except (av.FFmpegError, OSError, MediaError):
-            self._frames = iter(())
-
-    def _disconnect(self) -> None:
-        container, self._container = self._container, None
-        if container is not None:
-            container.close()
+        if self._connection.over and not self._ended:  # else it is still tried
+            self._begin = None
+            self._connection = Connection(self._address, self.name)
 
     def close(self) -> None:
         """Disconnect."""
         super().close()
-        self._disconnect()
+        self._connection.close()

@@ -1,8 +1,10 @@
+import signal
 import socket
+import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -14,6 +16,7 @@ from engines.errors import MediaError
 from engines.geometry import Size
 from realtime.inputs import reconnecting
 from realtime.inputs.network_stream import NetworkStream, is_address
+from realtime.packet import Packet
 from tests.realtime.clips import even_times, make_clip, picture
 
 
@@ -117,3 +120,74 @@ def test_a_server_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch
 def test_what_has_no_video_is_refused() -> None:
     with server(b"no video " * 1000, seconds=0, video=True) as address, pytest.raises(MediaError, match=r"^http://"):
         NetworkStream(address)
+
+
+@contextmanager
+def falls_silent(data: bytes) -> Iterator[str]:
+    """A server that sends its data once, and then keeps its connections open, accepts others, and says nothing."""
+    kept: list[socket.socket] = []
+
+    def serve() -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = listening.accept()
+                if not kept:
+                    connection.recv(10_000)
+                    connection.sendall(b"HTTP/1.0 200 OK\r\nContent-Type: video/mp2t\r\n\r\n" + data)
+                kept.append(connection)
+
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}/live"
+        listening.shutdown(socket.SHUT_RDWR)
+        thread.join()
+    for connection in kept:
+        connection.close()
+
+
+def ends(work: Callable[[], object]) -> bool:
+    """Whether some work ends at all; the time is generous, as the machine may be busy."""
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(60)
+    return not thread.is_alive()
+
+
+def test_a_server_that_accepts_and_says_nothing_holds_up_neither_the_background_nor_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("realtime.inputs.network_stream.OPENING", 600.0)
+    monkeypatch.setattr("realtime.inputs.network_stream.READING", 0.5)
+    monkeypatch.setattr("realtime.inputs.network_stream.PATIENCE", 0.1)
+    monkeypatch.setattr(reconnecting, "RETRY", 0.05)
+    packets: list[Packet] = []
+    with falls_silent(transport_stream(tmp_path / "a.ts")) as address:
+        stream = NetworkStream(address, hold=0, notify=lambda line: None)
+
+        def watch() -> None:
+            for packet in stream:
+                packets.append(packet)
+                if sum(each.absent for each in packets) == 20:  # well after the next attempt began, which takes ten minutes
+                    stream.stop()
+
+        assert ends(watch)
+        assert ends(stream.close)
+    assert not packets[0].absent
+    assert packets[-1].absent
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_ctrl_c_ends_the_first_attempt_to_connect(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("realtime.inputs.network_stream.OPENING", 600.0)
+    monkeypatch.setattr("realtime.inputs.network_stream.PATIENCE", 0.1)
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        ctrl_c = threading.Timer(0.5, signal.raise_signal, (signal.SIGINT,))
+        ctrl_c.start()
+        with pytest.raises(KeyboardInterrupt):
+            NetworkStream(f"http://127.0.0.1:{silent.getsockname()[1]}/x")
+        ctrl_c.join()
