@@ -33,7 +33,7 @@ class VideoSource:
     """The frames of a video file, in order of presentation. Iterating again starts again.
 
     Packet times count from the start of the stream's own clock, or, in transport streams, whose clock starts anywhere, from the
-    start of the file. Frames are rotated and mirrored as the file says; if their size changes midway, they are scaled to the
+    start of the file. Frames are rotated and mirrored as the file says of the first; if their size changes midway, they are scaled to the
     first one's. Damaged parts are skipped and counted in `damaged`.
 
     Attributes:
@@ -104,7 +104,9 @@ class VideoSource:
         assert first is not None
         self._coded_size = Size(first.height, first.width)
         self._converter = VideoReformatter()
-        rotated = Orientation.of(first).transpose
+        # Of the first frame alone: PyAV's side data and its frame refer to each other, and many frames would wait to be collected.
+        self._orientation = Orientation.of(first)
+        rotated = self._orientation.transpose
         self.width, self.height = (first.height, first.width) if rotated else (first.width, first.height)
         if min(self.width, self.height) < SMALLEST:
             size = Size(self.height, self.width)
@@ -190,7 +192,7 @@ class VideoSource:
             raise MediaError(
                 f"{self.path}: its colours ({frame.format.name}) cannot be read; convert it to H.264 first"
             ) from error
-        return Orientation.of(frame).apply(rgb)
+        return self._orientation.apply(rgb)
 
 
 def open_container(path: Path, *, max_pixels: int | None = MAX_PIXELS) -> InputContainer:

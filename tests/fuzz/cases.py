@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
+import av
+
 from engines.commands.running import run
 from tests.fuzz.corpus import HEIGHT, WIDTH, Corpus, with_changed_sound
 from tests.fuzz.mutations import damage, damage_json, damage_text
@@ -92,7 +94,7 @@ def sound(random: Random, folder: Path, corpus: Corpus) -> Case:
     suffix = random.choice((Path(name).suffix, ".mkv"))
     try:
         data = with_changed_sound(data, folder, f"sound{suffix}", change)
-    except (OSError, ValueError):  # a muxer that looks at what it gets: damage the file instead
+    except (av.FFmpegError, OSError, ValueError):  # a muxer that looks at what it gets: damage the file instead
         for path in folder.iterdir():
             path.unlink()
         data = damage(data, random)

@@ -1,3 +1,4 @@
+import gc
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -70,6 +71,22 @@ def test_turned_and_mirrored_pictures_stand_upright_as_in_another_reader(tmp_pat
         assert difference(frame, opencv_frames(clip)[0]) < 8
     turned = np.rot90(picture(0), rotation // 90)
     assert difference(frame, turned[:, ::-1] if hflip else turned) < 4
+
+
+def test_no_decoded_frame_waits_for_the_garbage_collector(tmp_path: Path) -> None:
+    """At 4K each holds 12 MB, and the collector comes after hundreds."""
+
+    def decoded() -> int:
+        return sum(isinstance(each, av.VideoFrame) for each in gc.get_objects())
+
+    with VideoSource(make_clip(tmp_path / "a.mp4", even_times(40))) as source:
+        gc.collect()
+        gc.disable()
+        try:
+            most = max(decoded() for _ in source)
+        finally:
+            gc.enable()
+    assert most < 10
 
 
 @pytest.mark.parametrize(
