@@ -1,5 +1,6 @@
 """Files that appear only when they are complete."""
 
+import glob
 import hashlib
 import itertools
 import os
@@ -14,7 +15,7 @@ UNFINISHED = ".unfinished-"  # begins the name of a file that is being written
 
 
 @contextmanager
-def replacing(path: Path, *, overwrite: bool = True) -> Iterator[Path]:
+def replacing(path: Path, *, overwrite: bool = True, keep: bool = False) -> Iterator[Path]:
     """Yield a hidden, empty file beside `path`, with its suffix; what is written there replaces `path` at the end.
 
     After an error nothing is left of it. A process that is killed leaves the old file or the new one, whole, and an unfinished
@@ -23,13 +24,12 @@ def replacing(path: Path, *, overwrite: bool = True) -> Iterator[Path]:
 
     Without `overwrite` no file is replaced: one that appears meanwhile stays, and what was written is kept beside it. Raises
     FileAppeared for that, and at the start if another process is writing `path`; OSError for a loop of links.
+
+    With `keep`, for a file that is of use before it is complete, the unfinished one is not hidden, and no later process removes
+    what a killed one left: see `left_behind`.
     """
-    target = path
-    if path.is_symlink():
-        with suppress(FileNotFoundError):
-            path.stat()
-        target = path.resolve()
-    with _unfinished(path, target, overwrite=overwrite) as temporary:
+    target = _target(path)
+    with _unfinished(path, target, overwrite=overwrite, keep=keep) as temporary:
         yield temporary
         if overwrite:
             temporary.replace(target)
@@ -37,12 +37,31 @@ def replacing(path: Path, *, overwrite: bool = True) -> Iterator[Path]:
             _place(path, target, temporary)
 
 
+def left_behind(path: Path) -> list[Path]:
+    """The unfinished files that killed processes left when they wrote `path` with `keep`."""
+    target = _target(path)
+    found = target.parent.glob(f"{glob.escape(target.stem + UNFINISHED)}*{glob.escape(target.suffix)}")
+    return sorted(each for each in found if not _in_use(each))
+
+
+def _target(path: Path) -> Path:
+    if path.is_symlink():
+        with suppress(FileNotFoundError):
+            path.stat()
+        return path.resolve()
+    return path
+
+
 @contextmanager
-def _unfinished(path: Path, target: Path, *, overwrite: bool) -> Iterator[Path]:
+def _unfinished(path: Path, target: Path, *, overwrite: bool, keep: bool) -> Iterator[Path]:
     """Create the file that becomes `target`. While it is in use it is locked; at the end it is removed unless it was moved."""
-    name = UNFINISHED + hashlib.sha256(os.fsencode(target.name)).hexdigest()[:12]
+    name = f"{UNFINISHED}{hashlib.sha256(os.fsencode(target.name)).hexdigest()[:12]}-"
+    if keep:
+        name = target.stem + UNFINISHED
     for number in itertools.count():
-        temporary = target.with_name(f"{name}-{number}{target.suffix}")
+        temporary = target.with_name(f"{name}{number}{target.suffix}")
+        if keep and temporary.exists() and not _in_use(temporary):
+            continue
         with suppress(FileExistsError):
             file = _create(temporary)
             break
@@ -67,6 +86,19 @@ def _create(temporary: Path) -> int | None:
     with suppress(OSError):  # a network share may have no locks
         _lock(file)
     return file
+
+
+def _in_use(temporary: Path) -> bool:
+    if sys.platform == "win32":
+        return False
+    with suppress(OSError):
+        file = os.open(temporary, os.O_RDWR)
+        try:
+            _lock(file)
+        finally:
+            os.close(file)
+        return False
+    return True
 
 
 def _remove_left(temporary: Path) -> None:
@@ -117,8 +149,14 @@ def _move(temporary: Path, place: Path) -> None:
         place.hardlink_to(temporary)
     except (FileExistsError, FileNotFoundError):
         raise
-    except OSError:  # a file system without hard links, such as exFAT
-        os.close(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
+    except OSError:  # a file system without hard links, such as exFAT, or with no room for one
+        try:
+            os.close(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
+        except FileExistsError:
+            raise
+        except OSError:  # renaming needs no room
+            if place.exists():
+                raise
         temporary.replace(place)
     else:
         temporary.unlink()

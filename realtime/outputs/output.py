@@ -21,7 +21,7 @@ class Output:
     """Takes pictures in a thread of its own, as a sink of a pipeline.
 
     `depth` is how many pictures may wait for it before the oldest is dropped. Where `reports_drops`, the user is notified of
-    them at the end. `closed_by_reader` is set when nobody takes the pictures any more.
+    them at the end. `closed_by_reader` is set when nothing takes the pictures any more.
     """
 
     name: str

@@ -18,6 +18,7 @@ from engines.atomic import replacing
 from engines.errors import MediaError
 from realtime.choices import CRF, Preset
 from realtime.outputs.audio import CONTAINERS, AudioCopier, AudioNotSupported
+from realtime.outputs.fragments import cut_after_last_fragment
 from realtime.outputs.target import check_suffix, check_target
 from realtime.packet import Packet
 from realtime.pixels.yuv import YuvConverter, even
@@ -26,6 +27,16 @@ CONTAINER_TAGS = ("major_brand", "minor_version", "compatible_brands", "encoder"
 MAX_TIMESCALE = 1_000_000  # ticks a second; some players fail at more
 MAX_DURATION = 2**31 - 1  # ticks that MP4 can hold
 OPTIONS = {"mp4": {"movflags": "+faststart"}, "mov": {"movflags": "+faststart"}, "matroska": {"avoid_negative_ts": "disabled"}}
+# Pieces of a second, turned into an ordinary file at the end.
+FRAGMENTED = {
+    "movflags": "+hybrid_fragmented+delay_moov+frag_keyframe",
+    "frag_duration": "1000000",
+    "flush_packets": "1",
+}  # of 1 s
+RECOVERABLE = {
+    **{"mp4": FRAGMENTED, "mov": FRAGMENTED},
+    "matroska": {**OPTIONS["matroska"], "cluster_time_limit": "1000", "flush_packets": "1"},
+}
 
 
 class VideoSink:
@@ -52,6 +63,8 @@ class VideoSink:
         audio: the audio streams to copy, or None.
         metadata: title, date, ...
         overwrite: whether an existing file may be replaced.
+        recoverable: write so that the file plays as far as it has come. If the disk fails, that is kept; if the process is
+            killed, it stays beside `path`: see `engines.atomic.left_behind`. At the end the file is as any other.
 
     Raises:
         MediaError: if the file cannot be written there, or cannot hold what it should.
@@ -71,16 +84,18 @@ class VideoSink:
         audio: AudioCopier | None = None,
         metadata: Mapping[str, str] | None = None,
         overwrite: bool = False,
+        recoverable: bool = False,
     ) -> None:
         self.path = Path(path)
         self._size = width, height
         self._time_base = time_base if time_base.denominator <= MAX_TIMESCALE else Fraction(1, 90_000)
         self._last: int | None = None
+        self._recoverable = recoverable
         self._convert = YuvConverter(Colorspace.ITU709)
         self._audio = audio
         check_target(self.path, overwrite=overwrite)
         check_suffix(self.path, CONTAINERS, "video file")
-        self._replacing = replacing(self.path, overwrite=overwrite)
+        self._replacing = replacing(self.path, overwrite=overwrite, keep=recoverable)
         with self._media_errors("choose another name"):
             self._unfinished = self._replacing.__enter__()
         self._container: OutputContainer | None = None
@@ -95,7 +110,8 @@ class VideoSink:
         self, rate: Fraction | None, pixel_aspect: Fraction, crf: int, preset: Preset, metadata: Mapping[str, str]
     ) -> None:
         name = CONTAINERS[self.path.suffix.lower()]
-        container = av.open(str(self._unfinished), "w", format=name, options=OPTIONS[name])
+        options = RECOVERABLE[name] if self._recoverable else OPTIONS[name]
+        container = av.open(str(self._unfinished), "w", format=name, options=options)
         self._container = container
         container.metadata.update({key: text for key, text in metadata.items() if key not in CONTAINER_TAGS})
         width, height = self._size
@@ -133,7 +149,7 @@ class VideoSink:
         frame.pts = self._last
         if packet.duration is not None:
             frame.duration = min(max(1, round(packet.duration / self._time_base)), MAX_DURATION)
-        with self._media_errors("check the disk"):
+        with self._recovering(), self._media_errors("check the disk"):
             self._mux(self._stream.encode(frame))
 
     def close(self) -> None:
@@ -141,7 +157,7 @@ class VideoSink:
         if self._container is None:
             return
         try:
-            with self._media_errors("check the disk"):
+            with self._recovering(), self._media_errors("check the disk"):
                 self._mux(self._stream.encode(None))
                 if self._audio is not None:
                     self._audio.copy(self._container)
@@ -150,6 +166,23 @@ class VideoSink:
                 self._replacing.__exit__(None, None, None)
         finally:
             self.abort()
+
+    @contextmanager
+    def _recovering(self) -> Iterator[None]:
+        """After an error, keep a recoverable file as far as it has come, and say so in the error."""
+        try:
+            yield
+        except MediaError as error:
+            container, self._container = self._container, None
+            if not self._recoverable or container is None:
+                raise
+            with suppress(av.FFmpegError, OSError):
+                container.close()
+            if container.format.name != "matroska":  # which plays to the last byte
+                with suppress(OSError):
+                    cut_after_last_fragment(self._unfinished)
+            self._replacing.__exit__(None, None, None)
+            raise MediaError(f"{error}; the file is kept as far as it has come") from error
 
     def abort(self) -> None:
         """Drop the file: nothing of it is left, and an existing file stays. After `close` it does nothing."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from engines.atomic import replacing
+from engines.atomic import UNFINISHED, left_behind, replacing
 from engines.errors import FileAppeared
 
 
@@ -124,3 +124,16 @@ def test_what_a_killed_process_left_is_removed_by_the_next_one(tmp_path: Path, o
         temporary.write_text("whole")
     assert list(tmp_path.iterdir()) == [path]
     assert path.read_text() == "whole"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX locks")
+def test_what_is_of_use_unfinished_is_left_and_named_unless_it_is_in_use(tmp_path: Path) -> None:
+    path = tmp_path / "talk.mp4"
+    left = tmp_path / f"talk{UNFINISHED}0.mp4"
+    left.write_text("half")
+    with replacing(path, keep=True) as temporary:
+        assert temporary.name == f"talk{UNFINISHED}1.mp4"
+        temporary.write_text("whole")
+        assert left_behind(path) == [left]
+    assert left_behind(path) == [left]
+    assert (path.read_text(), left.read_text()) == ("whole", "half")

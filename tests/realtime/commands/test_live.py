@@ -100,7 +100,7 @@ def test_a_signal_ends_it_with_the_recording_finished(tmp_path: Path, number: si
     clip = write_video(tmp_path / "a.mkv", [255, 255], rate=20, size=(480, 360))
     words = ["--input", str(clip), "--loop", "--bg", "#0000ff", "--no-window", "--record", str(tmp_path / "out.mp4")]
     with subprocess.Popen([sys.executable, "-c", PLAIN, *words], stderr=subprocess.PIPE, text=True, cwd=ROOT) as process:
-        wait_until(lambda: process.poll() is not None or any(f.stat().st_size for f in tmp_path.glob(f"{UNFINISHED}*")))
+        wait_until(lambda: process.poll() is not None or any(f.stat().st_size > 1000 for f in tmp_path.glob(f"*{UNFINISHED}*")))
         time.sleep(0.5)
         process.send_signal(number)
         time.sleep(0.01)

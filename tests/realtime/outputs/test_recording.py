@@ -1,4 +1,5 @@
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -174,3 +175,63 @@ def test_where_pyvirtualcam_is_needed_and_missing_it_is_named(monkeypatch: pytes
     monkeypatch.setitem(sys.modules, "pyvirtualcam", None)
     with pytest.raises(MediaError, match=r"pip install 'semantic-human-matting\[virtualcam\]'"):
         open_virtual_camera(None, FORM)
+
+
+RECORDED = """
+import os, resource, signal, sys
+from fractions import Fraction
+from pathlib import Path
+import numpy as np
+from engines.errors import MediaError
+from realtime.outputs.output import VideoFormat
+from realtime.outputs.recording import Recording
+from realtime.packet import Packet
+path, limit, count, killed = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4] == "killed"
+resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+noise = np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)
+try:
+    with Recording(path, VideoFormat(96, 64, Fraction(25))) as recording:
+        for index in range(count):
+            recording.write(Packet(noise, Fraction(index, 25), index, picture=np.roll(noise, index, 1)))
+        if killed:
+            os.kill(os.getpid(), signal.SIGKILL)
+except MediaError as error:
+    print("error:", error)
+"""
+
+
+def record(path: Path, count: int, *, limit: int = 10**9, killed: bool = False) -> list[str]:
+    """The lines that a process says which records so many pictures; its files can have so many bytes."""
+    command = [sys.executable, "-c", RECORDED, str(path), str(limit), str(count), "killed" if killed else ""]
+    done = subprocess.run(command, capture_output=True, cwd=ROOT, timeout=60, text=True)
+    assert done.returncode == (-signal.SIGKILL if killed else 0), done.stderr
+    return done.stdout.splitlines()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a limit on file size")
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
+def test_a_full_disk_ends_a_recording_and_what_there_is_of_it_is_kept(tmp_path: Path, suffix: str) -> None:
+    record(tmp_path / f"whole{suffix}", 150)
+    whole = (tmp_path / f"whole{suffix}").stat().st_size
+    for limit in (whole // 2, whole - 2000, whole - 100):  # while pictures come, and at the end
+        path = tmp_path / f"{limit}{suffix}"
+        said = record(path, 150, limit=limit)
+        kept = "cannot be written (File too large); check the disk; the file is kept as far as it has come"
+        assert said[-1] == f"error: {path}: {kept}"
+        assert said[:-1] in ([], [f"record: has ended: {path}: {kept}"])
+        assert len(frames(path)) >= (40 if limit < whole - 2000 else 125)
+    assert {path.suffix for path in tmp_path.iterdir()} == {suffix}
+    assert len(list(tmp_path.iterdir())) == 4
+
+
+@pytest.mark.skipif(os.name != "posix", reason="POSIX signals")
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
+def test_a_killed_recording_plays_and_the_next_one_names_it(tmp_path: Path, suffix: str) -> None:
+    path, parts = tmp_path / f"a{suffix}", [tmp_path / f"a.unfinished-{number}{suffix}" for number in (0, 1)]
+    assert record(path, 100, killed=True) == []
+    assert [each.name for each in tmp_path.iterdir()] == [parts[0].name]
+    assert len(frames(parts[0])) >= 25
+    assert [parts[0].name in line for line in record(path, 100, killed=True)] == [True]
+    assert [part.name in line for part, line in zip(parts, record(path, 3), strict=True)] == [True, True]
+    assert sorted(tmp_path.iterdir()) == [path, *parts]
+    assert len(frames(path)) == 3
