@@ -33,8 +33,8 @@ class VideoSource:
     """The frames of a video file, in order of presentation. Iterating again starts again.
 
     Packet times count from the start of the stream's own clock, or, in transport streams, whose clock starts anywhere, from the
-    start of the file. Frames are rotated and mirrored as the file says of the first; if their size changes midway, they are scaled to the
-    first one's. Damaged parts are skipped and counted in `damaged`.
+    start of the file. Frames are rotated and mirrored as the first one is; if their size changes midway, they are scaled
+    to the first one's. Damaged parts are skipped and counted in `damaged`.
 
     Attributes:
         path: the file.
@@ -104,7 +104,7 @@ class VideoSource:
         assert first is not None
         self._coded_size = Size(first.height, first.width)
         self._converter = VideoReformatter()
-        # Of the first frame alone: PyAV's side data and its frame refer to each other, and many frames would wait to be collected.
+        # Of the first frame alone: PyAV's side data and its frame refer to each other, and all would wait to be collected.
         self._orientation = Orientation.of(first)
         rotated = self._orientation.transpose
         self.width, self.height = (first.height, first.width) if rotated else (first.width, first.height)
