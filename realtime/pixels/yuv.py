@@ -3,12 +3,11 @@
 import cv2
 import numpy as np
 from av.video.frame import VideoFrame
-from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, VideoReformatter
+from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
 from engines.engine import Frame
+from realtime.pixels.wide_colour import is_wide, to_bt709
 
-WIDE_GAMUT = (ColorPrimaries.BT2020, ColorPrimaries.SMPTE431, ColorPrimaries.SMPTE432)
-HIGH_RANGE = (ColorTrc.SMPTE2084, ColorTrc.ARIB_STD_B67)
 UNKNOWN_MATRIX = (2, 3)  # AVCOL_SPC_UNSPECIFIED, AVCOL_SPC_RESERVED
 
 
@@ -46,19 +45,19 @@ def to_rgb(frame: VideoFrame, size: tuple[int, int], converter: VideoReformatter
     matrix = None
     if frame.colorspace in UNKNOWN_MATRIX and not frame.format.is_rgb:
         matrix = default_matrix(frame.width, frame.height)
-    wide = frame.color_primaries in WIDE_GAMUT or frame.color_trc in HIGH_RANGE
+    wide = is_wide(frame)
     height, width = size
     rgb = converter.reformat(
         frame,
         width,
         height,
-        format="rgb24",
+        format="rgb48le" if wide else "rgb24",
         src_colorspace=matrix,
         dst_color_range=ColorRange.JPEG,
-        dst_color_primaries=ColorPrimaries.BT709 if wide else None,
-        dst_color_trc=ColorTrc.BT709 if wide else None,
         threads=1,
     )
+    if wide:
+        return to_bt709(np.asarray(rgb.to_ndarray(), np.uint16), frame.color_primaries, frame.color_trc)
     return np.ascontiguousarray(rgb.to_ndarray(), np.uint8)  # rows are padded at some widths
 
 
