@@ -1,7 +1,10 @@
 """What travels through the loop: a frame with its own time, its own matte and the picture made of them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
 
 from engines.engine import Frame, Matte, Pending
 
@@ -17,6 +20,7 @@ class Packet:
     matte     what an engine made of this very frame
     picture   uint8 (H, W, 3) RGB: this frame on its new background
     pending   the matte to come, while it is in an engine or on the engine's device
+    opacity   uint8 (H, W): alpha of the frame itself, on white; None where nothing in it is clear
     absent    True for a placeholder while a camera delivers nothing: a black frame with an empty matte
     """
 
@@ -28,12 +32,20 @@ class Packet:
     picture: Frame | None = None
     absent: bool = False
     pending: Pending | None = None
+    opacity: NDArray[np.uint8] | None = None
 
     def fetch(self) -> Matte:
         """Return the matte, downloaded from the engine's device if it is still there. Raises ValueError if there is none."""
         if self.matte is None and self.pending is not None:
             pending, self.pending = self.pending, None
             self.matte = pending.matte()
+            self.keep_clear()
         if self.matte is None:
             raise ValueError("the packet has no matte yet")
         return self.matte
+
+    def keep_clear(self) -> None:
+        """Take out of the matte what is clear in the frame itself."""
+        if self.matte is not None and self.opacity is not None:
+            alpha = np.minimum(self.matte.alpha, self.opacity * np.float32(1 / 255))
+            self.matte = replace(self.matte, alpha=alpha)

@@ -15,6 +15,11 @@ def notify(line: str) -> None:
     sys.stderr.flush()
 
 
+def interlaced(path: str | Path) -> str:
+    """The line about a video whose frames consist of two fields."""
+    return f"{path}: is interlaced, and the combs of its motion stay; to remove them first: ffmpeg -i IN -vf bwdif OUT"
+
+
 @contextmanager
 def blaming(option: str, *values: str) -> Iterator[None]:
     """Turn an error about the value of an option, or one of its values, into a UsageError that names the option."""

@@ -15,7 +15,7 @@ from engines.commands.running import UsageError, run
 from engines.errors import MediaError
 from engines.geometry import Size
 from realtime.choices import HOLD, MAX_PIXELS, SMOOTH, PipeFormat, View
-from realtime.commands.checks import blaming, notify, refuse_existing, refuse_inputs
+from realtime.commands.checks import blaming, interlaced, notify, refuse_existing, refuse_inputs
 from realtime.commands.options import (
     BACKGROUND_HELP,
     MAX_MEGAPIXELS,
@@ -210,7 +210,10 @@ def open_source(
     with blaming("--input", video):
         if is_address(video):
             return NetworkStream(video, loop=loop, size=size, hold=hold, notify=notify)
-        return PacedVideo(Path(video), loop=loop, size=size, max_pixels=max_pixels)
+        paced = PacedVideo(Path(video), loop=loop, size=size, max_pixels=max_pixels)
+    if paced.interlaced:
+        notify(interlaced(paced.name))
+    return paced
 
 
 def fill_in_values(arguments: list[str]) -> list[str]:

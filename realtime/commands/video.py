@@ -11,7 +11,7 @@ from engines.commands.app import Version, command_app
 from engines.commands.options import Backend, Model, Overwrite, Precision, Threads, load_engine
 from engines.commands.running import UsageError, run
 from realtime.choices import CRF, MAX_CRF, SMOOTH, Preset
-from realtime.commands.checks import blaming, naming_options, notify, refuse_existing, refuse_inputs
+from realtime.commands.checks import blaming, interlaced, naming_options, notify, refuse_existing, refuse_inputs
 from realtime.commands.options import (
     BACKGROUND_HELP,
     MAX_MEGAPIXELS,
@@ -100,6 +100,9 @@ def video(
             )
         except AudioNotSupported as error:
             raise UsageError(f"{error} with --no-audio") from error
+        told = original.interlaced
+        if told:
+            notify(interlaced(source))
         with sink:
             engine = stack.enter_context(load_engine(backend, threads=threads, precision=precision, model=model))
             start = time.perf_counter()
@@ -108,6 +111,8 @@ def video(
                     original, engine, background, sink, filters=filters, light_wrap=light_wrap, on_progress=on_progress
                 )
         seconds = time.perf_counter() - start
+    if original.interlaced and not told:
+        notify(interlaced(source))
     if original.damaged:
         notify(f"{source}: {original.damaged} damaged parts were left out")
     if copied is not None and copied.damaged:

@@ -21,10 +21,11 @@ def composite(packet: Packet, background: Frame, *, light_wrap: float = 0.0) -> 
     alpha is rounded to 8 bits, as in every file, and so is each of the two products: this takes half as long as floats do.
 
     `background` is uint8 RGB (H, W, 3) of the frame's size; the packet's own frame gives that frame. The result is a new array.
-    A matte that is still on the engine's device stays there, and the picture is made there, unless light is wrapped.
+    A matte that is still on the engine's device stays there, and the picture is made there, unless light is wrapped or parts of
+    the frame are clear.
     Raises ValueError if the packet has no matte yet, or a size differs.
     """
-    if packet.pending is not None and not light_wrap:
+    if packet.pending is not None and packet.opacity is None and not light_wrap:
         pending, packet.pending = packet.pending, None
         return background.copy() if background is packet.frame else pending.composite(background)
     matte = packet.fetch()

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
-from engines.engine import Frame
 from engines.geometry import Size
 from realtime.choices import MAX_PIXELS
 from realtime.inputs.live_source import LiveSource, PausableClock
@@ -34,13 +33,14 @@ class PacedVideo(LiveSource):
         self._video = VideoSource(path, max_pixels=max_pixels)
         self._loop = loop
         self.rate = self._video.rate
+        self.interlaced = self._video.interlaced
         self.height, self.width = size or Size(self._video.height, self._video.width)
 
     def __iter__(self) -> Iterator[Packet]:
         if not self._paused:
             self._clock = PausableClock()  # the video starts now, not when it was opened
         late = Fraction(0)
-        for index, (moment, frame) in enumerate(self._frames()):
+        for index, (moment, packet) in enumerate(self._frames()):
             wait = moment + late - self._clock.now()
             if wait < -MAX_LAG:  # decoding is too slow: better to play slowly than to fall further behind
                 late -= wait
@@ -49,12 +49,14 @@ class PacedVideo(LiveSource):
                     return
             if self._closed.is_set():
                 return
+            frame, opacity = packet.frame, packet.opacity
             if frame.shape[:2] != (self.height, self.width):
                 frame = resize_to_fit(frame, self.height, self.width, "cover")
-            yield Packet(frame, moment + late, index)
+                opacity = None if opacity is None else resize_to_fit(opacity, self.height, self.width, "cover")
+            yield Packet(frame, moment + late, index, opacity=opacity)
 
-    def _frames(self) -> Iterator[tuple[Fraction, Frame]]:
-        """Frames with their times in seconds since the start of the first pass."""
+    def _frames(self) -> Iterator[tuple[Fraction, Packet]]:
+        """Packets with their times in seconds since the start of the first pass."""
         step = 1 / (self._video.rate or Fraction(25))
         begin = Fraction(0)
         while True:
@@ -64,7 +66,7 @@ class PacedVideo(LiveSource):
                 first = packet.time if first is None else first
                 moment = begin + packet.time - first
                 end = moment + (packet.duration or step)
-                yield moment, packet.frame
+                yield moment, packet
             if not self._loop:
                 return
             begin = end

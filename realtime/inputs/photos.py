@@ -13,6 +13,7 @@ from engines.errors import MediaError
 from realtime.choices import MAX_PIXELS
 from realtime.inputs.pictures import check_pixels, open_picture, tiff_size
 from realtime.pixels.colour_profile import ColourProfile, colour_profile, space, to_srgb
+from realtime.pixels.opacity import flatten
 from realtime.pixels.opencv_log import silence_opencv
 
 ORIENTATION = 0x0112  # the EXIF tag
@@ -41,12 +42,9 @@ class Photo:
     stored: Frame | None = None
     frames: int = 1
 
-    def flat(self, paper: int = 255) -> Frame:
-        """Flatten onto a plain ground of one grey level, by default white: uint8 (H, W, 3) sRGB."""
-        if self.alpha is None:
-            return self.frame
-        ground = np.full_like(self.frame, paper)
-        return cv2.blendLinear(self.frame, ground, self.alpha, 1 - self.alpha)  # type: ignore[return-value]
+    def flat(self) -> Frame:
+        """Flatten onto white: uint8 (H, W, 3) sRGB."""
+        return self.frame if self.alpha is None else flatten(self.frame, self.alpha)
 
 
 def read_photo(path: Path, *, max_pixels: int = MAX_PIXELS) -> Photo:

@@ -24,6 +24,7 @@ from realtime.inputs.formats import is_playlist, self_contained
 from realtime.inputs.pictures import check_pixels, is_animated_webp, is_heif
 from realtime.inputs.timestamps import MICROSECOND, Discontinuities, Timestamps
 from realtime.packet import Packet
+from realtime.pixels.opacity import flatten, opacity_of
 from realtime.pixels.yuv import to_rgb
 
 DAMAGE = (av.InvalidDataError, av.ArgumentError, av.PatchWelcomeError)  # what FFmpeg raises for it
@@ -34,7 +35,8 @@ class VideoSource:
 
     Packet times count from the start of the stream's own clock, or, in transport streams, whose clock starts anywhere, from the
     start of the file. Frames are rotated and mirrored as the first one is; if their size changes midway, they are scaled
-    to the first one's. Damaged parts are skipped and counted in `damaged`.
+    to the first one's. What is clear in frames with alpha is white, and their packets have an opacity. Damaged parts are
+    skipped and counted in `damaged`.
 
     Attributes:
         path: the file.
@@ -47,6 +49,7 @@ class VideoSource:
         pixel_aspect: width of a pixel over its height, after rotation.
         audio: names of the codecs of its audio streams.
         metadata: of the file: title, date, ...
+        interlaced: whether a frame so far consists of two fields, which stay as they are.
         damaged: parts that could not be decoded so far.
 
     Args:
@@ -103,7 +106,8 @@ class VideoSource:
         container, stream, first = self._container, self._stream, self._first
         assert first is not None
         self._coded_size = Size(first.height, first.width)
-        self._converter = VideoReformatter()
+        self._converter, self._opacity_converter = VideoReformatter(), VideoReformatter()
+        self.interlaced = first.interlaced_frame
         # Of the first frame alone: PyAV's side data and its frame refer to each other, and all would wait to be collected.
         self._orientation = Orientation.of(first)
         rotated = self._orientation.transpose
@@ -136,11 +140,11 @@ class VideoSource:
                 frame, self._coded_duration(frame) or (1 / self.rate if self.rate else Fraction(1, 25))
             )
             if held is not None:
-                yield Packet(self._picture(held[0]), held[1], index, time - held[1])
+                yield self._packet(*held, index, time - held[1])
                 index += 1
             held = frame, time
         if held is not None:
-            yield Packet(self._picture(held[0]), held[1], index, self._last_duration(*held))
+            yield self._packet(*held, index, self._last_duration(*held))
 
     def close(self) -> None:
         """Close the file."""
@@ -185,14 +189,19 @@ class VideoSource:
             self.damaged += 1
             yield None  # the decoder still holds frames
 
-    def _picture(self, frame: VideoFrame) -> Frame:
+    def _packet(self, frame: VideoFrame, time: Fraction, index: int, duration: Fraction | None) -> Packet:
+        self.interlaced = self.interlaced or frame.interlaced_frame
         try:
-            rgb = to_rgb(frame, self._coded_size, self._converter)
+            picture = to_rgb(frame, self._coded_size, self._converter)
+            opacity = opacity_of(frame, self._coded_size, self._opacity_converter)
         except av.FFmpegError as error:
             raise MediaError(
                 f"{self.path}: its colours ({frame.format.name}) cannot be read; convert it to H.264 first"
             ) from error
-        return self._orientation.apply(rgb)
+        if opacity is not None:
+            picture = flatten(picture, opacity * np.float32(1 / 255))
+            opacity = self._orientation.apply(opacity)
+        return Packet(self._orientation.apply(picture), time, index, duration, opacity=opacity)
 
 
 def open_container(path: Path, *, max_pixels: int | None = MAX_PIXELS) -> InputContainer:

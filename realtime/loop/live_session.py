@@ -94,6 +94,8 @@ class LiveSession:
         """Stage: matte a frame, mirrored first if asked for."""
         if self.mirror:
             packet.frame = np.ascontiguousarray(cv2.flip(packet.frame, 1), np.uint8)
+            if packet.opacity is not None:
+                packet.opacity = np.asarray(cv2.flip(packet.opacity, 1), np.uint8)
         if packet.matte is None and not (self.frozen and self.picture is not None):
             make_matte(packet, self.engine, self.filters)
 
@@ -103,7 +105,9 @@ class LiveSession:
             self.picture = render_view(packet, self.backgrounds, self.view, light_wrap=self.light_wrap)
         assert self.picture is not None
         packet.picture = packet.frame = self.picture
-        packet.matte = packet.pending = None  # many packets may wait for a recording: they hold the picture alone
+        packet.matte = packet.pending = packet.opacity = (
+            None  # many packets may wait for a recording: they hold the picture alone
+        )
 
     def obey_controls(self) -> bool:
         """Execute keys and lines from the user, and return whether there were any."""

@@ -28,6 +28,7 @@ def apply_filters(packet: Packet, filters: Sequence[Filter]) -> None:
         packet.fetch()
     for each in filters:
         each(packet)
+    packet.keep_clear()
 
 
 def matte_stages(engine: Engine, filters: Sequence[Filter] = ()) -> list[Stage]:

@@ -1,0 +1,25 @@
+"""The alpha of pictures that have it: what is clear in them shows what is behind."""
+
+import cv2
+import numpy as np
+from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
+from numpy.typing import NDArray
+
+from engines.engine import Frame, Mask
+
+PAPER = 255  # level of the ground that shows through what is clear: white
+
+
+def opacity_of(frame: VideoFrame, size: tuple[int, int], converter: VideoReformatter) -> NDArray[np.uint8] | None:
+    """The alpha of a decoded frame, uint8 (H, W), scaled to `size` (H, W), or None where nothing in it is clear."""
+    if not any(component.is_alpha for component in frame.format.components):
+        return None
+    height, width = size
+    opacity = converter.reformat(frame, width, height, format="rgba", threads=1).to_ndarray()[..., 3]
+    return None if opacity.min() == 255 else np.ascontiguousarray(opacity, np.uint8)
+
+
+def flatten(frame: Frame, alpha: Mask) -> Frame:
+    """Lay a picture, uint8 (H, W, 3), with its alpha, float32 (H, W), on white."""
+    return np.asarray(cv2.blendLinear(frame, np.full_like(frame, PAPER), alpha, 1 - alpha), np.uint8)
