@@ -91,7 +91,7 @@ def read_report(path: Path) -> Report:
     """Figures that were written before. Raises UsageError where a file cannot be read."""
     try:
         report = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"{path}: cannot be read as JSON ({error}); measure again, with --json") from error
     if not isinstance(report, dict):
         raise UsageError(f"{path}: is not a report; measure again, with --json")

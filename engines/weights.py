@@ -33,8 +33,8 @@ def verified(folder: Path = FOLDER) -> dict[str, Any]:
     """
     try:
         manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        expected: dict[str, str] = manifest["sha256"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        expected = {name: str(digest) for name, digest in manifest["sha256"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise WeightsError(f"{folder / MANIFEST}: cannot be read; install the package again") from error
     for name, digest in expected.items():
         path = folder / name

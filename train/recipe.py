@@ -164,6 +164,8 @@ def read_toml(name: str) -> tuple[dict[str, Any], Path]:
     """The values of a built-in TOML file, or of one by its path, and its path. Raises DataError if it cannot be read."""
     path = RECIPES / f"{name}.toml" if is_builtin(name) else Path(name)
     try:
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise DataError(f"{name}: is a device or a pipe; name a TOML file")
         text = path.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:  # ValueError: undecodable text, or a null character in the path
         known = ", ".join(sorted(p.stem for p in RECIPES.glob("*.toml")))

@@ -72,9 +72,9 @@ def read_photo(path: Path, *, max_pixels: int = MAX_PIXELS) -> Photo:
 
 def _decode(image: Image.Image, path: Path) -> Photo:
     frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)  # MPO: a JPEG with previews
+    icc: bytes = image.info.get("icc_profile") or b""
     image.load()
     orientation = _orientation(image)
-    icc: bytes = image.info.get("icc_profile") or b""
     alpha = None
     if image.mode[0] in "IF":  # 16 or 32 bit, grey
         image = Image.fromarray(_eight_bits(np.asarray(image)))
@@ -86,8 +86,7 @@ def _decode(image: Image.Image, path: Path) -> Photo:
     described = space(icc) if icc else ""
     if (image.mode, described) in {("L", "GRAY"), ("CMYK", "CMYK")}:
         image = to_srgb(image, icc)
-    image = image.convert("RGB")
-    stored = _upright(np.array(image, np.uint8), orientation)  # a copy, which engines can share
+    stored = _upright(np.array(image.convert("RGB"), np.uint8), orientation)  # a copy, which engines can share
     profile = colour_profile(icc) if described == "RGB" else None
     if profile is None:
         return Photo(stored, alpha, str(path), frames=frames)
@@ -100,7 +99,7 @@ def _read_float_tiff(path: Path, max_pixels: int) -> Photo:
     with silence_opencv():
         pixels = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR_RGB | cv2.IMREAD_ANYDEPTH)
     if pixels is None:
-        raise MediaError(f"{path}: is a TIFF file of a kind that cannot be read; save it with 8 or 16 bits")
+        raise MediaError(f"{path}: is broken, or a TIFF file of a kind that cannot be read; save it with 8 or 16 bits")
     return Photo(np.ascontiguousarray(_eight_bits(pixels)), name=str(path))
 
 

@@ -1,5 +1,7 @@
 """Opening still pictures: what they are and how large is known before anything is decoded."""
 
+import contextlib
+import ctypes
 import logging
 import threading
 import warnings
@@ -7,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from PIL import Image, TiffImagePlugin
+from PIL import Image, TiffImagePlugin, _imaging
 
 from engines.errors import MediaError, TooManyPixels
 from engines.geometry import Size
@@ -17,7 +19,10 @@ MOVING = {"AVIF", "GIF", "PNG", "WEBP"}  # in which more than one picture is an 
 HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"mif1"}
 HEIF_PACKAGE = "pip install 'semantic-human-matting[heic]'"
 
-logging.getLogger("PIL").setLevel(logging.CRITICAL)  # what is wrong with a file is in the error that is raised
+# What is wrong with a file is in the error that is raised; Pillow and its libtiff would print lines of their own.
+logging.getLogger("PIL").setLevel(logging.CRITICAL)
+with contextlib.suppress(AttributeError, OSError):  # where libtiff is no library by itself
+    ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler(None)
 _lock = threading.RLock()
 
 
@@ -73,6 +78,7 @@ def is_animated_webp(path: Path) -> bool:
 
 def is_still(path: Path, *, max_pixels: int) -> bool:
     """Whether a plain file is a picture and not an animation. Raises MediaError as `open_picture` does."""
+    check_file(path)
     if is_heif(path):
         return True
     try:
@@ -86,7 +92,7 @@ def is_still(path: Path, *, max_pixels: int) -> bool:
 
 def tiff_size(path: Path) -> tuple[int, int]:
     """Height and width of a TIFF file whose kind of pixels Pillow does not know; an error of many types if it is none."""
-    with path.open("rb") as file:
+    with _own_limit(), path.open("rb") as file:
         tags = TiffImagePlugin.ImageFileDirectory_v2(file.read(8))
         file.seek(tags.next)
         tags.load(file)

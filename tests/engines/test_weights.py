@@ -45,7 +45,9 @@ def test_a_missing_file_is_named(copy: Path) -> None:
         OpenVINOEngine(folder=copy)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", "\0"])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", "\0", '{"sha256": []}', '{"sha256": "abc"}', '{"sha256": null}', 100_000 * "["]
+)
 def test_a_broken_manifest_is_named(copy: Path, text: str) -> None:
     (copy / MANIFEST).write_text(text)
     with pytest.raises(WeightsError, match=MANIFEST):

@@ -1,5 +1,6 @@
 """Recipes: the built-in ones, and mistakes in a user's own."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,14 @@ def test_mistakes_are_reported_in_one_line(tmp_path: Path, text: str, message: s
         load_recipe(str(path))
     assert "own.toml" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="POSIX pipes and devices")
+def test_a_pipe_is_not_waited_for_nor_a_device_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "own.toml")
+    for path in (tmp_path / "own.toml", Path("/dev/zero")):
+        with pytest.raises(DataError, match="is a device or a pipe"):
+            load_recipe(str(path))
 
 
 def test_no_such_recipe(tmp_path: Path) -> None:

@@ -114,8 +114,8 @@ def count_votes(folder: Path) -> Votes:
     try:
         key = json.loads((folder / KEY).read_text(encoding="utf-8"))
         lines = (folder / VOTES).read_text(encoding="utf-8").splitlines()
-        ours, peer, pictures = key["ours"], key["peer"], key["pictures"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        ours, peer, pictures = dict(key["ours"]), str(key["peer"]), dict(key["pictures"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise DataError(f"{folder}: has no {KEY} and {VOTES} of a blind comparison") from error
     votes = {parts[0]: parts[1].strip() for line in lines if len(parts := line.split(maxsplit=1)) > 1}
     for number, vote in votes.items():

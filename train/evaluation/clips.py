@@ -251,7 +251,7 @@ def _similarity(scale: float, turn: float, x: float, y: float) -> Floats:
 def _pictures(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder")
-    found = sorted(path for path in folder.iterdir() if cv2.haveImageReader(str(path)))
+    found = sorted(path for path in folder.iterdir() if path.is_file() and cv2.haveImageReader(str(path)))
     if not found:
         raise DataError(f"{folder}: has no pictures")
     return found

@@ -208,7 +208,7 @@ def score_set(test_set: TestSet, candidates: Iterable[Candidate], advance: Calla
 
 def pictures_in(folder: Path) -> list[Path]:
     """The picture files of a folder, by their suffixes, in order."""
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
 
 
 def _read(path: Path, flags: int) -> Frame:

@@ -22,6 +22,8 @@ def save_checkpoint(state: dict[str, Any], path: Path) -> None:
 
 
 def _read(path: Path) -> dict[str, Any]:
+    if path.exists() and not path.is_file():
+        raise DataError(f"{path}: is no plain file; name a folder of checkpoints")
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
@@ -47,5 +49,5 @@ def load_weights(network: nn.Module, weights: dict[str, Any], path: Path) -> Non
     """Load the weights of a checkpoint. Raises DataError if they belong to another network."""
     try:
         network.load_state_dict(weights)
-    except RuntimeError as error:
+    except (RuntimeError, TypeError, AttributeError) as error:  # the latter two for what is no table of weights
         raise DataError(f"{path}: holds the weights of another network; delete it to start anew") from error

@@ -174,6 +174,12 @@ class Trainer:
     def _resume(self, state: dict[str, Any]) -> None:
         if state["stage"] != self.task.name:
             raise DataError(f"{self.path}: is a checkpoint of {state['stage']}; delete it to start anew")
+        try:
+            self._take_over(state)
+        except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+            raise DataError(f"{self.path}: is damaged ({type(error).__name__}); delete it to start anew") from error
+
+    def _take_over(self, state: dict[str, Any]) -> None:
         stored = Recipe().as_dict() | state["recipe"]  # settings added later had their default then
         if _relevant(stored, self.task.name) != _relevant(self.recipe.as_dict(), self.task.name):
             raise DataError(f"{self.path}: was made with another recipe; give another folder, or delete it to start anew")

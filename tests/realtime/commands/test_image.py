@@ -1,3 +1,4 @@
+import os
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -250,6 +251,48 @@ def test_bad_input_is_one_line_and_loses_nothing(
     assert any(part in errors for part in word.split("|")), errors
     assert errors.count("\n") == 1
     assert {path: path.is_dir() or path.read_bytes() for path in tmp_path.rglob("*")} == before
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="POSIX pipes and devices")
+def test_a_pipe_is_not_waited_for_nor_a_device_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    photos, photo, pipe = tmp_path / "photos", a_photo(tmp_path / "a.png"), tmp_path / "pipe.png"
+    photos.mkdir()
+    a_photo(photos / "a.png")
+    os.mkfifo(pipe)
+    os.mkfifo(photos / "b.png")
+    for path in (pipe, Path("/dev/zero")):
+        assert shm_image(path, tmp_path / "out.png") == 2
+        assert f"{path}: is a device or a pipe" in capsys.readouterr().err
+        assert shm_image(photo, tmp_path / "out.png", "--bg", path) == 2
+        assert f"--bg {path}: is a device or a pipe" in capsys.readouterr().err
+    assert shm_image(photos, tmp_path / "out") == 2
+    assert "b.png: is a device or a pipe" in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.png"]
+
+
+def damaged_pictures() -> Iterator[tuple[str, bytes]]:
+    """Each made OpenCV, libpng, libjpeg, libtiff or Pillow print lines of its own."""
+    pixels = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
+    for suffix in (".png", ".jpg", ".tiff", ".webp", ".bmp", ".gif"):
+        whole = cv2.imencode(suffix, pixels)[1].tobytes()
+        yield f"cut{suffix}", whole[: len(whole) * 2 // 3]
+        yield f"changed{suffix}", whole[: len(whole) // 2] + bytes(40) + whole[len(whole) // 2 + 40 :]
+        yield f"head{suffix}", whole[:12] + b"\xff" * 8 + whole[20:]
+    exif = np.frombuffer(b"II*\0\xff\0\0\0", np.uint8)
+    yield "exif.jpg", np.asarray(cv2.imencodeWithMetadata(".jpg", pixels, [cv2.IMAGE_METADATA_EXIF], [exif])[1]).tobytes()
+    profile = np.frombuffer(bytes(200), np.uint8)
+    yield "profile.png", np.asarray(cv2.imencodeWithMetadata(".png", pixels, [cv2.IMAGE_METADATA_ICCP], [profile])[1]).tobytes()
+    yield "float.tiff", cv2.imencode(".tiff", np.full((48, 64, 3), 3e38, np.float32))[1].tobytes()
+
+
+@pytest.mark.parametrize(("name", "content"), [*damaged_pictures()], ids=[name for name, _ in damaged_pictures()])
+@pytest.mark.filterwarnings("default")  # as outside of tests: printed, and no error
+def test_no_library_has_its_say(tmp_path: Path, capfd: pytest.CaptureFixture[str], name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    code = shm_image(tmp_path / name, tmp_path / "out.png")
+    lines = capfd.readouterr().err.splitlines()
+    assert len(lines) == 1, lines
+    assert lines[0].startswith(f"error: {tmp_path / name}: " if code else f"{tmp_path / 'out.png'}: ")
 
 
 def test_a_failing_engine_leaves_nothing_behind(tmp_path: Path, engine: PlainEngine) -> None:

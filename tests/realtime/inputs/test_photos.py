@@ -59,6 +59,29 @@ def test_cmyk(tmp_path: Path) -> None:
     assert np.abs(photo.frame.astype(int) - (0, 255, 255)).max() <= 4
 
 
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+@pytest.mark.parametrize("alpha", [False, True])
+def test_tiff_is_upright_with_its_alpha(tmp_path: Path, orientation: int, alpha: bool) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 50, 4 if alpha else 3), np.uint8)
+    pixels[..., 3:] = 200
+    Image.fromarray(pixels).save(tmp_path / "a.tiff", tiffinfo={274: orientation}, compression="tiff_lzw")
+    photo = read_photo(tmp_path / "a.tiff")
+    turns = {1: 0, 3: 2, 6: 3, 8: 1}[orientation]
+    assert (photo.frame == np.rot90(pixels[..., :3], turns)).all()
+    assert (photo.alpha is not None) is alpha
+    if photo.alpha is not None:
+        assert (photo.alpha == np.float32(200 / 255)).all()
+
+
+def test_grey_with_alpha_and_palettes_in_tiff(tmp_path: Path) -> None:
+    Image.new("LA", (50, 40), (100, 200)).save(tmp_path / "a.tiff")
+    photo = read_photo(tmp_path / "a.tiff")
+    assert (photo.frame == 100).all()
+    assert photo.alpha is not None
+    Image.new("RGB", (50, 40), STORED).quantize(4).save(tmp_path / "p.tiff")
+    assert (read_photo(tmp_path / "p.tiff").frame == STORED).all()
+
+
 def test_one_and_sixteen_bits(tmp_path: Path) -> None:
     Image.fromarray(np.full((40, 50), 100 * 257, np.uint16)).save(tmp_path / "deep.png")
     assert (read_photo(tmp_path / "deep.png").frame == 100).all()

@@ -67,6 +67,9 @@ def test_votes_that_cannot_be_counted(drawn: Path, tmp_path: Path) -> None:
     (drawn / "votes.txt").write_text("1 left\n2 middle\n")
     assert "'2 middle' is not a vote" in str(blind("count", drawn).exception)
     assert "has no key.json" in str(blind("count", tmp_path).exception)
+    for text in (100_000 * "[", '{"ours": 1, "peer": "bright", "pictures": {}}', "[]"):
+        (drawn / "key.json").write_text(text)
+        assert "has no key.json" in str(blind("count", drawn).exception)
 
 
 def test_a_draw_overwrites_nothing(drawn: Path, tmp_path: Path) -> None:

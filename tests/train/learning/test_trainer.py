@@ -1,6 +1,7 @@
 """The training loop on toy data, a few steps of each task."""
 
 import math
+import os
 import shutil
 import signal
 import subprocess
@@ -180,6 +181,30 @@ def test_what_is_not_a_checkpoint_of_this_task_is_refused(out: Path, library: Li
     shutil.copy(out / "qun.pt", out / "mpn.pt")
     with pytest.raises(DataError, match=r"mpn\.pt: holds the weights of another network"):
         trainer("qun", library, tiny(2), out)
+
+
+@pytest.mark.parametrize("part", ["network", "average", "recipe", "optimizer", "step"])
+@pytest.mark.parametrize("junk", [[1, 2], {"a": "b"}, "text", None])
+def test_a_checkpoint_with_junk_in_it_is_refused(out: Path, library: Library, part: str, junk: object) -> None:
+    state = load_checkpoint(out / "qun.pt")
+    save_checkpoint(state | {part: junk}, out / "qun.pt")
+    with pytest.raises(DataError, match=r"qun\.pt: .*; (delete it|give another folder)") as caught:
+        trainer("qun", library, tiny(2), out)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("weights", [[1, 2], None, {1: 2}])
+def test_weights_that_are_no_table_are_refused(finished: Path, out: Path, weights: object) -> None:
+    save_checkpoint(load_checkpoint(finished / "mpn.pt") | {"average": weights}, out / "mpn.pt")
+    with pytest.raises(DataError, match=r"mpn\.pt: holds the weights of another network"):
+        load_frozen(MPN, out / "mpn.pt")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="POSIX pipes")
+def test_a_pipe_is_no_checkpoint(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "mpn.pt")
+    with pytest.raises(DataError, match=r"mpn\.pt: is no plain file"):
+        load_frozen(MPN, tmp_path / "mpn.pt")
 
 
 def test_a_task_needs_the_ones_before(tmp_path: Path, library: Library) -> None:
