@@ -9,6 +9,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -34,9 +35,19 @@ Models = dict[str, ov.CompiledModel]
 CheckParity = Callable[[MatteOf], object]  # raises EngineError where an engine is off
 
 
+@cache
+def openvino() -> ov.Core:
+    """OpenVINO, once for the process.
+
+    On a CPU with AMX each Core gives the thread a stack for signals, and restores the one before when it goes. Of two, the last
+    to go may restore that of the first, which is freed by then: the next signal, such as Ctrl-C, would be a segmentation fault.
+    """
+    return ov.Core()
+
+
 def bf16_is_native() -> bool:
     """Whether this CPU multiplies bfloat16 natively; otherwise bfloat16 is slower than float32."""
-    return "BF16" in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "BF16" in openvino().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 @dataclass
@@ -79,7 +90,7 @@ class OpenVINOEngine(Engine):
         self.model = model
         self._folder = folder
         self._cache = cache or Cache()
-        self._core = ov.Core()
+        self._core = openvino()
         self.device = str(self._core.get_property("CPU", "FULL_DEVICE_NAME")).strip()
         self.precision = ("bf16" if bf16_is_native() else "fp32") if precision == "auto" else precision
         self._settings = {"PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": "1", "ENABLE_HYPER_THREADING": "NO"}
