@@ -210,7 +210,7 @@ def open_source(
     with blaming("--input", video):
         if is_address(video):
             return NetworkStream(video, loop=loop, size=size, hold=hold, notify=notify)
-        paced = PacedVideo(Path(video), loop=loop, size=size, max_pixels=max_pixels)
+        paced = PacedVideo(Path(video), loop=loop, size=size, max_pixels=max_pixels, notify=notify)
     if paced.interlaced:
         notify(interlaced(paced.name))
     return paced

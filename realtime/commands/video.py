@@ -115,6 +115,8 @@ def video(
         notify(interlaced(source))
     if original.damaged:
         notify(f"{source}: {original.damaged} damaged parts were left out")
+    if original.shortfall is not None:
+        notify(original.shortfall)
     if copied is not None and copied.damaged:
         notify(f"{source}: {copied.damaged} damaged packets of its audio were left out")
     speed = f"{frames} frames in {seconds:.1f} s, {frames / seconds:.1f} frames/s"

@@ -1,10 +1,12 @@
-"""Which container formats may be opened as a file: none that makes FFmpeg read other files or addresses, or run a script."""
+"""Container formats: those that may be opened as a file, as they make FFmpeg read no other, and those that say their length."""
 
 import re
+from fractions import Fraction
 from functools import cache
 from pathlib import Path
 
 import av
+from av.container import InputContainer
 
 REFERRING = {
     *("avisynth", "concat", "dash", "hls", "imf", "lavfi", "rtp", "rtsp"),
@@ -15,6 +17,7 @@ PLAYLIST = re.compile(
     rb"|(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*<(MPD|asx|smil|(\w+:)?AssetMap)\b)",
     re.IGNORECASE | re.DOTALL,
 )
+STATE_DURATION = ("asf", "avi", "flv", "matroska", "mov", "mxf", "nut")  # formats that do: for others it is an estimate
 HEAD = 4096  # bytes in which a playlist is known
 UTF8_MARK = b"\xef\xbb\xbf"
 
@@ -32,3 +35,13 @@ def is_playlist(path: Path) -> bool:
             return PLAYLIST.match(file.read(HEAD).removeprefix(UTF8_MARK)) is not None
     except OSError:
         return False
+
+
+def shortfall(name: str, end: Fraction | float, length: Fraction | float) -> str:
+    """The line for the user about a video that ends before its length, both in seconds."""
+    return f"{name}: ends at {float(end):.2f} s of {float(length):.2f} s; the rest is missing or damaged"
+
+
+def states_duration(container: InputContainer) -> bool:
+    """Whether the format of a file says how long it is, so that it is known whether it is whole."""
+    return container.format.name.split(",")[0] in STATE_DURATION

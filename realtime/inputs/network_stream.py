@@ -19,12 +19,15 @@ from engines.engine import Frame
 from engines.errors import MediaError
 from engines.geometry import SMALLEST, Size
 from realtime.choices import HOLD
+from realtime.inputs.formats import shortfall, states_duration
 from realtime.inputs.reconnecting import ReconnectingSource
+from realtime.inputs.video_file import DAMAGE
 from realtime.pixels.resize import resize_to_fit
 from realtime.pixels.yuv import to_rgb
 
 OPENING, READING = 10.0, 3.0  # s to wait for a server to answer, and for its next picture
 PATIENCE = 1.0  # s that the caller waits for a picture until it looks whether it shall stop, or show something else
+BROKEN_OFF = 1.0  # s before its stated end at which a video file on a server has broken off: its sound may go on for longer
 SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "srt", "udp", "rtp", "tcp")
 SEGMENTED = ("hls", "dash")  # formats whose pictures arrive several seconds at a time
 # A server's playlist may name other servers, but no file of this machine. What is below the schemes is allowed with them.
@@ -50,11 +53,13 @@ class Connection:
         rate: frames a second, or None if unknown. This and what follows is valid once a frame has come.
         is_file: whether it is a video file on a server, which has an end.
         paced: whether its frames come earlier than they are due.
+        shortfall: a line that says so if a video file ended before its length, or None.
     """
 
     def __init__(self, address: str, name: str) -> None:
         self.over = self.finished = self.is_file = self.paced = False
         self.rate: Fraction | None = None
+        self.shortfall: str | None = None
         self._address, self._name = address, name
         self._arrived: Queue[VideoFrame | Exception | None] = Queue(maxsize=1)
         self._closed = threading.Event()
@@ -103,10 +108,19 @@ class Connection:
             self.rate = stream.average_rate or stream.guessed_rate or None
             self.is_file = container.duration is not None
             self.paced = self.is_file or container.format.name in SEGMENTED
-            for frame in container.decode(stream):
-                self._put(frame)
-                if self._closed.is_set():
-                    return
+            last = 0.0
+            try:
+                for frame in container.decode(stream):
+                    last = frame.time or last
+                    self._put(frame)
+                    if self._closed.is_set():
+                        return
+            except DAMAGE:  # where a video file was cut off
+                if not self.is_file:
+                    raise
+            length = (container.duration or 0) / 1e6
+            if states_duration(container) and last < length - BROKEN_OFF:
+                self.shortfall = shortfall(self._name, last, length)
 
     def _put(self, arrived: VideoFrame | Exception | None) -> None:
         while not self._closed.is_set():
@@ -172,6 +186,8 @@ class NetworkStream(ReconnectingSource):
             return None
         if frame is None:
             if self._connection.finished and self._connection.is_file:
+                if self._connection.shortfall is not None:
+                    self._notify(self._connection.shortfall)
                 self._ended = not self._loop
                 self._reopen()
             return None

@@ -1,6 +1,6 @@
 """A video file that plays at its own pace, as if a camera delivered it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -23,12 +23,22 @@ class PacedVideo(LiveSource):
         loop: start again at its end, for ever.
         size: to resize its frames to, cropping what is over.
         max_pixels: of a frame: see `VideoSource`.
+        notify: called with a line if the file turns out to be cut off.
 
     Raises MediaError if it is not a readable video.
     """
 
-    def __init__(self, path: Path, *, loop: bool = False, size: Size | None = None, max_pixels: int = MAX_PIXELS) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        loop: bool = False,
+        size: Size | None = None,
+        max_pixels: int = MAX_PIXELS,
+        notify: Callable[[str], object] = print,
+    ) -> None:
         super().__init__()
+        self._notify = notify
         self.name = str(path)
         self._video = VideoSource(path, max_pixels=max_pixels)
         self._loop = loop
@@ -67,6 +77,8 @@ class PacedVideo(LiveSource):
                 moment = begin + packet.time - first
                 end = moment + (packet.duration or step)
                 yield moment, packet
+            if self._video.shortfall is not None and not begin:
+                self._notify(self._video.shortfall)
             if not self._loop:
                 return
             begin = end

@@ -3,6 +3,7 @@
 import itertools
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -20,13 +21,15 @@ from engines.engine import Frame
 from engines.errors import MediaError
 from engines.geometry import SMALLEST, Size
 from realtime.choices import MAX_PIXELS
-from realtime.inputs.formats import is_playlist, self_contained
+from realtime.inputs.formats import is_playlist, self_contained, shortfall, states_duration
 from realtime.inputs.pictures import check_pixels, is_animated_webp, is_heif
 from realtime.inputs.timestamps import MICROSECOND, Discontinuities, Timestamps
 from realtime.packet import Packet
 from realtime.pixels.opacity import flatten, opacity_of
 from realtime.pixels.yuv import to_rgb
 
+HOLE = Fraction(1, 2)  # s without pictures or sound in a file that has both: a part of it is lost
+CUT_OFF = Fraction(1, 10)  # s before its stated end at which a file is cut off
 DAMAGE = (av.InvalidDataError, av.ArgumentError, av.PatchWelcomeError)  # what FFmpeg raises for it
 
 
@@ -51,6 +54,7 @@ class VideoSource:
         metadata: of the file: title, date, ...
         interlaced: whether a frame so far consists of two fields, which stay as they are.
         damaged: parts that could not be decoded so far.
+        shortfall: after the last frame, a line that says so if the file should go on for longer; otherwise None.
 
     Args:
         path: of a video file of any format that FFmpeg reads.
@@ -65,6 +69,7 @@ class VideoSource:
     def __init__(self, path: str | os.PathLike[str], *, threads: int | None = None, max_pixels: int = MAX_PIXELS) -> None:
         self.path = Path(path)
         self.damaged = 0
+        self.shortfall: str | None = None
         self._max_pixels = max_pixels
         self._threads = threads or min(4, os.cpu_count() or 1)
         self._start()
@@ -76,6 +81,8 @@ class VideoSource:
 
     def _start(self) -> None:
         self._container = open_container(self.path, max_pixels=self._max_pixels)
+        self._reached = Fraction(0)  # where the last packet so far ends, by the file's own times
+        self._frames_due = 0  # of packets that were decoded so far
         try:
             self._stream = video_stream(self._container, self.path)
             self._check_size()
@@ -118,8 +125,11 @@ class VideoSource:
         self.rate = stream.average_rate or stream.guessed_rate or None
         self.time_base = stream.time_base or Fraction(1, 90_000)
         self.origin = self._timestamps.origin
-        if stream.duration is not None:
-            self.duration: Fraction | None = stream.duration * self.time_base
+        self.duration: Fraction | None
+        if container.format.name == "avi" and stream.frames and self.rate:
+            self.duration = stream.frames / self.rate  # else FFmpeg takes the length of what is there
+        elif stream.duration is not None:
+            self.duration = stream.duration * self.time_base
         else:
             self.duration = None if container.duration is None else container.duration * MICROSECOND
         self.frames = stream.frames or (round(self.duration * self.rate) if self.duration and self.rate else None)
@@ -144,6 +154,7 @@ class VideoSource:
                 index += 1
             held = frame, time
         if held is not None:
+            self.shortfall = self._shortfall(held[1])
             yield self._packet(*held, index, self._last_duration(*held))
 
     def close(self) -> None:
@@ -168,23 +179,63 @@ class VideoSource:
             known.append((self._stream.start_time + self._stream.duration) * self.time_base - self.origin - time)
         return min((duration for duration in known if duration is not None and duration > 0), default=None)
 
+    def _shortfall(self, last: Fraction) -> str | None:
+        container = self._container
+        length = self.duration if container.format.name == "avi" else (container.duration or 0) * MICROSECOND
+        if not states_duration(container) or length is None or self._reached >= length - CUT_OFF:
+            return None
+        return shortfall(str(self.path), last, length)
+
     def _decode(self) -> Iterator[VideoFrame]:
+        last: VideoFrame | None = None
         try:
             for packet in self._demux():
                 if packet is not None:
                     self._discontinuities.follow(packet)
+                    self._frames_due += bool(packet.size)
                 try:
                     frames = self._stream.decode(packet)
                 except DAMAGE:
                     self.damaged += 1
                 else:
+                    self._frames_due -= len(frames)
+                    last = frames[-1] if frames else last
                     yield from frames
+            # At the end, a damaged packet in one thread of the decoder takes the frames in the others with it.
+            if self._frames_due > 0 and self._threads > 1 and last is not None and last.pts is not None:
+                yield from self._decode_after(last.pts)
         except av.FFmpegError as error:
             raise MediaError(f"{self.path}: reading failed ({error.strerror}); check the file and its disk") from error
 
-    def _demux(self) -> "Iterator[av.Packet[VideoStream] | None]":
+    def _decode_after(self, pts: int) -> Iterator[VideoFrame]:
+        """The frames after one, decoded again from the key frame before it, by one thread."""
+        if self._discontinuities.jumps:
+            return  # times do not name places
+        with open_container(self.path, max_pixels=self._max_pixels) as container, suppress(av.FFmpegError):
+            stream = video_stream(container, self.path)
+            stream.codec_context.options = decoder_limit(self._max_pixels)
+            stream.codec_context.thread_count = 1
+            container.seek(pts, stream=stream)
+            for packet in container.demux(stream):
+                try:
+                    frames = stream.decode(packet)
+                except DAMAGE:
+                    self.damaged = max(self.damaged, 1)  # several threads may not have told
+                else:
+                    yield from (frame for frame in frames if frame.pts is not None and frame.pts > pts)
+
+    def _demux(self) -> "Iterator[av.Packet[Any] | None]":
+        audio = self._container.streams.audio
+        continuous = bool(audio) and states_duration(self._container)
         try:
-            yield from self._container.demux(self._stream)
+            for packet in self._container.demux(self._stream, *audio):
+                if packet.pts is not None and not packet.is_corrupt:
+                    begin = packet.pts * packet.time_base
+                    if continuous and self._reached and begin > self._reached + HOLE:
+                        self.damaged += 1  # FFmpeg went on behind it without a word
+                    self._reached = max(self._reached, begin + (packet.duration or 0) * packet.time_base)
+                if packet.stream.index == self._stream.index and (packet.size or packet.dts is None):
+                    yield packet
         except DAMAGE:
             self.damaged += 1
             yield None  # the decoder still holds frames

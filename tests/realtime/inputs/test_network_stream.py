@@ -191,3 +191,16 @@ def test_ctrl_c_ends_the_first_attempt_to_connect(monkeypatch: pytest.MonkeyPatc
         with pytest.raises(KeyboardInterrupt):
             NetworkStream(f"http://127.0.0.1:{silent.getsockname()[1]}/x")
         ctrl_c.join()
+
+
+def test_a_film_on_a_server_that_breaks_off_is_reported(tmp_path: Path) -> None:
+    content = make_clip(tmp_path / "clip.mkv", even_times(75), size=(160, 96)).read_bytes()
+    notices: list[str] = []
+    with (
+        server(content[: len(content) * 2 // 3], seconds=0, video=True) as address,
+        NetworkStream(address, notify=notices.append) as source,
+    ):
+        assert 0 < len(list(source)) < 75
+    assert len(notices) == 1
+    assert "ends at " in notices[0]
+    assert " of 3.0" in notices[0]

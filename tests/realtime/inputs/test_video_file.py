@@ -1,7 +1,9 @@
 import gc
+import re
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -162,12 +164,69 @@ def test_damage_is_left_out_and_counted(tmp_path: Path) -> None:
     assert times[-1] == Fraction(49, 25)
 
 
-def test_a_file_cut_short_gives_what_is_there(tmp_path: Path) -> None:
-    clip = make_clip(tmp_path / "clip.mkv", even_times(50))
-    content = clip.read_bytes()
-    clip.write_bytes(content[: len(content) // 2])
+def cut(path: Path, share: float) -> Path:
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * share)])
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("clip.mkv", {}),
+        ("clip.avi", {"codec": "mpeg4", "time_base": Fraction(1, 25), "size": (320, 240)}),
+        ("clip.flv", {"container_format": "flv"}),
+        ("clip.webm", {"codec": "libvpx", "audio": "libopus", "time_base": Fraction(1, 1000)}),
+    ],
+)
+def test_a_file_cut_short_gives_what_is_there_and_says_where_it_ends(
+    tmp_path: Path, name: str, options: dict[str, Any]
+) -> None:
+    clip = make_clip(tmp_path / name, even_times(50), **options)
     with VideoSource(clip) as source:
-        assert 1 <= len(list(source)) < 50
+        assert len(list(source)) == 50
+        assert source.shortfall is None
+    with VideoSource(cut(clip, 0.6)) as source:
+        packets = list(source)
+        assert 1 <= len(packets) < 50
+        assert source.shortfall is not None
+        assert re.fullmatch(rf".*{name}: ends at [01]\.\d\d s of 2\.\d\d s; the rest is missing or damaged", source.shortfall)
+
+
+def test_sound_that_goes_on_after_the_pictures_is_no_cut(tmp_path: Path) -> None:
+    for name in ("clip.mkv", "clip.mp4"):
+        with VideoSource(make_clip(tmp_path / name, even_times(25), audio="aac", audio_seconds=3)) as source:
+            assert len(list(source)) == 25
+            assert source.shortfall is None
+
+
+def test_a_hole_in_pictures_and_sound_counts_as_damage(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "clip.mkv", even_times(400), audio="aac")
+    content = clip.read_bytes()
+    half = len(content) // 2
+    clip.write_bytes(content[: half - half // 5] + bytes(half // 5) + content[half:])
+    with VideoSource(clip) as source:
+        assert 200 < len(list(source)) < 400
+        assert source.damaged >= 1
+
+
+@pytest.mark.parametrize("share", [0.7, 0.8, 0.95])
+def test_a_cut_costs_no_frame_that_can_be_decoded_however_many_threads_decode(tmp_path: Path, share: float) -> None:
+    clip = make_clip(tmp_path / "clip.mp4", even_times(50))
+    with av.open(str(clip)) as container, av.open(str(tmp_path / "cut.mp4"), "w", options={"movflags": "faststart"}) as target:
+        stream = target.add_stream_from_template(container.streams.video[0])
+        for packet in container.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                target.mux(packet)
+    cut(tmp_path / "cut.mp4", share)
+    times = []
+    for threads in (1, 2, 4):
+        with VideoSource(tmp_path / "cut.mp4", threads=threads) as source:
+            times.append([packet.time for packet in source])
+            assert source.shortfall is not None or source.damaged
+    assert 1 < len(times[0]) < 50
+    assert times[0] == times[1] == times[2]
 
 
 def write_text(path: Path) -> None:
