@@ -209,7 +209,7 @@ def open_source(
         raise UsageError("--fps is for a camera; a video or a stream has its own rate")
     with blaming("--input", video):
         if is_address(video):
-            return NetworkStream(video, loop=loop, size=size, hold=hold, notify=notify)
+            return NetworkStream(video, loop=loop, size=size, hold=hold, notify=notify, max_pixels=max_pixels)
         paced = PacedVideo(Path(video), loop=loop, size=size, max_pixels=max_pixels, notify=notify)
     if paced.interlaced:
         notify(interlaced(paced.name))

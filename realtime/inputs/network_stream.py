@@ -18,10 +18,11 @@ from av.video.reformatter import VideoReformatter
 from engines.engine import Frame
 from engines.errors import MediaError
 from engines.geometry import SMALLEST, Size
-from realtime.choices import HOLD
+from realtime.choices import HOLD, MAX_PIXELS
 from realtime.inputs.formats import shortfall, states_duration
+from realtime.inputs.pictures import check_pixels
 from realtime.inputs.reconnecting import ReconnectingSource
-from realtime.inputs.video_file import DAMAGE
+from realtime.inputs.video_file import DAMAGE, decoder_limit
 from realtime.pixels.resize import resize_to_fit
 from realtime.pixels.yuv import to_rgb
 
@@ -56,11 +57,11 @@ class Connection:
         shortfall: a line that says so if a video file ended before its length, or None.
     """
 
-    def __init__(self, address: str, name: str) -> None:
+    def __init__(self, address: str, name: str, max_pixels: int) -> None:
         self.over = self.finished = self.is_file = self.paced = False
         self.rate: Fraction | None = None
         self.shortfall: str | None = None
-        self._address, self._name = address, name
+        self._address, self._name, self._max_pixels = address, name, max_pixels
         self._arrived: Queue[VideoFrame | Exception | None] = Queue(maxsize=1)
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._run, name="network-stream", daemon=True)
@@ -69,7 +70,8 @@ class Connection:
     def next(self) -> VideoFrame | None:
         """The next frame, or None if none comes within PATIENCE, or none any more.
 
-        Raises av.FFmpegError or OSError, once, if the stream cannot be opened or read, and MediaError if it has no video.
+        Raises av.FFmpegError or OSError, once, if the stream cannot be opened or read; MediaError if it has no video, or
+        pictures that are too large.
         """
         if self.over:
             return None
@@ -99,11 +101,14 @@ class Connection:
             self._put(None)
 
     def _decode(self) -> None:
-        options = OPTIONS | TRANSPORT.get(urlsplit(self._address).scheme.lower(), {})
+        limit = decoder_limit(self._max_pixels)
+        options = OPTIONS | limit | TRANSPORT.get(urlsplit(self._address).scheme.lower(), {})
         with av.open(self._address, timeout=(OPENING, READING), options=options, metadata_errors="replace") as container:
             if not container.streams.video:
                 raise MediaError(f"{self._name}: has no video; name a stream that has")
             stream = container.streams.video[0]
+            check_pixels(self._name, stream.height, stream.width, self._max_pixels)
+            stream.codec_context.options = limit  # pictures may grow later
             stream.thread_type = "SLICE"  # a thread a frame would delay that many frames
             self.rate = stream.average_rate or stream.guessed_rate or None
             self.is_file = container.duration is not None
@@ -137,8 +142,9 @@ class NetworkStream(ReconnectingSource):
         loop: start a video file again at its end.
         size: to resize its pictures to, cropping what is over.
         hold, notify: see `ReconnectingSource`.
+        max_pixels: of a picture; larger ones are refused before they are decoded.
 
-    Raises MediaError if it cannot be reached, or has no video.
+    Raises TooManyPixels for these; MediaError if it cannot be reached, or has no video.
     """
 
     def __init__(
@@ -149,14 +155,16 @@ class NetworkStream(ReconnectingSource):
         size: Size | None = None,
         hold: float = HOLD,
         notify: Callable[[str], object] = print,
+        max_pixels: int = MAX_PIXELS,
     ) -> None:
         super().__init__(hold=hold, notify=notify)
         self.name = re.sub(r"//[^/@]*@", "//", address)
         self._address = address
         self._loop = loop
+        self._max_pixels = max_pixels
         self._converter = VideoReformatter()
         self._begin: float | None = None
-        self._connection = Connection(address, self.name)
+        self._connection = Connection(address, self.name, max_pixels)
         try:
             first = self._first()
             self._coded_size = Size(first.height, first.width)
@@ -208,7 +216,7 @@ class NetworkStream(ReconnectingSource):
     def _reopen(self) -> None:
         if self._connection.over and not self._ended:  # else it is still tried
             self._begin = None
-            self._connection = Connection(self._address, self.name)
+            self._connection = Connection(self._address, self.name, self._max_pixels)
 
     def close(self) -> None:
         """Disconnect."""

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engines.errors import MediaError
+from engines.errors import MediaError, TooManyPixels
 from engines.geometry import Size
 from realtime.inputs import reconnecting
 from realtime.inputs.network_stream import NetworkStream, is_address
@@ -54,6 +54,14 @@ def server(data: bytes, *, seconds: float, video: bool = False) -> Iterator[str]
 
 def transport_stream(path: Path, count: int = 25) -> bytes:
     return make_clip(path, even_times(count), size=(160, 96), options={"g": "5", "tune": "zerolatency"}).read_bytes()
+
+
+def test_a_stream_of_huge_pictures_is_refused(tmp_path: Path) -> None:
+    with server(transport_stream(tmp_path / "a.ts"), seconds=1) as address:
+        with pytest.raises(TooManyPixels, match="160x96 is 1 megapixels, over the limit"):
+            NetworkStream(address, max_pixels=160 * 96 - 1)
+        with NetworkStream(address, max_pixels=160 * 96) as source:
+            assert (source.width, source.height) == (160, 96)
 
 
 def test_what_is_an_address() -> None:
