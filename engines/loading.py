@@ -4,7 +4,7 @@ import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
-from engines.backends import BACKEND_NAMES, BACKENDS
+from engines.backends import BACKEND_NAMES, BACKENDS, MAX_THREADS
 from engines.backends.nvidia import driver_missing, require
 from engines.errors import BackendUnavailable
 from engines.geometry import BASE, MODELS
@@ -51,8 +51,8 @@ def load(backend: str = "auto", *, threads: int | None = None, precision: str = 
     """
     if backend not in BACKEND_NAMES:
         raise ValueError(f"backend {backend!r}: unknown; take one of {', '.join(BACKEND_NAMES)}")
-    if threads is not None and threads < 1:
-        raise ValueError(f"threads {threads}: must be at least 1")
+    if threads is not None and not 1 <= threads <= MAX_THREADS:
+        raise ValueError(f"threads {threads}: must be from 1 to {MAX_THREADS}")
     if model not in MODELS:
         raise ValueError(f"model {model!r}: unknown; take one of {', '.join(MODELS)}")
     reason = "asked for"

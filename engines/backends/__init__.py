@@ -28,6 +28,7 @@ class Backend:
         return f"type: pip install '{package}'"
 
 
+MAX_THREADS = 1024  # of a CPU: OpenVINO fails at numbers that its integers do not hold
 TENSORRT, TORCH, OPENVINO = "engines.backends.tensorrt", "engines.backends.torch_lane", "engines.backends.openvino"
 BACKENDS = {  # fastest first
     "tensorrt": Backend(

@@ -41,17 +41,22 @@ def run(app: typer.Typer | Callable[[], Any], arguments: Sequence[str] | None = 
     except TyperException as error:
         _fail(error)
     except MattingError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {printable(str(error))}", file=sys.stderr)
         sys.exit(2)
     except OSError as error:
         if error.filename is None:
             raise
-        print(f"error: {error.filename}: {error.strerror}; name another file", file=sys.stderr)
+        print(f"error: {printable(str(error.filename))}: {error.strerror}; name another file", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         sys.exit(INTERRUPTED)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def printable(text: str) -> str:
+    """A text with line breaks and control characters, which names of files may have, written as escapes: one line."""
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
 
 
 def fill_standard_streams() -> None:
@@ -70,8 +75,8 @@ def _fail(error: TyperException) -> NoReturn:
     if context is not None and error.format_message() == context.get_help():  # a group without a subcommand
         print(error.format_message(), file=sys.stderr)
     else:
-        command = "" if context is None else f"{context.command_path} "
-        print(f"error: {_one_line(error)}; see {command}--help", file=sys.stderr)
+        command = Path(sys.argv[0]).name if context is None else context.command_path
+        print(f"error: {printable(_one_line(error))}; see {command} --help", file=sys.stderr)
     sys.exit(2)
 
 

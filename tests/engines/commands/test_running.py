@@ -10,7 +10,7 @@ import typer
 import engines
 from engines.backends import Backend
 from engines.commands.app import command_app
-from engines.commands.options import load_engine, size_option
+from engines.commands.options import Threads, load_engine, size_option
 from engines.commands.running import UsageError, needs_extra, run
 from engines.errors import MattingError
 
@@ -33,6 +33,16 @@ def test_a_name_too_long_for_a_file_gets_one_line(capsys: pytest.CaptureFixture[
     error = capsys.readouterr().err
     assert error.startswith(f"error: {name}: ")
     assert error.count("\n") == 1
+
+
+def test_an_error_stays_one_line_whatever_a_file_is_called(capsys: pytest.CaptureFixture[str]) -> None:
+    def command() -> None:
+        raise MattingError("new\nline\x1b[31m é.mp4: no such file; check the name")
+
+    with pytest.raises(SystemExit) as end:
+        run(command)
+    assert end.value.code == 2
+    assert capsys.readouterr().err == "error: new\\nline\\x1b[31m é.mp4: no such file; check the name\n"
 
 
 def test_ctrl_c_gets_exit_code_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -77,17 +87,21 @@ def test_a_missing_module_of_our_own_is_not_taken_for_an_extra() -> None:
         ("in.png --threads many", "--threads many: should be a valid integer"),
         ("in.png --nothing", "no such option: --nothing"),
         ("in.png out.png", "got unexpected extra argument"),
-        ("in.png --threads", "--threads"),
+        ("in.png --threads", "option '--threads' requires an argument; see command --help"),
+        ("in.png --threads 99999999999999999999", "--threads 99999999999999999999: should be less than or equal to"),
     ],
 )
-def test_a_wrong_option_is_one_line_that_names_it(words: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_wrong_option_is_one_line_that_names_it(
+    words: str, message: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/command"])
     app = command_app()
 
     @app.command()
     def command(
         source: str,
         side: Annotated[Literal["left", "right"], typer.Option()] = "left",
-        threads: Annotated[int, typer.Option(min=1)] = 1,
+        threads: Threads = 1,
     ) -> None:
         pass
 
