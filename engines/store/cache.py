@@ -95,8 +95,11 @@ def unpack(content: bytes) -> tuple[Key, Engines]:
         raise Damaged("its SHA-256 is not the one written into it")
     line = content.index(b"\n", start) + 1
     head = json.loads(content[start:line])
+    lengths = head["lengths"]
+    if min(lengths.values(), default=0) < 0 or sum(lengths.values()) != len(content) - line:
+        raise Damaged("its engines do not have the lengths written into it")
     engines = {}
-    for name, length in head["lengths"].items():
+    for name, length in lengths.items():
         engines[name] = content[line : line + length]
         line += length
     return _key(head), engines

@@ -101,6 +101,13 @@ def test_a_file_with_a_right_digest_and_a_foreign_head_is_damaged(tmp_path: Path
     assert cache.obtain(KEY, lambda: ENGINES) == ENGINES
 
 
+@pytest.mark.parametrize("lengths", [{"mpn": 1}, {"mpn": 5}, {"mpn": -1, "qun": 4}, {"mpn": 2, "qun": 2}, {}])
+def test_engines_have_the_lengths_written(lengths: dict[str, int]) -> None:
+    head = json.dumps({"key": KEY.__dict__, "lengths": lengths}).encode() + b"\n"
+    with pytest.raises(Damaged, match="lengths"):
+        unpack(signed(head + b"abc"))
+
+
 def test_keys_are_texts() -> None:
     head = json.dumps({"key": {**KEY.__dict__, "shapes": 5}, "lengths": {}}).encode() + b"\n"
     with pytest.raises(Damaged):
