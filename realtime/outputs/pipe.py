@@ -3,6 +3,7 @@
 import os
 import select
 import sys
+import time
 from collections.abc import Callable
 from fractions import Fraction
 
@@ -14,11 +15,15 @@ from realtime.packet import Packet
 from realtime.pixels.yuv import YuvConverter, default_matrix, even
 
 STDOUT, STDERR = 1, 2
+LATE = Fraction(1, 10)  # s that a reader may be late: less is jitter
+BURST = Fraction(1, 4)  # s that repeated pictures may take, after a gap in the source: then the new one comes
 PATIENCE = 0.1  # s to wait for the reader until the next check whether the program ends
 
 
 class Pipe(Output):
     """Pictures at an even rate, as neither format holds times: pictures of an uneven source are dropped or repeated.
+
+    A reader slower than the rate gets fewer pictures, and new ones: what it is late for is not made up for by repeating.
 
     "y4m" is YUV4MPEG2: yuv420p of limited range, with a header of size and rate. "rgb24" is the raw bytes of the pictures.
     While it is open, whatever else is printed to standard output goes to standard error.
@@ -58,11 +63,16 @@ class Pipe(Output):
         """Send the picture as often as the rate requires by now."""
         assert packet.picture is not None
         count = self._cadence.due(packet.time)
+        if not count:
+            return
+        latest = self._bytes(packet.picture)
+        begin = time.monotonic()
         for _ in range(count - 1):
-            self._send(self._last)
-        if count:
-            self._last = self._bytes(packet.picture)
-            self._send(self._last)
+            if time.monotonic() - begin < BURST:
+                self._send(self._last)
+        self._last = latest
+        self._send(latest)
+        self._cadence.taken(count, Fraction(time.monotonic() - begin))
 
     def _bytes(self, picture: Frame) -> bytes:
         if self._format == "rgb24":
@@ -103,6 +113,7 @@ class Cadence:
         self._rate = rate
         self._begin: Fraction | None = None
         self._sent = 0
+        self._late = Fraction(0)
 
     def due(self, time: Fraction) -> int:
         """The number of pictures due at this time in seconds, including the new one; 0 if it comes too early."""
@@ -111,3 +122,11 @@ class Cadence:
         count = max(0, round((time - self._begin) * self._rate) + 1 - self._sent)
         self._sent += count
         return count
+
+    def taken(self, count: int, seconds: Fraction) -> None:
+        """Say how long the reader took for the last pictures. If it is too slow for the rate, what is overdue is forgiven."""
+        assert self._begin is not None
+        self._late = max(Fraction(0), self._late + seconds - min(count / self._rate, BURST))
+        if self._late > LATE:
+            self._begin += self._late
+            self._late = Fraction(0)

@@ -74,6 +74,29 @@ def test_an_even_rate_out_of_uneven_times() -> None:
     assert [cadence.due(Fraction(time)) for time in times] == [1, 0, 1, 1, 1, 4, 0, 100]
 
 
+@pytest.mark.parametrize("reader", [2, 10, 25])
+def test_a_reader_slower_than_the_rate_gets_new_pictures(reader: int) -> None:
+    cadence, now, counts = Cadence(Fraction(30)), Fraction(0), []
+    while now < 100:
+        count = cadence.due(now)
+        cadence.taken(count, Fraction(count, reader))
+        counts.append(count)
+        now += max(Fraction(count, reader), Fraction(1, 30))
+    assert max(counts) / reader <= 0.5
+    assert sum(counts) > 95 * reader
+
+
+def test_a_reader_that_keeps_up_gets_the_full_rate() -> None:
+    cadence, now, sent = Cadence(Fraction(30)), Fraction(0), 0
+    for index in range(3000):  # pictures come at 20 a second, the reader takes 30, now sooner, now later
+        count = cadence.due(now)
+        seconds = count * (Fraction(1, 30) + Fraction((-1) ** index, 100))
+        cadence.taken(count, seconds)
+        sent += count
+        now += max(seconds, Fraction(1, 20))
+    assert sent == pytest.approx(30 * now, rel=0.02)
+
+
 PIPED = """
 import sys
 from fractions import Fraction
