@@ -1,5 +1,6 @@
 """Audio streams copied from one file to another, packet by packet, never decoded."""
 
+import io
 import os
 import re
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from realtime.inputs.video_file import DAMAGE, open_container, shown_video
 
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}  # that hold H.264 at any frame times
 PATIENCE = Fraction(1)  # s of the video in which it may pass a jump that the sound has passed
+PLAYED_IN_MP4 = ("pcm_s16be", "pcm_s16le")  # other samples are noise or silence in players with FFmpeg 5 or older
 LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}  # by number of channels, if a file does not name it
 
 
@@ -60,16 +62,12 @@ class AudioCopier:
     def attach(self, container: OutputContainer, path: Path) -> None:
         """Add the streams to a container that is being opened. Raises AudioNotSupported if `path` cannot hold them."""
         for stream in self._container.streams.audio:
-            name = stream.codec_context.name if stream.codec_context else "an unknown codec"
-            try:
-                if stream.codec_context is None:
-                    raise ValueError(name)
-                copy = container.add_stream_from_template(stream)
-            except ValueError as error:
-                remedy = " or ".join([*(f"write to {suffix}" for suffix in suffixes_for(name)), "leave the audio out"])
-                raise AudioNotSupported(f"{path}: cannot hold the audio of {self.path} ({name}); {remedy}") from error
-            if re.fullmatch(r"\d+ channels", stream.layout.name) and stream.channels in LAYOUTS:
-                copy.codec_context.layout = LAYOUTS[stream.channels]  # MP4 needs its name, which not every file has
+            suffixes = suffixes_for(stream)
+            if path.suffix.lower().replace("m4v", "mp4") not in suffixes:
+                name = stream.codec_context.name if stream.codec_context else "an unknown codec"
+                remedy = " or ".join([*(f"write to {suffix}" for suffix in suffixes), "leave the audio out"])
+                raise AudioNotSupported(f"{path}: cannot hold the audio of {self.path} ({name}); {remedy}")
+            copy = add_copy(container, stream)
             copy.metadata.update(stream.metadata)
             copy.disposition = stream.disposition
             self._copies[stream.index] = copy
@@ -151,7 +149,30 @@ class AudioCopier:
         self.close()
 
 
-def suffixes_for(codec: str) -> list[str]:
-    """Those of .mp4, .mov and .mkv whose containers can hold a codec."""
-    # These names create nothing: a container makes its file when its header is written.
-    return [x for x in (".mp4", ".mov", ".mkv") if codec in av.open(f"none{x}", "w", format=CONTAINERS[x]).supported_codecs]
+def add_copy(container: OutputContainer, stream: AudioStream) -> AudioStream:
+    """Add a copy of a stream to a container. Raises ValueError if its codec is unknown, or unknown to the container."""
+    if stream.codec_context is None:
+        raise ValueError("unknown codec")
+    copy = container.add_stream_from_template(stream)
+    if re.fullmatch(r"\d+ channels", stream.layout.name) and stream.channels in LAYOUTS:
+        copy.codec_context.layout = LAYOUTS[stream.channels]  # MP4 needs its name, which not every file has
+    return copy
+
+
+def suffixes_for(stream: AudioStream) -> list[str]:
+    """Those of .mp4, .mov and .mkv whose containers can hold a stream."""
+    return [suffix for suffix in (".mp4", ".mov", ".mkv") if can_hold(suffix, stream)]
+
+
+def can_hold(suffix: str, stream: AudioStream) -> bool:
+    """Whether a container can hold a stream, so that common players play it."""
+    name = stream.codec_context.name if stream.codec_context else ""
+    if suffix == ".mp4" and name.startswith("pcm_") and name not in PLAYED_IN_MP4:
+        return False
+    try:
+        with av.open(io.BytesIO(), "w", format=CONTAINERS[suffix]) as container:
+            add_copy(container, stream)
+            container.start_encoding()
+    except (av.FFmpegError, ValueError):
+        return False
+    return True

@@ -10,7 +10,7 @@ import av
 import pytest
 
 from realtime.inputs.video_file import VideoSource
-from realtime.outputs.audio import AudioCopier
+from realtime.outputs.audio import AudioCopier, AudioNotSupported
 from realtime.outputs.video_file import VideoSink
 from tests.realtime.clips import audio_packets, even_times, frame_times, make_clip
 
@@ -129,3 +129,22 @@ def test_joined_transport_streams_stay_in_step(
     first, last = tmp_path / "moved-0.ts", tmp_path / f"moved-{len(lengths) - 1}.ts"
     assert sound[0][0] - times[0] == pytest.approx(audio_packets(first)[0][0] - frame_times(first)[0], abs=2e-3)
     assert sound[-1][0] - times[-1] == pytest.approx(audio_packets(last)[-1][0] - frame_times(last)[-1], abs=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("codec", "suffix", "others"),
+    [
+        ("pcm_s24le", ".mp4", "write to .mov or write to .mkv or "),
+        ("pcm_f32le", ".m4v", "write to .mov or write to .mkv or "),
+        ("libopus", ".mov", "write to .mp4 or write to .mkv or "),
+    ],
+)
+def test_sound_that_players_of_a_container_cannot_play_is_steered_to_another(
+    tmp_path: Path, codec: str, suffix: str, others: str
+) -> None:
+    clip = make_clip(tmp_path / "clip.mkv", audio=codec)
+    with pytest.raises(AudioNotSupported, match=rf"cannot hold the audio of .*; {others}leave the audio out"):
+        copy(clip, tmp_path / f"out{suffix}")
+    assert list(tmp_path.iterdir()) == [clip]
+    copy(clip, tmp_path / "out.mkv")
+    assert [content for _, content in audio_packets(tmp_path / "out.mkv")] == [content for _, content in audio_packets(clip)]
