@@ -22,6 +22,10 @@ from realtime.inputs.video_file import DAMAGE, open_container, shown_video
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}  # that hold H.264 at any frame times
 PATIENCE = Fraction(1)  # s of the video in which it may pass a jump that the sound has passed
 PLAYED_IN_MP4 = ("pcm_s16be", "pcm_s16le")  # other samples are noise or silence in players with FFmpeg 5 or older
+WAV_TAGGED = {
+    *("adpcm_g726", "adpcm_ima_wav", "adpcm_ms", "adpcm_yamaha", "gsm_ms", "pcm_alaw", "pcm_mulaw"),
+    *("wmalossless", "wmapro", "wmav1", "wmav2", "wmavoice"),
+}
 LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}  # by number of channels, if a file does not name it
 
 
@@ -59,6 +63,14 @@ class AudioCopier:
         self._packets: Iterator[tuple[av.Packet[Stream], Fraction]] = iter(())
         self._next: tuple[av.Packet[Stream], Fraction] | None = None
 
+    @property
+    def wav_tagged(self) -> bool:
+        """Whether a stream has a codec that Matroska holds by its tag in WAV files."""
+        return any(
+            stream.codec_context is not None and stream.codec_context.name in WAV_TAGGED
+            for stream in self._container.streams.audio
+        )
+
     def attach(self, container: OutputContainer, path: Path) -> None:
         """Add the streams to a container that is being opened. Raises AudioNotSupported if `path` cannot hold them."""
         for stream in self._container.streams.audio:
@@ -68,6 +80,8 @@ class AudioCopier:
                 remedy = " or ".join([*(f"write to {suffix}" for suffix in suffixes), "leave the audio out"])
                 raise AudioNotSupported(f"{path}: cannot hold the audio of {self.path} ({name}); {remedy}")
             copy = add_copy(container, stream)
+            if container.format.name == "fifo":
+                copy.time_base = Fraction(1, 1000)  # that of Matroska, which is behind it
             copy.metadata.update(stream.metadata)
             copy.disposition = stream.disposition
             self._copies[stream.index] = copy
@@ -169,6 +183,8 @@ def can_hold(suffix: str, stream: AudioStream) -> bool:
     name = stream.codec_context.name if stream.codec_context else ""
     if suffix == ".mp4" and name.startswith("pcm_") and name not in PLAYED_IN_MP4:
         return False
+    if suffix == ".mkv" and name in WAV_TAGGED:
+        return True
     try:
         with av.open(io.BytesIO(), "w", format=CONTAINERS[suffix]) as container:
             add_copy(container, stream)

@@ -33,6 +33,7 @@ FRAGMENTED = {
     "frag_duration": "1000000",
     "flush_packets": "1",
 }  # of 1 s
+FIFO = {**OPTIONS["matroska"], "fifo_format": "matroska", "format_opts": "avoid_negative_ts=disabled"}
 RECOVERABLE = {
     **{"mp4": FRAGMENTED, "mov": FRAGMENTED},
     "matroska": {**OPTIONS["matroska"], "cluster_time_limit": "1000", "flush_packets": "1"},
@@ -111,6 +112,9 @@ class VideoSink:
     ) -> None:
         name = CONTAINERS[self.path.suffix.lower()]
         options = RECOVERABLE[name] if self._recoverable else OPTIONS[name]
+        tagged = name == "matroska" and self._audio is not None and self._audio.wav_tagged
+        if tagged:  # PyAV refuses these codecs for Matroska itself
+            name, options = "fifo", FIFO
         container = av.open(str(self._unfinished), "w", format=name, options=options)
         self._container = container
         container.metadata.update({key: text for key, text in metadata.items() if key not in CONTAINER_TAGS})
@@ -120,6 +124,8 @@ class VideoSink:
         stream.time_base = stream.codec_context.time_base = self._time_base
         stream.codec_context.sample_aspect_ratio = pixel_aspect
         stream.codec_context.flags |= Flags.frame_duration  # else the duration of the last frame is lost
+        if tagged:
+            stream.codec_context.flags |= Flags.global_header
         stream.codec_context.colorspace = Colorspace.ITU709
         stream.codec_context.color_range = ColorRange.MPEG
         stream.codec_context.color_primaries = ColorPrimaries.BT709

@@ -148,3 +148,19 @@ def test_sound_that_players_of_a_container_cannot_play_is_steered_to_another(
     assert list(tmp_path.iterdir()) == [clip]
     copy(clip, tmp_path / "out.mkv")
     assert [content for _, content in audio_packets(tmp_path / "out.mkv")] == [content for _, content in audio_packets(clip)]
+
+
+@pytest.mark.parametrize(
+    ("codec", "name"),
+    [("pcm_mulaw", "a.mov"), ("pcm_alaw", "a.mov"), ("adpcm_ima_wav", "a.avi"), ("adpcm_ms", "a.avi")],
+)
+def test_matroska_holds_sound_by_its_tag_in_wav_files(tmp_path: Path, codec: str, name: str) -> None:
+    video = {"codec": "mpeg4", "time_base": Fraction(1, 25)}
+    clip = make_clip(tmp_path / name, even_times(25), audio=codec, **video)  # type: ignore[arg-type]
+    copy(clip, tmp_path / "out.mkv")
+    ours, theirs = audio_packets(tmp_path / "out.mkv"), audio_packets(clip)
+    assert b"".join(content for _, content in ours) == b"".join(content for _, content in theirs)
+    assert len(frame_times(tmp_path / "out.mkv")) == 25
+    with av.open(str(tmp_path / "out.mkv")) as container:
+        assert container.streams.audio[0].codec_context.name == codec
+        assert sum(frame.samples for frame in container.decode(audio=0)) >= 47_000
