@@ -20,7 +20,7 @@ from realtime.outputs.pipe import Cadence
 from realtime.outputs.recording import Recording
 from realtime.outputs.virtual_camera import open_virtual_camera
 from realtime.packet import Packet
-from tests.realtime.clips import even_times, frame_times, frames, picture
+from tests.realtime.clips import duration, even_times, frame_times, frames, picture
 
 FORM = VideoFormat(96, 64, Fraction(25))
 ROOT = Path(__file__).parents[3]
@@ -47,6 +47,14 @@ def test_a_recording_begins_at_its_first_picture_and_keeps_uneven_times(tmp_path
 def test_pictures_that_wait_for_a_recording_take_bounded_memory(tmp_path: Path, size: tuple[int, int], depth: int) -> None:
     with Recording(tmp_path / "a.mkv", VideoFormat(*size, Fraction(30)), notify=lambda _: None) as recording:
         assert recording.depth == depth
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
+def test_a_recording_of_a_single_picture_shows_it(tmp_path: Path, suffix: str) -> None:
+    with Recording(tmp_path / f"a{suffix}", FORM) as recording:
+        recording.write(packet(0))
+    assert len(frames(tmp_path / f"a{suffix}")) == 1
+    assert duration(tmp_path / f"a{suffix}") >= 0.04
 
 
 def test_a_recording_is_finished_also_after_an_error_and_left_out_without_a_picture(tmp_path: Path) -> None:
