@@ -11,7 +11,8 @@ from engines.backends.tensorrt.build import Build, Built
 from engines.backends.tensorrt.plans import compilers, find_plans, obtain_plans, plan_key, timing_cache_key
 from engines.errors import EngineError
 from engines.graphs.profile import Profile, parse_range
-from engines.store.cache import Cache, Engines
+from engines.store import cache as store
+from engines.store.cache import Cache, Engines, Key, unpack
 from engines.store.keys import model_of
 
 TRT = ModuleType("tensorrt_rtx")
@@ -100,10 +101,13 @@ def test_a_new_frame_size_reads_the_engines_that_it_takes_and_no_others(cache: C
     for side in range(32, 40):
         put(cache, Profile.of(side, side), b"other")
     (cache.folder / BACKEND / "damaged.engines").write_bytes(b"x")
-    read: list[Path] = []
-    whole = Path.read_bytes
-    monkeypatch.setattr(Path, "read_bytes", lambda path: read.append(path) or whole(path))
+    unpacked: list[Key] = []
+
+    def recorded(content: bytes) -> tuple[Key, Engines]:
+        key, engines = unpack(content)
+        unpacked.append(key)
+        return key, engines
+
+    monkeypatch.setattr(store, "unpack", recorded)
     assert found(cache, 721, 1281) == {"mpn": b"range"}
-    assert [path for path in read if path.exists() and path.suffix == ".engines"] == [
-        cache.path(plan_key(TRT, BACKEND, RANGE, device=DEVICE))
-    ]
+    assert unpacked == [plan_key(TRT, BACKEND, RANGE, device=DEVICE)]
