@@ -122,6 +122,7 @@ def test_each_command_is_one_that_exists(words: list[str]) -> None:
             ["ruff", "check", "."],
             ["ruff", "format", "."],
             ["mypy"],
+            ["python", "-m", "tests.fuzz"],
         )
 
 

@@ -1,7 +1,8 @@
-"""The trial of `python -m tests.fuzz`: that it notices what it is there for."""
+"""The trial of `python -m tests.fuzz`: a small one, and that it notices what it is there for."""
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -17,6 +18,9 @@ from tests.fuzz.mutations import damage, damage_json, damage_text
 from tests.fuzz.verdict import contents, faults
 
 pytestmark = pytest.mark.skipif(not can_fork(), reason="the trial forks processes, which this system cannot")
+
+
+ROOT = Path(__file__).parents[1]
 
 
 def refuse(folder: Path) -> None:
@@ -97,3 +101,11 @@ def test_the_same_seed_gives_the_same_damage() -> None:
     assert made(1) == made(1)
     assert made(1) != made(2)
     assert data not in made(1)[:5]
+
+
+@pytest.mark.slow
+def test_two_hundred_damaged_inputs(tmp_path: Path) -> None:
+    trial = [sys.executable, "-m", "tests.fuzz", "--count", "200", "--seed", "7", "--keep", str(tmp_path)]
+    done = subprocess.run(trial, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "\n200 cases" in done.stdout

@@ -16,6 +16,7 @@ from engines.geometry import Size
 
 FORMATS = ("AVIF", "BMP", "DIB", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")  # Pillow's names
 MOVING = {"AVIF", "GIF", "PNG", "WEBP"}  # in which more than one picture is an animation
+HEAD = 21  # bytes that tell a format from others
 HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"mif1"}
 HEIF_PACKAGE = "pip install 'semantic-human-matting[heic]'"
 
@@ -64,16 +65,23 @@ def open_picture(path: Path, *, max_pixels: int) -> Iterator[Image.Image]:
 
 def is_heif(path: Path) -> bool:
     """Whether a file is a HEIC picture, as phones take them; of a sequence, which is a video, it is false."""
-    with path.open("rb") as file:
-        head = file.read(12)
+    head = _head(path)
     return head[4:8] == b"ftyp" and head[8:12] in HEIF_BRANDS
 
 
 def is_animated_webp(path: Path) -> bool:
     """Whether a file is a WebP with several frames, which FFmpeg does not decode."""
-    with path.open("rb") as file:
-        head = file.read(21)
-    return head[:4] == b"RIFF" and head[8:16] == b"WEBPVP8X" and bool(head[20] & 2)
+    head = _head(path)
+    return head[:4] == b"RIFF" and head[8:16] == b"WEBPVP8X" and len(head) == HEAD and bool(head[20] & 2)
+
+
+def _head(path: Path) -> bytes:
+    """The first bytes of a file; none where it cannot be read, which is reported where it is opened."""
+    try:
+        with path.open("rb") as file:
+            return file.read(HEAD)
+    except OSError:
+        return b""
 
 
 def is_still(path: Path, *, max_pixels: int) -> bool:

@@ -60,7 +60,9 @@ def numbered(count: int, kind: str | None) -> list[tuple[str, int]]:
     if kind is not None:
         return [(kind, number) for number in range(count)]
     total = sum(share for _, share in KINDS.values())
-    return [(each, number) for each, (_, share) in KINDS.items() for number in range(max(1, round(count * share / total)))]
+    counts = {each: max(1, count * share // total) for each, (_, share) in KINDS.items()}
+    counts["video"] += max(0, count - sum(counts.values()))
+    return [(each, number) for each, of_kind in counts.items() for number in range(of_kind)]
 
 
 def attempt(seed: int, corpus: Corpus, root: Path, case: tuple[str, int]) -> Result:
@@ -108,10 +110,17 @@ def report(done: list[Result], seconds: float) -> str:
     lines.insert(1, "|---" * len(head) + "|")
     slowest, largest = max(done, key=lambda each: each.seconds), max(done, key=lambda each: each.peak)
     lines.append(
-        f"\n{len(done)} cases in {seconds:.0f} s; the slowest took {slowest.seconds:.1f} s ({slowest.kind} {slowest.number}), "
+        f"\n{len(done)} cases in {seconds:.0f} s, {cpu_seconds():.0f} s of a core; "
+        f"the slowest took {slowest.seconds:.1f} s ({slowest.kind} {slowest.number}), "
         f"the largest {largest.peak / 2**20:.0f} MB ({largest.kind} {largest.number})"
     )
     return "\n".join(lines)
+
+
+def cpu_seconds() -> float:
+    """Seconds of a core that this process and those that it waited for have taken."""
+    used = os.times()
+    return used.user + used.system + used.children_user + used.children_system
 
 
 def main() -> int:

@@ -21,6 +21,9 @@ VALUES = (
     *"http://127.0.0.1:9/x rtsp://127.0.0.1:9/x file:in.mp4 concat:in.mp4|in.mp4 data:,x pipe:0".split(),
     *("", " ", "a\nb", "x" * 5000),
 )
+USUAL = (
+    "0 1 2 0.5 0.95 16 51 blur red in.png in.mp4 cover contain largest base large auto fp32 openvino 64x48 y4m person".split()
+)
 INPUTS = ("/dev/zero", "/dev/null", "/proc/self/mem", "/etc")  # for what is only read
 LEFT_OUT = {"--webcam", "--virtual-camera", "--list-cameras", "--loop", "--help", "--version", "--window", "--overwrite"}
 WRITING = {"--record", "--snapshots"}
@@ -149,11 +152,12 @@ def option(random: Random, folder: Path, corpus: Corpus) -> Case:
     names = sorted({max(each.opts, key=len) for each in parameters if each.param_type_name == "option"} - LEFT_OUT)
     for name in random.sample(names, random.choice((1, 1, 2))):
         flag = any(name in each.opts and getattr(each, "is_flag", False) for each in parameters)
-        value = random.choice(VALUES if name in WRITING or random.random() < 0.8 else INPUTS)
+        value = random.choice(random.choice((VALUES, USUAL, VALUES if name in WRITING else INPUTS)))
         words += [name] if flag else [name, value]
-    if random.random() < 0.3:  # an argument instead
-        at = random.randrange(len(words))
-        words[at] = random.choice(VALUES)
+    if random.random() < 0.3:  # another argument
+        words[random.randrange(len(words))] = random.choice(VALUES)
+    elif random.random() < 0.2:  # something else to read from
+        words[which == "live"] = random.choice(("fifo", *INPUTS))
     return command(f"shm-{which}", *words, keeps=True)
 
 

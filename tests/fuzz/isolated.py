@@ -22,7 +22,7 @@ class Limits:
     Memory is of addresses (RLIMIT_AS), which macOS does not enforce; the peak of what was used is measured on both.
     """
 
-    seconds: float = 60
+    seconds: float = 120
     cpu_seconds: int = 40
     memory: int = 6 * 2**30
     file: int = 2**29

@@ -1,12 +1,15 @@
 """What is read from the kinds of pictures that cameras and editors write."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from engines.errors import MediaError
 from realtime.inputs.photos import read_photo
+from realtime.inputs.pictures import is_animated_webp
 from tests.realtime.profiles import grey_profile, rgb_profile
 
 STORED = (91, 188, 72)  # in Display P3; in sRGB a purer green
@@ -87,3 +90,14 @@ def test_one_and_sixteen_bits(tmp_path: Path) -> None:
     assert (read_photo(tmp_path / "deep.png").frame == 100).all()
     Image.new("1", (50, 40), 1).save(tmp_path / "two.tiff")
     assert (read_photo(tmp_path / "two.tiff").frame == 255).all()
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a file that opens and cannot be read")
+def test_a_file_whose_reading_fails_is_refused() -> None:
+    with pytest.raises(MediaError, match="/proc/self/mem"):
+        read_photo(Path("/proc/self/mem"))
+
+
+def test_a_webp_that_ends_in_its_head_is_no_animation(tmp_path: Path) -> None:
+    (tmp_path / "a.webp").write_bytes(b"RIFF\0\0\0\0WEBPVP8X\n\0")
+    assert not is_animated_webp(tmp_path / "a.webp")
