@@ -34,7 +34,8 @@ class TaskSettings:
     lambda_2: float = 0.5  # QUN, equation 5: consistency
     lambda_h: float = 0.5  # MRN, equation 6
     cross_entropy: float = 0.0  # MPN and MRN: weight of this term beside equations 2 and 6
-    crop: tuple[int, int] = (384, 320)  # MRN: height and width in pixels
+    laplacian: float = 0.0  # MRN: weight of the Laplacian pyramid's difference beside equation 6
+    crop: tuple[int, int] = (384, 320)  # MRN: height and width in pixels, of which it gives all but a margin
     exact: float = 0.0  # MRN: share of masks that are the truth at low resolution instead of MPN's and QUN's
     degrade: float = 0.5  # MRN: share of masks that are perturbed
 
@@ -83,7 +84,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     **{each.name: SHARE for each in dataclasses.fields(Augment)},
     **dict.fromkeys(("empty", "props", "whole", "composed", "exact", "degrade"), SHARE),
     **dict.fromkeys(("validation", "average", "keep"), BELOW_ONE),
-    **dict.fromkeys(("sets", "fine_sets", "weight_decay", "cross_entropy"), WEIGHT),
+    **dict.fromkeys(("sets", "fine_sets", "weight_decay", "cross_entropy", "laplacian"), WEIGHT),
     **dict.fromkeys(("lambda_l", "lambda_h"), SHARE),
     **dict.fromkeys(("lambda_1", "lambda_2"), WEIGHT),
     **dict.fromkeys(("learning_rate", "encoder_learning_rate"), (0, 100)),

@@ -1,5 +1,6 @@
 """The paper's three losses, equations 2 to 6. |.|_1 is the mean absolute difference, so that weights do not depend on size."""
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -54,3 +55,30 @@ def mrn_loss(output: Tensor, foreground: Tensor, alpha: Tensor, lambda_h: float 
     seen = (alpha > 0).to(output.dtype)
     colours = ((output[:, :3] - foreground).abs() * seen).sum() / mean_over_ranks(3 * seen.sum()).clamp(min=1)
     return lambda_h * colours + (1 - lambda_h) * l1(output[:, 3:], alpha)
+
+
+BINOMIAL = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
+LAPLACIAN_LEVELS = 5
+
+
+def _smooth(images: Tensor) -> Tensor:
+    """Images (N,1,H,W) through the binomial filter of 5x5, edges repeated."""
+    kernel = torch.tensor(BINOMIAL, device=images.device, dtype=images.dtype)
+    padded = F.pad(images, (2, 2, 2, 2), mode="replicate")
+    return F.conv2d(F.conv2d(padded, kernel.view(1, 1, 1, 5)), kernel.view(1, 1, 5, 1))
+
+
+def laplacian_loss(alpha: Tensor, truth: Tensor) -> Tensor:
+    """Difference of the Laplacian pyramids of two alphas (N,1,H,W): a scalar. Not in the paper.
+
+    Sum over LAPLACIAN_LEVELS levels s of 2^s times the mean absolute difference, as in Hou and Liu, "Context-aware image
+    matting", ICCV 2019. It asks for sharp edges in the right place, at every scale. H and W are at least 16.
+    """
+    error = alpha - truth  # a pyramid is linear
+    loss = error.new_zeros(())
+    for level in range(LAPLACIAN_LEVELS):
+        smaller = _smooth(error)[:, :, ::2, ::2]
+        enlarged = F.interpolate(smaller, size=error.shape[-2:], mode="bilinear", align_corners=False)
+        loss = loss + 2**level * (error - enlarged).abs().mean()
+        error = smaller
+    return loss

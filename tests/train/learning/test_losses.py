@@ -1,5 +1,6 @@
 """Equations 2 to 6 against numpy in float64, and against cases worked by hand."""
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -8,7 +9,16 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch import Tensor
 
-from train.learning.losses import consistence_loss, cross_entropy, identity_loss, l1, mpn_loss, mrn_loss, qun_loss
+from train.learning.losses import (
+    consistence_loss,
+    cross_entropy,
+    identity_loss,
+    l1,
+    laplacian_loss,
+    mpn_loss,
+    mrn_loss,
+    qun_loss,
+)
 
 Numbers = NDArray[np.float64]
 
@@ -117,3 +127,29 @@ def test_colours_count_only_where_somebody_is_seen() -> None:
 def test_the_size_of_a_picture_does_not_count() -> None:
     small, large = torch.rand(1, 1, 4, 4), torch.rand(1, 1, 4, 4)
     assert l1(small, large).item() == pytest.approx(l1(small.repeat(1, 1, 3, 3), large.repeat(1, 1, 3, 3)).item())
+
+
+def pyramid_difference(error: Numbers) -> float:
+    """The loss by OpenCV: what `pyrDown` and a bilinear enlargement leave of each level."""
+    total = 0.0
+    for level in range(5):
+        smaller = cv2.pyrDown(error, borderType=cv2.BORDER_REPLICATE)
+        total += 2**level * np.abs(error - cv2.resize(smaller, error.shape[::-1])).mean()
+        error = smaller
+    return total
+
+
+def test_the_laplacian_loss_is_that_of_the_two_pyramids() -> None:
+    alpha, truth = np.random.default_rng(4).random((2, 64, 96))
+    smoothed = cv2.GaussianBlur(alpha, (0, 0), 3)
+    for one in (alpha, smoothed):
+        loss = laplacian_loss(torch.from_numpy(one)[None, None], torch.from_numpy(truth)[None, None])
+        assert float(loss) == pytest.approx(pyramid_difference(one - truth), rel=1e-6)
+
+
+def test_the_laplacian_loss_prefers_a_sharp_edge_in_its_place() -> None:
+    truth = torch.zeros(1, 1, 64, 64, dtype=torch.float64)
+    truth[..., 32:] = 1
+    blurred = torch.from_numpy(cv2.GaussianBlur(truth[0, 0].numpy(), (0, 0), 3))[None, None]
+    assert laplacian_loss(truth, truth) == 0
+    assert laplacian_loss(blurred, truth) < laplacian_loss(truth.roll(8, dims=3), truth)
