@@ -8,12 +8,10 @@ from typing import NamedTuple
 MODELS = {"base": (256, 192), "large": (384, 288)}
 BASE = "base"
 LOW_RESOLUTION = MODELS[BASE]
-# A frame is resized bilinearly to half its size, then to OVERSAMPLING times the low resolution, then to the low resolution.
-# The first and the last step average 2x2 pixels: cheap at any size, and hardly any aliasing at 4K. The first step never goes
-# below the second, so that small frames lose no detail.
+# A frame is resized bilinearly to half its size, then to OVERSAMPLING times the low resolution, as MRN sees it whole, then to
+# the low resolution. The first and the last step average 2x2 pixels: cheap at any size, and hardly any aliasing at 4K. The
+# first step never goes below the second, so that small frames lose no detail.
 OVERSAMPLING = 2
-STRIDE = 16  # of MRN: frames are padded to a multiple of it by repeating their edge, and cropped on the way out
-MASK_STRIDE = 4  # the unified mask joins MRN at a quarter of the resolution (section 3.3)
 SMALLEST = 32  # pixels, height and width
 
 
@@ -41,13 +39,12 @@ def low_resolution(height: int, width: int, model: str = BASE) -> Size:
     return Size(w, h) if width > height else Size(h, w)
 
 
-def padding(length: int) -> int:
-    """Pixels that pad a length to the next multiple of STRIDE."""
-    return -length % STRIDE
-
-
 def input_shapes(height: int, width: int, model: str = BASE) -> dict[str, dict[str, tuple[int, ...]]]:
     """Shape of each input of the three graphs, for frames of one size."""
     h, w = low_resolution(height, width, model)
-    frame, image, mask = (height, width, 3), (1, 3, h, w), (h, w)
-    return {"mpn": {"frame": frame}, "qun": {"image": image, "coarse": mask}, "mrn": {"frame": frame, "unified": mask}}
+    frame, image, doubled, mask = (height, width, 3), (1, 3, h, w), (1, 3, OVERSAMPLING * h, OVERSAMPLING * w), (h, w)
+    return {
+        "mpn": {"frame": frame},
+        "qun": {"image": image, "coarse": mask},
+        "mrn": {"frame": frame, "doubled": doubled, "unified": mask},
+    }

@@ -17,6 +17,7 @@ FOLDER = Path(__file__).parent / "released"
 SAFETENSORS = "weights.safetensors"
 MANIFEST = "manifest.json"
 NETWORKS = ("mpn", "qun", "mrn")
+PARTS = ("mpn-low", "qun", "mrn-features", "mrn-details")  # graphs of the same networks, for engines that run MRN by tiles
 
 
 def sha256(path: Path) -> str:
@@ -46,11 +47,11 @@ def verified(folder: Path = FOLDER) -> dict[str, Any]:
 
 
 def graph_file(name: str, model: str = BASE) -> str:
-    """The file of a network's graph: "mpn", "qun" or "mrn". MPN has one per model; the others take masks of any size."""
+    """The file of a graph, one of NETWORKS or PARTS. MPN has one per model; the others take masks of any size."""
     return f"{name}-{model}.onnx" if name == "mpn" and model != BASE else f"{name}.onnx"
 
 
 def graph(name: str, folder: Path = FOLDER, model: str = BASE) -> Path:
-    """The verified ONNX graph of a network: "mpn", "qun" or "mrn"."""
+    """The verified ONNX graph of one of NETWORKS or PARTS."""
     verified(folder)
     return folder / graph_file(name, model)

@@ -74,12 +74,12 @@ def operations(size: tuple[int, int], model: str) -> dict[str, int]:
     found = {}
     with torch.device("meta"), torch.no_grad():
         frame = torch.empty(height, width, 3, dtype=torch.uint8)
-        image = shrink(frame, model)
+        image, doubled = shrink(frame, model)
         mask = torch.empty(image.shape[-2:])
         works: dict[str, Callable[[], object]] = {
             "mpn": lambda: predict(MPN().eval(), image),
             "qun": lambda: unify(QUN().eval(), image, mask),
-            "mrn": lambda: refine(MRN().eval(), frame, mask),
+            "mrn": lambda: refine(MRN().eval(), frame, doubled, mask),
         }
         for name, work in works.items():
             with FlopCounterMode(display=False) as counter:

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+import cv2
 import numpy as np
 import openvino as ov
+from numpy.typing import NDArray
 
 from engines.backends.ahead import Request
 from engines.engine import Engine, Frame, Mask, Matte, Profiled, check_frame, fit_mask
@@ -21,15 +23,18 @@ from engines.geometry import BASE, Size, input_shapes
 from engines.store.cache import Cache, Engines, Key, Outdated
 from engines.store.keys import openvino_key
 from engines.store.parity import MatteOf, check_parity
-from engines.weights import FOLDER, NETWORKS, graph, verified
+from engines.tiles import HALO, TILE, layout
+from engines.weights import FOLDER, NETWORKS, PARTS, graph, verified
 
 log = logging.getLogger("engines")
 
 SIZES_KEPT = 4  # frame sizes whose compiled graphs are kept: each holds its weights and its buffers
 SIZES_CACHED = 8  # frame sizes that stay in the cache on disk, 16 MB each
+STRIP = 64  # rows of a frame that are converted to floats at once
+BATCH = 32  # tiles that MRN's details see at once
 # In bfloat16 MPN moves the edge of the mask, on dark and bright frames by a hundred levels of alpha; the other two lose nothing
 # visible. It is the cheapest of the three.
-FLOAT32 = {"mpn"}
+FLOAT32 = {"mpn-low"}
 
 Models = dict[str, ov.CompiledModel]
 CheckParity = Callable[[MatteOf], object]  # raises EngineError where an engine is off
@@ -58,12 +63,66 @@ class Compiled:
     lock: threading.Lock
 
 
+def part_shapes(height: int, width: int, model: str, channels: int) -> dict[str, dict[str, tuple[int, ...]]]:
+    """Shape of each input of the graphs of PARTS, for frames of one size. `channels`: of MRN's features."""
+    shapes = input_shapes(height, width, model)
+    mask = shapes["mrn"]["unified"]
+    side = TILE + 2 * HALO
+    return {
+        "mpn-low": {"doubled": shapes["mrn"]["doubled"]},
+        "qun": shapes["qun"],
+        "mrn-features": {name: shapes["mrn"][name] for name in ("doubled", "unified")},
+        "mrn-details": {
+            "tiles": (BATCH, side, side, 3),
+            "all_features": (1, channels, *mask),
+            "places": (1, BATCH * (TILE // 2 + 2), TILE // 2 + 2, 2),
+        },
+    }
+
+
+def shrink(frame: Frame, doubled: NDArray[np.float32]) -> None:
+    """Write the image of a frame at twice the low resolution, as `engines.geometry` has it, into (3,2h,2w), in [0, 1].
+
+    By OpenCV, in float32: OpenVINO's own resizing takes several times as long.
+    """
+    (height, width), (high, wide) = frame.shape[:2], doubled.shape[1:]
+    halved = np.empty((max(height // 2, high), max(width // 2, wide), 3), np.float32)
+    if height == 2 * halved.shape[0]:
+        for top in range(0, height, STRIP):  # floats of a strip stay in the cache, those of a large frame do not
+            strip = halved[top // 2 : (top + STRIP) // 2]
+            cv2.resize(frame[top : top + STRIP].astype(np.float32), strip.shape[1::-1], dst=strip)
+    else:
+        cv2.resize(frame.astype(np.float32), halved.shape[1::-1], dst=halved)
+    small = cv2.resize(halved, (wide, high))
+    np.multiply(small.transpose(2, 0, 1), np.float32(1 / 255), out=doubled)
+
+
+def refine_tiles(features: ov.InferRequest, details: ov.InferRequest, frame: Frame, unified: Mask) -> tuple[Mask, Frame]:
+    """MRN by tiles: alpha and foreground of a frame. Nothing is computed where the mask is sure."""
+    tiled = layout(*frame.shape[:2])
+    unsure = tiled.unsure(unified)
+    alpha, foreground = tiled.sure_alpha(unified), frame.copy()
+    if not unsure.any():
+        return alpha, foreground
+    features.infer()
+    tiles = details.get_tensor("tiles").data
+    places = details.get_tensor("places").data.reshape(BATCH, TILE // 2 + 2, TILE // 2 + 2, 2)
+    alphas, foregrounds = details.get_tensor("alpha").data, details.get_tensor("foreground").data
+    for batch in tiled.batches(unsure, BATCH):
+        tiled.cut(frame, batch, tiles, places)
+        details.infer()
+        tiled.paste(batch, alphas, foregrounds, alpha, foreground)
+    return alpha, foreground
+
+
 def chain(models: Models) -> Compiled:
     """Requests without copies between them: the output tensors of one network are the inputs of the next."""
     requests = {name: model.create_infer_request() for name, model in models.items()}
-    requests["qun"].set_tensor("image", requests["mpn"].get_tensor("image"))
-    requests["qun"].set_tensor("coarse", requests["mpn"].get_tensor("coarse"))
-    requests["mrn"].set_tensor("unified", requests["qun"].get_tensor("unified"))
+    requests["qun"].set_tensor("image", requests["mpn-low"].get_tensor("image"))
+    requests["qun"].set_tensor("coarse", requests["mpn-low"].get_tensor("coarse"))
+    requests["mrn-features"].set_tensor("doubled", requests["mpn-low"].get_tensor("doubled"))
+    requests["mrn-features"].set_tensor("unified", requests["qun"].get_tensor("unified"))
+    requests["mrn-details"].set_tensor("all_features", requests["mrn-features"].get_tensor("features"))
     return Compiled(requests, threading.Lock())
 
 
@@ -104,7 +163,7 @@ class OpenVINOEngine(Engine):
         """The number of threads of an inference."""
         with self._lock:
             for compiled in self._compiled.values():
-                model = compiled.requests["mrn"].get_compiled_model()
+                model = compiled.requests["qun"].get_compiled_model()
                 return int(model.get_property("INFERENCE_NUM_THREADS"))
         return int(self._settings.get("INFERENCE_NUM_THREADS", 0))
 
@@ -115,14 +174,15 @@ class OpenVINOEngine(Engine):
     def key(self, height: int, width: int) -> Key:
         """The key of what is compiled for a frame size."""
         capabilities = " ".join(sorted(self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")))
-        compiler, processor = f"openvino {ov.get_version()}", f"{self.device} {capabilities}"
+        compiler, processor = f"openvino {ov.get_version()}, {BATCH} tiles of {TILE}", f"{self.device} {capabilities}"
         return openvino_key(height, width, precision=self.precision, processor=processor, compiler=compiler, model=self.model)
 
     def _compile(self, height: int, width: int) -> Models:
         # Static shapes: OpenVINO runs them in two thirds of the time of dynamic ones.
-        shapes = input_shapes(height, width, self.model)
+        channels = verified(self._folder)["dimensions"]["mrn"]["widths"][0] + 1  # the last is the mask's logit
+        shapes = part_shapes(height, width, self.model, channels)
         models = {}
-        for name in NETWORKS:
+        for name in PARTS:
             model = self._core.read_model(graph(name, self._folder, self.model))
             model.reshape(shapes[name])
             models[name] = self._core.compile_model(model, "CPU", self._settings_for(name))
@@ -131,7 +191,7 @@ class OpenVINOEngine(Engine):
     def _import(self, exported: Engines) -> Compiled:
         """Load compiled graphs from the cache. Raises Outdated if this OpenVINO does not take them."""
         try:
-            return chain({name: self._core.import_model(exported[name], "CPU", self._settings_for(name)) for name in NETWORKS})
+            return chain({name: self._core.import_model(exported[name], "CPU", self._settings_for(name)) for name in PARTS})
         except Exception as error:  # its own, or of Python about bytes in its message
             raise Outdated(f"OpenVINO: {' '.join(str(error).split())[:200]}") from error
 
@@ -192,24 +252,18 @@ class OpenVINOEngine(Engine):
     def _run(self, compiled: Compiled, frame: Frame, mask: Mask | None) -> Profiled:
         with compiled.lock:
             requests = compiled.requests
-            shared = ov.Tensor(frame, shared_memory=True)
-            # The last network writes into the caller's own arrays.
-            alpha, foreground = np.empty(frame.shape[:2], np.float32), np.empty_like(frame)
-            requests["mrn"].set_tensor("alpha", ov.Tensor(alpha, shared_memory=True))
-            requests["mrn"].set_tensor("foreground", ov.Tensor(foreground, shared_memory=True))
             times = [time.perf_counter()]
-            requests["mpn"].set_tensor("frame", shared)
-            requests["mpn"].infer()
-            coarse = requests["mpn"].get_tensor("coarse").data
+            shrink(frame, requests["mpn-low"].get_tensor("doubled").data[0])
+            requests["mpn-low"].infer()
+            coarse = requests["mpn-low"].get_tensor("coarse").data
             if mask is not None:
                 coarse[:] = fit_mask(mask, coarse.shape)
             times.append(time.perf_counter())
             requests["qun"].infer()
             times.append(time.perf_counter())
-            requests["mrn"].set_tensor("frame", shared)
-            requests["mrn"].infer()
-            times.append(time.perf_counter())
             unified = requests["qun"].get_tensor("unified").data.copy()
+            alpha, foreground = refine_tiles(requests["mrn-features"], requests["mrn-details"], frame, unified)
+            times.append(time.perf_counter())
             matte = Matte(alpha=alpha, foreground=foreground, coarse=coarse.copy(), unified=unified)
             return Profiled(matte, dict(zip(NETWORKS, (np.diff(times) * 1e3).tolist(), strict=True)))
 

@@ -14,6 +14,7 @@ from engines.geometry import BASE, Size
 from engines.graphs.glue import predict, refine, shrink, unify
 from engines.networks import MPN, MRN, QUN, Networks
 from engines.networks.fold import fold
+from engines.tiles import layout
 from engines.weights import FOLDER, NETWORKS, SAFETENSORS, verified
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -84,7 +85,7 @@ class TorchEngine(Engine):
         with float32_convolutions(self._device), torch.autocast(self._device.type, dtype, enabled=half):
             start = self._now()
             pixels = torch.from_numpy(frame).to(self._device)
-            image = shrink(pixels, self.model)
+            image, doubled = shrink(pixels, self.model)
             if mask is None:
                 coarse = predict(self._networks.mpn, image)
             else:
@@ -92,13 +93,14 @@ class TorchEngine(Engine):
             predicted = self._now()
             unified = unify(self._networks.qun, image, coarse)
             unified_at = self._now()
-            alpha, foreground = refine(self._networks.mrn, pixels, unified)
+            alpha, foreground = refine(self._networks.mrn, pixels, doubled, unified)
             matte = Matte(
                 alpha=alpha.float().cpu().numpy(),
                 foreground=foreground.contiguous().cpu().numpy(),
                 coarse=coarse.float().cpu().numpy(),
                 unified=unified.float().cpu().numpy(),
             )
+            layout(*frame.shape[:2]).settle(frame, matte.unified, matte.alpha, matte.foreground)
             end = self._now()
         times = np.diff([start, predicted, unified_at, end]) * 1e3
         return Profiled(matte, dict(zip(NETWORKS, times.tolist(), strict=True)))

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import onnx
 import torch
@@ -11,59 +11,108 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from engines.atomic import replacing
-from engines.geometry import BASE, MASK_STRIDE, MODELS, STRIDE
+from engines.geometry import BASE, MODELS
 from engines.graphs.edits import replace_nodes
-from engines.graphs.onnx_glue import mpn_glue, mrn_glue, qun_glue
+from engines.graphs.onnx_glue import details_glue, features_glue, low_glue, mpn_glue, mrn_glue, qun_glue
 from engines.networks import MRN, Networks
 from engines.networks.blocks import pixel_pairs
 from engines.networks.fold import fold
-from engines.networks.mrn import MatteRows
+from engines.networks.mrn import HALO, MatteRows
 from engines.weights import MANIFEST, SAFETENSORS, graph_file, sha256
 
 OPSET = 18
 IR_VERSION = 10
-OTHER_GLUE = {"qun": qun_glue, "mrn": mrn_glue}
+OTHER_GLUE = {
+    "mpn-low": low_glue,
+    "qun": qun_glue,
+    "mrn": mrn_glue,
+    "mrn-features": features_glue,
+    "mrn-details": details_glue,
+}
 
 
-class Rows(nn.Module):
-    """`MRN.matte` as a module, its parameters under their own names."""
+class Features(nn.Module):
+    """The first part of MRN, its parameters under their own names; so do the others."""
 
     def __init__(self, mrn: MRN) -> None:
         super().__init__()
         self.mrn = mrn
 
-    def forward(self, image: Tensor, mask: Tensor) -> tuple[Tensor, ...]:
-        return tuple(self.mrn.matte(image, mask))
+    def forward(self, image: Tensor, mask: Tensor) -> Tensor:
+        return self.mrn.features(image, mask)
 
 
-def core(name: str, network: nn.Module) -> ModelProto:
-    """A network without glue as ONNX, its sizes free multiples of its stride. Initialisers have the names of the parameters."""
-    outputs = ["output"]
-    stride = {"mpn": 32, "qun": 8, "mrn": STRIDE}[name]
-    rows, columns = torch.export.Dim("rows", min=2, max=1024), torch.export.Dim("columns", min=2, max=1024)
+class Details(Features):
+    """The second part of MRN."""
+
+    def forward(self, pixels: Tensor, features: Tensor) -> tuple[Tensor, ...]:  # type: ignore[override]
+        return tuple(self.mrn.details(pixels, features))
+
+
+class Whole(Features):
+    """Both, with the details of the whole frame."""
+
+    def forward(self, image: Tensor, mask: Tensor, pixels: Tensor) -> tuple[Tensor, ...]:  # type: ignore[override]
+        features = self.mrn.features(image, mask)
+        return tuple(self.mrn.details(pixels, self.mrn.of_whole_frame(features, pixels)))
+
+
+class Core(NamedTuple):
+    """A network without glue: the module, example inputs by name, which sides of them are free, and the outputs' names."""
+
+    module: nn.Module
+    inputs: dict[str, Tensor]
+    shapes: tuple[dict[int, Any], ...]
+    outputs: list[str]
+
+
+def _cores(name: str, network: nn.Module) -> dict[str, Core]:
+    """What a network is exported as, by the name of the graph."""
+    dim = torch.export.Dim
+    rows, columns = dim("rows", min=2, max=1024), dim("columns", min=2, max=1024)
+    stride = {"mpn": 32, "qun": 8, "mrn": 8}[name]
     image = torch.rand(1, 3, 4 * stride, 6 * stride)
-    inputs: tuple[Tensor, ...] = (image,)
-    shapes: tuple[dict[int, Any], ...] = ({2: stride * rows, 3: stride * columns},)
-    if name == "qun":
-        inputs, shapes = (image, image[:, :1]), (shapes[0], shapes[0])
-    elif isinstance(network, MRN):
-        step = STRIDE // MASK_STRIDE
-        inputs = (pixel_pairs(image), image[:, :1, ::MASK_STRIDE, ::MASK_STRIDE])
-        shapes = ({2: STRIDE * rows, 3: STRIDE // 2 * columns}, {2: step * rows, 3: step * columns})
-        network, outputs = Rows(network), list(MatteRows._fields)
-    program = torch.onnx.export(
-        network.eval(),
-        inputs,
-        dynamo=True,
-        opset_version=OPSET,
-        dynamic_shapes=shapes,
-        input_names=["image", "mask"][: len(inputs)],
-        output_names=outputs,
-        verbose=False,
-    )
-    if program is None:
-        raise RuntimeError(f"{name}: torch.onnx.export returned nothing")
-    return program.model_proto
+    low = {2: stride * rows, 3: stride * columns}
+    if not isinstance(network, MRN):
+        inputs = {"image": image} if name == "mpn" else {"image": image, "mask": image[:, :1]}
+        return {name: Core(network, inputs, (low,) * len(inputs), ["output"])}
+    mask, image = image[:, :1], torch.rand(1, 3, 8 * stride, 12 * stride)
+    double = {2: 2 * stride * rows, 3: 2 * stride * columns}
+    high, wide = dim("high", min=HALO + 4, max=8192), dim("wide", min=HALO + 4, max=8192)
+    pixels, tile = pixel_pairs(torch.rand(1, 3, 60, 80)), pixel_pairs(torch.rand(3, 3, 2 * HALO + 32, 2 * HALO + 32))
+    features = torch.rand(3, network.detail_join.in_channels, 18, 18)
+    count, side = dim("count", min=1, max=4096), dim("side", min=4, max=1024)
+    whole = ({**double}, {**low}, {2: 2 * high, 3: wide})
+    tiles = ({0: count, 2: 2 * side + 4, 3: side + 2}, {0: count, 2: side, 3: side})
+    rows_out = list(MatteRows._fields)
+    return {
+        "mrn": Core(Whole(network), {"doubled": image, "mask": mask, "pixels": pixels}, whole, rows_out),
+        "mrn-features": Core(Features(network), {"doubled": image, "mask": mask}, (double, low), ["features"]),
+        "mrn-details": Core(Details(network), {"pixels": tile, "features": features}, tiles, rows_out),
+    }
+
+
+def cores(name: str, network: nn.Module) -> dict[str, ModelProto]:
+    """A network without glue as ONNX graphs, by their names; initialisers have the names of the parameters.
+
+    Sizes are free multiples of the stride. MPN is two graphs with different glue; MRN is three: all of it, and two parts.
+    """
+    made = {}
+    for graph, (module, inputs, shapes, outputs) in _cores(name, network).items():
+        program = torch.onnx.export(
+            module.eval(),
+            tuple(inputs.values()),
+            dynamo=True,
+            opset_version=OPSET,
+            dynamic_shapes=shapes,
+            input_names=list(inputs),
+            output_names=outputs,
+            verbose=False,
+        )
+        if program is None:
+            raise RuntimeError(f"{graph}: torch.onnx.export returned nothing")
+        made[graph] = program.model_proto
+    return made | {"mpn-low": made["mpn"]} if name == "mpn" else made
 
 
 def with_glue(name: str, network: ModelProto, model: str = BASE) -> ModelProto:
@@ -124,9 +173,9 @@ def export(networks: Networks, folder: Path, about: dict[str, Any]) -> None:
         path.chmod(0o644)  # safetensors makes it readable by its owner only, and an installed package is for all users
     files = [SAFETENSORS]
     for name, network in networks._asdict().items():
-        without_glue = core(name, network)
-        for file, model in {graph_file(name, model): model for model in MODELS}.items():
-            whole = with_glue(name, without_glue, model)
+        made = cores(name, network)
+        for file, (graph, model) in {graph_file(graph, model): (graph, model) for model in MODELS for graph in made}.items():
+            whole = with_glue(graph, made[graph], model)
             for node in whole.graph.node:  # the source line of each node: of no use to a backend
                 del node.metadata_props[:]
                 node.doc_string = ""

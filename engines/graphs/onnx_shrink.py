@@ -1,23 +1,24 @@
-"""The low-resolution image of a frame, as ONNX nodes: the three resizings of `engines.geometry` in one.
+"""The low-resolution images of a frame, as ONNX nodes: the resizings of `engines.geometry` in one.
 
-Each is linear, so a row of the small image is a weighted sum of at most eight rows of the frame, and likewise for columns.
-Which rows, and their weights, depends on the sizes alone: a compiler that knows them folds them into constants. What remains
-is gathering, weighting and adding whole rows of bytes, in a fifth of the time that OpenVINO's resize takes for the three.
+Each of the first two is linear, so a row of their result is a weighted sum of at most four rows of the frame, and likewise for
+columns. Which rows, and their weights, depends on the sizes alone: a compiler that knows them folds them into constants. What
+remains is gathering, weighting and adding whole rows of bytes, in a fifth of the time that OpenVINO's resize takes for them.
 """
 
 from onnx import NodeProto, TensorProto
 
 from engines.graphs.onnx_nodes import count, integers, node, number
 
-TAPS = tuple(f"{row}{twice}{halved}" for row in "01" for twice in "01" for halved in "01")
+TAPS = (
+    "00",
+    "01",
+    "10",
+    "11",
+)  # which of two lines of the second step, and which of two lines of the first that one is made of
 
 CONSTANTS = [
     count("none", 0),
     count("next", 1),
-    integers("first_pixel", 0),
-    integers("other_pixel", 1),
-    integers("all_pixels", 2**31 - 1),
-    integers("pairs", 2),
     integers("axes_1_2", 1, 2),
     number("middle", 0.5),
     number("nothing", 0.0),
@@ -57,27 +58,21 @@ def _neighbours(before: str, after: str, step: str) -> list[NodeProto]:
 def _taps(sizes: tuple[str, str, str], axis: str, scale: str) -> list[NodeProto]:
     """For each of TAPS the lines to gather, AXIS/line_TAP, and their weights, AXIS/weight_TAP, float (n,1,1).
 
-    `sizes`: of a side before the first step, after it and after the second. The weights sum to twice the number `scale`.
+    `sizes`: of a side before the first step, after it and after the second. The weights sum to the number `scale`.
     """
     own, halved, twice = sizes
     nodes = [*_neighbours(own, halved, f"{axis}/halved"), *_neighbours(halved, twice, f"{axis}/twice")]
-    for row, first in (("0", "glue/first_pixel"), ("1", "glue/other_pixel")):  # the last step averages every two
-        every_other = [first, "glue/all_pixels", "glue/first_pixel", "glue/pairs"]
-        for j in "01":
-            at = f"{axis}/{row}{j}"
+    for j in "01":
+        line, share = f"{axis}/twice/line_{j}", f"{axis}/share_{j}"
+        nodes.append(node("Mul", [f"{axis}/twice/share_{j}", scale], share))
+        for i in "01":
+            tap = f"{j}{i}"
             nodes += [
-                node("Slice", [f"{axis}/twice/line_{j}", *every_other], f"{at}_line"),
-                node("Slice", [f"{axis}/twice/share_{j}", *every_other], f"{at}_part"),
-                node("Mul", [f"{at}_part", scale], f"{at}_share"),
+                node("Gather", [f"{axis}/halved/line_{i}", line], f"{axis}/line_{tap}"),
+                node("Gather", [f"{axis}/halved/share_{i}", line], f"{axis}/of_{tap}"),
+                node("Mul", [f"{axis}/of_{tap}", share], f"{axis}/product_{tap}"),
+                node("Unsqueeze", [f"{axis}/product_{tap}", "glue/axes_1_2"], f"{axis}/weight_{tap}"),
             ]
-            for i in "01":
-                tap = f"{row}{j}{i}"
-                nodes += [
-                    node("Gather", [f"{axis}/halved/line_{i}", f"{at}_line"], f"{axis}/line_{tap}"),
-                    node("Gather", [f"{axis}/halved/share_{i}", f"{at}_line"], f"{axis}/of_{tap}"),
-                    node("Mul", [f"{axis}/of_{tap}", f"{at}_share"], f"{axis}/product_{tap}"),
-                    node("Unsqueeze", [f"{axis}/product_{tap}", "glue/axes_1_2"], f"{axis}/weight_{tap}"),
-                ]
     return nodes
 
 
@@ -99,18 +94,21 @@ def _weighted_sum(lines: str, axis: str, output: str, *, bytes_in: bool) -> list
     return nodes
 
 
-def shrink(frame: str, heights: tuple[str, str, str], widths: tuple[str, str, str], unit: str, output: str) -> list[NodeProto]:
-    """Nodes: frame uint8 (H,W,3) -> float (1,3,h,w), its levels times twice the number `unit`.
+def shrink(
+    frame: str, heights: tuple[str, str, str], widths: tuple[str, str, str], unit: str, doubled: str, image: str
+) -> list[NodeProto]:
+    """Nodes: frame uint8 (H,W,3) -> doubled (1,3,2h,2w) and image (1,3,h,w), floats: its levels times the number `unit`.
 
-    `heights`, `widths`: of the frame, after the first step and after the second, each int64 (1,); the last halves.
+    `heights`, `widths`: of the frame, after the first step and after the second, each int64 (1,).
     """
     return [
-        *_taps(heights, "rows", "glue/middle"),
+        *_taps(heights, "rows", "glue/whole"),
         *_taps(widths, "columns", unit),
         *_weighted_sum(frame, "rows", "glue/low_rows", bytes_in=True),
         # Columns become rows, so that each one gathered is contiguous in memory.
         node("Transpose", ["glue/low_rows"], "glue/turned", perm=[1, 2, 0]),
         *_weighted_sum("glue/turned", "columns", "glue/low_columns", bytes_in=False),
         node("Transpose", ["glue/low_columns"], "glue/planes", perm=[1, 2, 0]),
-        node("Unsqueeze", ["glue/planes", "glue/axis_0"], output),
+        node("Unsqueeze", ["glue/planes", "glue/axis_0"], doubled),
+        node("AveragePool", [doubled], image, kernel_shape=[2, 2], strides=[2, 2]),
     ]

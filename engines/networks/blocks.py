@@ -26,9 +26,10 @@ class Convolution(nn.Sequential):
         kernel: int | tuple[int, int] = 3,
         stride: int | tuple[int, int] = 1,
         activation: type[nn.Module] | None = nn.ReLU,
+        padded: bool = True,
     ) -> None:
         (high, wide), (down, along) = _both(kernel), _both(stride)
-        padding = ((high - down + 1) // 2, (wide - along + 1) // 2)
+        padding = ((high - down + 1) // 2, (wide - along + 1) // 2) if padded else 0
         layers: list[nn.Module] = [
             nn.Conv2d(inputs, outputs, (high, wide), (down, along), padding, bias=False),
             nn.BatchNorm2d(outputs),
@@ -53,6 +54,16 @@ class Residual(nn.Module):
 def upsample_to(features: Tensor, target: Tensor) -> Tensor:
     """Bilinear enlargement of (N,C,h,w) to the height and width of `target`."""
     return F.interpolate(features, size=target.shape[-2:], mode="bilinear", align_corners=False)
+
+
+def at_windows(features: Tensor, windows: Tensor, size: tuple[int, int]) -> Tensor:
+    """Windows (N,4) of features (N,C,h,w), x0, y0, x1, y1 in unit coordinates, resized bilinearly to `size`."""
+    x0, y0, x1, y1 = windows.unbind(1)
+    rows = torch.zeros(len(features), 2, 3, device=windows.device, dtype=windows.dtype)
+    rows[:, 0, 0], rows[:, 0, 2] = x1 - x0, x0 + x1 - 1
+    rows[:, 1, 1], rows[:, 1, 2] = y1 - y0, y0 + y1 - 1
+    grid = F.affine_grid(rows, [len(features), features.shape[1], *size], align_corners=False)
+    return F.grid_sample(features, grid.to(features.dtype), padding_mode="border", align_corners=False)
 
 
 def join(features: Tensor, skip: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from engines.geometry import BASE, MODELS
 from engines.graphs.profile import Profile
 from engines.store.cache import Key
-from engines.weights import NETWORKS, SAFETENSORS, graph_file, verified
+from engines.weights import NETWORKS, PARTS, SAFETENSORS, graph_file, verified
 
 ENGINES = Path(__file__).parents[1]
 # The sources that turn the released graphs, or the networks, into FP16 engines: a change in one changes the engines. A test
@@ -49,13 +49,14 @@ FP16_SOURCES = {
         "networks/mpn.py",
         "networks/mrn.py",
         "networks/qun.py",
+        "tiles.py",
         "weights.py",
     ),
 }
 
 
 class Digests(NamedTuple):
-    """SHA-256 of the weights, and of a model's three graphs together."""
+    """SHA-256 of the weights, and of a model's graphs together."""
 
     weights: str
     graphs: str
@@ -65,13 +66,13 @@ class Digests(NamedTuple):
 def released_digests(model: str = BASE) -> Digests:
     """The digests of a released model. Raises WeightsError if its files are missing or damaged."""
     digests = verified()["sha256"]
-    together = hashlib.sha256("".join(digests[graph_file(name, model)] for name in NETWORKS).encode())
+    together = hashlib.sha256("".join(digests[graph_file(name, model)] for name in dict.fromkeys(NETWORKS + PARTS)).encode())
     return Digests(digests[SAFETENSORS], together.hexdigest())
 
 
 @cache
 def fp16_digest(model: str = BASE, via: str = "onnx") -> str:
-    """SHA-256 of a model's three graphs and of the sources that make FP16 engines of them."""
+    """SHA-256 of a model's graphs and of the sources that make FP16 engines of them."""
     digest = hashlib.sha256(released_digests(model).graphs.encode())
     for name in FP16_SOURCES[via]:
         digest.update((ENGINES / name).read_bytes())

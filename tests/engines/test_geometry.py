@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engines.geometry import SMALLEST, Size, low_resolution, padding, parse_size
+from engines.geometry import SMALLEST, Size, low_resolution, parse_size
 
 
 def test_a_size_is_width_by_height_as_text_and_height_and_width_as_a_tuple() -> None:
@@ -22,9 +22,3 @@ def test_landscape_frames_have_a_landscape_mask(height: int, width: int) -> None
     h, w = low_resolution(height, width)
     assert {h, w} == {256, 192}
     assert (w > h) == (width > height)
-
-
-@given(st.integers(1, 10_000))
-def test_padding_reaches_the_next_multiple(length: int) -> None:
-    assert 0 <= padding(length) < 16
-    assert (length + padding(length)) % 16 == 0

@@ -14,7 +14,16 @@ from engines.backends.torch import TorchEngine
 from engines.errors import WeightsError
 from engines.weights import FOLDER, MANIFEST, SAFETENSORS, verified
 
-FILES = (SAFETENSORS, "mpn.onnx", "mpn-large.onnx", "qun.onnx", "mrn.onnx")
+FILES = (
+    SAFETENSORS,
+    "mpn.onnx",
+    "mpn-large.onnx",
+    "qun.onnx",
+    "mrn.onnx",
+    "mpn-low.onnx",
+    "mrn-features.onnx",
+    "mrn-details.onnx",
+)
 
 
 @pytest.fixture

@@ -147,7 +147,7 @@ def crop_span(aspect: float, crop: tuple[int, int], rng: random.Random) -> tuple
 
 
 class MRNSamples(Samples):
-    """image (3,h,w), mask (1,h,w): the whole frame. crop, foreground (3,H,W), alpha (1,H,W): its window (4,) in full detail.
+    """whole (3,2h,2w), mask (1,h,w): the whole frame. crop, foreground (3,H,W), alpha (1,H,W): its window (4,) in full detail.
 
     Four crops out of five have the edge of a person in them. random (6,) in [0, 1).
     """
@@ -159,7 +159,7 @@ class MRNSamples(Samples):
         augment = self.recipe.augment
         exposure = draw_exposure(random.Random(rng.getrandbits(32)), augment)
         whole = render(scene, (2 * low[0], 2 * low[1]), clean=False)
-        image = halve(apply_grain(apply_tint(whole.picture, exposure), draw_grain(rng, augment)))
+        seen = apply_grain(apply_tint(whole.picture, exposure), draw_grain(rng, augment))
         across, down = crop_span(scene.aspect, self.recipe.mrn.crop, rng)
         x, y = rng.random() * (1 - across), rng.random() * (1 - down)
         edges = np.argwhere((whole.alpha > EDGE_LEVELS[0]) & (whole.alpha < EDGE_LEVELS[1]))
@@ -170,7 +170,7 @@ class MRNSamples(Samples):
         window = (x, y, x + across, y + down)
         view = render(scene, self.recipe.mrn.crop, window)
         return {
-            "image": to_image(image),
+            "whole": to_image(seen),
             "mask": to_mask(halve(whole.alpha)),
             "crop": to_image(apply_grain(apply_tint(view.picture, exposure), draw_grain(rng, augment))),
             "foreground": to_image(apply_tint(view.foreground, exposure)),

@@ -56,17 +56,17 @@ class Ablated:
         """The prediction for a frame; with a mask, float32 (h, w) at low resolution, MPN is skipped."""
         begin = time.perf_counter()
         pixels = torch.from_numpy(frame)
-        image = shrink(pixels)
+        image, doubled = shrink(pixels)
         coarse = predict(self._networks.mpn, image) if mask is None else torch.from_numpy(mask)
         unified = unify(self._networks.qun, image, coarse) if self._unified else coarse
-        alpha, foreground = refine(self._networks.mrn, pixels, unified)
+        alpha, foreground = refine(self._networks.mrn, pixels, doubled, unified)
         milliseconds = 1e3 * (time.perf_counter() - begin)
         return Prediction(_plane(alpha), milliseconds, _plane(coarse), _plane(unified), foreground.contiguous().numpy())
 
     @torch.inference_mode()
     def unify(self, frame: Frame, mask: Mask) -> Mask:
         """QUN's mask, float32 (h, w), for a mask of a frame."""
-        return _plane(unify(self._networks.qun, shrink(torch.from_numpy(frame)), torch.from_numpy(mask)))
+        return _plane(unify(self._networks.qun, shrink(torch.from_numpy(frame)).image, torch.from_numpy(mask)))
 
 
 def networks_of(run: Path | None) -> Networks:
@@ -186,7 +186,7 @@ def figure6(frame: Frame, truth: Mask, candidates: dict[str, Ablated]) -> Frame:
 
 def mask_pair(frame: Frame, truth: Mask) -> tuple[Mask, Mask]:
     """The true alpha at the networks' low resolution, and the same degraded as in QUN's training (section 3.4)."""
-    height, width = shrink(torch.from_numpy(frame)).shape[-2:]
+    height, width = shrink(torch.from_numpy(frame)).image.shape[-2:]
     small = cv2.resize(truth, (width, height), interpolation=cv2.INTER_AREA)
     levels = np.asarray(np.round(255 * small), np.uint8)
     hard = np.asarray((cv2.erode(levels, np.ones((3, 3), np.uint8)) > 127) * 255, np.uint8)

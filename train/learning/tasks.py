@@ -8,8 +8,18 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engines.networks import MPN, MRN, QUN
+from engines.networks.mrn import HALO
 from train.data.samples import MPNSamples, MRNSamples, QUNSamples, Sample, Samples
-from train.learning.losses import consistence_loss, cross_entropy, identity_loss, l1, mpn_loss, mrn_loss, qun_loss
+from train.learning.losses import (
+    consistence_loss,
+    cross_entropy,
+    identity_loss,
+    l1,
+    laplacian_loss,
+    mpn_loss,
+    mrn_loss,
+    qun_loss,
+)
 from train.learning.perturb_masks import perturb_masks
 from train.recipe import Recipe, TaskSettings
 from train.rendering.renderer import Renderer
@@ -110,35 +120,28 @@ def qun_task(recipe: Recipe, mpn: nn.Module) -> Task:
     return Task("qun", QUN(), recipe.qun, QUNSamples, DrawnQUN, render_qun, losses, earlier=(mpn,))
 
 
-def crop_to_windows(masks: Tensor, windows: Tensor, size: tuple[int, int]) -> Tensor:
-    """Crop masks (N,1,h,w) to windows (N,4) in unit coordinates, resized bilinearly to `size` as the whole mask would be."""
-    x0, y0, x1, y1 = windows.unbind(1)
-    rows = torch.zeros(len(masks), 2, 3, device=masks.device)
-    rows[:, 0, 0], rows[:, 0, 2] = x1 - x0, x0 + x1 - 1
-    rows[:, 1, 1], rows[:, 1, 2] = y1 - y0, y0 + y1 - 1
-    grid = F.affine_grid(rows, [len(masks), 1, *size], align_corners=False)
-    return F.grid_sample(masks, grid, padding_mode="border", align_corners=False)
-
-
 def mrn_task(recipe: Recipe, mpn: nn.Module, qun: nn.Module | None) -> Task:
     """MRN on fine data, behind the frozen MPN and QUN (section 3.3); without QUN, the paper's ablation."""
-    quarter = (recipe.mrn.crop[0] // 4, recipe.mrn.crop[1] // 4)
 
     def losses(network: nn.Module, batch: Sample) -> Losses:
+        whole = batch["whole"]
+        image = F.avg_pool2d(whole, 2).contiguous(memory_format=torch.channels_last)
         with torch.no_grad():
-            masks = mpn(batch["image"])[:, :1].float()
+            masks = mpn(image)[:, :1].float()
             if qun is not None:
-                masks = qun(batch["image"], masks).float()
+                masks = qun(image, masks).float()
             if network.training:
                 exact = batch["random"][:, :1].view(-1, 1, 1, 1) < recipe.mrn.exact
                 masks = perturb_masks(torch.where(exact, batch["mask"], masks), recipe.mrn.degrade, batch["random"][:, 1:])
-            masks = crop_to_windows(masks, batch["window"], quarter)
-        output = network(batch["crop"], masks).float()
+        output = network(whole, masks, batch["crop"], batch["window"]).float()
+        foreground, truth = (batch[name][:, :, HALO:-HALO, HALO:-HALO] for name in ("foreground", "alpha"))
         alpha = output[:, 3:]
-        loss = mrn_loss(output, batch["foreground"], batch["alpha"], recipe.mrn.lambda_h)
+        loss = mrn_loss(output, foreground, truth, recipe.mrn.lambda_h)
         if recipe.mrn.cross_entropy:
-            loss = loss + recipe.mrn.cross_entropy * cross_entropy(alpha, batch["alpha"])
-        return {"loss": loss, "alpha": l1(alpha, batch["alpha"]), "mse": F.mse_loss(alpha, batch["alpha"])}
+            loss = loss + recipe.mrn.cross_entropy * cross_entropy(alpha, truth)
+        if recipe.mrn.laplacian:
+            loss = loss + recipe.mrn.laplacian * laplacian_loss(alpha, truth)
+        return {"loss": loss, "alpha": l1(alpha, truth), "mse": F.mse_loss(alpha, truth)}
 
     earlier = (mpn,) if qun is None else (mpn, qun)
     return Task("mrn", MRN(), recipe.mrn, MRNSamples, DrawnMRN, render_mrn, losses, earlier=earlier)

@@ -89,11 +89,14 @@ def frame_size(scene: Scene, recipe: Recipe) -> Arrays:
     return {"size": np.array(low_resolution_size(recipe, scene.aspect), np.int64)}
 
 
-def low_resolution(views: Views, batch: Sample) -> tuple[Tensor, Tensor]:
-    """Views at twice the low resolution as a camera has them at it: image (N,3,h,w) and alpha (N,1,h,w), in [0, 1]."""
-    device = views.picture.device
-    seen = grain(tint(views.picture, batch["exposure"].to(device)), batch)
-    return levels(F.avg_pool2d(seen, 2) / 255), F.avg_pool2d(views.alpha, 2).clamp(0, 1)
+def seen(views: Views, batch: Sample) -> Tensor:
+    """Views as a camera has them: (N,3,H,W) in [0, 255]."""
+    return grain(tint(views.picture, batch["exposure"].to(views.picture.device)), batch)
+
+
+def low_resolution(alpha: Tensor) -> Tensor:
+    """Alpha (N,1,2h,2w) as a mask (N,1,h,w)."""
+    return F.avg_pool2d(alpha, 2).clamp(0, 1)
 
 
 def levels(image: Tensor) -> Tensor:
@@ -109,8 +112,9 @@ def doubled(batch: Sample) -> tuple[int, int]:
 
 def render_mpn(renderer: Renderer, batch: Sample, _: Recipe) -> Sample:
     """What `MPNSamples` gives, as floats on the device."""
-    image, mask = low_resolution(renderer(batch, doubled(batch)), batch)
-    return {"image": image, "mask": mask, "random": batch["random"].to(renderer.device)}
+    views = renderer(batch, doubled(batch))
+    image = levels(F.avg_pool2d(seen(views, batch), 2) / 255)
+    return {"image": image, "mask": low_resolution(views.alpha), "random": batch["random"].to(renderer.device)}
 
 
 class DrawnQUN(DrawnMPN):
@@ -178,12 +182,11 @@ def render_mrn(renderer: Renderer, batch: Sample, recipe: Recipe) -> Sample:
     """What `MRNSamples` gives, as floats on the device: of the same scenes, with other draws of light, grain and crop."""
     views = renderer(batch, doubled(batch))
     windows = crop_windows(views.alpha, batch)
-    image, mask = low_resolution(views, batch)
     close = renderer(batch, recipe.mrn.crop, windows, batch["span"])
     exposure = batch["exposure"].to(renderer.device)
     return {
-        "image": image,
-        "mask": mask,
+        "whole": levels(seen(views, batch) / 255),
+        "mask": low_resolution(views.alpha),
         "crop": levels(grain(tint(close.picture, exposure), batch, "crop_") / 255),
         "foreground": tint(close.foreground, exposure) / 255,
         "alpha": close.alpha,

@@ -17,13 +17,13 @@ from torch import Tensor
 from engines.backends.gpu.blending import blend
 from engines.backends.gpu.streams import Streams, Timer, Work
 from engines.engine import Frame, Mask, Matte, fit_mask
-from engines.geometry import BASE, low_resolution
+from engines.geometry import BASE, OVERSAMPLING, low_resolution
 from engines.weights import NETWORKS
 
 TENSORS = {  # inputs and outputs of each network
-    "mpn": ("frame", "image", "coarse"),
+    "mpn": ("frame", "doubled", "image", "coarse"),
     "qun": ("image", "coarse", "unified"),
-    "mrn": ("frame", "unified", "alpha", "foreground"),
+    "mrn": ("frame", "doubled", "unified", "alpha", "foreground"),
 }
 AHEAD = 2  # frames that may be before the networks or in them: the current one and the next
 
@@ -52,6 +52,7 @@ def buffer_forms(height: int, width: int, model: str = BASE) -> dict[str, Form]:
     h, w = low_resolution(height, width, model)
     return {
         "frame": Form((height, width, 3), torch.uint8),
+        "doubled": Form((1, 3, OVERSAMPLING * h, OVERSAMPLING * w), torch.float16),
         "image": Form((1, 3, h, w), torch.float16),
         "coarse": Form((h, w), torch.float16),
         "unified": Form((h, w), torch.float16),
@@ -175,7 +176,7 @@ class Lane:
         return self._captured[own_mask]
 
     def _run(self, stream: int, own_mask: bool) -> None:
-        self._networks["mpn"].enqueue(stream)  # with a mask too: it makes the small image
+        self._networks["mpn"].enqueue(stream)  # with a mask too: it makes the small images
         if own_mask:
             self._between["coarse"].copy_(self._own_mask)
         self._networks["qun"].enqueue(stream)

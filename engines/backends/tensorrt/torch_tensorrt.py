@@ -33,10 +33,10 @@ class Predicted(nn.Module):
         self.mpn = mpn
         self.model = model
 
-    def forward(self, frame: Tensor) -> tuple[Tensor, Tensor]:
-        """Frame uint8 (H,W,3) -> image (1,3,h,w), coarse mask (h,w)."""
-        image = shrink(frame, self.model)
-        return image.half(), predict(self.mpn, image).half()
+    def forward(self, frame: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Frame uint8 (H,W,3) -> doubled (1,3,2h,2w), image (1,3,h,w), coarse mask (h,w)."""
+        image, doubled = shrink(frame, self.model)
+        return doubled.half(), image.half(), predict(self.mpn, image).half()
 
 
 class Unified(nn.Module):
@@ -58,9 +58,9 @@ class Refined(nn.Module):
         super().__init__()
         self.mrn = mrn.half()
 
-    def forward(self, frame: Tensor, unified: Tensor) -> tuple[Tensor, Tensor]:
-        """Frame uint8 (H,W,3), unified mask (h,w) -> alpha (H,W), foreground uint8 (H,W,3)."""
-        return refine(self.mrn, frame, unified, torch.float16)
+    def forward(self, frame: Tensor, doubled: Tensor, unified: Tensor) -> tuple[Tensor, Tensor]:
+        """Frame uint8 (H,W,3), doubled (1,3,2h,2w), unified mask (h,w) -> alpha (H,W), foreground uint8 (H,W,3)."""
+        return refine(self.mrn, frame, doubled, unified, torch.float16)
 
 
 class Program(NamedTuple):

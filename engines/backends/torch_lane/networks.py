@@ -28,12 +28,13 @@ def to_fp16(networks: Networks, device: torch.device) -> Networks:
 
 
 def mpn_step(mpn: MPN, model: str = BASE) -> Step:
-    """frame -> image, coarse."""
+    """frame -> doubled, image, coarse."""
 
-    def run(frame: Tensor, image: Tensor, coarse: Tensor) -> None:
-        small = shrink(frame, model)
-        image.copy_(small)
-        coarse.copy_(predict(mpn, small))
+    def run(frame: Tensor, doubled: Tensor, image: Tensor, coarse: Tensor) -> None:
+        low = shrink(frame, model)
+        doubled.copy_(low.doubled)
+        image.copy_(low.image)
+        coarse.copy_(predict(mpn, low.image))
 
     return run
 
@@ -48,10 +49,10 @@ def qun_step(qun: QUN) -> Step:
 
 
 def mrn_step(mrn: MRN) -> Step:
-    """frame, unified -> alpha, foreground."""
+    """frame, doubled, unified -> alpha, foreground."""
 
-    def run(frame: Tensor, unified: Tensor, alpha: Tensor, foreground: Tensor) -> None:
-        matte, colours = refine(mrn, frame, unified, torch.float16)
+    def run(frame: Tensor, doubled: Tensor, unified: Tensor, alpha: Tensor, foreground: Tensor) -> None:
+        matte, colours = refine(mrn, frame, doubled, unified, torch.float16)
         alpha.copy_(matte)
         foreground.copy_(colours)
 

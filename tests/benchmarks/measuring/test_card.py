@@ -18,8 +18,10 @@ def test_rates_are_above_zero_and_the_floor_is_theirs():
 
 
 def test_operations_grow_with_the_frame_and_the_model():
-    small, large = card.operations((800, 800), "base"), card.operations((1600, 1600), "base")
-    assert large["mrn"] == pytest.approx(4 * small["mrn"], rel=0.02)
+    small, large, huge = (card.operations((side, side), "base") for side in (800, 1600, 2400))
+    # MRN's features cost the same for any frame, its details grow with the pixels.
+    assert huge["mrn"] - small["mrn"] == pytest.approx(8 / 3 * (large["mrn"] - small["mrn"]), rel=0.02)
+    assert 0 < large["mrn"] - small["mrn"] < 4 * small["mrn"]
     assert large["mpn"] == small["mpn"]
     assert card.operations((800, 800), "large")["mpn"] == pytest.approx(2.25 * small["mpn"], rel=0.01)
 

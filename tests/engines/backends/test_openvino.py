@@ -1,7 +1,14 @@
 import subprocess
 import sys
 
+import cv2
+import numpy as np
 import pytest
+import torch
+
+from engines import Frame
+from engines.backends.openvino import OpenVINOEngine, shrink
+from engines.graphs import glue
 
 ENGINES_THAT_OVERLAP = """
 import gc, os, signal
@@ -24,3 +31,22 @@ def test_a_signal_after_two_engines_that_overlapped_is_handled() -> None:
     """It was a segmentation fault on CPUs with AMX."""
     done = subprocess.run([sys.executable, "-c", ENGINES_THAT_OVERLAP], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "handled\n"), done.stderr
+
+
+@pytest.mark.parametrize(("height", "width"), [(800, 800), (1080, 1920), (1082, 603), (601, 397), (100, 640), (33, 32)])
+def test_the_low_resolution_image_is_that_of_pytorch(portrait: Frame, height: int, width: int) -> None:
+    frame = np.ascontiguousarray(cv2.resize(portrait, (width, height), interpolation=cv2.INTER_AREA))
+    expected = glue.shrink(torch.from_numpy(frame)).doubled[0].numpy()
+    doubled = np.empty_like(expected)
+    shrink(frame, doubled)
+    np.testing.assert_allclose(doubled, expected, atol=2e-5)
+
+
+def test_where_nobody_is_the_frame_is_its_own_foreground(portrait: Frame) -> None:
+    mask = np.zeros(portrait.shape[:2], np.float32)
+    with OpenVINOEngine(precision="fp32") as engine:
+        matte = engine(portrait, mask)
+        assert not matte.alpha.any()
+        np.testing.assert_array_equal(matte.foreground, portrait)
+        assert matte.foreground is not portrait
+        assert engine(portrait).alpha.any()

@@ -18,9 +18,9 @@ from tests.engines.graphs.test_fp16 import frame_of
 def test_the_exported_programs_give_what_pytorch_gives(torch_engine: Engine, portrait: Frame) -> None:
     exported = {name: program.module() for name, (program, _) in programs(Profile.of(128, 160), "cpu").items()}
     frame = frame_of("real", portrait, 128, 160)
-    image, coarse = exported["mpn"](torch.from_numpy(frame))
-    alpha, foreground = exported["mrn"](torch.from_numpy(frame), exported["qun"](image, coarse))
-    assert {image.dtype, coarse.dtype, alpha.dtype} == {torch.float16}
+    doubled, image, coarse = exported["mpn"](torch.from_numpy(frame))
+    alpha, foreground = exported["mrn"](torch.from_numpy(frame), doubled, exported["qun"](image, coarse))
+    assert {doubled.dtype, image.dtype, coarse.dtype, alpha.dtype} == {torch.float16}
     oracle = torch_engine(frame)
     assert np.abs(alpha.float().numpy() - oracle.alpha).mean() * 255 < 0.5
     assert np.abs(foreground.numpy().astype(int) - oracle.foreground).max() <= 8
@@ -46,7 +46,7 @@ def test_each_program_is_compiled_with_its_inputs_and_our_settings(monkeypatch: 
     assert [[tuple(each.shape) for each in call.pop("arg_inputs")] for call in calls] == [
         [(64, 96, 3)],
         [(1, 3, 192, 256), (192, 256)],
-        [(64, 96, 3), (192, 256)],
+        [(64, 96, 3), (1, 3, 384, 512), (192, 256)],
     ]
     assert calls == [SETTINGS] * 3
 

