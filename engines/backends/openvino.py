@@ -1,12 +1,12 @@
-"""The engine for any CPU: the three graphs in OpenVINO, compiled for each frame size that comes.
+"""The engine for any CPU: the networks in OpenVINO, compiled once for wide frames and once for tall ones, of any size.
 
-The first frame size is cached on disk, so that the next start is quick. Later ones are not: a folder of photos has hundreds.
+OpenCV resizes a frame for them, and cuts the tiles of it that MRN's details see. What is compiled is cached on disk, so that
+the next start is quick.
 """
 
 import logging
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from engines.backends.ahead import Request
 from engines.engine import Engine, Frame, Mask, Matte, Profiled, check_frame, fit_mask
-from engines.geometry import BASE, Size, input_shapes
+from engines.geometry import BASE, Size, input_shapes, low_resolution
 from engines.store.cache import Cache, Engines, Key, Outdated
 from engines.store.keys import openvino_key
 from engines.store.parity import MatteOf, check_parity
@@ -28,8 +28,7 @@ from engines.weights import FOLDER, NETWORKS, PARTS, graph, verified
 
 log = logging.getLogger("engines")
 
-SIZES_KEPT = 4  # frame sizes whose compiled graphs are kept: each holds its weights and its buffers
-SIZES_CACHED = 8  # frame sizes that stay in the cache on disk, 16 MB each
+KEPT = 8  # entries that stay in the cache on disk, 16 MB each
 STRIP = 64  # rows of a frame that are converted to floats at once
 BATCH = 32  # tiles that MRN's details see at once
 # In bfloat16 MPN moves the edge of the mask, on dark and bright frames by a hundred levels of alpha; the other two lose nothing
@@ -57,7 +56,7 @@ def bf16_is_native() -> bool:
 
 @dataclass
 class Compiled:
-    """The three graphs for one frame size. An inference request holds buffers, so frames pass one at a time."""
+    """The graphs, for frames of one direction. An inference request holds buffers, so frames pass one at a time."""
 
     requests: dict[str, ov.InferRequest]
     lock: threading.Lock
@@ -155,7 +154,7 @@ class OpenVINOEngine(Engine):
         self._settings = {"PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": "1", "ENABLE_HYPER_THREADING": "NO"}
         if threads:
             self._settings["INFERENCE_NUM_THREADS"] = str(threads)
-        self._compiled: OrderedDict[tuple[int, int], Compiled] = OrderedDict()
+        self._compiled: dict[Size, Compiled] = {}  # by the low resolution: nothing in the graphs depends on the frame's size
         self._lock = threading.Lock()
 
     @property
@@ -172,10 +171,11 @@ class OpenVINOEngine(Engine):
         return {**self._settings, "INFERENCE_PRECISION_HINT": "bf16" if bf16 else "f32"}
 
     def key(self, height: int, width: int) -> Key:
-        """The key of what is compiled for a frame size."""
+        """The key of what is compiled for frames of a size."""
         capabilities = " ".join(sorted(self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")))
         compiler, processor = f"openvino {ov.get_version()}, {BATCH} tiles of {TILE}", f"{self.device} {capabilities}"
-        return openvino_key(height, width, precision=self.precision, processor=processor, compiler=compiler, model=self.model)
+        low = low_resolution(height, width, self.model)
+        return openvino_key(*low, precision=self.precision, processor=processor, compiler=compiler, model=self.model)
 
     def _compile(self, height: int, width: int) -> Models:
         # Static shapes: OpenVINO runs them in two thirds of the time of dynamic ones.
@@ -214,33 +214,18 @@ class OpenVINOEngine(Engine):
                 check(lambda frame: self._run(ready[0], frame, None).matte)
 
         key = self.key(height, width)
-        self._cache.obtain(key, build, check=load_and_check, must_keep=must_keep, keep=SIZES_CACHED)
-        self._compiled[height, width] = ready[0]
+        self._cache.obtain(key, build, check=load_and_check, must_keep=must_keep, keep=KEPT)
+        self._compiled[low_resolution(height, width, self.model)] = ready[0]
 
     def _for_size(self, height: int, width: int) -> Compiled:
+        low = low_resolution(height, width, self.model)
         with self._lock:
-            if (height, width) not in self._compiled:
+            if low not in self._compiled:
                 if self._folder != FOLDER:  # the cache is for the released weights
-                    self._compiled[height, width] = chain(self._compile(height, width))
-                elif not self._compiled:
-                    self.prepare(height, width)
+                    self._compiled[low] = chain(self._compile(height, width))
                 else:
-                    cached = self._cached(height, width)
-                    self._compiled[height, width] = cached or chain(self._compile(height, width))
-                if len(self._compiled) > SIZES_KEPT:
-                    self._compiled.popitem(last=False)
-            self._compiled.move_to_end((height, width))
-            return self._compiled[height, width]
-
-    def _cached(self, height: int, width: int) -> Compiled | None:
-        key = self.key(height, width)
-        exported = self._cache.read(key)
-        try:
-            return None if exported is None else self._import(exported)
-        except Outdated as error:
-            log.warning("%s; it compiles again", error)
-            self._cache.discard(key)
-            return None
+                    self.prepare(height, width)
+            return self._compiled[low]
 
     def __call__(self, frame: Frame, mask: Mask | None = None) -> Matte:
         return self.profile(frame, mask).matte
@@ -286,7 +271,7 @@ def compile_ahead(request: Request) -> list[Path]:
             size = profile.usual
 
             def compare(matte_of: MatteOf, size: Size = size) -> None:
-                request.report(check_parity(matte_of, *size, request.model))
+                request.report(check_parity(matte_of, *size, request.model, tiled=True))
 
             with request.progress(str(profile)) as on_progress:
                 on_progress("openvino", 0)

@@ -44,8 +44,11 @@ class TorchEngine(Engine):
         device: str = "auto",
         model: str = BASE,
         folder: Path = FOLDER,
+        tiled: bool = False,
     ) -> None:
         """`precision`: "fp32", "bf16", "fp16", or "auto": fp16 on CUDA, fp32 on a CPU. `device` "auto": CUDA if there is one.
+
+        `tiled`: where the mask is sure of a tile, alpha is 0 or 1 and the foreground is the frame, as with OpenVINO.
 
         Raises BackendUnavailable if there is no such device, and WeightsError if the weights are missing or damaged.
         """
@@ -60,6 +63,7 @@ class TorchEngine(Engine):
         if threads:
             torch.set_num_threads(threads)
         self.model = model
+        self._tiled = tiled
         self._networks = released_networks(folder)
         for network in self._networks:
             network.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -100,7 +104,8 @@ class TorchEngine(Engine):
                 coarse=coarse.float().cpu().numpy(),
                 unified=unified.float().cpu().numpy(),
             )
-            layout(*frame.shape[:2]).settle(frame, matte.unified, matte.alpha, matte.foreground)
+            if self._tiled:
+                layout(*frame.shape[:2]).settle(frame, matte.unified, matte.alpha, matte.foreground)
             end = self._now()
         times = np.diff([start, predicted, unified_at, end]) * 1e3
         return Profiled(matte, dict(zip(NETWORKS, times.tolist(), strict=True)))

@@ -80,7 +80,7 @@ def fp16_digest(model: str = BASE, via: str = "onnx") -> str:
 
 
 def openvino_key(height: int, width: int, *, precision: str, processor: str, compiler: str, model: str = BASE) -> Key:
-    """The key of the graphs that OpenVINO compiled for one frame size. `processor`: its name and capabilities."""
+    """The key of the graphs that OpenVINO compiled for one low resolution. `processor`: its name and capabilities."""
     weights, graphs = released_digests(model)
     return Key("openvino", processor, str(Profile.of(height, width)), precision, compiler, weights, graphs)
 

@@ -60,11 +60,14 @@ def differences(matte_of: MatteOf, reference: MatteOf, height: int, width: int) 
     return found
 
 
-def check_parity(matte_of: MatteOf, height: int, width: int, model: str = BASE) -> str:
-    """Compare an engine with PyTorch in float32 on the CPU: one line of errors. Raises EngineError if they are too large."""
+def check_parity(matte_of: MatteOf, height: int, width: int, model: str = BASE, *, tiled: bool = False) -> str:
+    """Compare an engine with PyTorch in float32 on the CPU: one line of errors. Raises EngineError if they are too large.
+
+    `tiled`: the engine leaves out the tiles of which the mask is sure.
+    """
     from engines.backends.torch import TorchEngine
 
-    found = differences(matte_of, TorchEngine(precision="fp32", device="cpu", model=model), height, width)
+    found = differences(matte_of, TorchEngine(precision="fp32", device="cpu", model=model, tiled=tiled), height, width)
     errors = ", ".join(f"{each.kind} {each.mean:.2f} (worst {each.worst:.1f})" for each in found)
     line = f"{width}x{height}, alpha against PyTorch fp32, mean error in 8-bit levels: {errors}"
     if not all(each.passes for each in found):

@@ -24,6 +24,11 @@ def torch_engine() -> TorchEngine:
 
 
 @pytest.fixture(scope="session")
+def tiled_torch_engine() -> TorchEngine:
+    return TorchEngine(precision="fp32", device="cpu", tiled=True)
+
+
+@pytest.fixture(scope="session")
 def portrait() -> Frame:
     """The sample photo, RGB."""
     import cv2

@@ -1,18 +1,22 @@
 """PyTorch is the oracle: OpenVINO gives the same on real frames of several sizes, odd ones too."""
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
 
 from engines import Engine, Frame
+from engines.backends.openvino import OpenVINOEngine
+from engines.store.cache import Cache
 
 SIZES = [(800, 800), (480, 640), (360, 640), (601, 397), (397, 603), (33, 32), (32, 451)]
 
 
 @pytest.mark.parametrize(("height", "width"), SIZES)
-def test_backends_agree(openvino_engine: Engine, torch_engine: Engine, portrait: Frame, height: int, width: int) -> None:
+def test_backends_agree(openvino_engine: Engine, tiled_torch_engine: Engine, portrait: Frame, height: int, width: int) -> None:
     frame = np.ascontiguousarray(cv2.resize(portrait, (width, height), interpolation=cv2.INTER_AREA))
-    ours, oracle = openvino_engine(frame), torch_engine(frame)
+    ours, oracle = openvino_engine(frame), tiled_torch_engine(frame)
     assert ours.alpha.shape == (height, width)
     assert ours.foreground.shape == (height, width, 3)
     assert ours.coarse.shape == ours.unified.shape == ((192, 256) if width > height else (256, 192))
@@ -22,10 +26,10 @@ def test_backends_agree(openvino_engine: Engine, torch_engine: Engine, portrait:
     assert error[oracle.alpha > 0].max() <= 1
 
 
-def test_a_given_mask_replaces_mpn(openvino_engine: Engine, torch_engine: Engine, portrait: Frame) -> None:
+def test_a_given_mask_replaces_mpn(openvino_engine: Engine, tiled_torch_engine: Engine, portrait: Frame) -> None:
     mask = np.zeros((90, 75), np.float32)
     mask[20:, 20:55] = 1
-    ours, oracle = openvino_engine(portrait, mask), torch_engine(portrait, mask)
+    ours, oracle = openvino_engine(portrait, mask), tiled_torch_engine(portrait, mask)
     np.testing.assert_allclose(ours.unified, oracle.unified, atol=2e-3)
     np.testing.assert_allclose(ours.alpha, oracle.alpha, atol=2e-3)
     assert np.abs(ours.coarse - openvino_engine(portrait).coarse).max() > 0.5
@@ -81,3 +85,13 @@ def test_one_engine_serves_threads_of_two_sizes(openvino_engine: Engine, portrai
         together = list(pool.map(lambda frame: openvino_engine(frame).alpha, frames))
     for index, alpha in enumerate(together):
         np.testing.assert_array_equal(alpha, alone[index % 2])
+
+
+def test_frames_of_all_sizes_share_what_is_compiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, portrait: Frame) -> None:
+    compiled: list[tuple[int, int]] = []
+    whole = OpenVINOEngine._compile
+    monkeypatch.setattr(OpenVINOEngine, "_compile", lambda self, *size: compiled.append(size) or whole(self, *size))
+    with OpenVINOEngine(precision="fp32", cache=Cache(tmp_path)) as engine:
+        for size in ((64, 64), (200, 100), (301, 211), (64, 96), (100, 101)):
+            assert engine(np.ascontiguousarray(cv2.resize(portrait, size[::-1]))).alpha.shape == size
+    assert len(compiled) == 2

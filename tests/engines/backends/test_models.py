@@ -30,9 +30,10 @@ def oracle() -> TorchEngine:
 
 
 @pytest.mark.parametrize(("height", "width"), [(397, 603), (640, 360)])
-def test_openvino_gives_what_pytorch_gives(oracle: TorchEngine, portrait: Frame, height: int, width: int) -> None:
+def test_openvino_gives_what_pytorch_gives(portrait: Frame, height: int, width: int) -> None:
     frame = np.ascontiguousarray(cv2.resize(portrait, (width, height), interpolation=cv2.INTER_AREA))
-    ours, expected = OpenVINOEngine(precision="fp32", model=LARGE)(frame), oracle(frame)
+    tiled = TorchEngine(precision="fp32", device="cpu", model=LARGE, tiled=True)
+    ours, expected = OpenVINOEngine(precision="fp32", model=LARGE)(frame), tiled(frame)
     assert ours.coarse.shape == ours.unified.shape == ((288, 384) if width > height else (384, 288))
     for name in ("coarse", "unified", "alpha"):
         np.testing.assert_allclose(getattr(ours, name), getattr(expected, name), atol=2e-3)
@@ -127,5 +128,5 @@ def test_shm_compile_builds_it_beside_the_base_one(
     output = capsys.readouterr()
     assert "--model huge" in output.err
     assert len(Cache().entries()) == 2
-    rows = [line for line in output.out.splitlines() if "160x128" in line and "ready" in line]
+    rows = [line for line in output.out.splitlines() if "ready" in line]
     assert sorted(model for row in rows for model in MODELS if model in row.split()) == [BASE, LARGE]

@@ -60,8 +60,9 @@ def test_during_the_imports_of_the_work(tmp_path: Path, command: str, number: si
     for name in ("a.png", "mask.png"):
         cv2.imwrite(str(tmp_path / name), np.full((64, 64, 3), 90, np.uint8))
     words = ["a.png", "mask.png", "out.png"] if command == "refine" else ["a.png", "out.png"]
-    ended = stopped_while_importing(tmp_path, "cv2", number, f"realtime.commands.{command}", *words)
-    assert ended == (code, "stopped\n" if number == signal.SIGINT else "")
+    ended, errors = stopped_while_importing(tmp_path, "cv2", number, f"realtime.commands.{command}", *words)
+    lines = [line for line in errors.splitlines() if not line.startswith("mattes ")]  # how far it has come
+    assert (ended, lines) == (code, ["stopped"] if number == signal.SIGINT else [])
     assert not (tmp_path / "out.png").exists()
 
 
