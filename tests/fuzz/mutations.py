@@ -6,6 +6,7 @@ import re
 import struct
 import zlib
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from random import Random
 from typing import Any
 
@@ -149,7 +150,7 @@ def damage_json(value: Any, random: Random) -> bytes:
     for _ in range(random.choice((1, 1, 1, 2, 4))):
         path = random.choice(list(_paths(value, ())))
         if not path:
-            value = random.choice(VALUES) if random.random() < 0.2 else value
+            value = deepcopy(random.choice(VALUES)) if random.random() < 0.2 else value
             continue
         place = value
         for step in path[:-1]:
@@ -159,7 +160,7 @@ def damage_json(value: Any, random: Random) -> bytes:
         elif isinstance(place[path[-1]], int) and random.random() < 0.3:
             place[path[-1]] += random.choice((-1, 1, 1000, -1000))
         else:
-            place[path[-1]] = random.choice(VALUES)
+            place[path[-1]] = deepcopy(random.choice(VALUES))
     text = json.dumps(value)
     if random.random() < 0.02:
         return (text[:-1] + ', "x": ' + "[" * DEEP).encode()
