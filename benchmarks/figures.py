@@ -21,7 +21,6 @@ BLOCK = re.compile(r"(<!-- figures:(\w+) -->\n).*?(<!-- /figures -->)", re.DOTAL
 NOT_MEASURED = "Not measured yet: `bench all --report benchmarks/results` does it.\n"
 TABLES = {  # by name: the JSON file, the heading on the page of `bench all` ("" leaves it out), and what makes the table
     "latency": ("latency", "Latency", latency.table),
-    "latency_bf16": ("latency-bf16", "Latency with bfloat16, of earlier weights", latency.table),
     "peers": ("peers", "Beside other models", peers.table),
     "speed": ("peers", "", peers.speed_table),
     "throughput": ("throughput", "Whole clips, and live", throughput.table),
