@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -13,13 +12,6 @@ from engines.engine import Frame, Mask
 HALO = 4  # pixels on each side that MRN sees beyond a tile (`networks/mrn.py`, which imports torch)
 TILE = 32  # pixels, a multiple of 2: the smaller, the fewer pixels beside edges are computed, and the more of margins
 SURE = 0.03  # masks below it and above 1 - it are sure, if their neighbours are as well
-
-
-class Tile(NamedTuple):
-    """A place of a frame: its first row and column."""
-
-    top: int
-    left: int
 
 
 class Layout:
