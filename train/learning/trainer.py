@@ -29,7 +29,7 @@ from train.learning.distributed import (
     synchronise_batch_norm,
 )
 from train.learning.feed import Feed, Rendering
-from train.learning.precision import DTYPES, choose_precision, fast_precision
+from train.learning.precision import choose_precision, computing_in, fast_precision
 from train.learning.progress import TaskProgress
 from train.learning.tasks import TASK_NAMES, Losses, Task
 from train.recipe import Recipe
@@ -218,8 +218,7 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = group["peak"] * factor
         self._train_mode()
-        dtype = DTYPES[self.precision]
-        with torch.autocast(self.device.type, dtype, enabled=dtype is not None):
+        with computing_in(self.precision, self.device):
             losses = self.task.losses(self.parallel_network, batch)
         self.optimizer.zero_grad(set_to_none=True)
         losses["loss"].backward()  # type: ignore[no-untyped-call]

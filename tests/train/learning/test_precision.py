@@ -12,7 +12,7 @@ from train.data.library import Library
 from train.data.samples import Sample
 from train.learning import precision
 from train.learning.checkpoints import load_checkpoint, save_checkpoint
-from train.learning.precision import choose_precision
+from train.learning.precision import choose_precision, computing_in
 from train.learning.runs import make_task
 from train.learning.tasks import Losses
 from train.learning.trainer import Trainer
@@ -99,3 +99,36 @@ def test_a_checkpoint_from_before_precision_was_stored_resumes(finished: Path, l
     assert trainer.precision in ("fp32", "bf16")
     assert trainer.run()
     assert load_checkpoint(finished)["step"] == 2
+
+
+@pytest.mark.parametrize(("kernel", "stride"), [(3, 1), (3, 2), (5, 1), (5, 2)])
+def test_bf16_differs_from_fp32_by_rounding_only(kernel: int, stride: int) -> None:
+    torch.manual_seed(kernel + stride)
+    depthwise = nn.Sequential(nn.Conv2d(3, 8, 1), nn.Conv2d(8, 8, kernel, stride, kernel // 2, groups=8, bias=False))
+    image = torch.rand(2, 3, 16, 12).contiguous(memory_format=torch.channels_last)
+    gradients = {}
+    for name in ("fp32", "bf16"):
+        depthwise.zero_grad()
+        with computing_in(name, CPU):
+            output = depthwise(image)
+        assert output.dtype == (torch.bfloat16 if name == "bf16" else torch.float32)
+        output.float().square().mean().backward()
+        gradients[name] = [p.grad.clone() for p in depthwise.parameters() if p.grad is not None]
+    assert len(gradients["bf16"]) == 3
+    for exact, rounded in zip(gradients["fp32"], gradients["bf16"], strict=True):
+        assert rounded.dtype == torch.float32
+        assert (rounded - exact).abs().max() <= 0.02 * exact.abs().max()
+
+
+def test_gradients_of_depthwise_convolutions_are_computed_in_fp32(monkeypatch: pytest.MonkeyPatch) -> None:
+    computed: list[torch.dtype] = []
+    plain = torch.ops.aten.convolution_backward
+
+    def backward(gradient: torch.Tensor, *rest: object) -> object:
+        computed.append(gradient.dtype)
+        return plain(gradient, *rest)
+
+    monkeypatch.setattr(torch.ops.aten, "convolution_backward", backward)
+    with computing_in("bf16", CPU):
+        nn.Conv2d(8, 8, 3, groups=8, bias=False)(torch.rand(1, 8, 8, 8)).sum().backward()
+    assert computed == [torch.float32]
