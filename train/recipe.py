@@ -61,6 +61,7 @@ class Recipe:
     low_resolution: tuple[int, int] = LOW_RESOLUTION  # height, width of a portrait frame at MPN and QUN; landscape swaps them
     second_resolution: tuple[int, int] = (0, 0)  # of MPN in half of its batches, so that it serves both models; (0, 0): none
     validation: float = 0.03  # share of the subjects that are held out
+    validation_backgrounds: float = 0.1  # share of the backgrounds that are held out
     empty: float = 0.05  # share of frames with nobody in them
     props: float = 0.0  # share of composed frames with things behind people, and before them
     whole: float = 0.5  # share of photos that MPN sees whole, rather than in part
@@ -83,7 +84,7 @@ WEIGHT = (0, 1e6)
 LIMITS: dict[str, tuple[float, float]] = {
     **{each.name: SHARE for each in dataclasses.fields(Augment)},
     **dict.fromkeys(("empty", "props", "whole", "composed", "exact", "degrade"), SHARE),
-    **dict.fromkeys(("validation", "average", "keep"), BELOW_ONE),
+    **dict.fromkeys(("validation", "validation_backgrounds", "average", "keep"), BELOW_ONE),
     **dict.fromkeys(("sets", "fine_sets", "weight_decay", "cross_entropy", "laplacian"), WEIGHT),
     **dict.fromkeys(("lambda_l", "lambda_h"), SHARE),
     **dict.fromkeys(("lambda_1", "lambda_2"), WEIGHT),

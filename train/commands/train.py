@@ -145,7 +145,7 @@ def read_data(data: Path, recipe: "Recipe", name: str) -> "Library":
 
     with raise_on_all_ranks():
         with naming("--data"):
-            library = open_library(data, recipe.validation)
+            library = open_library(data, recipe.validation, recipe.validation_backgrounds)
         with naming("--recipe"):
             lacking = check_sets(recipe, name, library)
     check_same_on_all_ranks(library.names(), f"--data {data}: differs between processes; copy the same data to each machine")

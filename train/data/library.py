@@ -46,16 +46,21 @@ class Subject:
 
 @dataclass(frozen=True)
 class Library:
-    """The pictures to train on, and those held out for validation."""
+    """The pictures to train on, and those held out for validation, of which a small library may have none."""
 
     subjects: tuple[Subject, ...]
     validation: tuple[Subject, ...]
     backgrounds: tuple[Path, ...]
+    validation_backgrounds: tuple[Path, ...] = ()
+
+    def held_out(self) -> "Library":
+        """The pictures for validation, as a library of their own."""
+        return Library(self.validation, (), self.validation_backgrounds or self.backgrounds)
 
     def names(self) -> list[str]:
         """Names of all its pictures, the same on every machine that has the same data."""
         subjects = [f"{s.set}/{s.image.name}" for s in self.subjects + self.validation]
-        return subjects + [f"{path.parent.name}/{path.name}" for path in self.backgrounds]
+        return subjects + [f"{path.parent.name}/{path.name}" for path in self.backgrounds + self.validation_backgrounds]
 
 
 def _pictures(folder: Path) -> list[Path]:
@@ -74,8 +79,12 @@ def _set_subjects(folder: Path, fine: bool) -> list[Subject]:
     return [Subject(p, None, folder.name, fine) for p in _pictures(folder)] if fine else []
 
 
-def open_library(data: Path, validation: float = 0.0) -> Library:
-    """List the pictures of a data folder. The share `validation` of each set is held out.
+def _held_out(set_name: str, stem: str, share: float) -> bool:
+    return random.Random(f"1:{set_name}:{stem}").random() < share
+
+
+def open_library(data: Path, validation: float = 0.0, validation_backgrounds: float = 0.0) -> Library:
+    """List the pictures of a data folder. The share `validation` of each set of people is held out, and that of backgrounds.
 
     It is the same pictures in every recipe, as a run may start from the weights of another. Raises DataError if there are no
     subjects or no backgrounds.
@@ -90,9 +99,14 @@ def open_library(data: Path, validation: float = 0.0) -> Library:
     if not subjects or not backgrounds:
         missing = "people in fine/ or coarse/" if not subjects else "pictures in backgrounds/"
         raise DataError(f"{data}: found no {missing}; docs/training.md describes the layout")
-    held_out = {s for s in subjects if random.Random(f"1:{s.set}:{s.image.stem}").random() < validation}
-    chosen = tuple(s for s in subjects if s not in held_out)
-    return Library(chosen, tuple(s for s in subjects if s in held_out), tuple(backgrounds))
+    held_out = {s for s in subjects if _held_out(s.set, s.image.stem, validation)}
+    empty = {p for p in backgrounds if _held_out(p.parent.name, p.stem, validation_backgrounds)}
+    return Library(
+        tuple(s for s in subjects if s not in held_out),
+        tuple(s for s in subjects if s in held_out),
+        tuple(p for p in backgrounds if p not in empty) or tuple(backgrounds),
+        tuple(p for p in backgrounds if p in empty),
+    )
 
 
 def check_sets(recipe: Recipe, name: str, library: Library) -> list[str]:

@@ -78,7 +78,8 @@ def pack_background(path: Path) -> list[File]:
 
 def packed(library: Library, workers: int | None = None) -> Iterator[list[File]]:
     """All of a library in a random order that is always the same, the files that belong together in one list."""
-    units: list[Subject | Path] = [*library.subjects, *library.validation, *library.backgrounds]
+    backgrounds = [*library.backgrounds, *library.validation_backgrounds]
+    units: list[Subject | Path] = [*library.subjects, *library.validation, *backgrounds]
     random.Random(1).shuffle(units)
     with ThreadPoolExecutor(workers or os.cpu_count()) as pool:  # OpenCV works outside of Python's lock
         waiting = deque[Future[list[File]]]()

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import IterableDataset, default_collate, get_worker_info
 
 from train.data.camera import apply_grain, apply_tint, draw_exposure, draw_grain
-from train.data.library import Library, Picture, Subject, by_set
+from train.data.library import Library, Picture, by_set
 from train.data.scenes import Scene, draw_scene, render
 from train.recipe import Recipe
 
@@ -83,14 +83,13 @@ class Samples(IterableDataset[Sample]):
         recipe: Recipe,
         batch: int,
         seed: int = 0,
-        subjects: tuple[Subject, ...] | None = None,
         shard: slice = WHOLE_BATCH,
     ) -> None:
         super().__init__()
         self.library, self.recipe, self.batch, self.seed, self.shard = library, recipe, batch, seed, shard
-        chosen = library.subjects if subjects is None else subjects
         self.weights = recipe.fine_sets if self.fine_only else recipe.sets
-        self.groups = by_set([s for s in chosen if (s.fine or not self.fine_only) and self.weights.get(s.set, 1.0) > 0])
+        subjects = [s for s in library.subjects if s.fine or not self.fine_only]
+        self.groups = by_set([s for s in subjects if self.weights.get(s.set, 1.0) > 0])
 
     def __iter__(self) -> Iterator[Sample]:
         cv2.setNumThreads(1)  # the networks want the cores

@@ -4,7 +4,7 @@ from typing import Literal
 
 import torch
 
-from train.data.library import Library, Subject
+from train.data.library import Library
 from train.data.samples import WHOLE_BATCH, Sample, Samples
 from train.learning.tasks import Task, to_floats
 from train.recipe import Recipe
@@ -31,10 +31,14 @@ class Feed:
         self.on_device = rendering == "device" or (rendering == "auto" and device.type == "cuda")
         self._studio: Studio | None = None
 
-    def samples(self, seed: int, subjects: tuple[Subject, ...]) -> Samples:
-        """A stream of batches for `batch_of`. The first call for a device reads all pictures onto it."""
+    def samples(self, seed: int, *, held_out: bool = False) -> Samples:
+        """A stream of batches for `batch_of`, of the library's held-out pictures or of the others.
+
+        The first call for a device reads all pictures onto it.
+        """
+        library = self.library.held_out() if held_out else self.library
         kind = self.task.drawn if self.on_device else self.task.samples
-        samples = kind(self.library, self.recipe, self.task.settings.batch, seed, subjects, self.shard)
+        samples = kind(library, self.recipe, self.task.settings.batch, seed, self.shard)
         if isinstance(samples, Drawn):
             if self._studio is None:
                 side = FINE_SIDE if samples.fine_only else SIDE

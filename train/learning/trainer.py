@@ -245,8 +245,8 @@ class Trainer:
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
-        """Mean losses of the averaged weights on held-out subjects; the same samples each time."""
-        samples = self.feed.samples(seed=-1, subjects=self.library.validation)
+        """Mean losses of the averaged weights on held-out pictures; the same samples each time."""
+        samples = self.feed.samples(seed=-1, held_out=True)
         if not samples.groups:
             return {}
         self.average.eval()
@@ -268,7 +268,7 @@ class Trainer:
 
     def run(self) -> bool:
         """Train; True if the task is complete, False if it was stopped before."""
-        samples = self.feed.samples(seed=self.step, subjects=self.library.subjects)
+        samples = self.feed.samples(seed=self.step)
         if not samples.groups:
             kind = "pictures in fine/" if samples.fine_only else "people"
             raise DataError(f"{self.task.name}: the data has no {kind} that the recipe draws from")

@@ -41,7 +41,7 @@ def open_studio(library: Library, device: torch.device, side: int, *, fine_only:
     for subject in clean:
         if subject.foreground is None:  # estimated here, not by several threads: Numba's serve one caller at a time
             foreground_of(subject, side)
-    backgrounds = list(library.backgrounds)
+    backgrounds = [*library.backgrounds, *library.validation_backgrounds]
     places = Places(
         {subject: place for place, subject in enumerate(subjects)},
         {subject: place for place, subject in enumerate(clean, start=len(subjects))},

@@ -69,6 +69,19 @@ def test_validation_is_always_the_same(tmp_path: Path) -> None:
     assert set(open_library(data, 0.3).validation) == {s for s in one.validation if s.image.stem != "more3"}
 
 
+def test_backgrounds_held_out_are_seen_in_validation_only(tmp_path: Path) -> None:
+    data = make_data(tmp_path)
+    for i in range(60):
+        (data / f"backgrounds/rooms/more{i}.jpg").touch()
+    every, library = set(open_library(data).backgrounds), open_library(data, 0.3, 0.2)
+    kept, trained = set(library.validation_backgrounds), set(library.backgrounds)
+    assert 4 < len(kept) < 24
+    assert kept | trained == every
+    assert not kept & trained
+    assert set(library.held_out().backgrounds) == kept
+    assert set(open_library(data).held_out().backgrounds) == every  # a small library may have none to spare
+
+
 def test_a_cutout_needs_alpha(tmp_path: Path) -> None:
     for name, rgb in (("rgb", scenery(40, 30, 0)), ("grey", figure(40, 30))):
         write(tmp_path / f"{name}.png", rgb)

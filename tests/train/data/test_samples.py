@@ -89,7 +89,7 @@ def test_sets_that_are_left_out_are_never_drawn(library: Library, recipe: Recipe
     assert set(QUNSamples(library, recipe, 2).groups) == {"cutouts", "photos"}
     assert set(MPNSamples(library, replace(recipe, sets={"photos": 0.0}), 2).groups) == {"cutouts", "street"}
     assert set(MRNSamples(library, replace(recipe, fine_sets={"photos": 0.0}), 2).groups) == {"cutouts"}
-    assert not QUNSamples(library, recipe, 2, subjects=tuple(s for s in library.subjects if not s.fine)).groups
+    assert not QUNSamples(replace(library, subjects=tuple(s for s in library.subjects if not s.fine)), recipe, 2).groups
 
 
 @settings(max_examples=40, deadline=None)

@@ -34,7 +34,7 @@ def test_the_device_renders_the_batches_of_the_workers(library: Library, recipe:
     batches = []
     for rendering in ("workers", "device"):
         feed = Feed(task, library, recipe, CPU, rendering)  # type: ignore[arg-type]
-        batches.append(feed.batch_of(next(iter(feed.samples(0, library.subjects)))))
+        batches.append(feed.batch_of(next(iter(feed.samples(0)))))
     theirs, ours = batches
     assert {key: (value.shape, value.dtype) for key, value in ours.items()} == {
         key: (value.shape, value.dtype) for key, value in theirs.items()
@@ -78,7 +78,7 @@ def test_mpn_sees_half_of_its_batches_at_the_second_resolution(library: Library,
     seen: list[tuple[int, ...]] = []
     task.network.register_forward_hook(lambda _module, inputs, _output: seen.append(tuple(inputs[0].shape[-2:])))
     feed = Feed(task, library, two, CPU)
-    batches = iter(feed.samples(0, library.subjects))
+    batches = iter(feed.samples(0))
     for _ in range(12):
         task.losses(task.network.train(), feed.batch_of(next(batches)))
     assert {tuple(sorted(size)) for size in seen} == {(32, 64), (64, 96)}
