@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from realtime.compositing.backgrounds import Background, open_background
     from realtime.compositing.composite import composite
+    from realtime.compositing.foreground import extend_foreground
     from realtime.compositing.subjects import LargestSubject
     from realtime.compositing.temporal import TemporalFilter
     from realtime.inputs.network_stream import NetworkStream
@@ -44,6 +45,7 @@ _MODULES = {
     "VideoSource": "realtime.inputs.video_file",
     "Webcam": "realtime.inputs.webcam",
     "composite": "realtime.compositing.composite",
+    "extend_foreground": "realtime.compositing.foreground",
     "mattes": "realtime.loop.mattes",
     "open_background": "realtime.compositing.backgrounds",
     "read_photo": "realtime.inputs.photos",
@@ -63,6 +65,7 @@ __all__ = [
     "VideoSource",
     "Webcam",
     "composite",
+    "extend_foreground",
     "mattes",
     "open_background",
     "read_photo",

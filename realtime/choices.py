@@ -5,11 +5,11 @@ from typing import Literal
 Fit = Literal["cover", "contain", "stretch"]  # how a background is brought to the size of a frame
 Keep = Literal["all", "largest"]  # which subjects stay in the matte
 View = Literal["picture", "alpha", "foreground", "split"]  # what is shown of a packet
+OutputKind = Literal["composite", "alpha", "foreground", "cutout"]  # what a video file shows
 PipeFormat = Literal["y4m", "rgb24"]
-Preset = Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"]  # of x264
+Preset = Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"]
 
 SMOOTH = 0.7  # default strength of the temporal filter: the share kept of the last matte
 MAX_SMOOTH = 0.95
-CRF, MAX_CRF = 18, 51  # constant rate factor of x264: 0 is lossless, 18 is visually lossless, 51 the worst
 MAX_PIXELS = 64_000_000  # of a frame or a picture: more is refused before it is decoded
 HOLD = 5.0  # s that the last picture of a live source stays while it delivers none

@@ -10,8 +10,17 @@ import typer
 from engines.commands.app import Version, command_app
 from engines.commands.options import Backend, Model, Overwrite, Precision, Threads, load_engine
 from engines.commands.running import UsageError, run
-from realtime.choices import CRF, MAX_CRF, SMOOTH, Preset
+from realtime.choices import SMOOTH
 from realtime.commands.checks import blaming, interlaced, naming_options, notify, refuse_existing, refuse_inputs
+from realtime.commands.encoding import (
+    OUT_HELP,
+    CodecOption,
+    CrfOption,
+    OutputKindOption,
+    PremultipliedOption,
+    PresetOption,
+    check_output_kind,
+)
 from realtime.commands.options import (
     BACKGROUND_HELP,
     MAX_MEGAPIXELS,
@@ -23,22 +32,27 @@ from realtime.commands.options import (
     SmoothOption,
 )
 
+GREEN = "#00b140"  # screen
+
 app = command_app()
 
 
 @app.command()
 def video(
     source: Annotated[Path, typer.Argument(metavar="IN", help="A video of any format that FFmpeg reads.")],
-    target: Annotated[Path, typer.Argument(metavar="OUT", help="The video to write: .mp4, .mov or .mkv, in H.264.")],
-    bg: Annotated[str, typer.Option(help=BACKGROUND_HELP)] = "#00b140",
+    target: Annotated[Path, typer.Argument(metavar="OUT", help=OUT_HELP)],
+    bg: Annotated[str | None, typer.Option(help=f"{BACKGROUND_HELP} By default a green screen.")] = None,
+    output_kind: OutputKindOption = "composite",
+    premultiplied: PremultipliedOption = False,
+    codec: CodecOption = None,
     fit: FitOption = "cover",
     smooth: SmoothOption = SMOOTH,
     keep: KeepOption = "all",
     light_wrap: LightWrapOption = 0.0,
     audio: Annotated[bool, typer.Option("--audio/--no-audio", help="Copy the audio of IN, unchanged.")] = True,
     overwrite: Overwrite = False,
-    crf: Annotated[int, typer.Option(min=0, max=MAX_CRF, help=f"Quality of OUT: 0 is lossless, {MAX_CRF} the worst.")] = CRF,
-    preset: Annotated[Preset, typer.Option(help="A slower one makes a smaller file of the same quality.")] = "veryfast",
+    crf: CrfOption = None,
+    preset: PresetOption = "veryfast",
     max_megapixels: MaxMegapixelsOption = MAX_MEGAPIXELS,
     backend: Backend = "auto",
     threads: Threads = None,
@@ -46,10 +60,10 @@ def video(
     model: Model = "base",
     version: Version = False,
 ) -> None:
-    """Put a new background behind the people in a video; without --bg, a green screen.
+    """Put a new background behind the people in a video, or cut them out.
 
     Every frame keeps its time, and the audio is copied. OUT appears when it is complete; Ctrl-C leaves nothing behind.
-    A picture of odd height or width grows by one pixel, as H.264 requires; rotated phone videos come out upright.
+    A picture of odd height or width grows by one pixel, as most formats require; rotated phone videos come out upright.
 
     \b
     Examples:
@@ -58,6 +72,8 @@ def video(
       shm-video talk.mp4 out.mp4 --bg waves.mp4 --fit contain
       shm-video talk.mp4 out.mkv --bg blur --crf 14 --preset slow
       shm-video talk.mp4 out.mp4 --bg beach.jpg --keep largest --smooth 0.8
+      shm-video talk.mp4 cutout.mov --output-kind cutout
+      shm-video talk.mp4 cutout.webm --output-kind cutout
     """
     from realtime.commands.progress import frames_progress
     from realtime.compositing.backgrounds import open_background
@@ -70,6 +86,8 @@ def video(
     from realtime.outputs.video_file import VideoSink
 
     max_pixels = max_megapixels * MEGAPIXEL
+    check_output_kind(output_kind, bg=bg, light_wrap=light_wrap, premultiplied=premultiplied)
+    bg = bg or GREEN
     with naming_options(), ExitStack() as stack:
         # All input is checked before the engine is loaded.
         refuse_inputs(target, {"IN": source, "--bg": Path(bg).expanduser()})
@@ -92,6 +110,9 @@ def video(
                 rate=original.rate,
                 time_base=original.time_base,
                 pixel_aspect=original.pixel_aspect,
+                kind=output_kind,
+                codec=codec,
+                premultiplied=premultiplied,
                 crf=crf,
                 preset=preset,
                 audio=copied,
@@ -100,6 +121,8 @@ def video(
             )
         except AudioNotSupported as error:
             raise UsageError(f"{error} with --no-audio") from error
+        except ValueError as error:
+            raise UsageError(f"--crf {crf}: {error}") from error
         told = original.interlaced
         if told:
             notify(interlaced(source))

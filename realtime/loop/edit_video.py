@@ -1,4 +1,4 @@
-"""A video file edited from end to end: matted, composited and encoded, every frame."""
+"""A video file edited from end to end: matted, composited or cut out, and encoded, every frame."""
 
 from collections.abc import Callable, Sequence
 
@@ -6,6 +6,7 @@ from engines.engine import Engine
 from realtime.compositing.backgrounds import Background
 from realtime.compositing.composite import composite
 from realtime.compositing.filters import Filter
+from realtime.compositing.foreground import extend_foreground
 from realtime.inputs.video_file import VideoSource
 from realtime.loop.matting import matte_stages
 from realtime.loop.pipeline import Pipeline, Stage
@@ -23,13 +24,19 @@ def edit_video(
     light_wrap: float = 0.0,
     on_progress: Callable[[int], object] = lambda frames: None,
 ) -> int:
-    """Matte, composite and encode all frames, and return their number. `on_progress` is called with the number so far."""
+    """Matte and encode all frames as the sink shows them, and return their number. `on_progress` is called with that so far.
 
-    def compose(packet: Packet) -> None:
-        packet.picture = composite(packet, background.frame(packet), light_wrap=light_wrap)
+    The background is for composites alone.
+    """
+
+    def paint(packet: Packet) -> None:
+        if sink.kind == "composite":
+            packet.picture = composite(packet, background.frame(packet), light_wrap=light_wrap)
+        elif sink.kind != "alpha":
+            packet.picture = extend_foreground(packet.fetch())
 
     frames = 0
-    stages = [*matte_stages(engine, filters), Stage("composite", compose), Stage("encode", sink.write)]
+    stages = [*matte_stages(engine, filters), Stage("composite", paint), Stage("encode", sink.write)]
     with Pipeline(source, stages) as pipeline:
         for frames, _ in enumerate(pipeline, 1):
             on_progress(frames)

@@ -18,8 +18,8 @@ from av.video.stream import VideoStream
 from engines.errors import MediaError
 from realtime.inputs.timestamps import Discontinuities
 from realtime.inputs.video_file import DAMAGE, open_container, shown_video
+from realtime.outputs.formats import CONTAINERS
 
-CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}  # that hold H.264 at any frame times
 PATIENCE = Fraction(1)  # s of the video in which it may pass a jump that the sound has passed
 PLAYED_IN_MP4 = ("pcm_s16be", "pcm_s16le")  # other samples are noise or silence in players with FFmpeg 5 or older
 WAV_TAGGED = {
@@ -102,7 +102,7 @@ class AudioCopier:
             ticks = round(time / unit)
             packet.pts = packet.dts = ticks if least is None else max(least, ticks)
             packet.duration, packet.time_base = round((packet.duration or 0) * packet.time_base / unit), unit
-            self._least[copy.index] = packet.dts + (0 if container.format.name == "matroska" else 1)
+            self._least[copy.index] = packet.dts + (0 if container.format.name in ("matroska", "webm") else 1)
             packet.stream = copy
             try:
                 container.mux_one(packet)
@@ -174,8 +174,8 @@ def add_copy(container: OutputContainer, stream: AudioStream) -> AudioStream:
 
 
 def suffixes_for(stream: AudioStream) -> list[str]:
-    """Those of .mp4, .mov and .mkv whose containers can hold a stream."""
-    return [suffix for suffix in (".mp4", ".mov", ".mkv") if can_hold(suffix, stream)]
+    """Those of .mp4, .mov, .mkv and .webm whose containers can hold a stream."""
+    return [suffix for suffix in CONTAINERS if suffix != ".m4v" and can_hold(suffix, stream)]
 
 
 def can_hold(suffix: str, stream: AudioStream) -> bool:

@@ -12,7 +12,7 @@ from engines.errors import MediaError
 from realtime.choices import PipeFormat
 from realtime.outputs.output import Output, VideoFormat
 from realtime.packet import Packet
-from realtime.pixels.yuv import YuvConverter, default_matrix, even
+from realtime.pixels.yuv import FrameConverter, default_matrix, even
 
 STDOUT, STDERR = 1, 2
 LATE = Fraction(1, 10)  # s that a reader may be late: less is jitter
@@ -54,7 +54,7 @@ class Pipe(Output):
         self._last = b""
         self._format = pipe_format
         if pipe_format == "y4m":
-            self._convert = YuvConverter(default_matrix(video_format.width, video_format.height))
+            self._convert = FrameConverter(default_matrix(video_format.width, video_format.height))
             size = f"W{even(video_format.width)} H{even(video_format.height)}"
             rate = f"F{video_format.rate.numerator}:{video_format.rate.denominator}"
             self._send(f"YUV4MPEG2 {size} {rate} Ip A1:1 C420mpeg2 XYSCSS=420MPEG2 XCOLORRANGE=LIMITED\n".encode())

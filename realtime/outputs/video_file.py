@@ -11,41 +11,44 @@ from typing import Self
 import av
 from av.codec.context import Flags
 from av.container import OutputContainer
+from av.video.frame import VideoFrame
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 from av.video.stream import VideoStream
 
 from engines.atomic import replacing
 from engines.errors import MediaError
-from realtime.choices import CRF, Preset
-from realtime.outputs.audio import CONTAINERS, AudioCopier, AudioNotSupported
+from realtime.choices import OutputKind, Preset
+from realtime.outputs.audio import AudioCopier, AudioNotSupported
+from realtime.outputs.formats import CONTAINERS, codec_for
 from realtime.outputs.fragments import cut_after_last_fragment
-from realtime.outputs.target import check_suffix, check_target
+from realtime.outputs.target import check_target
 from realtime.packet import Packet
-from realtime.pixels.yuv import YuvConverter, even
+from realtime.pixels.opacity import premultiply
+from realtime.pixels.yuv import FrameConverter
 
 CONTAINER_TAGS = ("major_brand", "minor_version", "compatible_brands", "encoder")  # of a container, not of its video
 MAX_TIMESCALE = 1_000_000  # ticks a second; some players fail at more
 MAX_DURATION = 2**31 - 1  # ticks that MP4 can hold
-OPTIONS = {"mp4": {"movflags": "+faststart"}, "mov": {"movflags": "+faststart"}, "matroska": {"avoid_negative_ts": "disabled"}}
+FASTSTART, OWN_TIMES = {"movflags": "+faststart"}, {"avoid_negative_ts": "disabled"}
+OPTIONS = {"mp4": FASTSTART, "mov": FASTSTART, "matroska": OWN_TIMES, "webm": OWN_TIMES}
 # Pieces of a second, turned into an ordinary file at the end.
 FRAGMENTED = {
     "movflags": "+hybrid_fragmented+delay_moov+frag_keyframe",
     "frag_duration": "1000000",
     "flush_packets": "1",
 }  # of 1 s
-FIFO = {**OPTIONS["matroska"], "fifo_format": "matroska", "format_opts": "avoid_negative_ts=disabled"}
-RECOVERABLE = {
-    **{"mp4": FRAGMENTED, "mov": FRAGMENTED},
-    "matroska": {**OPTIONS["matroska"], "cluster_time_limit": "1000", "flush_packets": "1"},
-}
+FIFO = {**OWN_TIMES, "fifo_format": "matroska", "format_opts": "avoid_negative_ts=disabled"}
+CLUSTERED = {**OWN_TIMES, "cluster_time_limit": "1000", "flush_packets": "1"}
+RECOVERABLE = {"mp4": FRAGMENTED, "mov": FRAGMENTED, "matroska": CLUSTERED, "webm": CLUSTERED}
 
 
 class VideoSink:
-    """An H.264 file: yuv420p, BT.709, limited range, and tagged so. It appears when it is complete, or not at all.
+    """A video file in a format of `realtime.outputs.formats`. It appears when it is complete, or not at all.
 
-    Pictures are shown at their packets' times, rounded to `time_base` (Matroska: to the millisecond), in steps that need not
-    be even. yuv420p halves colour both ways, so an odd height or width grows by one: the last row or column is repeated.
-    Audio is copied as the pictures come, never decoded. Subtitles and data streams are left out.
+    Pictures are shown at their packets' times, rounded to `time_base` (Matroska, WebM: to the millisecond), in steps that need
+    not be even. YUV is BT.709, of limited range, and tagged so. Where colour is subsampled, an odd height or width grows by
+    one: the last row or column is repeated. Audio is copied as the pictures come, never decoded. Subtitles and data streams
+    are left out.
 
         with VideoSink("out.mp4", width=source.width, height=source.height, audio=AudioCopier(source.path)) as sink:
             sink.write(packet)
@@ -54,13 +57,17 @@ class VideoSink:
     and its target is replaced.
 
     Args:
-        path: ends in .mp4, .m4v, .mov or .mkv.
+        path: its suffix is one of `realtime.outputs.formats.CONTAINERS`.
         width, height: of the pictures, in pixels.
         rate: average frames per second, a hint for the encoder.
         time_base: unit of frame times in the file, in seconds.
         pixel_aspect: width of a pixel over its height.
-        crf: constant rate factor of x264: 0 is lossless, 18 visually lossless, 51 the worst.
-        preset: of x264: a slower one makes a smaller file.
+        kind: what the file shows: "composite" and "foreground" the packets' pictures, "cutout" these with the mattes' alpha,
+            "alpha" the mattes in grey.
+        codec: a name of `realtime.outputs.formats.CODECS`; by default the first that `path` can hold.
+        premultiplied: whether the colours of a cut-out are multiplied by alpha, as on black; otherwise alpha is straight.
+        crf: constant rate factor: 0 is the best, of x264 lossless, and 18 visually lossless; by default the codec's own.
+        preset: a slower one makes a smaller file.
         audio: the audio streams to copy, or None.
         metadata: title, date, ...
         overwrite: whether an existing file may be replaced.
@@ -69,6 +76,7 @@ class VideoSink:
 
     Raises:
         MediaError: if the file cannot be written there, or cannot hold what it should.
+        ValueError: for an unknown codec, or a `crf` that it does not take.
     """
 
     def __init__(
@@ -80,7 +88,10 @@ class VideoSink:
         rate: Fraction | None = None,
         time_base: Fraction = Fraction(1, 90_000),
         pixel_aspect: Fraction = Fraction(1),
-        crf: int = CRF,
+        kind: OutputKind = "composite",
+        codec: str | None = None,
+        premultiplied: bool = False,
+        crf: int | None = None,
         preset: Preset = "veryfast",
         audio: AudioCopier | None = None,
         metadata: Mapping[str, str] | None = None,
@@ -92,62 +103,64 @@ class VideoSink:
         self._time_base = time_base if time_base.denominator <= MAX_TIMESCALE else Fraction(1, 90_000)
         self._last: int | None = None
         self._recoverable = recoverable
-        self._convert = YuvConverter(Colorspace.ITU709)
         self._audio = audio
+        self._premultiplied = premultiplied
+        self.kind = kind
         check_target(self.path, overwrite=overwrite)
-        check_suffix(self.path, CONTAINERS, "video file")
+        self.codec = codec_for(self.path, kind, codec)
+        options = {**self.codec.encoder_options(crf=crf, preset=preset), **(self.codec.with_alpha if kind == "cutout" else {})}
+        self._convert = FrameConverter(Colorspace.ITU709, self.codec.pixel_format(kind))
         self._replacing = replacing(self.path, overwrite=overwrite, keep=recoverable)
         with self._media_errors("choose another name"):
             self._unfinished = self._replacing.__enter__()
         self._container: OutputContainer | None = None
         try:
             with self._media_errors("choose another folder"):
-                self._open(rate, pixel_aspect, crf, preset, metadata or {})
+                self._open(rate, pixel_aspect, options, metadata or {})
         except BaseException:
             self.abort()
             raise
 
     def _open(
-        self, rate: Fraction | None, pixel_aspect: Fraction, crf: int, preset: Preset, metadata: Mapping[str, str]
+        self, rate: Fraction | None, pixel_aspect: Fraction, options: Mapping[str, str], metadata: Mapping[str, str]
     ) -> None:
         name = CONTAINERS[self.path.suffix.lower()]
-        options = RECOVERABLE[name] if self._recoverable else OPTIONS[name]
+        of_container = RECOVERABLE[name] if self._recoverable else OPTIONS[name]
         tagged = name == "matroska" and self._audio is not None and self._audio.wav_tagged
         if tagged:  # PyAV refuses these codecs for Matroska itself
-            name, options = "fifo", FIFO
-        container = av.open(str(self._unfinished), "w", format=name, options=options)
+            name, of_container = "fifo", FIFO
+        container = av.open(str(self._unfinished), "w", format=name, options=of_container)
         self._container = container
         container.metadata.update({key: text for key, text in metadata.items() if key not in CONTAINER_TAGS})
-        width, height = self._size
-        stream = container.add_stream("libx264", rate=rate or 30, options={"crf": str(crf), "preset": preset})
-        stream.width, stream.height, stream.pix_fmt = even(width), even(height), "yuv420p"
+        stream = container.add_stream(self.codec.encoder, rate=rate or 30, options=dict(options))
+        assert isinstance(stream, VideoStream)
+        stream.width, stream.height = self._convert.size(*self._size)
+        stream.pix_fmt = self.codec.pixel_format(self.kind)
         stream.time_base = stream.codec_context.time_base = self._time_base
         stream.codec_context.sample_aspect_ratio = pixel_aspect
         stream.codec_context.flags |= Flags.frame_duration  # else the duration of the last frame is lost
         if tagged:
             stream.codec_context.flags |= Flags.global_header
-        stream.codec_context.colorspace = Colorspace.ITU709
-        stream.codec_context.color_range = ColorRange.MPEG
         stream.codec_context.color_primaries = ColorPrimaries.BT709
         stream.codec_context.color_trc = ColorTrc.BT709
+        if self._convert.is_yuv:
+            stream.codec_context.colorspace = Colorspace.ITU709
+            stream.codec_context.color_range = ColorRange.MPEG
+        if self.kind == "cutout" and self.codec.encoder == "libvpx-vp9":
+            stream.metadata["alpha_mode"] = "1"  # without it players take no notice of alpha
         self._stream = stream
         if self._audio is not None:
             self._audio.attach(container, self.path)
         container.start_encoding()
 
     def write(self, packet: Packet) -> None:
-        """Encode the picture of a packet: uint8 (H, W, 3) RGB of the sink's own size.
+        """Encode what the file shows of a packet, of the sink's own size: its picture, uint8 RGB (H, W, 3), its alpha, or both.
 
         Raises:
             MediaError: if the disk is full or otherwise fails.
-            ValueError: for a packet with no picture, or one of another size.
+            ValueError: for a packet with no picture or matte, or one of another size.
         """
-        picture = packet.picture
-        width, height = self._size
-        if picture is None or picture.shape != (height, width, 3):
-            actual = "none" if picture is None else f"an array {picture.shape}"
-            raise ValueError(f"the packet needs a picture of {width}x{height}, not {actual}")
-        frame = self._convert(picture)
+        frame = self._frame(packet)
         frame.time_base = self._time_base
         ticks = round(packet.time / self._time_base)
         # Two times may round to one, but the encoder takes only rising ones.
@@ -157,6 +170,21 @@ class VideoSink:
             frame.duration = min(max(1, round(packet.duration / self._time_base)), MAX_DURATION)
         with self._recovering(), self._media_errors("check the disk"):
             self._mux(self._stream.encode(frame))
+
+    def _frame(self, packet: Packet) -> VideoFrame:
+        width, height = self._size
+        alpha = packet.fetch().alpha if self.kind in ("alpha", "cutout") else None
+        if alpha is not None and alpha.shape != (height, width):
+            raise ValueError(f"the packet needs a matte of {width}x{height}, not an array {alpha.shape}")
+        if self.kind == "alpha" and alpha is not None:
+            return self._convert.matte(alpha)
+        picture = packet.picture
+        if picture is None or picture.shape != (height, width, 3):
+            actual = "none" if picture is None else f"an array {picture.shape}"
+            raise ValueError(f"the packet needs a picture of {width}x{height}, not {actual}")
+        if alpha is not None and self._premultiplied:
+            picture = premultiply(picture, alpha)
+        return self._convert(picture, alpha)
 
     def close(self) -> None:
         """Finish the file and move it into place. Raises MediaError if the disk is full or otherwise fails."""
@@ -184,7 +212,7 @@ class VideoSink:
                 raise
             with suppress(av.FFmpegError, OSError):
                 container.close()
-            if container.format.name != "matroska":  # which plays to the last byte
+            if container.format.name not in ("matroska", "webm"):  # which plays to the last byte
                 with suppress(OSError):
                     cut_after_last_fragment(self._unfinished)
             self._replacing.__exit__(None, None, None)

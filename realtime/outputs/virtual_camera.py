@@ -16,7 +16,7 @@ from engines.engine import Frame
 from engines.errors import MediaError
 from realtime.outputs.output import Output, VideoFormat
 from realtime.packet import Packet
-from realtime.pixels.yuv import YuvConverter, even
+from realtime.pixels.yuv import FrameConverter, even
 
 RESEND = 0.2  # s without a new picture until the last is sent again: readers take silence for a fault
 MAKE_ONE = (
@@ -44,7 +44,7 @@ class LoopbackCamera(Output):
 
     def __init__(self, path: str, video_format: VideoFormat) -> None:
         self.path = path
-        self._convert = YuvConverter(Colorspace.ITU601)
+        self._convert = FrameConverter(Colorspace.ITU601)
         self._last: VideoFrame | None = None
         self._count = 0
         try:

@@ -23,3 +23,8 @@ def opacity_of(frame: VideoFrame, size: tuple[int, int], converter: VideoReforma
 def flatten(frame: Frame, alpha: Mask) -> Frame:
     """Lay a picture, uint8 (H, W, 3), with its alpha, float32 (H, W), on white."""
     return np.asarray(cv2.blendLinear(frame, np.full_like(frame, PAPER), alpha, 1 - alpha), np.uint8)
+
+
+def premultiply(frame: Frame, alpha: Mask) -> Frame:
+    """Multiply a picture, uint8 (H, W, 3), by its alpha, float32 (H, W)."""
+    return np.asarray(cv2.blendLinear(frame, np.zeros_like(frame), alpha, 1 - alpha), np.uint8)

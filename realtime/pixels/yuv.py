@@ -1,40 +1,106 @@
-"""RGB to and from the YUV of video: matrices, ranges and subsampled colour."""
+"""RGB to and from the pixel formats of video: matrices, ranges, subsampled colour and alpha."""
+
+from typing import Any, TypeVar, cast
 
 import cv2
 import numpy as np
+from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
+from av.video.plane import VideoPlane
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
+from numpy.typing import NDArray
 
-from engines.engine import Frame
+from engines.engine import Frame, Mask
 from realtime.pixels.wide_colour import is_wide, to_bt709
+
+Pixels = TypeVar("Pixels", bound=NDArray[Any])
 
 UNKNOWN_MATRIX = (2, 3)  # AVCOL_SPC_UNSPECIFIED, AVCOL_SPC_RESERVED
 
 
-class YuvConverter:
-    """Converts pictures, uint8 RGB (H, W, 3), to yuv420p frames of limited range.
+class FrameConverter:
+    """Converts pictures to frames of a pixel format that encoders and devices take; YUV becomes one of limited range.
 
-    yuv420p halves colour both ways, so an odd height or width grows by one: the last row or column is repeated.
+    Where colour is subsampled, as in yuv420p, an odd height or width grows by one: the last row or column is repeated.
+
+    Args:
+        matrix: of YUV: BT.601 as webcams have it, or BT.709 as video files do.
+        pixel_format: FFmpeg's name of it, such as yuva444p10le or bgra. One with alpha is planar YUV or packed RGB.
     """
 
-    def __init__(self, matrix: Colorspace) -> None:
-        """`matrix`: BT.601 as webcams have it, or BT.709 as video files do."""
+    def __init__(self, matrix: Colorspace, pixel_format: str = "yuv420p") -> None:
+        self._format = VideoFormat(pixel_format, 2, 2)
         self._matrix = matrix
         self._converter = VideoReformatter()
+        self._largest = (1 << self._format.components[-1].bits) - 1  # level
+        self._step_x, self._step_y = 2 // self._format.chroma_width(2), 2 // self._format.chroma_height(2)
 
-    def __call__(self, picture: Frame) -> VideoFrame:
-        """Convert a picture to a frame without a time."""
-        height, width = picture.shape[:2]
-        if height % 2 or width % 2:
-            picture = np.asarray(cv2.copyMakeBorder(picture, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE), np.uint8)
+    def size(self, width: int, height: int) -> tuple[int, int]:
+        """Width and height of the frame that a picture becomes."""
+        return width + width % self._step_x, height + height % self._step_y
+
+    @property
+    def is_yuv(self) -> bool:
+        """Whether frames have a matrix and a limited range: they are neither RGB nor grey alone."""
+        return not self._format.is_rgb and len(self._format.components) > 1
+
+    def __call__(self, picture: Frame, alpha: Mask | None = None) -> VideoFrame:
+        """Convert a picture, uint8 RGB (H, W, 3), to a frame without a time.
+
+        `alpha`, for a format that has it, is float32 (H, W) in [0, 1]. It is rounded to the format's levels.
+        """
+        picture = self._grown(picture)
+        levels = None if alpha is None else quantise(self._grown(alpha), 0, self._largest)
+        if levels is not None and self._format.is_rgb:
+            return self._reformatted(np.dstack([picture, levels]), "rgba")
+        frame = self._reformatted(picture, "rgb24")
+        if levels is not None:
+            fill(frame.planes[3], levels)
+        return frame
+
+    def matte(self, alpha: Mask) -> VideoFrame:
+        """Convert alpha, float32 (H, W) in [0, 1], to a grey frame without a time, for a format without alpha."""
+        alpha = self._grown(alpha)
+        if not self.is_yuv:
+            return self._reformatted(np.asarray(quantise(alpha, 0, 255), np.uint8), "gray")
+        frame = VideoFrame(alpha.shape[1], alpha.shape[0], self._format.name)
+        scale = (self._largest + 1) >> 8  # levels of black and white in limited range are stated in 8 bits
+        levels = quantise(alpha, 16 * scale, 235 * scale)
+        fill(frame.planes[0], levels)
+        for plane in frame.planes[1:]:
+            fill(plane, np.full((plane.height, plane.width), 128 * scale, levels.dtype))
+        frame.colorspace, frame.color_range = self._matrix, ColorRange.MPEG
+        return frame
+
+    def _reformatted(self, picture: NDArray[np.uint8], source: str) -> VideoFrame:
         return self._converter.reformat(
-            VideoFrame.from_numpy_buffer(np.ascontiguousarray(picture), "rgb24"),
-            format="yuv420p",
+            VideoFrame.from_numpy_buffer(np.ascontiguousarray(picture), source),
+            format=self._format.name,
             src_color_range=ColorRange.JPEG,
-            dst_colorspace=self._matrix,
-            dst_color_range=ColorRange.MPEG,
+            dst_colorspace=self._matrix if self.is_yuv else None,
+            dst_color_range=ColorRange.MPEG if self.is_yuv else ColorRange.JPEG,
             threads=1,
         )
+
+    def _grown(self, pixels: Pixels) -> Pixels:
+        width, height = self.size(pixels.shape[1], pixels.shape[0])
+        right, below = width - pixels.shape[1], height - pixels.shape[0]
+        if not right and not below:
+            return pixels
+        return cast(Pixels, cv2.copyMakeBorder(pixels, 0, below, 0, right, cv2.BORDER_REPLICATE))
+
+
+def quantise(alpha: Mask, black: int, white: int) -> NDArray[np.uint8] | NDArray[np.uint16]:
+    """Alpha, float32 (H, W) in [0, 1], in the levels from `black` to `white`, rounded: of 8 bits if those are enough."""
+    if white <= 255:
+        return np.asarray(cv2.convertScaleAbs(alpha, alpha=white - black, beta=black), np.uint8)
+    return np.rint(alpha * (white - black) + black).astype(np.uint16)
+
+
+def fill(plane: VideoPlane, levels: NDArray[np.uint8] | NDArray[np.uint16]) -> None:
+    """Set the levels (H, W) of a plane, whose rows are padded at some widths."""
+    rows = np.frombuffer(plane, levels.dtype).reshape(plane.height, -1)  # type: ignore[call-overload]
+    rows[:, : plane.width] = levels
 
 
 def to_rgb(frame: VideoFrame, size: tuple[int, int], converter: VideoReformatter) -> Frame:

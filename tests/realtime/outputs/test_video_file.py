@@ -221,7 +221,7 @@ def test_overwrite_replaces_through_a_link_and_only_when_complete(tmp_path: Path
         ("there.mp4", "exists already"),
         ("folder", "is a folder"),
         ("no/such/out.mp4", "there is no folder"),
-        ("out.webm", "unknown kind of video file '.webm'; end its name in .mp4"),
+        ("out.gif", "unknown kind of video file '.gif'; end its name in .mp4"),
         ("out.png", "unknown kind"),
         ("out", "unknown kind"),
         ("there.mp4/out.mp4", "there is no folder"),

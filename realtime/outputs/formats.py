@@ -1,0 +1,172 @@
+"""The formats of videos to write, in one table: `--help` and docs/video.md are made from it.
+
+Imports nothing heavy, so that commands can list them at once.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import get_args
+
+from engines.errors import MediaError
+from realtime.choices import OutputKind, Preset
+
+CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}  # FFmpeg's names
+MP4, MOV, MKV, WEBM = (".mp4", ".m4v"), (".mov",), (".mkv",), (".webm",)
+
+Options = Mapping[str, str]
+
+
+def by_preset(name: str, *values: object) -> Mapping[str, Options]:
+    """The option of an encoder for each preset, from the fastest to the slowest."""
+    return {preset: {name: str(value)} for preset, value in zip(get_args(Preset), values, strict=True)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Codec:
+    """How the pictures of a video are encoded.
+
+    name        in the table, and on the command line
+    title       for people
+    encoder     FFmpeg's name of it
+    suffixes    of the files that can hold it
+    pixels      FFmpeg's pixel format of pictures
+    cutout      the same with alpha, or None
+    grey        the same of a matte alone
+    crf         constant rate factor by default, or None where the codec has none
+    max_crf     the worst that it takes
+    presets     options of the encoder for each preset; empty where it has none
+    options     other options of the encoder, always
+    with_alpha  options on top of these for pictures with alpha
+    lossless    whether every level comes back as it was
+    """
+
+    name: str
+    title: str
+    encoder: str
+    suffixes: tuple[str, ...]
+    pixels: str
+    cutout: str | None = None
+    grey: str
+    crf: int | None = None
+    max_crf: int = 51
+    presets: Mapping[str, Options] = field(default_factory=dict)
+    options: Options = field(default_factory=dict)
+    with_alpha: Options = field(default_factory=dict)
+    lossless: bool = False
+
+    def pixel_format(self, kind: OutputKind) -> str:
+        """FFmpeg's pixel format for what a file shows. Raises ValueError for a cut-out if the codec has no alpha."""
+        if kind == "cutout":
+            if self.cutout is None:
+                raise ValueError(f"{self.title} has no alpha")
+            return self.cutout
+        return self.grey if kind == "alpha" else self.pixels
+
+    def encoder_options(self, *, crf: int | None, preset: Preset) -> dict[str, str]:
+        """The options of the encoder for a quality and a speed. Raises ValueError for a `crf` that it does not take."""
+        if crf is not None and (self.crf is None or not 0 <= crf <= self.max_crf):
+            taken = "no crf" if self.crf is None else f"a crf of 0 to {self.max_crf}"
+            raise ValueError(f"{self.title} takes {taken}")
+        quality = self.crf if crf is None else crf
+        rate = {} if quality is None else {"crf": str(quality)}
+        return {**self.options, **self.presets.get(preset, {}), **rate}
+
+
+# The first that a file can hold is the one it gets, unless another is asked for.
+_TABLE = (
+    Codec(
+        name="h264",
+        title="H.264",
+        encoder="libx264",
+        suffixes=MP4 + MOV + MKV,
+        pixels="yuv420p",
+        grey="yuv420p",
+        crf=18,
+        presets=by_preset("preset", *get_args(Preset)),
+    ),
+    Codec(
+        name="prores",
+        title="ProRes 422 HQ, with alpha 4444",
+        encoder="prores_aw",
+        suffixes=MOV,
+        pixels="yuv422p10le",
+        cutout="yuva444p10le",
+        grey="yuv422p10le",
+        options={"vendor": "apl0", "profile": "3"},
+        with_alpha={"profile": "4"},
+    ),
+    Codec(
+        name="qtrle",
+        title="QuickTime Animation",
+        encoder="qtrle",
+        suffixes=MOV,
+        pixels="rgb24",
+        cutout="argb",
+        grey="rgb24",
+        lossless=True,
+    ),
+    Codec(
+        name="ffv1",
+        title="FFV1",
+        encoder="ffv1",
+        suffixes=MKV,
+        pixels="bgr0",
+        cutout="bgra",
+        grey="gray",
+        options={"level": "3", "slicecrc": "1", "g": "1"},
+        lossless=True,
+    ),
+    Codec(
+        name="vp9",
+        title="VP9",
+        encoder="libvpx-vp9",
+        suffixes=WEBM + MKV,
+        pixels="yuv420p",
+        cutout="yuva420p",
+        grey="yuv420p",
+        crf=24,
+        max_crf=63,
+        presets=by_preset("cpu-used", 8, 7, 5, 4, 3, 2, 1, 0, 0),
+        options={"row-mt": "1", "b": "0"},
+        with_alpha={"auto-alt-ref": "0"},  # else alpha and pictures get out of step
+    ),
+)
+CODECS: Mapping[str, Codec] = {codec.name: codec for codec in _TABLE}
+
+
+def able(kind: OutputKind) -> Mapping[str, Codec]:
+    """The codecs by name that can show something: those with alpha for a cut-out, and all for the rest."""
+    return {name: codec for name, codec in CODECS.items() if kind != "cutout" or codec.cutout is not None}
+
+
+def codec_for(path: Path, kind: OutputKind = "composite", name: str | None = None) -> Codec:
+    """The codec of a file: the one that is asked for by its name in the table, else the first that its suffix holds.
+
+    Raises MediaError if the suffix is unknown, or cannot hold that codec, or no alpha if `kind` is "cutout"; ValueError if the
+    name is unknown.
+    """
+    suffix = path.suffix.lower()
+    fitting = able(kind)
+    suffixes = list(dict.fromkeys(each for codec in fitting.values() for each in codec.suffixes))
+    if name is not None and name not in CODECS:
+        raise ValueError(f"unknown codec {name!r}; there are {', '.join(CODECS)}")
+    if suffix not in CONTAINERS:
+        raise MediaError(f"{path}: unknown kind of video file '{path.suffix}'; end its name in {', '.join(suffixes)}")
+    if name is not None and name not in fitting:
+        raise MediaError(f"{path}: {name} has no alpha; take {' or '.join(fitting)}")
+    if name is not None and suffix not in CODECS[name].suffixes:
+        raise MediaError(f"{path}: {suffix} cannot hold {name}; end its name in {', '.join(CODECS[name].suffixes)}")
+    if suffix not in suffixes:
+        raise MediaError(f"{path}: {suffix} holds no alpha; end its name in {', '.join(suffixes)}")
+    return CODECS[name] if name is not None else next(codec for codec in fitting.values() if suffix in codec.suffixes)
+
+
+def summary(kind: OutputKind) -> str:
+    """Which codec the files get by default: ".mp4, .m4v, .mov, .mkv (h264), .webm (vp9)"."""
+    taken: dict[str, list[str]] = {}  # suffixes by codec
+    for codec in able(kind).values():
+        free = [suffix for suffix in codec.suffixes if not any(suffix in suffixes for suffixes in taken.values())]
+        if free:
+            taken[codec.name] = free
+    return ", ".join(f"{', '.join(suffixes)} ({name})" for name, suffixes in taken.items())

@@ -1,0 +1,73 @@
+"""`shm-video --output-kind`, from end to end."""
+
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from tests.realtime.clips import BALL, audio_packets, even_times, frame_times, frames, make_clip
+from tests.realtime.commands.test_video import BallEngine, engine, shm_video
+
+__all__ = ["engine"]  # the fixture
+
+
+def test_a_cut_out_for_an_editor_has_alpha_sound_and_the_persons_colours(
+    tmp_path: Path, engine: BallEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip = make_clip(tmp_path / "in.mp4", even_times(5), audio="aac")
+    out = tmp_path / "out.mov"
+    assert shm_video(monkeypatch, clip, out, "--output-kind", "cutout") == 0
+    assert frame_times(out) == frame_times(clip)
+    assert audio_packets(out) == audio_packets(clip)
+    with av.open(str(out)) as container:
+        assert container.streams.video[0].codec_context.name == "prores"
+        shown = [frame.to_ndarray(format="rgba") for frame in container.decode(video=0)]
+    assert [int(frame[32, 24, 3]) for frame in shown] == [255] * 5
+    assert [int(frame[60, 90, 3]) for frame in shown] == [0] * 5
+    assert np.abs(shown[0][60, 90, :3].astype(int) - BALL).max() < 24  # not the old ground
+
+
+@pytest.mark.parametrize(("kind", "inside", "outside"), [("alpha", (255, 255, 255), (0, 0, 0)), ("foreground", BALL, BALL)])
+def test_the_parts_of_a_cut_out_alone(
+    tmp_path: Path,
+    engine: BallEngine,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+    inside: tuple[int, int, int],
+    outside: tuple[int, int, int],
+) -> None:
+    clip = make_clip(tmp_path / "in.mp4", even_times(3))
+    assert shm_video(monkeypatch, clip, tmp_path / "out.mkv", "--output-kind", kind, "--codec", "ffv1") == 0
+    for frame in frames(tmp_path / "out.mkv"):
+        assert np.abs(frame[32, 26].astype(int) - inside).max() < 12
+        assert np.abs(frame[60, 90].astype(int) - outside).max() < 24
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["out.mp4", "--output-kind", "cutout"], "out.mp4: .mp4 holds no alpha; end its name in .mov, .mkv, .webm"),
+        (["out.mov", "--output-kind", "cutout", "--bg", "red"], "--bg: there is no background in --output-kind cutout"),
+        (["out.mov", "--output-kind", "alpha", "--light-wrap", "1"], "--light-wrap: there is no background"),
+        (["out.mov", "--premultiplied"], "--premultiplied: only --output-kind cutout has alpha"),
+        (["out.mov", "--codec", "prores", "--crf", "20"], "--crf 20: ProRes 422 HQ, with alpha 4444 takes no crf"),
+        (["out.mp4", "--crf", "60"], "--crf 60: H.264 takes a crf of 0 to 51"),
+        (["out.webm"], "out.webm: cannot hold the audio of in.mp4 (aac); write to .mp4 or"),
+    ],
+)
+def test_what_does_not_go_together_is_refused_in_one_line(
+    tmp_path: Path,
+    engine: BallEngine,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    says: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    make_clip(Path("in.mp4"), even_times(2), audio="aac")
+    assert shm_video(monkeypatch, "in.mp4", *words) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {says}")
+    assert error.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]

@@ -1,0 +1,174 @@
+"""Each format of the table, written by the sink and read back with the `ffmpeg` program."""
+
+import json
+import shutil
+import subprocess
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from engines.engine import Matte
+from engines.errors import MediaError
+from realtime.choices import OutputKind
+from realtime.outputs.formats import CODECS, CONTAINERS, able, codec_for
+from realtime.outputs.video_file import VideoSink
+from realtime.packet import Packet
+
+needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="needs the ffmpeg program")
+WIDTH, HEIGHT = 64, 48
+TIMES = [Fraction(ms, 1000) for ms in (0, 40, 41, 200, 233)]
+PATCHES = [(200, 40, 40), (30, 180, 60), (40, 60, 200), (128, 128, 128)]
+EACH = [(name, suffix) for name, codec in CODECS.items() for suffix in codec.suffixes]
+WITH_ALPHA = [(name, suffix) for name, suffix in EACH if name in able("cutout")]
+
+
+def packets() -> list[Packet]:
+    """Four flat patches side by side; alpha rises from the top to the bottom, each frame by other steps."""
+    picture = np.repeat(np.repeat(np.array([PATCHES], np.uint8), WIDTH // 4, axis=1), HEIGHT, axis=0)
+    small = np.zeros((4, 4), np.float32)
+    ramp = np.linspace(0, 1, HEIGHT, dtype=np.float32)[:, None].repeat(WIDTH, axis=1)
+    alphas = [ramp ** (1 + index / 4) for index in range(len(TIMES))]
+    return [
+        Packet(picture, time, index, matte=Matte(alpha, picture, small, small), picture=picture, duration=Fraction(1, 25))
+        for index, (time, alpha) in enumerate(zip(TIMES, alphas, strict=True))
+    ]
+
+
+def write(path: Path, **facts: Any) -> None:
+    with VideoSink(path, width=WIDTH, height=HEIGHT, rate=Fraction(25), time_base=Fraction(1, 15_000), **facts) as sink:
+        for packet in packets():
+            sink.write(packet)
+
+
+def read(path: Path, pixel_format: str, codec: str) -> NDArray[np.uint8]:
+    """All frames (N, H, W, channels) as the ffmpeg program decodes them."""
+    decoder = ["-c:v", "libvpx-vp9"] if codec == "vp9" else []  # FFmpeg's own leaves alpha out
+    matrix = ["-vf", "scale=flags=accurate_rnd+full_chroma_int"]
+    raw = ["-fps_mode", "passthrough", "-pix_fmt", pixel_format, "-f", "rawvideo", "-"]
+    command = ["ffmpeg", "-v", "error", *decoder, "-i", str(path), *matrix, *raw]
+    done = subprocess.run(command, capture_output=True, check=True, timeout=60)
+    return np.frombuffer(done.stdout, np.uint8).reshape(-1, HEIGHT, WIDTH, 4 if pixel_format == "rgba" else 3)
+
+
+def probe(path: Path) -> dict[str, Any]:
+    entries = "stream=codec_name,codec_tag_string,profile,color_space,color_range,pix_fmt:stream_tags:frame=pts_time"
+    command = ["ffprobe", "-v", "error", "-select_streams", "v", "-show_entries", entries, "-of", "json", str(path)]
+    found = json.loads(subprocess.run(command, capture_output=True, check=True, timeout=60).stdout)
+    return {**found["streams"][0], "times": [Fraction(frame["pts_time"]) for frame in found["frames"]]}
+
+
+def assert_patches(frames: NDArray[np.uint8], rows: slice = slice(None), tolerance: float = 2) -> None:
+    for index, colour in enumerate(PATCHES):
+        left = index * WIDTH // 4
+        inner = frames[:, rows, left + 3 : left + 13, :3].reshape(-1, 3)
+        assert np.abs(inner.mean(axis=0) - colour).max() <= tolerance, f"patch {index}: {inner.mean(axis=0)} for {colour}"
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize(("codec", "suffix"), WITH_ALPHA)
+def test_a_cut_out_comes_back_with_its_alpha_colours_and_times(tmp_path: Path, codec: str, suffix: str) -> None:
+    path = tmp_path / f"out{suffix}"
+    write(path, kind="cutout", codec=codec)
+    frames = read(path, "rgba", codec)
+    assert probe(path)["times"] == TIMES
+    assert len(frames) == len(TIMES)
+    expected = np.array([np.rint(255 * packet.fetch().alpha) for packet in packets()])
+    off = np.abs(frames[..., 3] - expected)
+    if CODECS[codec].lossless:
+        assert off.max() == 0
+        assert np.array_equal(frames[..., :3], [packet.frame for packet in packets()])
+    else:
+        assert off.mean() <= 2
+        assert frames[:, 0, :, 3].max() <= 2
+        assert frames[:, -1, :, 3].min() >= 253
+        assert_patches(frames)  # where alpha is 0, too
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize(("codec", "suffix"), EACH)
+def test_a_picture_comes_back_with_its_colours_and_times(tmp_path: Path, codec: str, suffix: str) -> None:
+    path = tmp_path / f"out{suffix}"
+    write(path, codec=codec)
+    frames, found = read(path, "rgb24", codec), probe(path)
+    assert found["times"] == TIMES
+    assert_patches(frames)
+    if found["pix_fmt"].startswith("yuv"):
+        assert (found["color_space"], found["color_range"]) == ("bt709", "tv")
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("codec", CODECS)
+def test_alpha_alone_comes_back_in_grey(tmp_path: Path, codec: str) -> None:
+    path = tmp_path / f"out{CODECS[codec].suffixes[0]}"
+    write(path, kind="alpha", codec=codec)
+    frames = read(path, "rgb24", codec)
+    expected = np.array([np.rint(255 * packet.fetch().alpha) for packet in packets()])
+    off = np.abs(frames.astype(int) - expected[..., None])
+    assert off.max() == 0 if CODECS[codec].lossless else off.mean() <= 2
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize(("codec", "suffix"), [("ffv1", ".mkv"), ("prores", ".mov")])
+def test_premultiplied_colours_are_those_on_black(tmp_path: Path, codec: str, suffix: str) -> None:
+    path = tmp_path / f"out{suffix}"
+    write(path, kind="cutout", codec=codec, premultiplied=True)
+    frames = read(path, "rgba", codec).astype(float)
+    expected = np.array([packet.frame * packet.fetch().alpha[..., None] for packet in packets()])
+    assert np.abs(frames[..., :3] - expected)[:, :, 3:13].max() <= (0.51 if codec == "ffv1" else 4)
+
+
+@needs_ffmpeg
+def test_what_players_and_editors_go_by(tmp_path: Path) -> None:
+    write(tmp_path / "out.mov", kind="cutout")
+    write(tmp_path / "out.webm", kind="cutout")
+    assert [probe(tmp_path / "out.mov")[key] for key in ("profile", "codec_tag_string")] == ["4444", "ap4h"]
+    assert probe(tmp_path / "out.webm")["tags"]["ALPHA_MODE"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "codec", "says"),
+    [
+        ("out.mp4", "cutout", None, r"out.mp4: .mp4 holds no alpha; end its name in .mov, .mkv, .webm$"),
+        ("out.mov", "cutout", "h264", r"out.mov: h264 has no alpha; take prores or qtrle or ffv1 or vp9$"),
+        ("out.mp4", "composite", "prores", r"out.mp4: .mp4 cannot hold prores; end its name in .mov$"),
+        ("out.gif", "composite", None, r"unknown kind of video file '.gif'; end its name in .mp4, .m4v, .mov, .mkv, .webm$"),
+    ],
+)
+def test_a_file_that_cannot_hold_it_is_refused(
+    tmp_path: Path, name: str, kind: OutputKind, codec: str | None, says: str
+) -> None:
+    with pytest.raises(MediaError, match=says):
+        VideoSink(tmp_path / name, width=WIDTH, height=HEIGHT, kind=kind, codec=codec)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("codec", "crf", "says"), [("h264", 52, "a crf of 0 to 51"), ("prores", 20, "takes no crf")])
+def test_a_quality_that_the_codec_has_not_is_refused(tmp_path: Path, codec: str, crf: int, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        VideoSink(tmp_path / "out.mov", width=WIDTH, height=HEIGHT, codec=codec, crf=crf)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_every_kind_of_file_has_a_codec() -> None:
+    assert {suffix for codec in CODECS.values() for suffix in codec.suffixes} == set(CONTAINERS)
+    assert codec_for(Path("out.MOV"), "cutout").name == "prores"
+
+
+def table() -> str:
+    """The table of the formats, in Markdown."""
+    lines = ["| format | `--codec` | files | alpha | quality |", "|---|---|---|---|---|"]
+    for codec in CODECS.values():
+        quality = "lossless" if codec.lossless else "fixed" if codec.crf is None else f"`--crf` 0 to {codec.max_crf}"
+        default = "" if codec.crf is None else f", by default {codec.crf}"
+        alpha = "yes" if codec.cutout else "no"
+        lines.append(f"| {codec.title} | `{codec.name}` | {', '.join(codec.suffixes)} | {alpha} | {quality}{default} |")
+    return "\n".join(lines)
+
+
+def test_the_page_has_the_table_of_formats() -> None:
+    page = (Path(__file__).parents[3] / "docs/video.md").read_text(encoding="utf-8")
+    assert page.partition("<!-- formats -->\n")[2].partition("\n<!-- /formats -->")[0] == table()
