@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from train.evaluation.empty import MOSTLY_NOBODY, EmptyScore
 from train.evaluation.scores import Candidate, Score, TestSet
 
 HEADINGS = {
@@ -38,6 +39,18 @@ def score_table(test_set: TestSet, candidates: list[Candidate], scores: list[Sco
     for row, (candidate, score) in enumerate(zip(candidates, scores, strict=True)):
         cells = [_cell(metric, column, row) for metric, column in means.items()]
         table.add_row(f"{candidate.name} {candidate.precision}", *cells, f"{score.median_milliseconds():.1f}")
+    return table
+
+
+def empty_table(candidate: Candidate, score: EmptyScore) -> Table:
+    """Mean alpha of pictures with nobody in them, a row for each set and one for all."""
+    title = f"{candidate.name} {candidate.precision}: mean alpha where nobody is"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("set", no_wrap=True)
+    for heading in ("pictures", "mean", "of the worst", f"pictures above {MOSTLY_NOBODY:g}"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for name, part in (score.sets() | {"all": score}).items():
+        table.add_row(name, str(len(part.alphas)), f"{part.mean:.4f}", f"{part.worst:.3f}", f"{part.mistaken:.0%}")
     return table
 
 
