@@ -4,8 +4,9 @@ import glob
 import hashlib
 import itertools
 import os
+import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -42,6 +43,64 @@ def left_behind(path: Path) -> list[Path]:
     target = _target(path)
     found = target.parent.glob(f"{glob.escape(target.stem + UNFINISHED)}*{glob.escape(target.suffix)}")
     return sorted(each for each in found if not _in_use(each))
+
+
+@contextmanager
+def filling(folder: Path, *, replaced: Collection[str] = ()) -> Iterator[Path]:
+    """Yield a hidden, empty folder; the files written there are moved into `folder` at the end, which is made if there is none.
+
+    The files of `folder` whose names are `replaced` give way to them. After an error nothing is left of the new ones. What a
+    process leaves that is killed is removed when files are written to `folder` the next time.
+
+    Raises FileAppeared at the start if another process is filling `folder`; at the end if a file of the same name has appeared
+    there meanwhile: it stays, and what was written is in a folder beside.
+    """
+    new = not folder.exists()
+    name = f"{UNFINISHED}{hashlib.sha256(os.fsencode(folder.name)).hexdigest()[:12]}-0"
+    temporary = folder.with_name(name) if new else folder / name
+    lock = _create_folder(temporary, folder)
+    try:
+        yield temporary
+        if new and not folder.exists():
+            temporary.rename(folder)
+            return
+        written = sorted(temporary.iterdir())
+        if any((folder / each.name).exists() for each in written if each.name not in replaced):
+            place = next(each for n in itertools.count(2) if not (each := folder.with_name(f"{folder.name}-{n}")).exists())
+            shutil.move(temporary, place)
+            raise FileAppeared(f"{folder}: files appeared in it meanwhile, and stay as they are; the result is in {place}")
+        for old in replaced:
+            (folder / old).unlink(missing_ok=True)
+        for each in written:
+            each.rename(folder / each.name)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        if lock is not None:
+            os.close(lock)
+
+
+def _create_folder(temporary: Path, folder: Path) -> int | None:
+    """Create a folder in place of one that a killed process left, and lock it, where the system can."""
+    if sys.platform == "win32":
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir()
+        return None
+    with suppress(FileNotFoundError):
+        left = os.open(temporary, os.O_RDONLY)
+        try:
+            _lock(left)
+        except BlockingIOError as error:
+            raise FileAppeared(f"{folder}: another process is writing to it; wait for it, or choose another folder") from error
+        except OSError:  # a network share may have no locks
+            pass
+        finally:
+            os.close(left)
+        shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir()
+    lock = os.open(temporary, os.O_RDONLY)
+    with suppress(OSError):
+        _lock(lock)
+    return lock
 
 
 def _target(path: Path) -> Path:

@@ -20,6 +20,9 @@ from realtime.compositing.filters import Filter, stream_filters
 from realtime.inputs.video_file import VideoSource
 from realtime.loop.edit_video import edit_video
 from realtime.outputs.audio import AudioCopier
+from realtime.outputs.formats import SEQUENCES
+from realtime.outputs.sequence import PictureSequence
+from realtime.outputs.sink import Sink
 from realtime.outputs.video_file import VideoSink
 
 
@@ -108,26 +111,42 @@ class VideoJob:
             self.source = stack.enter_context(VideoSource(source, max_pixels=settings.max_pixels))
             self._background = stack.enter_context(settings.open_background())
             self._audio: AudioCopier | None = None
-            if settings.audio and self.source.audio:
+            if settings.audio and self.source.audio and target.suffix.lower() not in SEQUENCES:
                 self._audio = stack.enter_context(AudioCopier(source, origin=self.source.origin))
-            self._sink = VideoSink(
-                target,
-                width=self.source.width,
-                height=self.source.height,
-                rate=self.source.rate,
-                time_base=self.source.time_base,
-                pixel_aspect=self.source.pixel_aspect,
+            self._sink = self._open_sink(overwrite)
+            stack.callback(self._sink.abort)  # which does nothing after `close`
+            self._stack = stack.pop_all()
+
+    def _open_sink(self, overwrite: bool) -> Sink:
+        source, settings = self.source, self.settings
+        if self.target.suffix.lower() in SEQUENCES:
+            return PictureSequence(
+                self.target,
+                width=source.width,
+                height=source.height,
+                pixel_aspect=source.pixel_aspect,
                 kind=settings.output_kind,
                 codec=settings.codec,
                 premultiplied=settings.premultiplied,
                 crf=settings.crf,
-                preset=settings.preset,
-                audio=self._audio,
-                metadata=self.source.metadata,
                 overwrite=overwrite,
             )
-            stack.callback(self._sink.abort)  # which does nothing after `close`
-            self._stack = stack.pop_all()
+        return VideoSink(
+            self.target,
+            width=source.width,
+            height=source.height,
+            rate=source.rate,
+            time_base=source.time_base,
+            pixel_aspect=source.pixel_aspect,
+            kind=settings.output_kind,
+            codec=settings.codec,
+            premultiplied=settings.premultiplied,
+            crf=settings.crf,
+            preset=settings.preset,
+            audio=self._audio,
+            metadata=source.metadata,
+            overwrite=overwrite,
+        )
 
     def run(self, engine: Engine, on_progress: Callable[[int], object] = lambda frames: None) -> VideoReport:
         """Edit the video, once. `on_progress` is called with the number of frames so far; what it raises stops the job.
@@ -156,6 +175,8 @@ class VideoJob:
             notes.append(source.shortfall)
         if self._audio is not None and self._audio.damaged:
             notes.append(f"{source.path}: {self._audio.damaged} damaged packets of its audio were left out")
+        if self.settings.audio and source.audio and self._audio is None:
+            notes.append(f"{self.target}: pictures hold no sound; that of {source.path} is left out")
         return notes
 
     def close(self) -> None:

@@ -10,7 +10,7 @@ from realtime.compositing.foreground import extend_foreground
 from realtime.inputs.video_file import VideoSource
 from realtime.loop.matting import matte_stages
 from realtime.loop.pipeline import Pipeline, Stage
-from realtime.outputs.video_file import VideoSink
+from realtime.outputs.sink import Sink
 from realtime.packet import Packet
 
 
@@ -18,7 +18,7 @@ def edit_video(
     source: VideoSource,
     engine: Engine,
     background: Background,
-    sink: VideoSink,
+    sink: Sink,
     *,
     filters: Sequence[Filter] = (),
     light_wrap: float = 0.0,

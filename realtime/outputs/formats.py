@@ -11,6 +11,7 @@ from typing import get_args
 from engines.errors import MediaError
 from realtime.choices import OutputKind, Preset
 
+SEQUENCES = (".png", ".exr")  # of pictures, whose names have a place for their number
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}  # FFmpeg's names
 MP4, MOV, MKV, WEBM = (".mp4", ".m4v"), (".mov",), (".mkv",), (".webm",)
 
@@ -28,8 +29,8 @@ class Codec:
 
     name        in the table, and on the command line
     title       for people
-    encoder     FFmpeg's name of it
     suffixes    of the files that can hold it
+    encoder     FFmpeg's name of it; None for a sequence of pictures
     pixels      FFmpeg's pixel format of pictures
     cutout      the same with alpha, or None
     grey        the same of a matte alone
@@ -43,8 +44,8 @@ class Codec:
 
     name: str
     title: str
-    encoder: str
     suffixes: tuple[str, ...]
+    encoder: str | None = None
     pixels: str
     cutout: str | None = None
     grey: str
@@ -63,14 +64,18 @@ class Codec:
             return self.cutout
         return self.grey if kind == "alpha" else self.pixels
 
-    def encoder_options(self, *, crf: int | None, preset: Preset) -> dict[str, str]:
-        """The options of the encoder for a quality and a speed. Raises ValueError for a `crf` that it does not take."""
+    def check_crf(self, crf: int | None) -> None:
+        """Raise ValueError for a constant rate factor that the codec does not take."""
         if crf is not None and (self.crf is None or not 0 <= crf <= self.max_crf):
             taken = "no crf" if self.crf is None else f"a crf of 0 to {self.max_crf}"
             raise ValueError(f"{self.title} takes {taken}")
+
+    def encoder_options(self, kind: OutputKind, *, crf: int | None, preset: Preset) -> dict[str, str]:
+        """The options of the encoder for what a file shows, a quality and a speed. Raises ValueError as `check_crf` does."""
+        self.check_crf(crf)
         quality = self.crf if crf is None else crf
         rate = {} if quality is None else {"crf": str(quality)}
-        return {**self.options, **self.presets.get(preset, {}), **rate}
+        return {**self.options, **self.presets.get(preset, {}), **rate, **(self.with_alpha if kind == "cutout" else {})}
 
 
 # The first that a file can hold is the one it gets, unless another is asked for.
@@ -131,6 +136,15 @@ _TABLE = (
         options={"row-mt": "1", "b": "0"},
         with_alpha={"auto-alt-ref": "0"},  # else alpha and pictures get out of step
     ),
+    Codec(name="png", title="PNG", suffixes=(".png",), pixels="rgb24", cutout="rgba", grey="gray", lossless=True),
+    Codec(
+        name="exr",
+        title="OpenEXR, linear light in half floats",
+        suffixes=(".exr",),
+        pixels="gbrpf16le",
+        cutout="gbrapf16le",
+        grey="grayf16le",
+    ),
 )
 CODECS: Mapping[str, Codec] = {codec.name: codec for codec in _TABLE}
 
@@ -151,7 +165,7 @@ def codec_for(path: Path, kind: OutputKind = "composite", name: str | None = Non
     suffixes = list(dict.fromkeys(each for codec in fitting.values() for each in codec.suffixes))
     if name is not None and name not in CODECS:
         raise ValueError(f"unknown codec {name!r}; there are {', '.join(CODECS)}")
-    if suffix not in CONTAINERS:
+    if suffix not in (*CONTAINERS, *SEQUENCES):
         raise MediaError(f"{path}: unknown kind of video file '{path.suffix}'; end its name in {', '.join(suffixes)}")
     if name is not None and name not in fitting:
         raise MediaError(f"{path}: {name} has no alpha; take {' or '.join(fitting)}")
@@ -169,4 +183,5 @@ def summary(kind: OutputKind) -> str:
         free = [suffix for suffix in codec.suffixes if not any(suffix in suffixes for suffixes in taken.values())]
         if free:
             taken[codec.name] = free
-    return ", ".join(f"{', '.join(suffixes)} ({name})" for name, suffixes in taken.items())
+    named = {name: [f"%05d{each}" if each in SEQUENCES else each for each in suffixes] for name, suffixes in taken.items()}
+    return ", ".join(f"{', '.join(suffixes)} ({name})" for name, suffixes in named.items())

@@ -5,8 +5,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import av
 from av.codec.context import Flags
@@ -21,7 +19,8 @@ from realtime.choices import OutputKind, Preset
 from realtime.outputs.audio import AudioCopier, AudioNotSupported
 from realtime.outputs.formats import CONTAINERS, codec_for
 from realtime.outputs.fragments import cut_after_last_fragment
-from realtime.outputs.target import check_target
+from realtime.outputs.sink import Sink
+from realtime.outputs.target import check_suffix, check_target
 from realtime.packet import Packet
 from realtime.pixels.opacity import premultiply
 from realtime.pixels.yuv import FrameConverter
@@ -42,7 +41,7 @@ CLUSTERED = {**OWN_TIMES, "cluster_time_limit": "1000", "flush_packets": "1"}
 RECOVERABLE = {"mp4": FRAGMENTED, "mov": FRAGMENTED, "matroska": CLUSTERED, "webm": CLUSTERED}
 
 
-class VideoSink:
+class VideoSink(Sink):
     """A video file in a format of `realtime.outputs.formats`. It appears when it is complete, or not at all.
 
     Pictures are shown at their packets' times, rounded to `time_base` (Matroska, WebM: to the millisecond), in steps that need
@@ -62,8 +61,7 @@ class VideoSink:
         rate: average frames per second, a hint for the encoder.
         time_base: unit of frame times in the file, in seconds.
         pixel_aspect: width of a pixel over its height.
-        kind: what the file shows: "composite" and "foreground" the packets' pictures, "cutout" these with the mattes' alpha,
-            "alpha" the mattes in grey.
+        kind: what the file shows; see `Sink`.
         codec: a name of `realtime.outputs.formats.CODECS`; by default the first that `path` can hold.
         premultiplied: whether the colours of a cut-out are multiplied by alpha, as on black; otherwise alpha is straight.
         crf: constant rate factor: 0 is the best, of x264 lossless, and 18 visually lossless; by default the codec's own.
@@ -98,17 +96,16 @@ class VideoSink:
         overwrite: bool = False,
         recoverable: bool = False,
     ) -> None:
-        self.path = Path(path)
-        self._size = width, height
+        path = Path(path)
+        check_target(path, overwrite=overwrite)
+        super().__init__(path, width=width, height=height, kind=kind, codec=codec_for(path, kind, codec))
+        check_suffix(path, CONTAINERS, "video file")  # and not a sequence
         self._time_base = time_base if time_base.denominator <= MAX_TIMESCALE else Fraction(1, 90_000)
         self._last: int | None = None
         self._recoverable = recoverable
         self._audio = audio
         self._premultiplied = premultiplied
-        self.kind = kind
-        check_target(self.path, overwrite=overwrite)
-        self.codec = codec_for(self.path, kind, codec)
-        options = {**self.codec.encoder_options(crf=crf, preset=preset), **(self.codec.with_alpha if kind == "cutout" else {})}
+        options = self.codec.encoder_options(kind, crf=crf, preset=preset)
         self._convert = FrameConverter(Colorspace.ITU709, self.codec.pixel_format(kind))
         self._replacing = replacing(self.path, overwrite=overwrite, keep=recoverable)
         with self._media_errors("choose another name"):
@@ -132,6 +129,7 @@ class VideoSink:
         container = av.open(str(self._unfinished), "w", format=name, options=of_container)
         self._container = container
         container.metadata.update({key: text for key, text in metadata.items() if key not in CONTAINER_TAGS})
+        assert self.codec.encoder is not None
         stream = container.add_stream(self.codec.encoder, rate=rate or 30, options=dict(options))
         assert isinstance(stream, VideoStream)
         stream.width, stream.height = self._convert.size(*self._size)
@@ -172,16 +170,10 @@ class VideoSink:
             self._mux(self._stream.encode(frame))
 
     def _frame(self, packet: Packet) -> VideoFrame:
-        width, height = self._size
-        alpha = packet.fetch().alpha if self.kind in ("alpha", "cutout") else None
-        if alpha is not None and alpha.shape != (height, width):
-            raise ValueError(f"the packet needs a matte of {width}x{height}, not an array {alpha.shape}")
-        if self.kind == "alpha" and alpha is not None:
+        picture, alpha = self._shown(packet)
+        if picture is None:
+            assert alpha is not None
             return self._convert.matte(alpha)
-        picture = packet.picture
-        if picture is None or picture.shape != (height, width, 3):
-            actual = "none" if picture is None else f"an array {picture.shape}"
-            raise ValueError(f"the packet needs a picture of {width}x{height}, not {actual}")
         if alpha is not None and self._premultiplied:
             picture = premultiply(picture, alpha)
         return self._convert(picture, alpha)
@@ -229,15 +221,6 @@ class VideoSink:
         self._replacing.__exit__(GeneratorExit, GeneratorExit(), None)
         if self._audio is not None:
             self._audio.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
-        if error is None:
-            self.close()
-        else:
-            self.abort()
 
     def _mux(self, packets: "Iterable[av.Packet[VideoStream]]") -> None:
         assert self._container is not None

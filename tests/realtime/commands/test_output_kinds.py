@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 
@@ -71,3 +72,17 @@ def test_what_does_not_go_together_is_refused_in_one_line(
     assert error.startswith(f"error: {says}")
     assert error.count("\n") == 1
     assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]
+
+
+def test_a_sequence_of_pictures_says_that_it_holds_no_sound(
+    tmp_path: Path, engine: BallEngine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clip = make_clip(tmp_path / "in.mp4", even_times(3), audio="aac")
+    out = tmp_path / "out/%04d.png"
+    assert shm_video(monkeypatch, clip, out, "--output-kind", "cutout") == 0
+    assert f"{out}: pictures hold no sound; that of {clip} is left out\n" in capsys.readouterr().err
+    assert sorted(path.name for path in out.parent.iterdir()) == ["0001.png", "0002.png", "0003.png"]
+    shown = cv2.imread(str(tmp_path / "out/0001.png"), cv2.IMREAD_UNCHANGED)
+    assert shown is not None
+    assert [int(shown[32, 24, 3]), int(shown[60, 90, 3])] == [255, 0]
+    assert np.abs(shown[60, 90, 2::-1].astype(int) - BALL).max() < 24

@@ -1,0 +1,146 @@
+"""Sequences of pictures: a numbered file for each frame."""
+
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from engines.atomic import filling
+from engines.engine import Frame, Mask
+from engines.errors import MediaError
+from realtime.choices import OutputKind
+from realtime.outputs.exr import ExrWriter
+from realtime.outputs.formats import codec_for
+from realtime.outputs.sink import Sink
+from realtime.packet import Packet
+from realtime.pixels.opacity import premultiply
+
+NAME = re.compile(r"([^%]*)%(?:0\d+)?d([^%]*)")  # with a place for the number
+FIRST = 1  # number of the first picture, as FFmpeg writes them
+
+Writer = Callable[[Path, Frame | None, Mask | None], None]
+
+
+class PictureSequence(Sink):
+    """A file for each frame, numbered from 1, in a format of `realtime.outputs.formats`.
+
+    They appear when all are complete, or not at all. Pictures hold no times and no sound.
+
+        with PictureSequence("out/%05d.png", width=source.width, height=source.height, kind="cutout") as sink:
+            sink.write(packet)
+
+    Args:
+        path: a name with a place for the number, such as out/%05d.png. Its folder is made if there is none.
+        width, height: of the pictures, in pixels.
+        pixel_aspect: width of a pixel over its height, which EXR states.
+        kind, codec, premultiplied, crf: as of `VideoSink`.
+        overwrite: whether existing pictures of that name may be replaced. All of them are removed then, however many there are.
+
+    Raises:
+        MediaError: if the pictures cannot be written there, or their format needs a package that is not installed.
+        ValueError: for an unknown codec, or a `crf`, which none takes.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        width: int,
+        height: int,
+        pixel_aspect: Fraction = Fraction(1),
+        kind: OutputKind = "composite",
+        codec: str | None = None,
+        premultiplied: bool = False,
+        crf: int | None = None,
+        overwrite: bool = False,
+    ) -> None:
+        path = Path(path)
+        super().__init__(path, width=width, height=height, kind=kind, codec=codec_for(path, kind, codec))
+        self.codec.check_crf(crf)
+        parts = NAME.fullmatch(path.name)
+        if parts is None:
+            raise MediaError(f"{path}: names one picture; name a sequence, such as {path.with_stem('%05d')}")
+        writers: Mapping[str, Callable[[], Writer]] = {
+            "png": lambda: PngWriter(premultiplied=premultiplied),
+            "exr": lambda: ExrWriter(premultiplied=premultiplied, pixel_aspect=pixel_aspect),
+        }
+        self._write = writers[self.codec.name]()
+        check_folder(path)
+        there = pictures_of(path, parts)
+        if there and not overwrite:
+            raise MediaError(f"{there[0]}: exists already; choose another name, or overwrite it")
+        self._count = 0
+        self._open = True
+        self._filling = filling(path.parent, replaced=[each.name for each in there])
+        with self._media_errors("choose another folder"):
+            self._unfinished = self._filling.__enter__()
+
+    def write(self, packet: Packet) -> None:
+        """Write what the pictures show of a packet. Raises as that of `VideoSink` does."""
+        name = self.path.name % (FIRST + self._count)
+        picture, alpha = self._shown(packet)
+        with self._media_errors("check the disk"):
+            self._write(self._unfinished / name, picture, alpha)
+        self._count += 1
+
+    def close(self) -> None:
+        """Move the pictures into place. Raises MediaError if that fails, and FileAppeared if others have appeared there."""
+        if self._open:
+            self._open = False
+            with self._media_errors("check the disk"):
+                self._filling.__exit__(None, None, None)
+
+    def abort(self) -> None:
+        """Leave nothing of it, and pictures that were there as they were. After `close` it does nothing."""
+        if self._open:
+            self._open = False
+            self._filling.__exit__(GeneratorExit, GeneratorExit(), None)
+
+    @contextmanager
+    def _media_errors(self, remedy: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise MediaError(f"{self.path}: cannot be written ({error.strerror or error}); {remedy}") from error
+
+
+class PngWriter:
+    """Writes PNGs of 8 bits a channel."""
+
+    def __init__(self, *, premultiplied: bool) -> None:
+        self._premultiplied = premultiplied
+
+    def __call__(self, path: Path, picture: Frame | None, alpha: Mask | None) -> None:
+        """Write a picture, uint8 RGB (H, W, 3), with alpha, float32 (H, W), or one of the two alone. Raises OSError."""
+        if picture is not None and alpha is not None and self._premultiplied:
+            picture = premultiply(picture, alpha)
+        planes = [] if picture is None else [picture[..., ::-1]]  # OpenCV has blue first
+        if alpha is not None:
+            planes.append(np.asarray(cv2.convertScaleAbs(alpha, alpha=255), np.uint8))
+        path.write_bytes(np.asarray(cv2.imencode(".png", np.dstack(planes))[1]).tobytes())
+
+
+def pictures_of(path: Path, parts: "re.Match[str]") -> list[Path]:
+    """The pictures of a sequence that exist, in the order of their numbers."""
+    numbered = re.compile(rf"{re.escape(parts[1])}(\d+){re.escape(parts[2])}")
+    if not path.parent.is_dir():
+        return []
+    found = [(int(match[1]), each) for each in path.parent.iterdir() if (match := numbered.fullmatch(each.name))]
+    return [each for _, each in sorted(found)]
+
+
+def check_folder(path: Path) -> None:
+    """Raise MediaError if there is no place for the folder of a sequence, or nothing can be written to it."""
+    folder = Path(os.path.realpath(path.parent))
+    if folder.exists() and not folder.is_dir():
+        raise MediaError(f"{path}: {folder} is not a folder; choose another")
+    if not folder.exists() and not folder.parent.is_dir():
+        raise MediaError(f"{path}: there is no folder {folder.parent}; make it first")
+    there = folder if folder.exists() else folder.parent
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise MediaError(f"{path}: no permission to write to the folder {there}; choose another")

@@ -1,0 +1,63 @@
+"""What files of videos have in common: what they show of a packet, and that they are complete or not there."""
+
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from engines.engine import Frame, Mask
+from realtime.choices import OutputKind
+from realtime.outputs.formats import Codec
+from realtime.packet import Packet
+
+
+class Sink:
+    """Takes packets one by one. Leaving its `with` block completes what it writes; leaving it by an error leaves nothing.
+
+    Attributes:
+        path: what is written.
+        kind: what it shows: "composite" and "foreground" the packets' pictures, "cutout" these with the mattes' alpha,
+            "alpha" the mattes in grey.
+        codec: its format.
+    """
+
+    def __init__(self, path: Path, *, width: int, height: int, kind: OutputKind, codec: Codec) -> None:
+        self.path = path
+        self.kind = kind
+        self.codec = codec
+        self._size = width, height
+
+    def write(self, packet: Packet) -> None:
+        """Write what the file shows of a packet. Raises MediaError if the disk is full or otherwise fails."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Complete what was written. Raises MediaError if the disk is full or otherwise fails."""
+        raise NotImplementedError
+
+    def abort(self) -> None:
+        """Leave nothing of it, and what was there before as it was. After `close` it does nothing."""
+        raise NotImplementedError
+
+    def _shown(self, packet: Packet) -> tuple[Frame | None, Mask | None]:
+        """The picture, uint8 RGB (H, W, 3), and the alpha, float32 (H, W), of a packet, or None for what is not shown.
+
+        Raises ValueError for a packet with no picture or matte, or one of another size.
+        """
+        width, height = self._size
+        picture = packet.picture if self.kind != "alpha" else None
+        alpha = packet.fetch().alpha if self.kind in ("alpha", "cutout") else None
+        if self.kind != "alpha" and (picture is None or picture.shape != (height, width, 3)):
+            actual = "none" if picture is None else f"an array {picture.shape}"
+            raise ValueError(f"the packet needs a picture of {width}x{height}, not {actual}")
+        if alpha is not None and alpha.shape != (height, width):
+            raise ValueError(f"the packet needs a matte of {width}x{height}, not an array {alpha.shape}")
+        return picture, alpha
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        if error is None:
+            self.close()
+        else:
+            self.abort()
