@@ -46,19 +46,20 @@ def left_behind(path: Path) -> list[Path]:
 
 
 @contextmanager
-def filling(folder: Path, *, replaced: Collection[str] = ()) -> Iterator[Path]:
-    """Yield a hidden, empty folder; the files written there are moved into `folder` at the end, which is made if there is none.
+def filling(pattern: Path, *, replaced: Collection[str] = ()) -> Iterator[Path]:
+    """Yield a hidden, empty folder for files of a name such as out/%05d.png. At the end they are moved to their folder, out.
 
-    The files of `folder` whose names are `replaced` give way to them. After an error nothing is left of the new ones. What a
-    process leaves that is killed is removed when files are written to `folder` the next time.
+    The folder is made if there is none. Files in it whose names are `replaced` give way to the new ones. After an error nothing
+    is left of these. What a process leaves that is killed is removed when `pattern` is written the next time.
 
-    Raises FileAppeared at the start if another process is filling `folder`; at the end if a file of the same name has appeared
-    there meanwhile: it stays, and what was written is in a folder beside.
+    Raises FileAppeared at the start if another process is writing `pattern`; at the end if a file of the same name has appeared
+    meanwhile: it stays, and what was written is in a folder beside.
     """
+    folder = pattern.parent
     new = not folder.exists()
-    name = f"{UNFINISHED}{hashlib.sha256(os.fsencode(folder.name)).hexdigest()[:12]}-0"
+    name = f"{UNFINISHED}{hashlib.sha256(os.fsencode(Path(folder.name, pattern.name))).hexdigest()[:12]}-0"
     temporary = folder.with_name(name) if new else folder / name
-    lock = _create_folder(temporary, folder)
+    lock = _create_folder(temporary, pattern)
     try:
         yield temporary
         if new and not folder.exists():
@@ -79,7 +80,7 @@ def filling(folder: Path, *, replaced: Collection[str] = ()) -> Iterator[Path]:
             os.close(lock)
 
 
-def _create_folder(temporary: Path, folder: Path) -> int | None:
+def _create_folder(temporary: Path, pattern: Path) -> int | None:
     """Create a folder in place of one that a killed process left, and lock it, where the system can."""
     if sys.platform == "win32":
         shutil.rmtree(temporary, ignore_errors=True)
@@ -90,7 +91,7 @@ def _create_folder(temporary: Path, folder: Path) -> int | None:
         try:
             _lock(left)
         except BlockingIOError as error:
-            raise FileAppeared(f"{folder}: another process is writing to it; wait for it, or choose another folder") from error
+            raise FileAppeared(f"{pattern}: another process is writing it; wait for it, or choose another name") from error
         except OSError:  # a network share may have no locks
             pass
         finally:

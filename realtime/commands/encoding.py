@@ -1,5 +1,6 @@
 """The options of how a video is encoded. What they offer is made from the table of formats."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -21,6 +22,9 @@ OutputKindOption = Annotated[
 ]
 PremultipliedOption = Annotated[
     bool, typer.Option("--premultiplied", help="Multiply the colours of a cutout by its alpha. Without, alpha is straight.")
+]
+AlphaOutOption = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Write the mattes as well, in grey: to a file of any kind that OUT can be.")
 ]
 CodecOption = Annotated[CodecChoice | None, typer.Option(help="By default the one named beside the suffix of OUT above.")]
 CrfOption = Annotated[

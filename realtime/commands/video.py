@@ -13,6 +13,7 @@ from realtime.choices import GREEN, SMOOTH
 from realtime.commands.checks import blaming, interlaced, naming_options, notify, refuse_existing, refuse_inputs
 from realtime.commands.encoding import (
     OUT_HELP,
+    AlphaOutOption,
     CodecOption,
     CrfOption,
     OutputKindOption,
@@ -41,6 +42,7 @@ def video(
     bg: Annotated[str | None, typer.Option(help=f"{BACKGROUND_HELP} By default a green screen.")] = None,
     output_kind: OutputKindOption = "composite",
     premultiplied: PremultipliedOption = False,
+    alpha_out: AlphaOutOption = None,
     codec: CodecOption = None,
     fit: FitOption = "cover",
     smooth: SmoothOption = SMOOTH,
@@ -71,6 +73,7 @@ def video(
       shm-video talk.mp4 out.mp4 --bg beach.jpg --keep largest --smooth 0.8
       shm-video talk.mp4 cutout.mov --output-kind cutout
       shm-video talk.mp4 cutout.webm --output-kind cutout
+      shm-video talk.mp4 person.mov --output-kind foreground --codec prores --alpha-out matte.mov
     """
     from realtime.commands.progress import frames_progress
     from realtime.compositing.composite import check_light_wrap
@@ -98,6 +101,11 @@ def video(
         # All input is checked before the engine is loaded.
         refuse_inputs(target, {"IN": source, "--bg": Path(bg).expanduser()})
         refuse_existing(target, overwrite=overwrite)
+        if alpha_out is not None:
+            refuse_inputs(alpha_out, {"IN": source, "--bg": Path(bg).expanduser(), "OUT": target})
+            refuse_existing(alpha_out, overwrite=overwrite)
+            if alpha_out.absolute() == target.absolute():
+                raise UsageError(f"--alpha-out {alpha_out}: is OUT; name another file")
         if source.is_file() and is_still(source, max_pixels=settings.max_pixels):
             raise UsageError(f"{source}: is a picture, not a video; use shm-image for it")
         with blaming("--smooth"):
@@ -107,7 +115,7 @@ def video(
         with blaming("--bg", bg):
             settings.open_background().close()
         try:
-            job = stack.enter_context(VideoJob(source, target, settings, overwrite=overwrite))
+            job = stack.enter_context(VideoJob(source, target, settings, alpha_target=alpha_out, overwrite=overwrite))
         except AudioNotSupported as error:
             raise UsageError(f"{error} with --no-audio") from error
         except ValueError as error:

@@ -7,7 +7,7 @@ with VideoJob(Path("talk.mp4"), Path("out.mp4"), VideoSettings(bg="beach.jpg")) 
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -92,7 +92,8 @@ class VideoJob:
         source: the video.
         target: the file to write, which appears when it is complete.
         settings: what is to be done.
-        overwrite: whether an existing file may be replaced.
+        alpha_target: a file to write the mattes to as well, in the format of `target` where it can hold that.
+        overwrite: whether existing files may be replaced.
 
     Raises:
         AudioNotSupported: if `target` cannot hold the sound.
@@ -101,7 +102,13 @@ class VideoJob:
     """
 
     def __init__(
-        self, source: Path, target: Path, settings: VideoSettings = VideoSettings(), *, overwrite: bool = False
+        self,
+        source: Path,
+        target: Path,
+        settings: VideoSettings = VideoSettings(),
+        *,
+        alpha_target: Path | None = None,
+        overwrite: bool = False,
     ) -> None:
         self.settings = settings
         self.target = target
@@ -113,15 +120,22 @@ class VideoJob:
             self._audio: AudioCopier | None = None
             if settings.audio and self.source.audio and target.suffix.lower() not in SEQUENCES:
                 self._audio = stack.enter_context(AudioCopier(source, origin=self.source.origin))
-            self._sink = self._open_sink(overwrite)
+            self._sink = self._open_sink(target, settings, self._audio, overwrite=overwrite)
             stack.callback(self._sink.abort)  # which does nothing after `close`
+            self._alpha_sink: Sink | None = None
+            if alpha_target is not None:
+                same = alpha_target.suffix.lower() in self._sink.codec.suffixes
+                codec, crf = (self._sink.codec.name, settings.crf) if same else (None, None)
+                of_alpha = replace(settings, output_kind="alpha", premultiplied=False, codec=codec, crf=crf)
+                self._alpha_sink = self._open_sink(alpha_target, of_alpha, None, overwrite=overwrite)
+                stack.callback(self._alpha_sink.abort)
             self._stack = stack.pop_all()
 
-    def _open_sink(self, overwrite: bool) -> Sink:
-        source, settings = self.source, self.settings
-        if self.target.suffix.lower() in SEQUENCES:
+    def _open_sink(self, target: Path, settings: VideoSettings, audio: AudioCopier | None, *, overwrite: bool) -> Sink:
+        source = self.source
+        if target.suffix.lower() in SEQUENCES:
             return PictureSequence(
-                self.target,
+                target,
                 width=source.width,
                 height=source.height,
                 pixel_aspect=source.pixel_aspect,
@@ -132,7 +146,7 @@ class VideoJob:
                 overwrite=overwrite,
             )
         return VideoSink(
-            self.target,
+            target,
             width=source.width,
             height=source.height,
             rate=source.rate,
@@ -143,7 +157,7 @@ class VideoJob:
             premultiplied=settings.premultiplied,
             crf=settings.crf,
             preset=settings.preset,
-            audio=self._audio,
+            audio=audio,
             metadata=source.metadata,
             overwrite=overwrite,
         )
@@ -159,11 +173,14 @@ class VideoJob:
             engine,
             self._background,
             self._sink,
+            alpha_sink=self._alpha_sink,
             filters=self._filters,
             light_wrap=self.settings.light_wrap,
             on_progress=on_progress,
         )
         self._sink.close()
+        if self._alpha_sink is not None:
+            self._alpha_sink.close()
         return VideoReport(self.target, frames, time.perf_counter() - start, self._notes())
 
     def _notes(self) -> list[str]:

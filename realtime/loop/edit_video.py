@@ -20,16 +20,19 @@ def edit_video(
     background: Background,
     sink: Sink,
     *,
+    alpha_sink: Sink | None = None,
     filters: Sequence[Filter] = (),
     light_wrap: float = 0.0,
     on_progress: Callable[[int], object] = lambda frames: None,
 ) -> int:
-    """Matte and encode all frames as the sink shows them, and return their number. `on_progress` is called with that so far.
+    """Matte and encode all frames as the sinks show them, and return their number. `on_progress` is called with that so far.
 
-    The background is for composites alone.
+    The background is for composites alone. `alpha_sink` takes the mattes of the same frames.
     """
 
     def paint(packet: Packet) -> None:
+        if alpha_sink is not None:
+            packet.fetch()  # a composite would leave the matte on the engine's device, and drop it
         if sink.kind == "composite":
             packet.picture = composite(packet, background.frame(packet), light_wrap=light_wrap)
         elif sink.kind != "alpha":
@@ -37,6 +40,8 @@ def edit_video(
 
     frames = 0
     stages = [*matte_stages(engine, filters), Stage("composite", paint), Stage("encode", sink.write)]
+    if alpha_sink is not None:
+        stages.append(Stage("encode alpha", alpha_sink.write))
     with Pipeline(source, stages) as pipeline:
         for frames, _ in enumerate(pipeline, 1):
             on_progress(frames)

@@ -76,7 +76,7 @@ class PictureSequence(Sink):
             raise MediaError(f"{there[0]}: exists already; choose another name, or overwrite it")
         self._count = 0
         self._open = True
-        self._filling = filling(path.parent, replaced=[each.name for each in there])
+        self._filling = filling(path, replaced=[each.name for each in there])
         with self._media_errors("choose another folder"):
             self._unfinished = self._filling.__enter__()
 

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
+from realtime.inputs.video_file import VideoSource
 from tests.realtime.clips import BALL, audio_packets, even_times, frame_times, frames, make_clip
 from tests.realtime.commands.test_video import BallEngine, engine, shm_video
 
@@ -86,3 +87,34 @@ def test_a_sequence_of_pictures_says_that_it_holds_no_sound(
     assert shown is not None
     assert [int(shown[32, 24, 3]), int(shown[60, 90, 3])] == [255, 0]
     assert np.abs(shown[60, 90, 2::-1].astype(int) - BALL).max() < 24
+
+
+def test_the_mattes_in_a_second_file(tmp_path: Path, engine: BallEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    clip = make_clip(tmp_path / "in.mp4", even_times(3), audio="aac")
+    words = ["--output-kind", "foreground", "--codec", "prores", "--alpha-out", tmp_path / "matte.mov"]
+    assert shm_video(monkeypatch, clip, tmp_path / "out.mov", *words) == 0
+    for name, outside in (("out.mov", BALL), ("matte.mov", (0, 0, 0))):
+        with VideoSource(tmp_path / name) as shown:
+            assert shown.audio == (("aac",) if name == "out.mov" else ())
+        assert frame_times(tmp_path / name) == frame_times(clip)
+        assert np.abs(frames(tmp_path / name)[2][60, 90].astype(int) - outside).max() < 24
+    with av.open(str(tmp_path / "matte.mov")) as container:
+        assert container.streams.video[0].codec_context.name == "prores"
+
+
+def test_when_the_mattes_cannot_be_written_there_is_no_picture_either(
+    tmp_path: Path, engine: BallEngine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    make_clip(Path("in.mp4"), even_times(2))
+    Path("there.mov").write_bytes(b"precious")
+    for name, says in (
+        ("out.mp4", "--alpha-out out.mp4: is OUT"),
+        ("in.mp4", "in.mp4: is the same file as IN"),
+        ("there.mov", "there.mov: exists already; use --overwrite"),
+        ("matte.gif", "matte.gif: unknown kind of video file"),
+    ):
+        assert shm_video(monkeypatch, "in.mp4", "out.mp4", "--alpha-out", name) == 2
+        assert capsys.readouterr().err.startswith(f"error: {says}")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mp4", "there.mov"]
+    assert Path("there.mov").read_bytes() == b"precious"

@@ -13,6 +13,7 @@ import pytest
 from engines.backends.gpu.lane import PendingFrame
 from engines.engine import Engine, Frame, Mask, Matte, OverlappingEngine
 from engines.store.parity import sample_frame
+from realtime.choices import OutputKind
 from realtime.compositing.backgrounds import open_background
 from realtime.compositing.composite import composite
 from realtime.compositing.filters import Filter
@@ -24,6 +25,8 @@ from realtime.loop.edit_video import edit_video
 from realtime.loop.live_session import LiveSession
 from realtime.loop.mattes import mattes
 from realtime.loop.matting import make_matte
+from realtime.outputs.formats import CODECS
+from realtime.outputs.sink import Sink
 from realtime.packet import Packet
 from tests.engines.backends.lagging import LaggingEngine
 from tests.realtime.clips import make_clip
@@ -98,23 +101,25 @@ class FakeVideo:
         return self.packets
 
 
-class Sink:
-    """As much of a `VideoSink`: it keeps the pictures."""
+class KeepingSink(Sink):
+    """Keeps the pictures, or what else a file of its kind shows."""
 
-    path = Path("kept.mp4")
-
-    def __init__(self) -> None:
+    def __init__(self, frames: list[Frame], kind: OutputKind = "composite") -> None:
+        height, width = frames[0].shape[:2]
+        super().__init__(Path("kept.mp4"), width=width, height=height, kind=kind, codec=CODECS["h264"])
         self.pictures: list[Frame] = []
+        self.mattes: list[Mask] = []
 
     def write(self, packet: Packet) -> None:
-        assert packet.picture is not None
-        assert packet.index == len(self.pictures)
-        self.pictures.append(packet.picture)
+        picture, alpha = self._shown(packet)
+        assert packet.index == len(self.pictures + self.mattes)
+        self.pictures += [] if picture is None else [picture]
+        self.mattes += [] if alpha is None else [alpha]
 
 
 def pictures(frames: list[Frame], engine: Engine, spec: str, filters: list[Filter], light_wrap: float) -> list[Frame]:
     """What shm-video encodes."""
-    video, sink = FakeVideo(frames), Sink()
+    video, sink = FakeVideo(frames), KeepingSink(frames)
     with open_background(spec) as background:
         edit_video(video, engine, background, sink, filters=filters, light_wrap=light_wrap)  # type: ignore[arg-type]
     return sink.pictures
@@ -154,6 +159,15 @@ def test_the_pictures_are_those_of_the_ordinary_path(
         most = 1 if counted.pictures else 0
         assert np.abs(picture.astype(int) - wanted).max() <= most, index
     assert any((one != other).any() for one, other in itertools.pairwise(ours))
+
+
+def test_mattes_go_to_a_second_file_beside_the_pictures(frames: list[Frame], engine: LaggingEngine) -> None:
+    expected = [engine(frame).alpha for frame in frames]
+    sink, alpha_sink = KeepingSink(frames), KeepingSink(frames, "alpha")
+    with open_background("#00b140") as background:
+        edit_video(FakeVideo(frames), engine, background, sink, alpha_sink=alpha_sink)  # type: ignore[arg-type]
+    assert len(sink.pictures) == FRAMES
+    assert all(np.array_equal(*pair) for pair in zip(alpha_sink.mattes, expected, strict=True))
 
 
 def test_a_still_background_goes_up_once_for_each_buffer(frames: list[Frame]) -> None:

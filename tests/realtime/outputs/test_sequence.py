@@ -124,6 +124,19 @@ def test_pictures_that_are_there_stay_unless_they_are_overwritten(tmp_path: Path
     assert (tmp_path / "003.png").read_bytes() != b"old"
 
 
+def test_two_sequences_are_written_to_one_folder(tmp_path: Path) -> None:
+    sizes = {"width": WIDTH, "height": HEIGHT}
+    with (
+        PictureSequence(tmp_path / "out/%03d.png", **sizes) as pictures,
+        PictureSequence(tmp_path / "out/a%03d.png", kind="alpha", **sizes) as mattes,
+    ):
+        for packet in packets():
+            pictures.write(packet)
+            mattes.write(packet)
+    assert names(tmp_path) == ["out"]
+    assert names(tmp_path / "out") == [*NAMES, *(f"a{name}" for name in NAMES)]
+
+
 def test_a_picture_that_appears_meanwhile_stays(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     sink = PictureSequence(tmp_path / "out/%03d.png", width=WIDTH, height=HEIGHT)
