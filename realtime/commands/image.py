@@ -55,8 +55,8 @@ def image(
     from realtime.commands.progress import for_each_photo, report_photos
     from realtime.compositing.backgrounds import open_background
     from realtime.compositing.composite import check_light_wrap
-    from realtime.inputs.folders import PhotoJobs, make_folder, photo_jobs, read_photo_for_matting
     from realtime.inputs.photos import Photo
+    from realtime.jobs.photo_folders import PhotoJobs, make_folder, photo_jobs, read_photo_for_matting
     from realtime.loop.edit_photo import matte_photo, write_alpha, write_composite, write_cut_out
     from realtime.outputs.photos import check_photo_suffix
     from realtime.outputs.target import check_target

@@ -42,8 +42,8 @@ def refine(
       shm-refine portrait.jpg mask.png matte.png
     """
     from realtime.commands.progress import for_each_photo, report_photos
-    from realtime.inputs.folders import PhotoJobs, make_folder, photo_jobs, read_photo_for_matting
     from realtime.inputs.masks import open_masks
+    from realtime.jobs.photo_folders import PhotoJobs, make_folder, photo_jobs, read_photo_for_matting
     from realtime.loop.edit_photo import refine_mask, write_alpha, write_cut_out
     from realtime.outputs.photos import check_photo_suffix
     from realtime.outputs.target import check_target

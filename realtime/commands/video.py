@@ -1,6 +1,5 @@
 """`shm-video`: puts a new background behind the people in a video."""
 
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -8,9 +7,8 @@ import typer
 
 from engines.commands.app import Version, command_app
 from engines.commands.options import Backend, Model, Overwrite, Precision, Threads, load_engine
-from engines.commands.running import UsageError, run
+from engines.commands.running import run
 from realtime.choices import GREEN, SMOOTH
-from realtime.commands.checks import blaming, interlaced, naming_options, notify, refuse_existing, refuse_inputs
 from realtime.commands.encoding import (
     OUT_HELP,
     AlphaOutOption,
@@ -20,6 +18,16 @@ from realtime.commands.encoding import (
     PremultipliedOption,
     PresetOption,
     check_output_kind,
+)
+from realtime.commands.job_options import (
+    DryRunOption,
+    EndOption,
+    FramesOption,
+    JsonOption,
+    StartOption,
+    VideoSizeOption,
+    excerpt_option,
+    video_size_option,
 )
 from realtime.commands.options import (
     BACKGROUND_HELP,
@@ -31,19 +39,26 @@ from realtime.commands.options import (
     MaxMegapixelsOption,
     SmoothOption,
 )
+from realtime.jobs.video_folders import is_pattern
 
 app = command_app()
+
+IN_HELP = "A video of any format that FFmpeg reads; a folder of them, or a quoted pattern such as 'clips/*.mp4'."
 
 
 @app.command()
 def video(
-    source: Annotated[Path, typer.Argument(metavar="IN", help="A video of any format that FFmpeg reads.")],
+    source: Annotated[Path, typer.Argument(metavar="IN", help=IN_HELP)],
     target: Annotated[Path, typer.Argument(metavar="OUT", help=OUT_HELP)],
     bg: Annotated[str | None, typer.Option(help=f"{BACKGROUND_HELP} By default a green screen.")] = None,
     output_kind: OutputKindOption = "composite",
     premultiplied: PremultipliedOption = False,
     alpha_out: AlphaOutOption = None,
     codec: CodecOption = None,
+    size: VideoSizeOption = None,
+    start: StartOption = None,
+    end: EndOption = None,
+    frames: FramesOption = None,
     fit: FitOption = "cover",
     smooth: SmoothOption = SMOOTH,
     keep: KeepOption = "all",
@@ -57,6 +72,8 @@ def video(
     threads: Threads = None,
     precision: Precision = "auto",
     model: Model = "base",
+    dry_run: DryRunOption = False,
+    as_json: JsonOption = False,
     version: Version = False,
 ) -> None:
     """Put a new background behind the people in a video, or cut them out.
@@ -71,20 +88,20 @@ def video(
       shm-video talk.mp4 out.mp4 --bg waves.mp4 --fit contain
       shm-video talk.mp4 out.mkv --bg blur --crf 14 --preset slow
       shm-video talk.mp4 out.mp4 --bg beach.jpg --keep largest --smooth 0.8
+      shm-video talk.mp4 out.mp4 --start 1:30 --end 2:00 --size 720
+      shm-video clips/ done/ --bg beach.jpg
       shm-video talk.mp4 cutout.mov --output-kind cutout
       shm-video talk.mp4 cutout.webm --output-kind cutout
       shm-video talk.mp4 person.mov --output-kind foreground --codec prores --alpha-out matte.mov
     """
-    from realtime.commands.progress import frames_progress
-    from realtime.compositing.composite import check_light_wrap
-    from realtime.inputs.pictures import is_still
-    from realtime.jobs.video_job import VideoJob, VideoSettings
-    from realtime.outputs.audio import AudioNotSupported
-
     check_output_kind(output_kind, bg=bg, light_wrap=light_wrap, premultiplied=premultiplied)
-    bg = bg or GREEN
+    from realtime.commands.video_jobs import Run, edit_file, edit_files
+    from realtime.jobs.settings import VideoSettings
+
     settings = VideoSettings(
-        bg=bg,
+        excerpt=excerpt_option(start, end, frames),
+        size=video_size_option(size),
+        bg=bg or GREEN,
         fit=fit,
         smooth=smooth,
         keep=keep,
@@ -97,40 +114,16 @@ def video(
         preset=preset,
         max_pixels=max_megapixels * MEGAPIXEL,
     )
-    with naming_options(), ExitStack() as stack:
-        # All input is checked before the engine is loaded.
-        refuse_inputs(target, {"IN": source, "--bg": Path(bg).expanduser()})
-        refuse_existing(target, overwrite=overwrite)
-        if alpha_out is not None:
-            refuse_inputs(alpha_out, {"IN": source, "--bg": Path(bg).expanduser(), "OUT": target})
-            refuse_existing(alpha_out, overwrite=overwrite)
-            if alpha_out.absolute() == target.absolute():
-                raise UsageError(f"--alpha-out {alpha_out}: is OUT; name another file")
-        if source.is_file() and is_still(source, max_pixels=settings.max_pixels):
-            raise UsageError(f"{source}: is a picture, not a video; use shm-image for it")
-        with blaming("--smooth"):
-            settings.filters()
-        with blaming("--light-wrap"):
-            check_light_wrap(light_wrap)
-        with blaming("--bg", bg):
-            settings.open_background().close()
-        try:
-            job = stack.enter_context(VideoJob(source, target, settings, alpha_target=alpha_out, overwrite=overwrite))
-        except AudioNotSupported as error:
-            raise UsageError(f"{error} with --no-audio") from error
-        except ValueError as error:
-            raise UsageError(f"--crf {crf}: {error}") from error
-        told = job.source.interlaced
-        if told:
-            notify(interlaced(source))
-        engine = stack.enter_context(load_engine(backend, threads=threads, precision=precision, model=model))
-        with frames_progress(target.name, job.source.frames) as on_progress:
-            report = job.run(engine, on_progress)
-    if job.source.interlaced and not told:
-        notify(interlaced(source))
-    for note in report.notes:
-        notify(note)
-    notify(f"{target}: {report.speed} ({engine.name} {engine.precision}, {engine.device})")
+    work = Run(
+        settings=settings,
+        alpha_target=alpha_out,
+        load=lambda: load_engine(backend, threads=threads, precision=precision, model=model),
+        overwrite=overwrite,
+        dry_run=dry_run,
+        as_json=as_json,
+    )
+    several = source.is_dir() or is_pattern(source)
+    (edit_files if several else edit_file)(source, target, work)
 
 
 def main() -> None:

@@ -19,10 +19,10 @@ from engines.engine import Frame
 from engines.errors import MediaError
 from engines.geometry import SMALLEST, Size
 from realtime.choices import HOLD, MAX_PIXELS
+from realtime.inputs.containers import DAMAGE, decoder_limit
 from realtime.inputs.formats import shortfall, states_duration
 from realtime.inputs.pictures import check_pixels
 from realtime.inputs.reconnecting import ReconnectingSource
-from realtime.inputs.video_file import DAMAGE, decoder_limit
 from realtime.pixels.resize import resize_to_fit
 from realtime.pixels.yuv import to_rgb
 

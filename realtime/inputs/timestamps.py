@@ -1,5 +1,7 @@
-"""Times of frames and packets: presentation times that always rise, and clocks that jump put right."""
+"""Times of frames and packets: presentation times that always rise, clocks that jump put right, and parts between two times."""
 
+import re
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -16,6 +18,42 @@ JUMP = Fraction(1)  # s: a step back longer than this restarts the count of time
 JOINT = Fraction(1, 10)  # s: the same in formats that allow it, where pieces may be short
 LEAP = Fraction(60)  # s: there, a step ahead longer than this is a jump, and no gap in the reception
 ASTRAY = Fraction(10)  # s: a packet of sound this far ahead of the video and of the one before it has a wrong time
+
+
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """A part of a video: the frames that begin at `start` or later and before `end`, in seconds, and so many at most."""
+
+    start: Fraction | None = None
+    end: Fraction | None = None
+    frames: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.end is not None and self.end <= (self.start or 0):
+            raise ValueError(f"an end at {float(self.end):g} s is not after the start; give a later one")
+
+    def __str__(self) -> str:
+        return f"from {float(self.start or 0):g} s{'' if self.end is None else f' to {float(self.end):g} s'}"
+
+    def length(self, duration: Fraction | None, rate: Fraction | None) -> tuple[int | None, Fraction | None]:
+        """About how many frames and seconds it has of a video of that duration and rate."""
+        ends = [each for each in (self.end, duration) if each is not None]
+        seconds = max(Fraction(0), min(ends) - (self.start or 0)) if ends else None
+        count = None if seconds is None or not rate else round(seconds * rate)
+        if self.frames is not None and (count is None or self.frames < count):
+            return self.frames, self.frames / rate if rate else seconds
+        return count, seconds
+
+
+WHOLE = Excerpt()
+
+
+def parse_time(text: str) -> Fraction:
+    """Seconds of a text such as 83.5, 1:23.5 or 0:01:23.5, exactly. Raises ValueError for anything else."""
+    match = re.fullmatch(r"(?:(?:(\d+):)?(\d{1,2}):)?(\d+(?:\.\d*)?)", text.strip())
+    if match is None or (match[2] is not None and float(match[3]) >= 60) or (match[1] is not None and int(match[2]) >= 60):
+        raise ValueError(f"{text}: is not a time; give seconds or hours:minutes:seconds, such as 83.5 or 0:01:23.5")
+    return 3600 * int(match[1] or 0) + 60 * int(match[2] or 0) + Fraction(match[3].rstrip("."))
 
 
 class Timestamps:

@@ -10,36 +10,41 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 import av
-import cv2
 import numpy as np
-from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
-from av.video.stream import VideoStream
 
-from engines.engine import Frame
 from engines.errors import MediaError
 from engines.geometry import SMALLEST, Size
 from realtime.choices import MAX_PIXELS
-from realtime.inputs.formats import is_playlist, self_contained, shortfall, states_duration
-from realtime.inputs.pictures import check_pixels, is_animated_webp, is_heif
-from realtime.inputs.timestamps import MICROSECOND, Discontinuities, Timestamps
+from realtime.inputs.containers import DAMAGE, decoder_limit, open_container, video_stream
+from realtime.inputs.formats import shortfall, states_duration
+from realtime.inputs.pictures import check_pixels
+from realtime.inputs.timestamps import MICROSECOND, WHOLE, Discontinuities, Excerpt, Timestamps
 from realtime.packet import Packet
 from realtime.pixels.opacity import flatten, opacity_of
+from realtime.pixels.orientation import Orientation
 from realtime.pixels.yuv import to_rgb
 
 HOLE = Fraction(1, 2)  # s without pictures or sound in a file that has both: a part of it is lost
 CUT_OFF = Fraction(1, 10)  # s before its stated end at which a file is cut off
-DAMAGE = (av.InvalidDataError, av.ArgumentError, av.PatchWelcomeError)  # what FFmpeg raises for it
+
+
+class Shown(NamedTuple):
+    """A decoded frame, when it is shown and how long, in seconds."""
+
+    frame: VideoFrame
+    time: Fraction
+    duration: Fraction | None
 
 
 class VideoSource:
-    """The frames of a video file, in order of presentation. Iterating again starts again.
+    """The frames of a video file, or of an excerpt of it, in order of presentation. Iterating again starts again.
 
     Packet times count from the start of the stream's own clock, or, in transport streams, whose clock starts anywhere, from the
-    start of the file. Frames are rotated and mirrored as the first one is; if their size changes midway, they are scaled
-    to the first one's. What is clear in frames with alpha is white, and their packets have an opacity. Damaged parts are
-    skipped and counted in `damaged`.
+    start of the file; of an excerpt with a `start`, from its first frame. Frames are rotated and mirrored as the first one is;
+    if their size changes midway, they are scaled to the first one's. What is clear in frames with alpha is white, and their
+    packets have an opacity. Damaged parts are skipped and counted in `damaged`.
 
     Attributes:
         path: the file.
@@ -49,6 +54,7 @@ class VideoSource:
         duration: of the video stream in seconds, or None.
         time_base: the unit of frame times in the file, in seconds.
         origin: seconds subtracted from the file's own times to give packet times.
+        end: packet time at which the last frame ends, once an excerpt that ends before the file does has been read; else None.
         pixel_aspect: width of a pixel over its height, after rotation.
         audio: names of the codecs of its audio streams.
         metadata: of the file: title, date, ...
@@ -60,29 +66,40 @@ class VideoSource:
         path: of a video file of any format that FFmpeg reads.
         threads: of the decoder; by default all cores, four at most.
         max_pixels: of a frame; a file of larger ones is refused before it is decoded.
+        excerpt: which frames to read; all of them by default.
+        size: to which frames are scaled, or their height, to which the width fits. The shape of what they show stays.
 
     Raises:
         TooManyPixels: if frames are larger than `max_pixels`.
-        MediaError: if the file is not a video, has no frame, or is smaller than 32 pixels. While iterating: if reading fails.
+        MediaError: if the file is not a video, has no frame in the excerpt, or is smaller than 32 pixels. While iterating: if
+            reading fails.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, threads: int | None = None, max_pixels: int = MAX_PIXELS) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        threads: int | None = None,
+        max_pixels: int = MAX_PIXELS,
+        excerpt: Excerpt = WHOLE,
+        size: Size | int | None = None,
+    ) -> None:
         self.path = Path(path)
+        self._excerpt = excerpt
+        self._wanted_size = size
         self.damaged = 0
         self.shortfall: str | None = None
         self._max_pixels = max_pixels
         self._threads = threads or min(4, os.cpu_count() or 1)
+        self.interlaced = False
         self._start()
-        try:
-            self._describe()
-        except BaseException:
-            self.close()
-            raise
 
     def _start(self) -> None:
         self._container = open_container(self.path, max_pixels=self._max_pixels)
         self._reached = Fraction(0)  # where the last packet so far ends, by the file's own times
         self._frames_due = 0  # of packets that were decoded so far
+        self._passed = 0  # frames before the excerpt
+        self.end: Fraction | None = None
         try:
             self._stream = video_stream(self._container, self.path)
             self._check_size()
@@ -91,15 +108,20 @@ class VideoSource:
             self._stream.codec_context.thread_count = self._threads
             self._timestamps = Timestamps(self._container, self._stream)
             self._discontinuities = Discontinuities(self._container, self._stream)
-            frames = self._decode()
+            self.rate = self._stream.average_rate or self._stream.guessed_rate or None
+            self.time_base = self._stream.time_base or Fraction(1, 90_000)
+            frames = self._selected()
             first = next(frames, None)
             if first is None:
+                if self._passed:
+                    raise MediaError(f"{self.path}: has no frame {self._excerpt}; choose other times")
                 raise MediaError(f"{self.path}: no frame in it can be decoded; is the file complete?")
+            self._describe(first.frame)
         except BaseException:
             self._container.close()
             raise
-        self._first: VideoFrame | None = first  # until iteration takes it
-        self._frames: Iterator[VideoFrame] = itertools.chain([first], frames)
+        self._frames: Iterator[Shown] = itertools.chain([first], frames)
+        self._begun, self._skipped = False, 0
 
     def _check_size(self) -> None:
         size = self._stream.height, self._stream.width
@@ -109,22 +131,22 @@ class VideoSource:
                 size = stream.height, stream.width
         check_pixels(self.path, *size, self._max_pixels)
 
-    def _describe(self) -> None:
-        container, stream, first = self._container, self._stream, self._first
-        assert first is not None
-        self._coded_size = Size(first.height, first.width)
+    def _describe(self, first: VideoFrame) -> None:
+        container, stream = self._container, self._stream
         self._converter, self._opacity_converter = VideoReformatter(), VideoReformatter()
-        self.interlaced = first.interlaced_frame
+        self.interlaced = self.interlaced or first.interlaced_frame
         # Of the first frame alone: PyAV's side data and its frame refer to each other, and all would wait to be collected.
         self._orientation = Orientation.of(first)
         rotated = self._orientation.transpose
-        self.width, self.height = (first.height, first.width) if rotated else (first.width, first.height)
-        if min(self.width, self.height) < SMALLEST:
-            size = Size(self.height, self.width)
-            raise MediaError(f"{self.path}: {size} is too small; each side needs at least {SMALLEST} pixels")
-        self.rate = stream.average_rate or stream.guessed_rate or None
-        self.time_base = stream.time_base or Fraction(1, 90_000)
-        self.origin = self._timestamps.origin
+        native = Size(first.width, first.height) if rotated else Size(first.height, first.width)
+        size = scaled(native, self._wanted_size)
+        for each in (native, size):
+            if min(each) < SMALLEST:
+                raise MediaError(f"{self.path}: {each} is too small; each side needs at least {SMALLEST} pixels")
+        check_pixels(self.path, *size, self._max_pixels)
+        self.height, self.width = size
+        self._coded_size = Size(self.width, self.height) if rotated else size
+        self.origin = self._timestamps.origin + self._shift
         self.duration: Fraction | None
         if container.format.name == "avi" and stream.frames and self.rate:
             self.duration = stream.frames / self.rate  # else FFmpeg takes the length of what is there
@@ -133,33 +155,36 @@ class VideoSource:
         else:
             self.duration = None if container.duration is None else container.duration * MICROSECOND
         self.frames = stream.frames or (round(self.duration * self.rate) if self.duration and self.rate else None)
+        if self._excerpt != WHOLE:
+            self.frames, self.duration = self._excerpt.length(self.duration, self.rate)
         aspect = stream.sample_aspect_ratio or Fraction(1)
-        self.pixel_aspect = 1 / aspect if rotated else aspect
+        aspect = 1 / aspect if rotated else aspect
+        self.pixel_aspect = aspect * Fraction(native.width, size.width) * Fraction(size.height, native.height)
         self.audio = tuple(audio.codec_context.name if audio.codec_context else "unknown" for audio in container.streams.audio)
         self.metadata = dict(container.metadata)
 
     def __iter__(self) -> Iterator[Packet]:
-        if self._first is None:
+        self._restart()
+        self._begun = True
+        for index, shown in enumerate(self._frames, self._skipped):
+            yield self._packet(shown, index)
+
+    def skip(self, count: int) -> Iterator[Fraction]:
+        """Decode up to `count` frames, make no pictures of them, and yield their times. Iteration then goes on behind them."""
+        self._restart()
+        for shown in itertools.islice(self._frames, count):
+            self._skipped += 1
+            self.interlaced = self.interlaced or shown.frame.interlaced_frame
+            yield shown.time
+
+    def _restart(self) -> None:
+        if self._begun:
             self.close()
             self._start()
-        self._first = None
-        held: tuple[VideoFrame, Fraction] | None = None  # until the next one shows how long it is on screen
-        index = 0
-        for frame in self._frames:
-            time = self._timestamps.time(
-                frame, self._coded_duration(frame) or (1 / self.rate if self.rate else Fraction(1, 25))
-            )
-            if held is not None:
-                yield self._packet(*held, index, time - held[1])
-                index += 1
-            held = frame, time
-        if held is not None:
-            self.shortfall = self._shortfall(held[1])
-            yield self._packet(*held, index, self._last_duration(*held))
 
     def close(self) -> None:
         """Close the file."""
-        self._first = None
+        self._begun = True
         self._container.close()
 
     def __enter__(self) -> Self:
@@ -167,6 +192,41 @@ class VideoSource:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         self.close()
+
+    def _selected(self) -> Iterator[Shown]:
+        """The frames of the excerpt."""
+        excerpt, count = self._excerpt, 0
+        self._shift = Fraction(0)
+        for frame, time, duration in self._timed():
+            if excerpt.start is not None and time < excerpt.start:
+                self._passed += 1
+                continue
+            if excerpt.end is not None and time >= excerpt.end:
+                self._passed += not count
+                return
+            if not count and excerpt.start is not None:
+                self._shift = time
+            count += 1
+            time -= self._shift
+            if excerpt.end is not None or count == excerpt.frames:
+                self.end = time + (duration or 0)
+            yield Shown(frame, time, duration)
+            if count == excerpt.frames:
+                return
+
+    def _timed(self) -> Iterator[Shown]:
+        """All frames."""
+        held: tuple[VideoFrame, Fraction] | None = None  # until the next one shows how long it is on screen
+        for frame in self._decode():
+            time = self._timestamps.time(
+                frame, self._coded_duration(frame) or (1 / self.rate if self.rate else Fraction(1, 25))
+            )
+            if held is not None:
+                yield Shown(*held, time - held[1])
+            held = frame, time
+        if held is not None:
+            self.shortfall = self._shortfall(held[1])
+            yield Shown(*held, self._last_duration(*held))
 
     def _coded_duration(self, frame: VideoFrame) -> Fraction | None:
         return frame.duration * self.time_base if frame.duration else None
@@ -176,7 +236,7 @@ class VideoSource:
         known = [self._coded_duration(frame)]
         jumped = self._discontinuities.jumps > 0
         if not jumped and self._stream.duration is not None and self._stream.start_time is not None:
-            known.append((self._stream.start_time + self._stream.duration) * self.time_base - self.origin - time)
+            known.append((self._stream.start_time + self._stream.duration) * self.time_base - self._timestamps.origin - time)
         return min((duration for duration in known if duration is not None and duration > 0), default=None)
 
     def _shortfall(self, last: Fraction) -> str | None:
@@ -240,7 +300,8 @@ class VideoSource:
             self.damaged += 1
             yield None  # the decoder still holds frames
 
-    def _packet(self, frame: VideoFrame, time: Fraction, index: int, duration: Fraction | None) -> Packet:
+    def _packet(self, shown: Shown, index: int) -> Packet:
+        frame, time, duration = shown
         self.interlaced = self.interlaced or frame.interlaced_frame
         try:
             picture = to_rgb(frame, self._coded_size, self._converter)
@@ -255,84 +316,10 @@ class VideoSource:
         return Packet(self._orientation.apply(picture), time, index, duration, opacity=opacity)
 
 
-def open_container(path: Path, *, max_pixels: int | None = MAX_PIXELS) -> InputContainer:
-    """Open a media file for reading. Raises MediaError if it is not one, or a playlist or script, which refers to others.
-
-    With `max_pixels` of None nothing in it is decoded, and so its streams cannot be.
-    """
-    try:
-        if path.is_dir():
-            raise MediaError(f"{path}: is a folder; name one video file in it")
-        if not path.exists():
-            raise MediaError(f"{path}: no such file; check the name")
-        if not path.is_file():
-            raise MediaError(f"{path}: is a device or a pipe; name a video file")
-        # An absolute path, so that FFmpeg does not mistake part of a name for a protocol.
-        options = {"format_whitelist": self_contained(), "protocol_whitelist": "file"}
-        # FFmpeg decodes some frames to describe a file: none that is too large, or none at all.
-        options |= {"codec_whitelist": "none"} if max_pixels is None else decoder_limit(max_pixels)
-        return av.open(str(path.absolute()), options=options, metadata_errors="replace")
-    except PermissionError as error:
-        raise MediaError(f"{path}: no permission to read it; check its permissions") from error
-    except (av.FFmpegError, OSError) as error:
-        if is_playlist(path):
-            raise MediaError(f"{path}: is a playlist, not a video; name the video file itself") from error
-        raise MediaError(f"{path}: is not a video that can be read ({error.strerror}); name a video file") from error
-
-
-def decoder_limit(max_pixels: int) -> dict[str, str]:
-    """The option by which FFmpeg refuses frames that are far too large. It counts rows with their padding, so they get room."""
-    return {"max_pixels": str(2 * max_pixels)}
-
-
-def video_stream(container: InputContainer, path: Path) -> VideoStream:
-    """The video stream that a player would show. Raises MediaError if there is none."""
-    name = container.format.name
-    if is_animated_webp(path):
-        raise MediaError(f"{path}: is an animated WebP, which cannot be decoded as a video; convert it to GIF or MP4 first")
-    if name == "image2" or name.endswith("_pipe") or is_heif(path):
-        raise MediaError(f"{path}: is a picture, not a video; read it as a photo")
-    stream = shown_video(container)
-    if stream is None:
-        raise MediaError(f"{path}: has no video that can be decoded; name a file with a video stream")
-    return stream
-
-
-def shown_video(container: InputContainer) -> VideoStream | None:
-    """The video stream that a player would show, if there is one: not a cover picture, not text."""
-    streams = [] if container.format.name == "tty" else container.streams.video
-    videos = [
-        stream
-        for stream in streams
-        if stream.codec_context is not None and not stream.disposition & av.stream.Disposition.attached_pic
-    ]
-    return max(videos, key=lambda stream: bool(stream.disposition & av.stream.Disposition.default), default=None)
-
-
-class Orientation(NamedTuple):
-    """Rotation of a decoded picture by the display matrix of its frame, to the nearest quarter turn."""
-
-    transpose: bool = False
-    flip_x: bool = False
-    flip_y: bool = False
-
-    @classmethod
-    def of(cls, frame: VideoFrame) -> Self:
-        """Read it from the side data of a frame."""
-        side_data: Any = frame.side_data  # PyAV's own type of it is wrong
-        matrix = next((data for data in side_data if data.type.name == "DISPLAYMATRIX"), None)
-        if matrix is None:
-            return cls()
-        a, b, _, c, d = np.frombuffer(bytes(matrix), np.int32)[:5].tolist()
-        if abs(b) > abs(a):  # x' = ax + cy, y' = bx + dy
-            return cls(True, c < 0, b < 0)
-        return cls(False, a < 0, d < 0)
-
-    def apply(self, picture: Frame) -> Frame:
-        """Rotate and mirror a picture (H, W, 3), or (W, H, 3), upright."""
-        if self.transpose:
-            picture = np.asarray(cv2.transpose(picture), np.uint8)
-        if self.flip_x or self.flip_y:
-            code = -1 if self.flip_x and self.flip_y else int(self.flip_x)
-            picture = np.asarray(cv2.flip(picture, code), np.uint8)
-        return picture
+def scaled(native: Size, wanted: Size | int | None) -> Size:
+    """The size of frames scaled to a size, or to a height to which the width fits, in even pixels."""
+    if wanted is None:
+        return native
+    if isinstance(wanted, Size):
+        return wanted
+    return Size(height=wanted, width=max(2, 2 * round(wanted * native.width / native.height / 2)))

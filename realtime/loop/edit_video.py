@@ -1,6 +1,7 @@
 """A video file edited from end to end: matted, composited or cut out, and encoded, every frame."""
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from engines.engine import Engine
 from realtime.compositing.backgrounds import Background
@@ -14,6 +15,13 @@ from realtime.outputs.sink import Sink
 from realtime.packet import Packet
 
 
+class Edited(NamedTuple):
+    """The number of frames, and the median milliseconds that each stage took for one."""
+
+    frames: int
+    stage_ms: dict[str, float]
+
+
 def edit_video(
     source: VideoSource,
     engine: Engine,
@@ -24,8 +32,8 @@ def edit_video(
     filters: Sequence[Filter] = (),
     light_wrap: float = 0.0,
     on_progress: Callable[[int], object] = lambda frames: None,
-) -> int:
-    """Matte and encode all frames as the sinks show them, and return their number. `on_progress` is called with that so far.
+) -> Edited:
+    """Matte and encode all frames as the sinks show them. `on_progress` is called with their number so far.
 
     The background is for composites alone. `alpha_sink` takes the mattes of the same frames.
     """
@@ -45,4 +53,4 @@ def edit_video(
     with Pipeline(source, stages) as pipeline:
         for frames, _ in enumerate(pipeline, 1):
             on_progress(frames)
-    return frames
+    return Edited(frames, {name: ms for name, ms in pipeline.median_ms.items() if frames})

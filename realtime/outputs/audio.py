@@ -16,11 +16,12 @@ from av.stream import Stream
 from av.video.stream import VideoStream
 
 from engines.errors import MediaError
+from realtime.inputs.containers import DAMAGE, open_container, shown_video
 from realtime.inputs.timestamps import Discontinuities
-from realtime.inputs.video_file import DAMAGE, open_container, shown_video
 from realtime.outputs.formats import CONTAINERS
 
 PATIENCE = Fraction(1)  # s of the video in which it may pass a jump that the sound has passed
+INTERLEAVED = Fraction(10)  # s by which one track may be behind another in a file
 PLAYED_IN_MP4 = ("pcm_s16be", "pcm_s16le")  # other samples are noise or silence in players with FFmpeg 5 or older
 WAV_TAGGED = {
     *("adpcm_g726", "adpcm_ima_wav", "adpcm_ms", "adpcm_yamaha", "gsm_ms", "pcm_alaw", "pcm_mulaw"),
@@ -42,18 +43,22 @@ class AudioCopier:
     Attributes:
         path: the file.
         damaged: packets that no file can hold, left out so far.
+        end: seconds, after `origin`, at which the copy ends; None for all there is. It may be set late.
 
     Args:
         path: of the file that has them.
         origin: seconds to subtract from its times: its `VideoSource.origin`.
+        from_origin: whether to leave out packets that begin before that: those before an excerpt.
 
     Raises:
         MediaError: if it is not a readable media file.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, origin: Fraction = Fraction(0)) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, origin: Fraction = Fraction(0), from_origin: bool = False) -> None:
         self.path = Path(path)
         self.damaged = 0
+        self.end: Fraction | None = None
+        self._from_origin = from_origin
         self._origin = origin
         self._container = open_container(self.path)
         self._video = shown_video(self._container)
@@ -71,14 +76,19 @@ class AudioCopier:
             for stream in self._container.streams.audio
         )
 
-    def attach(self, container: OutputContainer, path: Path) -> None:
-        """Add the streams to a container that is being opened. Raises AudioNotSupported if `path` cannot hold them."""
+    def check(self, path: Path) -> None:
+        """Raise AudioNotSupported if a file cannot hold the streams."""
         for stream in self._container.streams.audio:
             suffixes = suffixes_for(stream)
             if path.suffix.lower().replace("m4v", "mp4") not in suffixes:
                 name = stream.codec_context.name if stream.codec_context else "an unknown codec"
                 remedy = " or ".join([*(f"write to {suffix}" for suffix in suffixes), "leave the audio out"])
                 raise AudioNotSupported(f"{path}: cannot hold the audio of {self.path} ({name}); {remedy}")
+
+    def attach(self, container: OutputContainer, path: Path) -> None:
+        """Add the streams to a container that is being opened. Raises AudioNotSupported if `path` cannot hold them."""
+        self.check(path)
+        for stream in self._container.streams.audio:
             copy = add_copy(container, stream)
             if container.format.name == "fifo":
                 copy.time_base = Fraction(1, 1000)  # that of Matroska, which is behind it
@@ -86,7 +96,7 @@ class AudioCopier:
             copy.disposition = stream.disposition
             self._copies[stream.index] = copy
         self._packets = self._timed()
-        self._next = next(self._packets, None)
+        self._advance()
 
     def copy(self, container: OutputContainer, until: Fraction | None = None) -> None:
         """Copy the packets up to a time in seconds, or all that are left."""
@@ -94,6 +104,11 @@ class AudioCopier:
             packet, time = self._next
             if until is not None and time > until:
                 return
+            if self.end is not None and time >= self.end:
+                if time >= self.end + INTERLEAVED:
+                    return
+                self._advance()
+                continue
             copy = self._copies[packet.stream.index]
             unit = copy.time_base
             assert unit is not None
@@ -108,7 +123,10 @@ class AudioCopier:
                 container.mux_one(packet)
             except DAMAGE:
                 self.damaged += 1
-            self._next = next(self._packets, None)
+            self._advance()
+
+    def _advance(self) -> None:
+        self._next = next((each for each in self._packets if each[1] >= 0 or not self._from_origin), None)
 
     def _timed(self) -> "Iterator[tuple[av.Packet[Stream], Fraction]]":
         """The packets with their times in seconds. Those that do not fit wait a while: their clock may be about to jump."""

@@ -15,7 +15,7 @@ ROOMS = {  # each with those that it may import: the way of a frame, without a c
     "compositing": {"inputs", "pixels"},
     "outputs": {"inputs", "pixels"},
     "loop": {"inputs", "compositing", "outputs"},
-    "jobs": {"inputs", "compositing", "outputs", "loop"},
+    "jobs": {"inputs", "compositing", "outputs", "loop", "pixels"},
     "commands": {"inputs", "compositing", "outputs", "loop", "jobs"},
 }
 MOST_FILES = 15

@@ -136,7 +136,7 @@ def test_joined_transport_streams_stay_in_step(
     [
         ("pcm_s24le", ".mp4", "write to .mov or write to .mkv or "),
         ("pcm_f32le", ".m4v", "write to .mov or write to .mkv or "),
-        ("libopus", ".mov", "write to .mp4 or write to .mkv or "),
+        ("libopus", ".mov", "write to .mp4 or write to .mkv or write to .webm or "),
     ],
 )
 def test_sound_that_players_of_a_container_cannot_play_is_steered_to_another(

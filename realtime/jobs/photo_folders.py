@@ -70,9 +70,9 @@ def photo_jobs(source: Path, target: Path, suffix: str) -> PhotoJobs:
     return PhotoJobs([(photo, picture) for picture, photo in jobs.items()], left_out)
 
 
-def make_folder(path: Path) -> None:
-    """Make a folder unless it exists. Raises MediaError if that fails."""
+def make_folder(path: Path, *, parents: bool = False) -> None:
+    """Make a folder unless it exists, and with `parents` those that it is in. Raises MediaError if that fails."""
     try:
-        path.mkdir(exist_ok=True)
+        path.mkdir(exist_ok=True, parents=parents)
     except OSError as error:
         raise MediaError(f"{path}: cannot be made ({error.strerror}); make that folder first") from error

@@ -1,0 +1,181 @@
+"""One video, or a folder of them, edited as the options of `shm-video` ask for, and reported."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from engines.commands.running import UsageError, printable
+from engines.engine import Engine
+from engines.errors import MattingError
+from realtime.commands.checks import blaming, in_options, interlaced, naming_options, notify, refuse_existing, refuse_inputs
+from realtime.commands.progress import frames_progress
+from realtime.compositing.composite import check_light_wrap
+from realtime.inputs.pictures import is_still
+from realtime.jobs.photo_folders import make_folder
+from realtime.jobs.plan import plan_video
+from realtime.jobs.settings import VideoSettings
+from realtime.jobs.video_folders import video_files
+from realtime.jobs.video_job import VideoJob
+from realtime.outputs.audio import AudioNotSupported
+from realtime.outputs.formats import SEQUENCES
+from realtime.outputs.target import check_target
+
+Record = dict[str, Any]  # of a file, for JSON, with its status: written, planned, existed or failed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """What is the same for all videos of a run.
+
+    Attributes:
+        settings: what is to be done to each.
+        alpha_target: the value of --alpha-out, for one video alone.
+        load: loads the engine, once all that can be checked is checked.
+        overwrite: whether files that exist may be replaced.
+        dry_run: whether to say what would be done instead.
+        as_json: whether to report in JSON on standard output, too.
+    """
+
+    settings: VideoSettings
+    alpha_target: Path | None
+    load: Callable[[], Engine]
+    overwrite: bool
+    dry_run: bool
+    as_json: bool
+
+
+def edit_file(source: Path, target: Path, run: Run) -> None:
+    """Edit one video. Raises MattingError if that fails."""
+    with ExitStack() as stack:
+        refuse(source, target, run)
+        if run.dry_run:
+            if target.suffix.lower() not in SEQUENCES:
+                check_target(target, overwrite=run.overwrite)
+            check_settings(run.settings)
+            report(run, [plan(source, target, run)])
+            return
+        check_settings(run.settings)
+        job = stack.enter_context(open_job(source, target, run))
+        engine = stack.enter_context(run.load())
+        record = edit(job, engine)
+    report(run, [record], engine)
+
+
+def edit_files(source: Path, target: Path, run: Run) -> None:
+    """Edit all videos of a folder or a pattern, into the folder `target`. Those that fail are reported, and the others done.
+
+    Raises typer.Exit with code 1 if some failed; MattingError if there is nothing to do them with.
+    """
+    if run.alpha_target is not None:
+        raise UsageError(f"--alpha-out {run.alpha_target}: is for one video; for several take --output-kind alpha")
+    found = video_files(source, target, run.settings.output_kind, run.settings.codec)
+    check_settings(run.settings)
+    to_do = [job for job in found.jobs if run.overwrite or not job[1].is_file()]
+    records: list[Record] = [
+        {"source": str(video), "target": str(path), "status": "existed"}
+        for video, path in found.jobs
+        if (video, path) not in to_do
+    ]
+    with ExitStack() as stack:
+        engine = None if run.dry_run or not to_do else stack.enter_context(run.load())
+        for video, path in to_do:
+            try:
+                refuse(video, path, run)
+                if engine is None:
+                    records.append(plan(video, path, run))
+                    continue
+                make_folder(path.parent, parents=True)
+                with open_job(video, path, run) as job:
+                    records.append(edit(job, engine))
+            except MattingError as error:
+                notify(f"error: {printable(in_options(error))}")
+                records.append({"source": str(video), "target": str(path), "status": "failed", "error": in_options(error)})
+    failed = report(run, records, engine, left_out=found.left_out)
+    if failed:
+        raise typer.Exit(1)
+
+
+def check_settings(settings: VideoSettings) -> None:
+    """Raise UsageError, before anything is loaded, for a setting that no video could be edited with."""
+    with blaming("--smooth"):
+        settings.filters()
+    with blaming("--light-wrap"):
+        check_light_wrap(settings.light_wrap)
+    with naming_options(), blaming("--bg", settings.bg):
+        settings.open_background().close()
+
+
+def refuse(source: Path, target: Path, run: Run) -> None:
+    """Raise UsageError if a video is none, or its file would replace another."""
+    refuse_inputs(target, {"IN": source, "--bg": Path(run.settings.bg).expanduser()})
+    refuse_existing(target, overwrite=run.overwrite)
+    if run.alpha_target is not None:
+        refuse_inputs(run.alpha_target, {"IN": source, "--bg": Path(run.settings.bg).expanduser(), "OUT": target})
+        refuse_existing(run.alpha_target, overwrite=run.overwrite)
+        if run.alpha_target.absolute() == target.absolute():
+            raise UsageError(f"--alpha-out {run.alpha_target}: is OUT; name another file")
+    if source.is_file() and is_still(source, max_pixels=run.settings.max_pixels):
+        raise UsageError(f"{source}: is a picture, not a video; use shm-image for it")
+
+
+@contextmanager
+def in_words_of_options(settings: VideoSettings) -> Iterator[None]:
+    """Turn errors that an option would have averted into those that name it."""
+    with naming_options():
+        try:
+            yield
+        except AudioNotSupported as error:
+            raise UsageError(f"{error} with --no-audio") from error
+        except ValueError as error:
+            raise UsageError(f"--crf {settings.crf}: {error}") from error
+
+
+def open_job(source: Path, target: Path, run: Run) -> VideoJob:
+    """Open a video and the file to write. Raises MattingError in words of the options."""
+    with in_words_of_options(run.settings):
+        return VideoJob(source, target, run.settings, alpha_target=run.alpha_target, overwrite=run.overwrite)
+
+
+def plan(source: Path, target: Path, run: Run) -> Record:
+    """Say what would be done. Raises MattingError in words of the options."""
+    with in_words_of_options(run.settings):
+        planned = plan_video(source, target, run.settings)
+    notify(planned.line())
+    return planned.record()
+
+
+def edit(job: VideoJob, engine: Engine) -> Record:
+    """Run a job with a progress bar, and say what came of it."""
+    source = job.source
+    told = source.interlaced
+    if told:
+        notify(interlaced(source.path))
+    with frames_progress(job.target.name, source.frames) as on_progress:
+        done = job.run(engine, on_progress)
+    if source.interlaced and not told:
+        notify(interlaced(source.path))
+    for note in done.notes():
+        notify(note)
+    notify(f"{done.target}: {done.speed} ({engine.name} {engine.precision}, {engine.device})")
+    return done.record()
+
+
+def report(run: Run, records: Sequence[Record], engine: Engine | None = None, left_out: int | None = None) -> int:
+    """Say how many videos were done, if there may be several, and write the records as JSON. Return how many failed."""
+    count: Counter[str] = Counter(each["status"] for each in records)
+    if left_out is not None:
+        if left_out:
+            notify(f"left out: {left_out} files that are no videos by their names")
+        notes = {"existed already": count["existed"], "failed": count["failed"]}
+        counts = "".join(f", {number} {note}" for note, number in notes.items() if number)
+        notify(f"{count['planned']} videos to write{counts}" if run.dry_run else f"{count['written']} videos written{counts}")
+    if run.as_json:
+        runner = {} if engine is None else {name: getattr(engine, name) for name in ("name", "precision", "device", "model")}
+        print(json.dumps({"engine": runner, "files": list(records)}, indent=2))
+    return count["failed"]

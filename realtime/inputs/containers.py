@@ -1,0 +1,68 @@
+"""Media files opened safely: video and sound, and nothing that refers to other files."""
+
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+from engines.errors import MediaError
+from realtime.choices import MAX_PIXELS
+from realtime.inputs.formats import is_playlist, self_contained
+from realtime.inputs.pictures import is_animated_webp, is_heif
+
+DAMAGE = (av.InvalidDataError, av.ArgumentError, av.PatchWelcomeError)  # what FFmpeg raises for it
+
+
+def open_container(path: Path, *, max_pixels: int | None = MAX_PIXELS) -> InputContainer:
+    """Open a media file for reading. Raises MediaError if it is not one, or a playlist or script, which refers to others.
+
+    With `max_pixels` of None nothing in it is decoded, and so its streams cannot be.
+    """
+    try:
+        if path.is_dir():
+            raise MediaError(f"{path}: is a folder; name one video file in it")
+        if not path.exists():
+            raise MediaError(f"{path}: no such file; check the name")
+        if not path.is_file():
+            raise MediaError(f"{path}: is a device or a pipe; name a video file")
+        # An absolute path, so that FFmpeg does not mistake part of a name for a protocol.
+        options = {"format_whitelist": self_contained(), "protocol_whitelist": "file"}
+        # FFmpeg decodes some frames to describe a file: none that is too large, or none at all.
+        options |= {"codec_whitelist": "none"} if max_pixels is None else decoder_limit(max_pixels)
+        return av.open(str(path.absolute()), options=options, metadata_errors="replace")
+    except PermissionError as error:
+        raise MediaError(f"{path}: no permission to read it; check its permissions") from error
+    except (av.FFmpegError, OSError) as error:
+        if is_playlist(path):
+            raise MediaError(f"{path}: is a playlist, not a video; name the video file itself") from error
+        raise MediaError(f"{path}: is not a video that can be read ({error.strerror}); name a video file") from error
+
+
+def decoder_limit(max_pixels: int) -> dict[str, str]:
+    """The option by which FFmpeg refuses frames that are far too large. It counts rows with their padding, so they get room."""
+    return {"max_pixels": str(2 * max_pixels)}
+
+
+def video_stream(container: InputContainer, path: Path) -> VideoStream:
+    """The video stream that a player would show. Raises MediaError if there is none."""
+    name = container.format.name
+    if is_animated_webp(path):
+        raise MediaError(f"{path}: is an animated WebP, which cannot be decoded as a video; convert it to GIF or MP4 first")
+    if name == "image2" or name.endswith("_pipe") or is_heif(path):
+        raise MediaError(f"{path}: is a picture, not a video; read it as a photo")
+    stream = shown_video(container)
+    if stream is None:
+        raise MediaError(f"{path}: has no video that can be decoded; name a file with a video stream")
+    return stream
+
+
+def shown_video(container: InputContainer) -> VideoStream | None:
+    """The video stream that a player would show, if there is one: not a cover picture, not text."""
+    streams = [] if container.format.name == "tty" else container.streams.video
+    videos = [
+        stream
+        for stream in streams
+        if stream.codec_context is not None and not stream.disposition & av.stream.Disposition.attached_pic
+    ]
+    return max(videos, key=lambda stream: bool(stream.disposition & av.stream.Disposition.default), default=None)

@@ -1,0 +1,34 @@
+"""What a job would do, found out without writing anything."""
+
+from pathlib import Path
+
+from av.video.reformatter import Colorspace
+
+from realtime.jobs.report import VideoPlan
+from realtime.jobs.settings import VideoSettings
+from realtime.jobs.video_job import open_audio, open_source
+from realtime.outputs.formats import codec_for
+from realtime.pixels.yuv import FrameConverter
+
+
+def plan_video(source: Path, target: Path, settings: VideoSettings) -> VideoPlan:
+    """Check a video and the settings for it. Raises what a `VideoJob` would, except for what only writing shows."""
+    codec = codec_for(target, settings.output_kind, settings.codec)
+    codec.check_crf(settings.crf)
+    with open_source(source, settings) as video:
+        audio = open_audio(video, settings, target)
+        if audio is not None:
+            with audio:
+                audio.check(target)
+        converter = FrameConverter(Colorspace.ITU709, codec.pixel_format(settings.output_kind))
+        width, height = converter.size(video.width, video.height)
+        return VideoPlan(
+            source=source,
+            target=target,
+            width=width,
+            height=height,
+            frames=video.frames,
+            duration=None if video.duration is None else float(video.duration),
+            codec=codec.title,
+            audio=() if audio is None else video.audio,
+        )

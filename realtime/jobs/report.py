@@ -1,0 +1,87 @@
+"""What is to be done to a file, and what was done."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoPlan:
+    """What a job would do.
+
+    Attributes:
+        source, target: the files to read and to write.
+        width, height: of the file to write, in pixels.
+        frames: about how many, as far as the source says so.
+        duration: of them in seconds, likewise.
+        codec: of the file to write, for people.
+        audio: names of the codecs of the sound to copy.
+    """
+
+    source: Path
+    target: Path
+    width: int
+    height: int
+    frames: int | None
+    duration: float | None
+    codec: str
+    audio: tuple[str, ...]
+
+    def line(self) -> str:
+        """All of it in one line."""
+        frames = "frames of unknown number" if self.frames is None else f"{self.frames} frames"
+        seconds = "" if self.duration is None else f", {self.duration:.1f} s"
+        sound = f"sound copied ({', '.join(self.audio)})" if self.audio else "no sound"
+        return f"{self.source} -> {self.target}: {self.width}x{self.height}, {frames}{seconds}, {self.codec}, {sound}"
+
+    def record(self) -> dict[str, Any]:
+        """The same for JSON."""
+        return {**asdict(self), "source": str(self.source), "target": str(self.target), "status": "planned"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoReport:
+    """What was done.
+
+    Attributes:
+        source, target: the files that were read and written.
+        frames: that were written.
+        seconds: from the first frame to the finished file.
+        stage_ms: median milliseconds a frame of each stage; they run side by side.
+        damaged, damaged_audio: parts of the source and packets of its sound that were left out.
+        shortfall: a line that says so if the source should go on for longer.
+        silent: whether the source's sound was left out because the result holds none.
+    """
+
+    source: Path
+    target: Path
+    frames: int
+    seconds: float
+    stage_ms: dict[str, float]
+    damaged: int = 0
+    damaged_audio: int = 0
+    shortfall: str | None = None
+    silent: bool = False
+
+    @property
+    def speed(self) -> str:
+        """Frames, seconds and frames a second in words."""
+        return f"{self.frames} frames in {self.seconds:.1f} s, {self.frames / self.seconds:.1f} frames/s"
+
+    def notes(self) -> list[str]:
+        """A line for each thing that the file lacks."""
+        lines = []
+        if self.damaged:
+            lines.append(f"{self.source}: {self.damaged} damaged parts were left out")
+        if self.shortfall is not None:
+            lines.append(self.shortfall)
+        if self.damaged_audio:
+            lines.append(f"{self.source}: {self.damaged_audio} damaged packets of its audio were left out")
+        if self.silent:
+            lines.append(f"{self.target}: pictures hold no sound; that of {self.source} is left out")
+        return lines
+
+    def record(self) -> dict[str, Any]:
+        """The same for JSON."""
+        record = {**asdict(self), "source": str(self.source), "target": str(self.target)}
+        return {**record, "frames_a_second": self.frames / self.seconds, "status": "written"}

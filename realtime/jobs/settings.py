@@ -1,0 +1,50 @@
+"""What is to be done to a video, whichever it is."""
+
+from dataclasses import dataclass
+
+from engines.geometry import Size
+from realtime.choices import GREEN, MAX_PIXELS, SMOOTH, Fit, Keep, OutputKind, Preset
+from realtime.compositing.backgrounds import Background, open_background
+from realtime.compositing.filters import Filter, stream_filters
+from realtime.inputs.timestamps import WHOLE, Excerpt
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoSettings:
+    """What is to be done to a video, whichever it is.
+
+    Attributes:
+        excerpt: which of its frames are edited; the sound is cut in step.
+        size: of the result, or its height; by default that of the video.
+        bg, fit: the background, as `open_background` takes it.
+        smooth: strength of the temporal filter.
+        keep: who stays.
+        light_wrap: how much of the background's light reaches over the edges, from 0 to 1.
+        audio: whether to copy the sound.
+        output_kind, premultiplied: what the file shows; `kind` of `VideoSink`.
+        codec, crf, preset: how it is encoded; see `VideoSink`.
+        max_pixels: of a frame or a background; larger ones are refused.
+    """
+
+    excerpt: Excerpt = WHOLE
+    size: Size | int | None = None
+    bg: str = GREEN
+    fit: Fit = "cover"
+    smooth: float = SMOOTH
+    keep: Keep = "all"
+    light_wrap: float = 0.0
+    audio: bool = True
+    output_kind: OutputKind = "composite"
+    premultiplied: bool = False
+    codec: str | None = None
+    crf: int | None = None
+    preset: Preset = "veryfast"
+    max_pixels: int = MAX_PIXELS
+
+    def open_background(self) -> Background:
+        """Open the background anew: it serves one video. Raises MediaError or ValueError as `open_background` does."""
+        return open_background(self.bg, fit=self.fit, max_pixels=self.max_pixels)
+
+    def filters(self) -> list[Filter]:
+        """New filters: they serve one video. Raises ValueError if `smooth` is out of range."""
+        return stream_filters(self.keep, self.smooth)

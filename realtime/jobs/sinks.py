@@ -1,0 +1,53 @@
+"""The files that a job writes, opened from its settings."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from realtime.inputs.video_file import VideoSource
+from realtime.jobs.settings import VideoSettings
+from realtime.outputs.audio import AudioCopier
+from realtime.outputs.formats import SEQUENCES
+from realtime.outputs.sequence import PictureSequence
+from realtime.outputs.sink import Sink
+from realtime.outputs.video_file import VideoSink
+
+
+def open_sink(
+    target: Path, source: VideoSource, settings: VideoSettings, audio: AudioCopier | None = None, *, overwrite: bool = False
+) -> Sink:
+    """Open a file, or a sequence of pictures, for the frames of a source. Raises what `VideoSink` and `PictureSequence` do."""
+    if target.suffix.lower() in SEQUENCES:
+        return PictureSequence(
+            target,
+            width=source.width,
+            height=source.height,
+            pixel_aspect=source.pixel_aspect,
+            kind=settings.output_kind,
+            codec=settings.codec,
+            premultiplied=settings.premultiplied,
+            crf=settings.crf,
+            overwrite=overwrite,
+        )
+    return VideoSink(
+        target,
+        width=source.width,
+        height=source.height,
+        rate=source.rate,
+        time_base=source.time_base,
+        pixel_aspect=source.pixel_aspect,
+        kind=settings.output_kind,
+        codec=settings.codec,
+        premultiplied=settings.premultiplied,
+        crf=settings.crf,
+        preset=settings.preset,
+        audio=audio,
+        metadata=source.metadata,
+        overwrite=overwrite,
+    )
+
+
+def settings_of_alpha(settings: VideoSettings, sink: Sink, target: Path) -> VideoSettings:
+    """The settings of a file for the mattes alone: the format of the sink beside it, where `target` can hold that."""
+    same = target.suffix.lower() in sink.codec.suffixes
+    codec, crf = (sink.codec.name, settings.crf) if same else (None, None)
+    return replace(settings, output_kind="alpha", premultiplied=False, codec=codec, crf=crf)

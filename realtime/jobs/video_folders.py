@@ -1,0 +1,86 @@
+"""A folder of videos, or those that a pattern finds, and the files to be made of them."""
+
+import glob
+from dataclasses import dataclass
+from pathlib import Path
+
+from engines.errors import MediaError
+from realtime.choices import OutputKind
+from realtime.outputs.formats import CODECS, CONTAINERS, able
+
+# By their names; what FFmpeg makes of one shows when it is opened.
+VIDEOS = {
+    *(".3g2", ".3gp", ".asf", ".avi", ".dv", ".f4v", ".flv", ".gif", ".m2t", ".m2ts", ".m2v", ".m4v", ".mkv", ".mov", ".mp4"),
+    *(".mpeg", ".mpg", ".mts", ".mxf", ".nut", ".ogv", ".qt", ".ts", ".vob", ".webm", ".wmv", ".y4m"),
+}
+
+
+@dataclass(frozen=True)
+class VideoFiles:
+    """What there is to do.
+
+    Attributes:
+        jobs: each video, and the file to write.
+        left_out: number of files that are no videos by their names.
+    """
+
+    jobs: list[tuple[Path, Path]]
+    left_out: int = 0
+
+
+def is_pattern(source: Path) -> bool:
+    """Whether a name that the user gave stands for the files that it finds, such as clips/*.mp4."""
+    return glob.has_magic(str(source)) and not source.exists()
+
+
+def video_files(source: Path, target: Path, kind: OutputKind = "composite", codec: str | None = None) -> VideoFiles:
+    """Pair each video of a folder, or of those that a pattern finds, with the file to write below the folder `target`.
+
+    Folders below it are mirrored, and `**` in a pattern enters them. A file keeps its name, with another suffix if its own
+    cannot hold what is to be shown. Hidden files do not count. Raises MediaError if there are no videos, two would become one
+    file, or `target` is a file or the same folder.
+    """
+    pattern = is_pattern(source)
+    root = fixed_part(source) if pattern else source
+    found = sorted(root.glob(str(source.relative_to(root))) if pattern else root.rglob("*"))
+    inside = [path for path in found if path.is_file() and target not in path.parents and not is_hidden(path, root)]
+    videos = [path for path in inside if path.suffix.lower() in VIDEOS]
+    if not videos:
+        raise MediaError(f"{source}: no video is there; name a folder of them, or a pattern such as 'clips/*.mp4'")
+    if target.exists() and (not target.is_dir() or target.samefile(root)):
+        raise MediaError(f"{target}: is a file or the folder of the videos; name another folder to write to")
+    jobs: dict[Path, Path] = {}
+    for video in videos:
+        path = target / video.relative_to(root)
+        path = path.with_suffix(suffix_for(path.suffix.lower(), kind, codec))
+        if path in jobs:
+            raise MediaError(f"{video}: would become {path}, and so would {jobs[path].name}; rename one of them")
+        jobs[path] = video
+    return VideoFiles([(video, path) for path, video in jobs.items()], len(inside) - len(videos))
+
+
+def fixed_part(pattern: Path) -> Path:
+    """The folder that a pattern searches: its parts before the first with a wildcard."""
+    parts: list[str] = []
+    for part in pattern.parts[:-1]:
+        if glob.has_magic(part):
+            break
+        parts.append(part)
+    return Path(*parts)
+
+
+def is_hidden(path: Path, root: Path) -> bool:
+    """Whether a file below a folder, or a folder that it is in there, is hidden."""
+    return any(part.startswith(".") for part in path.relative_to(root).parts)
+
+
+def suffix_for(suffix: str, kind: OutputKind, codec: str | None) -> str:
+    """The suffix of the file to write: that of the video if it can hold what is to be shown, else the first that can.
+
+    Raises MediaError if only sequences of pictures can.
+    """
+    codecs = list(able(kind).values()) if codec is None else [CODECS[codec]]
+    fitting = [each for one in codecs for each in one.suffixes if each in CONTAINERS]
+    if not fitting:
+        raise MediaError(f"{codec}: makes a sequence of pictures of one video; choose another codec for several")
+    return suffix if suffix in fitting else fitting[0]

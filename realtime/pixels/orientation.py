@@ -1,0 +1,38 @@
+"""Rotated and mirrored pictures of video made upright."""
+
+from typing import Any, NamedTuple, Self
+
+import cv2
+import numpy as np
+from av.video.frame import VideoFrame
+
+from engines.engine import Frame
+
+
+class Orientation(NamedTuple):
+    """Rotation of a decoded picture by the display matrix of its frame, to the nearest quarter turn."""
+
+    transpose: bool = False
+    flip_x: bool = False
+    flip_y: bool = False
+
+    @classmethod
+    def of(cls, frame: VideoFrame) -> Self:
+        """Read it from the side data of a frame."""
+        side_data: Any = frame.side_data  # PyAV's own type of it is wrong
+        matrix = next((data for data in side_data if data.type.name == "DISPLAYMATRIX"), None)
+        if matrix is None:
+            return cls()
+        a, b, _, c, d = np.frombuffer(bytes(matrix), np.int32)[:5].tolist()
+        if abs(b) > abs(a):  # x' = ax + cy, y' = bx + dy
+            return cls(True, c < 0, b < 0)
+        return cls(False, a < 0, d < 0)
+
+    def apply(self, picture: Frame) -> Frame:
+        """Rotate and mirror a picture (H, W, 3), or (W, H, 3), upright."""
+        if self.transpose:
+            picture = np.asarray(cv2.transpose(picture), np.uint8)
+        if self.flip_x or self.flip_y:
+            code = -1 if self.flip_x and self.flip_y else int(self.flip_x)
+            picture = np.asarray(cv2.flip(picture, code), np.uint8)
+        return picture
