@@ -106,10 +106,11 @@ def picture(
     from realtime.compositing.backgrounds import open_background
     from realtime.compositing.composite import composite
     from realtime.inputs.photos import read_photo
-    from realtime.outputs.photos import check_photo_suffix, write_photo
+    from realtime.outputs.photos import write_photo
+    from realtime.outputs.pictures.formats import picture_format
     from realtime.packet import Packet
 
-    check_photo_suffix(target, alpha=False)
+    picture_format(target, alpha=False)
     check_report(target, overwrite=overwrite, option="OUT", suffix=".webp" if demo else "")
     with open_background(str(SAMPLES / "background.jpg")) as background, load_engine(backend) as engine:
         if demo:

@@ -20,19 +20,26 @@ from realtime.commands.options import (
     LightWrapOption,
     MaxMegapixelsOption,
 )
+from realtime.outputs.pictures.formats import suffixes_of
 
 app = command_app()
+
+OUT_HELP = f"The picture to write: {suffixes_of()}. A folder if IN is one."
 
 
 @app.command()
 def image(
     source: Annotated[Path, typer.Argument(metavar="IN", help="A photo, or a folder of photos.")],
-    target: Annotated[Path, typer.Argument(metavar="OUT", help="The picture to write; a folder if IN is one.")],
+    target: Annotated[Path, typer.Argument(metavar="OUT", help=OUT_HELP)],
     bg: Annotated[str | None, typer.Option(help=BACKGROUND_HELP)] = None,
     fit: FitOption = "cover",
     keep: KeepOption = "all",
     light_wrap: LightWrapOption = 0.0,
     alpha_only: Annotated[bool, typer.Option("--alpha-only", help="Write the alpha matte itself, in grey.")] = False,
+    premultiplied: Annotated[bool, typer.Option("--premultiplied", help="Multiply the colours of a cut-out by alpha.")] = False,
+    strip: Annotated[
+        bool, typer.Option("--strip", help="Leave out where the photo was taken: GPS, maker notes and XMP.")
+    ] = False,
     overwrite: Overwrite = False,
     max_megapixels: MaxMegapixelsOption = MAX_MEGAPIXELS,
     backend: Backend = "auto",
@@ -43,7 +50,8 @@ def image(
 ) -> None:
     """Cut the people out of a photo: colours without the old background, and alpha.
 
-    Without --bg, OUT is a PNG (or WebP, TIFF) with straight alpha. With --bg, it is the finished picture.
+    Without --bg, OUT has alpha, straight unless --premultiplied is given. With --bg, it is the finished picture.
+    EXIF, XMP, the colour profile and, in PNG and TIFF, 16 bits are kept.
 
     \b
     Examples:
@@ -57,12 +65,16 @@ def image(
     from realtime.compositing.composite import check_light_wrap
     from realtime.inputs.photos import Photo
     from realtime.jobs.photo_folders import PhotoJobs, make_folder, photo_jobs, read_photo_for_matting
-    from realtime.loop.edit_photo import matte_photo, write_alpha, write_composite, write_cut_out
-    from realtime.outputs.photos import check_photo_suffix
+    from realtime.loop.edit_photo import Writing, matte_photo, write_alpha, write_composite, write_cut_out
+    from realtime.outputs.pictures.formats import picture_format
     from realtime.outputs.target import check_target
 
     if alpha_only and bg is not None:
         raise UsageError("--alpha-only and --bg exclude each other; leave one of them out")
+    cut_out = bg is None and not alpha_only
+    if premultiplied and not cut_out:
+        raise UsageError("--premultiplied is for cut-outs; leave it out, or leave out --bg and --alpha-only")
+    writing = Writing(premultiplied=premultiplied, strip=strip, overwrite=overwrite)
     folder = source.is_dir()
     found = photo_jobs(source, target, ".png" if bg is None else ".jpg") if folder else PhotoJobs([(source, target)], [])
     max_pixels = max_megapixels * MEGAPIXEL
@@ -75,6 +87,8 @@ def image(
             photo = read_photo_for_matting(path, max_pixels=max_pixels)
             if photo.frames > 1:
                 notify(f"{path}: has {photo.frames} pictures; only the first is used")
+            for note in photo.notes:
+                notify(note)
             return photo
 
         single = None if folder else read(source)
@@ -86,7 +100,7 @@ def image(
             make_folder(target)
         to_do = [job for job in found.jobs if not folder or overwrite or not job[1].is_file()]
         for photo, picture in to_do:
-            check_photo_suffix(picture, alpha=bg is None and not alpha_only)
+            picture_format(picture, alpha=cut_out)
             refuse_inputs(picture, {"IN": photo, "--bg": Path(bg or photo).expanduser()})
             refuse_existing(picture, overwrite=overwrite)
             check_target(picture, overwrite=overwrite)
@@ -100,14 +114,13 @@ def image(
             start = time.perf_counter()
             packet = matte_photo(photo, engine, keep=keep)
             seconds = time.perf_counter() - start
-            matte = packet.fetch()
             if alpha_only:
-                write_alpha(picture, matte, overwrite=overwrite)
+                write_alpha(picture, packet.fetch(), photo, writing)
             elif background is None:
-                write_cut_out(picture, matte, photo, overwrite=overwrite)
+                write_cut_out(picture, packet.fetch(), photo, writing)
             else:
-                write_composite(picture, packet, background, photo, light_wrap=light_wrap, overwrite=overwrite)
-            height, width = matte.alpha.shape
+                write_composite(picture, packet, background, photo, writing, light_wrap=light_wrap)
+            height, width = packet.frame.shape[:2]
             return f"{picture}: {width}x{height}, matte in {seconds:.2f} s"
 
         runner = f"({engine.name} {engine.precision}, {engine.device})"

@@ -44,8 +44,8 @@ def refine(
     from realtime.commands.progress import for_each_photo, report_photos
     from realtime.inputs.masks import open_masks
     from realtime.jobs.photo_folders import PhotoJobs, make_folder, photo_jobs, read_photo_for_matting
-    from realtime.loop.edit_photo import refine_mask, write_alpha, write_cut_out
-    from realtime.outputs.photos import check_photo_suffix
+    from realtime.loop.edit_photo import Writing, refine_mask, write_alpha, write_cut_out
+    from realtime.outputs.pictures.formats import picture_format
     from realtime.outputs.target import check_target
 
     max_pixels = max_megapixels * MEGAPIXEL
@@ -54,7 +54,7 @@ def refine(
     if not folder:
         with naming_options():
             read_photo_for_matting(images, max_pixels=max_pixels)
-        check_photo_suffix(target, alpha=cut_outs)
+        picture_format(target, alpha=cut_outs)
         refuse_existing(target, overwrite=overwrite)
         check_target(target, overwrite=overwrite)
     try:
@@ -80,10 +80,8 @@ def refine(
         def refine_photo(photo: Path, picture: Path) -> None:
             read = read_photo_for_matting(photo, max_pixels=max_pixels)
             matte = refine_mask(read, known.read(photo), engine)
-            if cut_outs:
-                write_cut_out(picture, matte, read, overwrite=overwrite)
-            else:
-                write_alpha(picture, matte, overwrite=overwrite)
+            write = write_cut_out if cut_outs else write_alpha
+            write(picture, matte, read, Writing(overwrite=overwrite))
 
         failed = for_each_photo(to_do, refine_photo, "mattes")
     report_photos("mattes", len(to_do), failed, notes, found.describe_left_out())

@@ -7,8 +7,9 @@ import numpy as np
 
 from engines.engine import Frame, Mask
 from realtime.packet import Packet
+from realtime.pixels.depth import Pixels
 
-Pixels = TypeVar("Pixels", Frame, Mask)
+Small = TypeVar("Small", Pixels, Mask)
 
 BAND = 32  # rows blended at a time: few enough to stay in a core's cache
 WRAP_SIZE = 128  # small pixels of the longer side on which light is spread, about
@@ -32,37 +33,57 @@ def composite(packet: Packet, background: Frame, *, light_wrap: float = 0.0) -> 
     if not packet.frame.shape == background.shape == matte.foreground.shape or matte.alpha.shape != background.shape[:2]:
         sizes = [packet.frame.shape, background.shape, matte.foreground.shape, matte.alpha.shape]
         raise ValueError(f"frame, background, foreground and alpha differ in size: {sizes}")
-    picture = background.copy()
     if background is packet.frame:
-        return picture
-    light = background_light(matte.alpha, background, light_wrap) if light_wrap else None
+        return background.copy()
+    return np.asarray(blend(matte.foreground, matte.alpha, background, light_wrap=light_wrap), np.uint8)
+
+
+def blend(foreground: Pixels, alpha: Mask, background: Pixels, *, light_wrap: float = 0.0, in_place: bool = False) -> Pixels:
+    """Blend a foreground over a background by alpha, (H, W): RGB (H, W, 3), both uint8 or both uint16, into a new array.
+
+    alpha and each of the two products are rounded to the bits of the colours. With `in_place` the background is overwritten.
+    """
+    picture = background if in_place else background.copy()
+    full = int(np.iinfo(picture.dtype).max)
+    light = background_light(alpha, background, light_wrap) if light_wrap else None
     for top in range(0, len(picture), BAND):
         # Most of a frame is background: blending only the box that alpha reaches halves the time.
-        reached = cv2.convertScaleAbs(matte.alpha[top : top + BAND], alpha=255)
+        reached = cv2.convertScaleAbs(alpha[top : top + BAND], alpha=255)
         left, down, width, height = cv2.boundingRect(reached)
         if width:
             part = np.s_[top + down : top + down + height, left : left + width]
-            foreground = matte.foreground[part]
+            front = foreground[part]
             if light is not None:
                 spread = upsample_region(light.colours, light.block, top + down, left, (height, width))
                 share = upsample_region(light.share, light.block, top + down, left, (height, width))
-                foreground = np.asarray(cv2.blendLinear(spread, foreground, share, 1 - share), np.uint8)
-            alpha = cv2.cvtColor(reached[down : down + height, left : left + width], cv2.COLOR_GRAY2RGB)
-            front = cv2.multiply(foreground, alpha, scale=1 / 255)
-            cv2.bitwise_not(alpha, alpha)
-            cv2.add(front, cv2.multiply(background[part], alpha, scale=1 / 255), picture[part])
+                front = weighted_mean(spread, front, share)
+            levels = reached[down : down + height, left : left + width]
+            if full > 255:
+                levels = np.rint(alpha[part] * np.float32(full)).astype(picture.dtype)
+            weight = cv2.cvtColor(levels, cv2.COLOR_GRAY2RGB)
+            own = cv2.multiply(front, weight, scale=1 / full)
+            cv2.bitwise_not(weight, weight)
+            cv2.add(own, cv2.multiply(background[part], weight, scale=1 / full), picture[part])
     return picture
+
+
+def weighted_mean(first: Pixels, second: Pixels, share: Mask) -> Pixels:
+    """Mix two pictures of one depth by the `share` of the first, (H, W)."""
+    if first.dtype == np.uint8:
+        return np.asarray(cv2.blendLinear(first, second, share, 1 - share), np.uint8)
+    floats = cv2.blendLinear(first.astype(np.float32), second.astype(np.float32), share, 1 - share)
+    return np.rint(floats).astype(first.dtype)
 
 
 class Light(NamedTuple):
     """The background's light around the person, downsampled: a pixel for each block of `block` by `block` pixels."""
 
-    colours: Frame  # uint8 (h, w, 3)
+    colours: Pixels  # (h, w, 3)
     share: Mask  # float32 (h, w): of the light in the foreground's colours
     block: int
 
 
-def background_light(alpha: Mask, background: Frame, amount: float) -> Light:
+def background_light(alpha: Mask, background: Pixels, amount: float) -> Light:
     """Blur the background's light: `amount` of it where all around is background, half of that on a straight edge."""
     height, width = alpha.shape
     block = min(height, width, max(1, round(max(height, width) / WRAP_SIZE)))  # an integer: such an average is fast
@@ -72,10 +93,10 @@ def background_light(alpha: Mask, background: Frame, amount: float) -> Light:
     light = cv2.resize(background[even], size, interpolation=cv2.INTER_AREA)
     sigma = WRAP_SIGMA * WRAP_SIZE
     blurred = cv2.GaussianBlur(light, (0, 0), sigma), cv2.GaussianBlur(share, (0, 0), sigma)
-    return Light(np.asarray(blurred[0], np.uint8), np.asarray(blurred[1], np.float32), block)
+    return Light(np.asarray(blurred[0], background.dtype), np.asarray(blurred[1], np.float32), block)
 
 
-def upsample_region(small: Pixels, block: int, top: int, left: int, part: tuple[int, int]) -> Pixels:
+def upsample_region(small: Small, block: int, top: int, left: int, part: tuple[int, int]) -> Small:
     """The part (height, width) at `top`, `left` of a small picture that is upsample_region bilinearly by `block`.
 
     The whole of it would not stay in a core's cache.

@@ -2,21 +2,30 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
+from PIL.TiffImagePlugin import TiffImageFile
 
 from engines.engine import Frame, Mask
 from engines.errors import MediaError
 from realtime.choices import MAX_PIXELS
 from realtime.inputs.pictures import check_pixels, open_picture, tiff_size
-from realtime.pixels.colour_profile import ColourProfile, colour_profile, space, to_srgb
+from realtime.pixels.colour_profile import SPACES, ColourProfile, colour_profile, space, to_srgb_by
+from realtime.pixels.depth import Pixels, to_eight_bits, to_sixteen_bits
+from realtime.pixels.metadata import NO_METADATA, Metadata, read_exif, read_xmp
 from realtime.pixels.opacity import flatten
 from realtime.pixels.opencv_log import silence_opencv
 
+Upright = TypeVar("Upright", Frame, Mask, Pixels)
+
 ORIENTATION = 0x0112  # the EXIF tag
+BITS_PER_SAMPLE, PHOTOMETRIC, EXTRA_SAMPLES, SAMPLE_FORMAT = 258, 262, 338, 339  # TIFF tags
+BLACK_IS_ZERO, RGB, PREMULTIPLIED = 1, 2, 1  # their values
+BAND = 256  # rows at a time: Pillow's pictures take a third more memory than arrays, and conversions as much again
 READABLE = {
     *(".avif", ".bmp", ".gif", ".heic", ".heif", ".hif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"),
 }
@@ -31,16 +40,20 @@ class Photo:
         alpha: float32 (H, W) in [0, 1] if the file has one.
         name: for messages.
         profile: the colour profile of the file, if that is another than sRGB's.
-        stored: the colours as the file has them, in that profile, uint8 (H, W, 3).
+        stored: the colours as the file has them, in that profile, uint8 or uint16 (H, W, 3), if they are not those of `frame`.
         frames: how many pictures the file has; this is the first.
+        metadata: its EXIF and XMP.
+        notes: what of the file could not be read, a line each.
     """
 
     frame: Frame
     alpha: Mask | None = None
     name: str = "the photo"
     profile: ColourProfile | None = None
-    stored: Frame | None = None
+    stored: Pixels | None = None
     frames: int = 1
+    metadata: Metadata = NO_METADATA
+    notes: tuple[str, ...] = ()
 
     def flat(self) -> Frame:
         """Flatten onto white: uint8 (H, W, 3) sRGB."""
@@ -51,7 +64,8 @@ def read_photo(path: Path, *, max_pixels: int = MAX_PIXELS) -> Photo:
     """Read JPEG, PNG, WebP, AVIF, HEIC (with pi-heif), TIFF, BMP or GIF: 8 or 16 bit, grey, palette, CMYK or
     colour, with or without alpha.
 
-    EXIF orientation is applied, and colours are converted to sRGB by the file's colour profile.
+    EXIF orientation is applied, and colours are converted to sRGB by the file's colour profile. PNG and TIFF keep their 16 bits
+    in `stored`.
     Raises TooManyPixels before anything is decoded if there are more than `max_pixels`; MediaError if the file is missing, not
     a plain file, not a picture or broken.
     """
@@ -73,43 +87,100 @@ def read_photo(path: Path, *, max_pixels: int = MAX_PIXELS) -> Photo:
 def _decode(image: Image.Image, path: Path) -> Photo:
     frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)  # MPO: a JPEG with previews
     icc: bytes = image.info.get("icc_profile") or b""
-    image.load()
-    orientation = _orientation(image)
-    alpha = None
-    if image.mode[0] in "IF":  # 16 or 32 bit, grey
-        image = Image.fromarray(_eight_bits(np.asarray(image)))
-    elif image.has_transparency_data:
-        grey = image.mode[0] == "L"
-        image = image.convert("RGBA")
-        alpha = _upright(np.asarray(image.getchannel("A")), orientation).astype(np.float32) / np.float32(255)
-        image = image.convert("L" if grey else "RGB")
     described = space(icc) if icc else ""
-    if (image.mode, described) in {("L", "GRAY"), ("CMYK", "CMYK")}:
-        image = to_srgb(image, icc)
-    stored = _upright(np.array(image.convert("RGB"), np.uint8), orientation)  # a copy, which engines can share
+    wide = _has_sixteen_bits(image) and described != "GRAY"  # a grey profile's curve is for 8 bits, as Pillow has it
+    notes = []
+    deep = _read_sixteen_bits(image, path) if wide else None
+    if deep is None:
+        if wide:
+            notes.append(f"{path}: of its 16 bits only 8 can be read")
+        image.load()
+    orientation = _orientation(image)
+    exif = b""
+    try:
+        exif = read_exif(image, path)
+    except ValueError:
+        notes.append(f"{path}: its EXIF is damaged, and is left out")
+    stored: Pixels
+    if deep is None:
+        stored, alpha = _eight_bits(image, icc if described in {"GRAY", "CMYK"} else b"")
+    else:
+        stored, alpha = deep
+    metadata = Metadata(exif, read_xmp(image))
+    image.close()
+    stored = _upright(stored, orientation)
+    alpha = None if alpha is None else _upright(alpha, orientation)
     profile = colour_profile(icc) if described == "RGB" else None
-    if profile is None:
-        return Photo(stored, alpha, str(path), frames=frames)
-    return Photo(profile.to_srgb(stored), alpha, str(path), profile, stored, frames)
+    frame = to_eight_bits(stored)
+    if profile is not None:
+        frame = profile.to_srgb(frame)
+    elif deep is None:
+        return Photo(frame, alpha, str(path), frames=frames, metadata=metadata, notes=tuple(notes))
+    return Photo(frame, alpha, str(path), profile, stored, frames, metadata, tuple(notes))
+
+
+def _eight_bits(image: Image.Image, icc: bytes) -> tuple[Frame, Mask | None]:
+    """The colours of a picture, uint8 (H, W, 3), and its alpha, float32 (H, W). `icc`: the profile of grey and CMYK."""
+    grey = image.mode[0] == "L"
+    convert = None
+    if icc and space(icc) == SPACES.get("L" if grey else image.mode):
+        convert = to_srgb_by(icc, "L" if grey else image.mode)
+    width, height = image.size
+    colours = np.empty((height, width, 3), np.uint8)
+    alpha = np.empty((height, width), np.float32) if image.has_transparency_data else None
+    for top in range(0, height, BAND):
+        band, rows = image.crop((0, top, width, min(top + BAND, height))), np.s_[top : top + BAND]
+        if image.mode[0] in "IF":  # 16 or 32 bit, grey
+            band = Image.fromarray(to_eight_bits(to_sixteen_bits(np.asarray(band))))
+        if alpha is not None:
+            band = band.convert("RGBA")
+            alpha[rows] = np.asarray(band.getchannel("A")) / np.float32(255)
+            band = band.convert("L" if grey else "RGB")
+        colours[rows] = np.asarray(convert(band) if convert else band.convert("RGB"))
+    return colours, alpha
 
 
 def _read_float_tiff(path: Path, max_pixels: int) -> Photo:
     """Read the TIFF files that Pillow does not know: several channels in floating point."""
     check_pixels(path, *tiff_size(path), max_pixels)
     with silence_opencv():
-        pixels = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR_RGB | cv2.IMREAD_ANYDEPTH)
+        pixels = cv2.imdecode(np.memmap(path, np.uint8, "r"), cv2.IMREAD_COLOR_RGB | cv2.IMREAD_ANYDEPTH)
     if pixels is None:
         raise MediaError(f"{path}: is broken, or a TIFF file of a kind that cannot be read; save it with 8 or 16 bits")
-    return Photo(np.ascontiguousarray(_eight_bits(pixels)), name=str(path))
+    stored = to_sixteen_bits(pixels)
+    return Photo(to_eight_bits(stored), name=str(path), stored=stored)
 
 
-def _eight_bits(pixels: NDArray[np.generic]) -> NDArray[np.uint8]:
-    """Convert any depth to uint8: whole numbers as 16 bits, floating point (TIFF, HDR) from [0, 1]."""
-    if pixels.dtype == np.uint8:
-        return pixels.astype(np.uint8, copy=False)
-    high = 1 if pixels.dtype.kind == "f" else 65535
-    levels = np.clip(np.nan_to_num(pixels), 0, high).astype(np.float32) * np.float32(255 / high)
-    return np.asarray(np.rint(levels), np.uint8)
+def _has_sixteen_bits(image: Image.Image) -> bool:
+    """Whether the file of a picture, not yet loaded, is a PNG or TIFF of grey or RGB with 16 bits of each channel."""
+    if isinstance(image, TiffImageFile):
+        tags = image.tag_v2
+        whole = set(tags.get(SAMPLE_FORMAT, (1,))) == {1}
+        return set(tags.get(BITS_PER_SAMPLE, ())) == {16} and whole and tags.get(PHOTOMETRIC) in {BLACK_IS_ZERO, RGB}
+    return image.format == "PNG" and any("16" in str(tile[3]) for tile in getattr(image, "tile", ()))
+
+
+def _read_sixteen_bits(image: Image.Image, path: Path) -> tuple[NDArray[np.uint16], Mask | None] | None:
+    """The colours, uint16 (H, W, 3), and alpha of such a file; None where OpenCV does not read it. Pillow reads 8 bits."""
+    try:
+        with silence_opencv():
+            pixels = cv2.imdecode(np.memmap(path, np.uint8, "r"), cv2.IMREAD_UNCHANGED)
+    except cv2.error:
+        return None
+    if pixels is None or pixels.dtype != np.uint16 or pixels.shape[1::-1] != image.size:
+        return None
+    if pixels.ndim == 2:
+        return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB), np.uint16), None
+    if pixels.shape[2] == 3:
+        return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB, pixels), np.uint16), None
+    alpha = pixels[..., 3] / np.float32(65535)
+    colours = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGB), np.uint16)
+    if isinstance(image, TiffImageFile) and image.tag_v2.get(EXTRA_SAMPLES) == (PREMULTIPLIED,):
+        for top in range(0, len(colours), BAND):
+            rows = np.s_[top : top + BAND]
+            straight = colours[rows] / np.maximum(alpha[rows], np.float32(1 / 65535))[..., None]
+            colours[rows] = np.minimum(np.rint(straight), 65535)
+    return colours, alpha
 
 
 def _orientation(image: Image.Image) -> int:
@@ -120,7 +191,7 @@ def _orientation(image: Image.Image) -> int:
         return 1
 
 
-def _upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+def _upright(pixels: Upright, orientation: int) -> Upright:
     """Rotate and mirror pixels upright."""
     if orientation in {5, 6, 7, 8}:
         pixels = pixels.swapaxes(0, 1)

@@ -1,6 +1,6 @@
 """Photos edited: cut out, composited, or matted from a mask of their own."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,11 +10,13 @@ from engines.engine import Engine, Frame, Mask, Matte
 from engines.errors import MediaError
 from realtime.choices import Keep
 from realtime.compositing.backgrounds import Background
-from realtime.compositing.composite import composite
+from realtime.compositing.composite import blend
 from realtime.compositing.subjects import LargestSubject
 from realtime.inputs.photos import Photo
-from realtime.outputs.photos import WITH_PROFILE, write_photo
+from realtime.outputs.photos import write_photo
+from realtime.outputs.pictures.formats import picture_format
 from realtime.packet import Packet
+from realtime.pixels.depth import Pixels, to_sixteen_bits
 
 ASPECT_TOLERANCE = 0.02  # by which the aspect of a mask may differ from its photo's: it may be rounded to whole pixels
 BAND = 64  # rows converted at a time: floating point takes much more memory than the picture
@@ -41,38 +43,83 @@ def refine_mask(photo: Photo, mask: Mask, engine: Engine) -> Matte:
     return engine(frame, mask)
 
 
-def write_alpha(path: Path, matte: Matte, *, overwrite: bool = True) -> None:
-    """Write alpha as a grey picture."""
-    write_photo(path, np.rint(matte.alpha * 255).astype(np.uint8), overwrite=overwrite)
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """How pictures made of photos are written: see `write_photo`. With `strip`, without where the photos were taken."""
+
+    premultiplied: bool = False
+    strip: bool = False
+    overwrite: bool = True
+
+    def write(self, path: Path, photo: Photo, colours: Pixels, alpha: Mask | None = None, *, profile: bytes = b"") -> None:
+        """Write a picture with the metadata of its photo."""
+        metadata = photo.metadata.without_place() if self.strip else photo.metadata
+        write_photo(
+            path,
+            colours,
+            alpha,
+            profile=profile,
+            metadata=metadata.of_size(*colours.shape[:2]),
+            premultiplied=self.premultiplied,
+            overwrite=self.overwrite,
+        )
 
 
-def write_cut_out(path: Path, matte: Matte, photo: Photo, *, overwrite: bool = True) -> None:
+PLAIN = Writing()
+
+
+def write_alpha(path: Path, matte: Matte, photo: Photo, writing: Writing = PLAIN) -> None:
+    """Write alpha as a grey picture, with as many bits as the photo has and the file can hold."""
+    deep = photo.stored is not None and photo.stored.dtype == np.uint16
+    writing.write(path, photo, to_sixteen_bits(matte.alpha) if deep else np.rint(matte.alpha * 255).astype(np.uint8))
+
+
+def write_cut_out(path: Path, matte: Matte, photo: Photo, writing: Writing = PLAIN) -> None:
     """Write the foreground's colours with alpha, in the photo's own colour profile where the file can hold it."""
-    colours, profile = in_own_profile(photo, matte.foreground, matte.alpha, path)
-    write_photo(path, colours, matte.alpha, profile=profile, overwrite=overwrite)
+    colours, profile = in_own_colours(photo, matte.foreground, matte.alpha, path)
+    writing.write(path, photo, colours, matte.alpha, profile=profile)
 
 
 def write_composite(
-    path: Path, packet: Packet, background: Background, photo: Photo, *, light_wrap: float = 0.0, overwrite: bool = True
+    path: Path, packet: Packet, background: Background, photo: Photo, writing: Writing = PLAIN, *, light_wrap: float = 0.0
 ) -> None:
-    """Write the finished picture on a background, in the photo's own colour profile where the file can hold it."""
-    behind = background.frame(packet)
-    kept = np.ones_like(packet.fetch().alpha) if behind is packet.frame else packet.fetch().alpha
-    colours, profile = in_own_profile(photo, composite(packet, behind, light_wrap=light_wrap), kept, path)
-    write_photo(path, colours, profile=profile, overwrite=overwrite)
+    """Write the finished picture on a background, in the photo's own colour profile where the file can hold it.
 
-
-def in_own_profile(photo: Photo, picture: Frame, kept: Mask, path: Path) -> tuple[Frame, bytes]:
-    """Convert an sRGB picture made of a photo to the photo's profile, if it has one and the file to write can hold it.
-
-    Colours beyond sRGB, which were cut off for the networks, come back where the photo is `kept`: float32 (H, W) in [0, 1].
+    The packet's matte is used up.
     """
-    if photo.profile is None or photo.stored is None or path.suffix.lower() not in WITH_PROFILE:
+    behind = background.frame(packet)
+    alpha = packet.fetch().alpha
+    if behind is packet.frame:
+        colours, profile = in_own_colours(photo, behind, np.ones_like(alpha), path)
+    else:
+        foreground, profile = in_own_colours(photo, packet.fetch().foreground, alpha, path)
+        own_background, _ = in_own_colours(photo, behind, None, path)
+        colours = blend(foreground, alpha, own_background, light_wrap=light_wrap, in_place=own_background is not behind)
+        del foreground, own_background
+    del alpha, behind
+    packet.matte = None  # of a large photo it is hundreds of megabytes, and encoding needs as much again
+    writing.write(path, photo, colours, profile=profile)
+
+
+def in_own_colours(photo: Photo, picture: Frame, kept: Mask | None, path: Path) -> tuple[Pixels, bytes]:
+    """Convert an sRGB picture made of a photo to the photo's profile and depth, if the file to write can hold its profile.
+
+    What the networks did not see of the photo, colours beyond sRGB and bits beyond the eighth, comes back where the photo is
+    `kept`: float32 (H, W) in [0, 1], or None where nothing of it is. Where alpha is 1 and the networks left a colour as it was,
+    it is that of the file, bit for bit; on edges their correction, which has 8 bits, is added to the file's own colour.
+    """
+    profile, stored = photo.profile, photo.stored
+    if stored is None or (profile is not None and not picture_format(path, alpha=False).profile):
         return picture, b""
-    colours = photo.profile.from_srgb(picture)
-    known = photo.profile.from_srgb(photo.frame)
-    for top in range(0, len(colours), BAND):
+    own = np.empty(picture.shape, stored.dtype)
+    full = np.iinfo(own.dtype).max
+    for top in range(0, len(picture), BAND):
         rows = np.s_[top : top + BAND]
-        beyond = photo.stored[rows].astype(np.float32) - known[rows]
-        colours[rows] = np.clip(np.rint(colours[rows] + kept[rows, :, None] * beyond), 0, 255)
-    return colours, photo.profile.data
+        colours, known = picture[rows], photo.frame[rows]
+        if profile is not None:
+            colours, known = profile.from_srgb(colours), profile.from_srgb(known)
+        levels = colours.astype(np.float32) * np.float32(full / 255)
+        if kept is not None:
+            levels += kept[rows, :, None] * (stored[rows].astype(np.float32) - known * np.float32(full / 255))
+        own[rows] = np.clip(np.rint(levels), 0, full)
+    return own, b"" if profile is None else profile.data

@@ -2,57 +2,72 @@
 
 from pathlib import Path
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
+from PIL import Image
 
 from engines.atomic import replacing
-from engines.engine import Frame, Mask
+from engines.engine import Mask
 from engines.errors import MediaError
-from realtime.outputs.target import check_suffix
-from realtime.pixels.opencv_log import silence_opencv
+from realtime.outputs.pictures.formats import PictureFormat, picture_format
+from realtime.outputs.pictures.rasters import BAND, Raster, write_png, write_tiff
+from realtime.pixels.depth import Pixels
+from realtime.pixels.metadata import HEADER, NO_METADATA, Metadata
 
-QUALITY = 95  # of JPEG and WebP, of 100
-WRITABLE = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
-WITH_ALPHA = {".png", ".tif", ".tiff", ".webp"}
-WITH_PROFILE = {".jpeg", ".jpg", ".png", ".webp"}  # in which a colour profile can be stored here
+WRITERS = {"PNG": write_png, "TIFF": write_tiff}  # of the others, Pillow
+MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # of Pillow, by the number of channels
 
 
-def write_photo(path: Path, frame: Frame, alpha: Mask | None = None, *, profile: bytes = b"", overwrite: bool = True) -> None:
-    """Write uint8 RGB (H, W, 3) or grey (H, W); with `alpha`, float32 (H, W), RGBA of straight colours.
+def write_photo(
+    path: Path,
+    frame: Pixels,
+    alpha: Mask | None = None,
+    *,
+    profile: bytes = b"",
+    metadata: Metadata = NO_METADATA,
+    premultiplied: bool = False,
+    overwrite: bool = True,
+) -> None:
+    """Write RGB (H, W, 3) or grey (H, W), uint8 or uint16; with `alpha`, float32 (H, W), RGBA of straight colours.
 
     The suffix decides the format. The file appears, or is replaced, only when it is complete. `profile` is the colour profile
-    (ICC) that RGB is in, by default sRGB; only files whose suffix is in WITH_PROFILE hold one.
-    Raises MediaError if the suffix is unknown, the format cannot hold alpha, or the file cannot be written; FileAppeared
-    without `overwrite` if there is one, and what was written is beside it.
+    (ICC) that RGB is in, by default sRGB. Formats that hold no profile, no EXIF and XMP, or 8 bits only get
+    the colours as they are, without these. With `premultiplied` the file gets colours that are multiplied by alpha.
+    Raises MediaError if the suffix is unknown, the format cannot hold alpha or a picture of this size, or the file cannot be
+    written; FileAppeared without `overwrite` if there is one, and what was written is beside it.
     """
-    check_photo_suffix(path, alpha=alpha is not None)
-    pixels: NDArray[np.uint8] = frame
-    if alpha is not None:
-        pixels = np.dstack([cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), cv2.convertScaleAbs(alpha, alpha=255)])
-    elif frame.ndim == 3:
-        pixels = np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), np.uint8)
-    suffix = path.suffix.lower()
-    options: tuple[int, ...] = ()
-    if suffix in {".jpg", ".jpeg"}:
-        options = (cv2.IMWRITE_JPEG_QUALITY, QUALITY)
-    elif suffix == ".webp":  # lossless (above 100) with alpha: lossy WebP smears the colours under a soft edge
-        options = (cv2.IMWRITE_WEBP_QUALITY, QUALITY if alpha is None else 101)
-    try:
-        with silence_opencv():
-            kinds, blocks = ([cv2.IMAGE_METADATA_ICCP], [np.frombuffer(profile, np.uint8)]) if profile else ([], [])
-            encoded = cv2.imencodeWithMetadata(suffix, pixels, kinds, blocks, options)[1]
-    except cv2.error as error:
-        raise MediaError(f"{path}: {suffix} cannot hold this picture; write .png instead") from error
+    kind = picture_format(path, alpha=alpha is not None)
+    height, width = frame.shape[:2]
+    if max(height, width) > kind.longest:
+        raise MediaError(f"{path}: {width}x{height} is too large for {path.suffix}; write .png instead")
+    raster = Raster(
+        colours=frame,
+        alpha=alpha,
+        bits=min(kind.bits, 8 * frame.itemsize),
+        premultiplied=premultiplied,
+        profile=profile if kind.profile else b"",
+        metadata=metadata if kind.metadata else NO_METADATA,
+    )
     try:
         with replacing(path, overwrite=overwrite) as unfinished:
-            unfinished.write_bytes(np.asarray(encoded).tobytes())
-    except OSError as error:
-        raise MediaError(f"{path}: cannot be written ({error.strerror}); choose another place") from error
+            if writer := WRITERS.get(kind.name):
+                writer(unfinished, raster)
+            else:
+                _write_with_pillow(unfinished, raster, kind)
+    except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.strerror:
+            raise MediaError(f"{path}: cannot be written ({error.strerror}); choose another place") from error
+        raise MediaError(f"{path}: {path.suffix} cannot hold this picture ({error}); write .png instead") from error
 
 
-def check_photo_suffix(path: Path, *, alpha: bool) -> None:
-    """Raise MediaError if pictures of this suffix cannot be written, or cannot hold the alpha that is asked for."""
-    check_suffix(path, sorted(WRITABLE), "picture")
-    if alpha and path.suffix.lower() not in WITH_ALPHA:
-        raise MediaError(f"{path}: {path.suffix} holds no alpha; end its name in {', '.join(sorted(WITH_ALPHA))}")
+def _write_with_pillow(path: Path, raster: Raster, kind: PictureFormat) -> None:
+    height, width = raster.size
+    image = Image.new(MODES[raster.channels], (width, height))
+    for index, band in enumerate(raster.bands()):
+        image.paste(Image.fromarray(band[..., 0] if raster.channels == 1 else band), (0, index * BAND))
+    options = dict(kind.lossless if raster.alpha is not None else kind.options)
+    if raster.profile:
+        options["icc_profile"] = raster.profile
+    if raster.metadata.exif:
+        options["exif"] = HEADER + raster.metadata.exif
+    if raster.metadata.xmp:
+        options["xmp"] = raster.metadata.xmp
+    image.save(path, format=kind.name, **options)

@@ -1,6 +1,7 @@
 """Colour profiles (ICC) of pictures. Networks, backgrounds and videos are in sRGB; photos are often in a wider space."""
 
 import io
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
 SPACES = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK"}  # of a Pillow mode, as a profile names it
 INTENT = ImageCms.Intent.RELATIVE_COLORIMETRIC
 FLAGS = ImageCms.Flags.BLACKPOINTCOMPENSATION
+BAND = 256  # rows at a time: Pillow's pictures take a third more memory than arrays
 
 
 class ColourProfile:
@@ -45,12 +47,13 @@ def colour_profile(data: bytes) -> ColourProfile | None:
     return None if is_srgb else profile
 
 
-def to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
-    """Convert a grey or CMYK picture to sRGB by its profile; by plain formulas if the profile is of no use for it."""
+def to_srgb_by(profile: bytes, mode: str) -> Callable[[Image.Image], Image.Image]:
+    """What converts grey or CMYK pictures to sRGB by a profile; by plain formulas if the profile is of no use for it."""
     try:
-        return _converted(image, profile)
+        transform = ImageCms.buildTransform(_opened(profile), SRGB, mode, "RGB", INTENT, FLAGS)
     except (ImageCms.PyCMSError, OSError, ValueError):
-        return image.convert("RGB")
+        return lambda image: image.convert("RGB")
+    return transform.apply
 
 
 def space(profile: bytes) -> str:
@@ -65,13 +68,9 @@ def _opened(data: bytes) -> ImageCms.ImageCmsProfile:
     return ImageCms.ImageCmsProfile(io.BytesIO(data))
 
 
-def _converted(image: Image.Image, profile: bytes) -> Image.Image:
-    transform = ImageCms.buildTransform(_opened(profile), SRGB, image.mode, "RGB", INTENT, FLAGS)
-    converted = ImageCms.applyTransform(image, transform)
-    assert converted is not None  # it is, for a change in place only
-    return converted
-
-
 def _applied(transform: ImageCms.ImageCmsTransform, frame: NDArray[np.uint8]) -> Frame:
-    converted = transform.apply(Image.fromarray(frame))
-    return np.array(converted, np.uint8)  # a copy, which can be written to
+    converted = np.empty_like(frame)
+    for top in range(0, len(frame), BAND):
+        rows = np.s_[top : top + BAND]
+        converted[rows] = np.asarray(transform.apply(Image.fromarray(frame[rows])))
+    return converted

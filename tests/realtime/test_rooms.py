@@ -14,7 +14,7 @@ ROOMS = {  # each with those that it may import: the way of a frame, without a c
     "inputs": {"pixels"},
     "compositing": {"inputs", "pixels"},
     "outputs": {"inputs", "pixels"},
-    "loop": {"inputs", "compositing", "outputs"},
+    "loop": {"inputs", "compositing", "outputs", "pixels"},
     "jobs": {"inputs", "compositing", "outputs", "loop", "pixels"},
     "commands": {"inputs", "compositing", "outputs", "loop", "jobs"},
 }

@@ -10,6 +10,9 @@ import pytest
 from engines.errors import FileAppeared, MediaError
 from realtime.inputs.photos import read_photo
 from realtime.outputs.photos import write_photo
+from realtime.outputs.pictures.formats import FORMATS
+from realtime.pixels.metadata import Metadata
+from tests.imports import ROOT
 
 PICTURE = np.full((40, 50, 3), (10, 200, 90), np.uint8)
 
@@ -38,7 +41,7 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(b"old")
     with (
-        patch.object(Path, "write_bytes", side_effect=OSError(28, "No space left on device")),
+        patch("realtime.outputs.pictures.rasters._png_chunk", side_effect=[None, OSError(28, "No space left on device")]),
         pytest.raises(MediaError, match="No space"),
     ):
         write_photo(path, PICTURE)
@@ -72,3 +75,23 @@ def test_without_overwriting_a_picture_that_appeared_stays_and_the_new_one_is_ke
         write_photo(path, PICTURE, overwrite=False)
     assert path.read_bytes() == b"first"
     assert (read_photo(tmp_path / "a-2.png").frame == PICTURE).all()
+
+
+def test_the_page_has_the_table_of_formats() -> None:
+    page = (ROOT / "docs" / "photos.md").read_text(encoding="utf-8")
+    for each in FORMATS:
+        alpha, profile, metadata = ("yes" if held else "no" for held in (each.alpha, each.profile, each.metadata))
+        bits = "8 or 16" if each.bits == 16 else "8"
+        assert f"| {', '.join(each.suffixes)} | {alpha} | {bits} | {profile} | {metadata} |\n" in page
+
+
+def test_a_picture_larger_than_its_format_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(MediaError, match=r"a\.webp: 16384x1 is too large for \.webp; write \.png instead"):
+        write_photo(tmp_path / "a.webp", np.zeros((1, 16384, 3), np.uint8))
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_metadata_that_a_format_cannot_hold_is_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(MediaError, match=r"a\.jpg: \.jpg cannot hold this picture"):
+        write_photo(tmp_path / "a.jpg", PICTURE, metadata=Metadata(xmp=bytes(70_000)))
+    assert [*tmp_path.iterdir()] == []
