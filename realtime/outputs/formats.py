@@ -23,6 +23,9 @@ def by_preset(name: str, *values: object) -> Mapping[str, Options]:
     return {preset: {name: str(value)} for preset, value in zip(get_args(Preset), values, strict=True)}
 
 
+NVENC_PRESETS = by_preset("preset", "p1", "p2", "p3", "p4", "p4", "p5", "p6", "p7", "p7")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Codec:
     """How the pictures of a video are encoded.
@@ -32,13 +35,17 @@ class Codec:
     suffixes    of the files that can hold it
     encoder     FFmpeg's name of it; None for a sequence of pictures
     pixels      FFmpeg's pixel format of pictures
+    deep        the same in 10 bits, or None
     cutout      the same with alpha, or None
     grey        the same of a matte alone
     crf         constant rate factor by default, or None where the codec has none
     max_crf     the worst that it takes
+    with_crf    options of the encoder for a constant rate factor
     presets     options of the encoder for each preset; empty where it has none
     options     other options of the encoder, always
     with_alpha  options on top of these for pictures with alpha
+    tag         of MP4 and QuickTime, where players want another than FFmpeg's
+    nvenc       FFmpeg's name of NVIDIA's encoder, or None
     lossless    whether every level comes back as it was
     """
 
@@ -47,34 +54,50 @@ class Codec:
     suffixes: tuple[str, ...]
     encoder: str | None = None
     pixels: str
+    deep: str | None = None
     cutout: str | None = None
     grey: str
     crf: int | None = None
     max_crf: int = 51
+    with_crf: Options = field(default_factory=dict)
     presets: Mapping[str, Options] = field(default_factory=dict)
     options: Options = field(default_factory=dict)
     with_alpha: Options = field(default_factory=dict)
+    tag: str | None = None
+    nvenc: str | None = None
     lossless: bool = False
 
-    def pixel_format(self, kind: OutputKind) -> str:
+    def pixel_format(self, kind: OutputKind, *, bit_depth: int = 8) -> str:
         """FFmpeg's pixel format for what a file shows. Raises ValueError for a cut-out if the codec has no alpha."""
         if kind == "cutout":
             if self.cutout is None:
                 raise ValueError(f"{self.title} has no alpha")
             return self.cutout
-        return self.grey if kind == "alpha" else self.pixels
+        if kind == "alpha":
+            return self.grey
+        return self.deep if bit_depth > 8 and self.deep is not None else self.pixels
 
-    def check_crf(self, crf: int | None) -> None:
-        """Raise ValueError for a constant rate factor that the codec does not take."""
-        if crf is not None and (self.crf is None or not 0 <= crf <= self.max_crf):
-            taken = "no crf" if self.crf is None else f"a crf of 0 to {self.max_crf}"
-            raise ValueError(f"{self.title} takes {taken}")
+    def check_rate(self, crf: int | None, bitrate: int | None = None) -> None:
+        """Raise ValueError for a constant rate factor or a bit rate that the codec does not take, or for both."""
+        if crf is not None and bitrate is not None:
+            raise ValueError("a crf and a bitrate exclude each other")
+        if self.crf is None and (crf is not None or bitrate is not None):
+            raise ValueError(f"{self.title} takes no {'crf' if bitrate is None else 'bitrate'}")
+        if crf is not None and not 0 <= crf <= self.max_crf:
+            raise ValueError(f"{self.title} takes a crf of 0 to {self.max_crf}")
 
-    def encoder_options(self, kind: OutputKind, *, crf: int | None, preset: Preset) -> dict[str, str]:
-        """The options of the encoder for what a file shows, a quality and a speed. Raises ValueError as `check_crf` does."""
-        self.check_crf(crf)
-        quality = self.crf if crf is None else crf
-        rate = {} if quality is None else {"crf": str(quality)}
+    def encoder_options(
+        self, kind: OutputKind, *, crf: int | None = None, bitrate: int | None = None, preset: Preset, nvenc: bool = False
+    ) -> dict[str, str]:
+        """The options of the encoder for what a file shows, a quality and a speed; of a bit rate, the rest of them.
+
+        Raises ValueError as `check_rate` does.
+        """
+        self.check_rate(crf, bitrate)
+        quality = None if bitrate is not None else self.crf if crf is None else crf
+        if nvenc:
+            return {"rc": "vbr", **NVENC_PRESETS[preset], **({} if quality is None else {"cq": str(max(1, quality))})}
+        rate = {} if quality is None else {"crf": str(quality), **self.with_crf}
         return {**self.options, **self.presets.get(preset, {}), **rate, **(self.with_alpha if kind == "cutout" else {})}
 
 
@@ -89,6 +112,21 @@ _TABLE = (
         grey="yuv420p",
         crf=18,
         presets=by_preset("preset", *get_args(Preset)),
+        nvenc="h264_nvenc",
+    ),
+    Codec(
+        name="hevc",
+        title="HEVC (H.265)",
+        encoder="libx265",
+        suffixes=MP4 + MOV + MKV,
+        pixels="yuv420p",
+        deep="yuv420p10le",
+        grey="yuv420p",
+        crf=20,
+        presets=by_preset("preset", *get_args(Preset)),
+        options={"x265-params": "log-level=error"},
+        tag="hvc1",  # Apple's players take no other
+        nvenc="hevc_nvenc",
     ),
     Codec(
         name="prores",
@@ -133,8 +171,22 @@ _TABLE = (
         crf=24,
         max_crf=63,
         presets=by_preset("cpu-used", 8, 7, 5, 4, 3, 2, 1, 0, 0),
-        options={"row-mt": "1", "b": "0"},
+        options={"row-mt": "1"},
+        with_crf={"b": "0"},
         with_alpha={"auto-alt-ref": "0"},  # else alpha and pictures get out of step
+    ),
+    Codec(
+        name="av1",
+        title="AV1",
+        encoder="libsvtav1",
+        suffixes=MP4 + MKV + WEBM,
+        pixels="yuv420p",
+        deep="yuv420p10le",
+        grey="yuv420p",
+        crf=28,
+        max_crf=63,
+        presets=by_preset("preset", 12, 11, 10, 9, 8, 7, 5, 4, 2),
+        nvenc="av1_nvenc",
     ),
     Codec(name="png", title="PNG", suffixes=(".png",), pixels="rgb24", cutout="rgba", grey="gray", lossless=True),
     Codec(

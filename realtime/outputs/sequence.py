@@ -61,7 +61,7 @@ class PictureSequence(Sink):
     ) -> None:
         path = Path(path)
         super().__init__(path, width=width, height=height, kind=kind, codec=codec_for(path, kind, codec))
-        self.codec.check_crf(crf)
+        self.codec.check_rate(crf)
         parts = NAME.fullmatch(path.name)
         if parts is None:
             raise MediaError(f"{path}: names one picture; name a sequence, such as {path.with_stem('%05d')}")

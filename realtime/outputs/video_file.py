@@ -5,10 +5,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 from av.codec.context import Flags
 from av.container import OutputContainer
+from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 from av.video.stream import VideoStream
@@ -65,7 +67,10 @@ class VideoSink(Sink):
         codec: a name of `realtime.outputs.formats.CODECS`; by default the first that `path` can hold.
         premultiplied: whether the colours of a cut-out are multiplied by alpha, as on black; otherwise alpha is straight.
         crf: constant rate factor: 0 is the best, of x264 lossless, and 18 visually lossless; by default the codec's own.
+        bitrate: average, in bits/s, instead of a constant quality.
         preset: a slower one makes a smaller file.
+        bit_depth: of the source. With more than 8, pictures are encoded in 10 bits where the codec has them.
+        nvenc: encode on an NVIDIA GPU. Where that cannot be opened, `software_because` says why.
         audio: the audio streams to copy, or None.
         metadata: title, date, ...
         overwrite: whether an existing file may be replaced.
@@ -90,7 +95,10 @@ class VideoSink(Sink):
         codec: str | None = None,
         premultiplied: bool = False,
         crf: int | None = None,
+        bitrate: int | None = None,
         preset: Preset = "veryfast",
+        bit_depth: int = 8,
+        nvenc: bool = False,
         audio: AudioCopier | None = None,
         metadata: Mapping[str, str] | None = None,
         overwrite: bool = False,
@@ -105,8 +113,15 @@ class VideoSink(Sink):
         self._recoverable = recoverable
         self._audio = audio
         self._premultiplied = premultiplied
-        options = self.codec.encoder_options(kind, crf=crf, preset=preset)
-        self._convert = FrameConverter(Colorspace.ITU709, self.codec.pixel_format(kind))
+        self._encoder = self.codec.encoder
+        self.software_because: str | None = None
+        if nvenc:
+            self._take_nvenc()
+        on_gpu = self._encoder == self.codec.nvenc
+        self._bitrate = bitrate
+        options = self.codec.encoder_options(kind, crf=crf, bitrate=bitrate, preset=preset, nvenc=on_gpu)
+        self._pixel_format = self.codec.pixel_format(kind, bit_depth=8 if on_gpu else bit_depth)
+        self._convert = FrameConverter(Colorspace.ITU709, self._pixel_format)
         self._replacing = replacing(self.path, overwrite=overwrite, keep=recoverable)
         with self._media_errors("choose another name"):
             self._unfinished = self._replacing.__enter__()
@@ -117,6 +132,21 @@ class VideoSink(Sink):
         except BaseException:
             self.abort()
             raise
+
+    def _take_nvenc(self) -> None:
+        if self.codec.nvenc is None:
+            raise ValueError(f"NVENC does not encode {self.codec.title}")
+        try:  # FFmpeg lists it everywhere: only opening it tells
+            context: Any = VideoCodecContext.create(self.codec.nvenc, "w")  # PyAV's own type of it is wrong
+            context.width, context.height, context.pix_fmt, context.framerate = 256, 256, "yuv420p", Fraction(30)
+            context.time_base = Fraction(1, 30)
+            context.open()
+        except av.FFmpegError as error:
+            self.software_because = f"NVENC cannot be opened here ({error.strerror})"
+        except ValueError:
+            self.software_because = "this FFmpeg has no NVENC"
+        else:
+            self._encoder = self.codec.nvenc
 
     def _open(
         self, rate: Fraction | None, pixel_aspect: Fraction, options: Mapping[str, str], metadata: Mapping[str, str]
@@ -129,11 +159,17 @@ class VideoSink(Sink):
         container = av.open(str(self._unfinished), "w", format=name, options=of_container)
         self._container = container
         container.metadata.update({key: text for key, text in metadata.items() if key not in CONTAINER_TAGS})
-        assert self.codec.encoder is not None
-        stream = container.add_stream(self.codec.encoder, rate=rate or 30, options=dict(options))
+        assert self._encoder is not None
+        if self._encoder == "libsvtav1":
+            os.environ.setdefault("SVT_LOG", "1")  # errors only: it prints its settings otherwise
+        stream = container.add_stream(self._encoder, rate=rate or 30, options=dict(options))
         assert isinstance(stream, VideoStream)
         stream.width, stream.height = self._convert.size(*self._size)
-        stream.pix_fmt = self.codec.pixel_format(self.kind)
+        stream.pix_fmt = self._pixel_format
+        if self._bitrate is not None:
+            stream.codec_context.bit_rate = self._bitrate
+        if self.codec.tag is not None and name in ("mp4", "mov"):
+            stream.codec_context.codec_tag = self.codec.tag
         stream.time_base = stream.codec_context.time_base = self._time_base
         stream.codec_context.sample_aspect_ratio = pixel_aspect
         stream.codec_context.flags |= Flags.frame_duration  # else the duration of the last frame is lost

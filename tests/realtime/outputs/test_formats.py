@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from engines.engine import Matte
 from engines.errors import MediaError
 from realtime.choices import OutputKind
+from realtime.outputs import video_file
 from realtime.outputs.formats import CODECS, CONTAINERS, SEQUENCES, able, codec_for
 from realtime.outputs.video_file import VideoSink
 from realtime.packet import Packet
@@ -127,6 +129,58 @@ def test_what_players_and_editors_go_by(tmp_path: Path) -> None:
     write(tmp_path / "out.webm", kind="cutout")
     assert [probe(tmp_path / "out.mov")[key] for key in ("profile", "codec_tag_string")] == ["4444", "ap4h"]
     assert probe(tmp_path / "out.webm")["tags"]["ALPHA_MODE"] == "1"
+    write(tmp_path / "out.mp4", codec="hevc")
+    assert probe(tmp_path / "out.mp4")["codec_tag_string"] == "hvc1"
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize(
+    ("codec", "expected"), [("h264", "yuv420p"), ("hevc", "yuv420p10le"), ("av1", "yuv420p10le"), ("prores", "yuv422p10le")]
+)
+def test_ten_bits_where_source_and_codec_have_them(tmp_path: Path, codec: str, expected: str) -> None:
+    path = tmp_path / f"out{CODECS[codec].suffixes[0]}"
+    write(path, codec=codec, bit_depth=10)
+    assert probe(path)["pix_fmt"] == expected
+    assert_patches(read(path, "rgb24", codec))
+
+
+@pytest.mark.parametrize("codec", [name for name, codec in CODECS.items() if codec.crf is not None])
+def test_a_bit_rate_makes_the_size(tmp_path: Path, codec: str) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (12, 96, 128, 3), np.uint8)  # SVT-AV1 takes no bit rate for less
+    sizes = []
+    for bitrate in (100_000, 4_000_000):
+        path = tmp_path / f"{bitrate}{CODECS[codec].suffixes[0]}"
+        with VideoSink(path, width=128, height=96, rate=Fraction(25), codec=codec, bitrate=bitrate) as sink:
+            for index, frame in enumerate(noise):
+                sink.write(Packet(frame, Fraction(index, 25), index, picture=frame))
+        sizes.append(path.stat().st_size)
+    assert sizes[1] > 1.5 * sizes[0]
+
+
+def test_software_encodes_where_nvenc_does_not_open_and_the_sink_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def create(name: str, mode: str) -> None:
+        raise av.PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(video_file.VideoCodecContext, "create", create, raising=False)
+    path = tmp_path / "out.mp4"
+    with VideoSink(path, width=WIDTH, height=HEIGHT, nvenc=True) as sink:
+        assert sink.software_because == "NVENC cannot be opened here (Operation not permitted)"
+        sink.write(packets()[0])
+    with av.open(str(path)) as container:
+        assert container.streams.video[0].codec_context.name == "h264"
+    with pytest.raises(ValueError, match="NVENC does not encode ProRes"):
+        VideoSink(tmp_path / "out.mov", width=WIDTH, height=HEIGHT, codec="prores", nvenc=True)
+
+
+def test_nvenc_gets_its_own_options() -> None:
+    assert CODECS["hevc"].encoder_options("composite", crf=0, preset="slower", nvenc=True) == {
+        "rc": "vbr",
+        "preset": "p7",
+        "cq": "1",
+    }
+    assert "cq" not in CODECS["hevc"].encoder_options("composite", bitrate=8_000_000, preset="fast", nvenc=True)
 
 
 @pytest.mark.parametrize(
@@ -151,10 +205,18 @@ def test_a_file_that_cannot_hold_it_is_refused(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(("codec", "crf", "says"), [("h264", 52, "a crf of 0 to 51"), ("prores", 20, "takes no crf")])
-def test_a_quality_that_the_codec_has_not_is_refused(tmp_path: Path, codec: str, crf: int, says: str) -> None:
+@pytest.mark.parametrize(
+    ("codec", "rate", "says"),
+    [
+        ("h264", {"crf": 52}, "a crf of 0 to 51"),
+        ("prores", {"crf": 20}, "takes no crf"),
+        ("prores", {"bitrate": 20}, "takes no bitrate"),
+        ("h264", {"bitrate": 20, "crf": 20}, "exclude each other"),
+    ],
+)
+def test_a_quality_that_the_codec_has_not_is_refused(tmp_path: Path, codec: str, rate: Any, says: str) -> None:
     with pytest.raises(ValueError, match=says):
-        VideoSink(tmp_path / "out.mov", width=WIDTH, height=HEIGHT, codec=codec, crf=crf)
+        VideoSink(tmp_path / "out.mov", width=WIDTH, height=HEIGHT, codec=codec, **rate)
     assert list(tmp_path.iterdir()) == []
 
 
