@@ -1,5 +1,6 @@
 """The options of how a video is encoded. What they offer is made from the table of formats."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -7,13 +8,17 @@ import typer
 
 from engines.commands.running import UsageError
 from realtime.choices import OutputKind, Preset
-from realtime.outputs.formats import CODECS, summary
+from realtime.commands.checks import blaming
+from realtime.outputs.formats import CODECS, codec_for, summary
 
 if TYPE_CHECKING:
+    from realtime.jobs.settings import VideoSettings
+
     CodecChoice = str
 else:  # the choices that --help shows and typer checks
     CodecChoice = Literal[tuple(CODECS)]
 
+LEAST_BITRATE, MOST_BITRATE = 1_000, 2_000_000_000  # bits/s
 OUT_HELP = f"The video to write: {summary('composite')}; with alpha {summary('cutout')}."
 QUALITIES = ", ".join(f"{codec.name} {codec.crf}" for codec in CODECS.values() if codec.crf is not None)
 
@@ -35,7 +40,35 @@ CrfOption = Annotated[
         help=f"Quality of OUT, 0 is the best; by default {QUALITIES}.",
     ),
 ]
+BitrateOption = Annotated[
+    str | None,
+    typer.Option(metavar="BITS/S", help="Average bit rate of OUT, such as 8M or 800k, in place of --crf."),
+]
+NvencOption = Annotated[
+    bool, typer.Option("--nvenc", help="Encode h264, hevc or av1 on an NVIDIA GPU; where it does not open, in software.")
+]
 PresetOption = Annotated[Preset, typer.Option(help="A slower one makes a smaller file of the same quality.")]
+
+
+def bitrate_option(text: str | None) -> int | None:
+    """Parse a number of bits per second with k or M behind it. Raises UsageError."""
+    if text is None:
+        return None
+    parts = re.fullmatch(r"(\d+(?:\.\d+)?)([kM]?)", text)
+    bits = round(float(parts[1]) * {"": 1, "k": 1_000, "M": 1_000_000}[parts[2]]) if parts else 0
+    if not LEAST_BITRATE <= bits <= MOST_BITRATE:
+        raise UsageError(f"--bitrate {text}: give bits per second, such as 8M or 800k")
+    return bits
+
+
+def check_encoding(target: Path, settings: "VideoSettings") -> None:
+    """Raise UsageError for an option that the format of a file does not take; MediaError as `codec_for` does."""
+    codec = codec_for(target, settings.output_kind, settings.codec)
+    with blaming("--bitrate" if settings.bitrate is not None else f"--crf {settings.crf}"):
+        codec.check_rate(settings.crf, settings.bitrate)
+    if settings.nvenc and codec.nvenc is None:
+        able = ", ".join(each.name for each in CODECS.values() if each.nvenc is not None)
+        raise UsageError(f"--nvenc: does not encode {codec.name}; take {able}")
 
 
 def check_output_kind(kind: OutputKind, *, bg: str | None, light_wrap: float, premultiplied: bool) -> None:

@@ -12,11 +12,14 @@ from realtime.choices import GREEN, SMOOTH
 from realtime.commands.encoding import (
     OUT_HELP,
     AlphaOutOption,
+    BitrateOption,
     CodecOption,
     CrfOption,
+    NvencOption,
     OutputKindOption,
     PremultipliedOption,
     PresetOption,
+    bitrate_option,
     check_output_kind,
 )
 from realtime.commands.job_options import (
@@ -66,7 +69,9 @@ def video(
     audio: Annotated[bool, typer.Option("--audio/--no-audio", help="Copy the audio of IN, unchanged.")] = True,
     overwrite: Overwrite = False,
     crf: CrfOption = None,
+    bitrate: BitrateOption = None,
     preset: PresetOption = "veryfast",
+    nvenc: NvencOption = False,
     max_megapixels: MaxMegapixelsOption = MAX_MEGAPIXELS,
     backend: Backend = "auto",
     threads: Threads = None,
@@ -111,7 +116,9 @@ def video(
         premultiplied=premultiplied,
         codec=codec,
         crf=crf,
+        bitrate=bitrate_option(bitrate),
         preset=preset,
+        nvenc=nvenc,
         max_pixels=max_megapixels * MEGAPIXEL,
     )
     work = Run(

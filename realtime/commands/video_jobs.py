@@ -14,6 +14,7 @@ from engines.commands.running import UsageError, printable
 from engines.engine import Engine
 from engines.errors import MattingError
 from realtime.commands.checks import blaming, in_options, interlaced, naming_options, notify, refuse_existing, refuse_inputs
+from realtime.commands.encoding import check_encoding
 from realtime.commands.progress import frames_progress
 from realtime.compositing.composite import check_light_wrap
 from realtime.inputs.pictures import is_still
@@ -125,26 +126,27 @@ def refuse(source: Path, target: Path, run: Run) -> None:
 
 
 @contextmanager
-def in_words_of_options(settings: VideoSettings) -> Iterator[None]:
+def in_words_of_options(target: Path, settings: VideoSettings) -> Iterator[None]:
     """Turn errors that an option would have averted into those that name it."""
     with naming_options():
         try:
             yield
         except AudioNotSupported as error:
             raise UsageError(f"{error} with --no-audio") from error
-        except ValueError as error:
-            raise UsageError(f"--crf {settings.crf}: {error}") from error
+        except ValueError:
+            check_encoding(target, settings)  # which names the option
+            raise
 
 
 def open_job(source: Path, target: Path, run: Run) -> VideoJob:
     """Open a video and the file to write. Raises MattingError in words of the options."""
-    with in_words_of_options(run.settings):
+    with in_words_of_options(target, run.settings):
         return VideoJob(source, target, run.settings, alpha_target=run.alpha_target, overwrite=run.overwrite)
 
 
 def plan(source: Path, target: Path, run: Run) -> Record:
     """Say what would be done. Raises MattingError in words of the options."""
-    with in_words_of_options(run.settings):
+    with in_words_of_options(target, run.settings):
         planned = plan_video(source, target, run.settings)
     notify(planned.line())
     return planned.record()
@@ -156,6 +158,8 @@ def edit(job: VideoJob, engine: Engine) -> Record:
     told = source.interlaced
     if told:
         notify(interlaced(source.path))
+    if job.software_because is not None:
+        notify(f"{job.target}: {job.software_because}; it is encoded in software")
     with frames_progress(job.target.name, source.frames) as on_progress:
         done = job.run(engine, on_progress)
     if source.interlaced and not told:

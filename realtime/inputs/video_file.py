@@ -58,6 +58,7 @@ class VideoSource:
         pixel_aspect: width of a pixel over its height, after rotation.
         audio: names of the codecs of its audio streams.
         metadata: of the file: title, date, ...
+        bit_depth: of a sample in the file; frames have 8 bits.
         interlaced: whether a frame so far consists of two fields, which stay as they are.
         damaged: parts that could not be decoded so far.
         shortfall: after the last frame, a line that says so if the file should go on for longer; otherwise None.
@@ -145,6 +146,7 @@ class VideoSource:
                 raise MediaError(f"{self.path}: {each} is too small; each side needs at least {SMALLEST} pixels")
         check_pixels(self.path, *size, self._max_pixels)
         self.height, self.width = size
+        self.bit_depth = first.format.components[0].bits
         self._coded_size = Size(self.width, self.height) if rotated else size
         self.origin = self._timestamps.origin + self._shift
         self.duration: Fraction | None

@@ -14,7 +14,7 @@ from realtime.pixels.yuv import FrameConverter
 def plan_video(source: Path, target: Path, settings: VideoSettings) -> VideoPlan:
     """Check a video and the settings for it. Raises what a `VideoJob` would, except for what only writing shows."""
     codec = codec_for(target, settings.output_kind, settings.codec)
-    codec.check_crf(settings.crf)
+    codec.check_rate(settings.crf, settings.bitrate, nvenc=settings.nvenc)
     with open_source(source, settings) as video:
         audio = open_audio(video, settings, target)
         if audio is not None:

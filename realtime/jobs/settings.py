@@ -22,7 +22,7 @@ class VideoSettings:
         light_wrap: how much of the background's light reaches over the edges, from 0 to 1.
         audio: whether to copy the sound.
         output_kind, premultiplied: what the file shows; `kind` of `VideoSink`.
-        codec, crf, preset: how it is encoded; see `VideoSink`.
+        codec, crf, bitrate, preset, nvenc: how it is encoded; see `VideoSink`.
         max_pixels: of a frame or a background; larger ones are refused.
     """
 
@@ -38,7 +38,9 @@ class VideoSettings:
     premultiplied: bool = False
     codec: str | None = None
     crf: int | None = None
+    bitrate: int | None = None
     preset: Preset = "veryfast"
+    nvenc: bool = False
     max_pixels: int = MAX_PIXELS
 
     def open_background(self) -> Background:

@@ -39,7 +39,10 @@ def open_sink(
         codec=settings.codec,
         premultiplied=settings.premultiplied,
         crf=settings.crf,
+        bitrate=settings.bitrate,
         preset=settings.preset,
+        bit_depth=source.bit_depth,
+        nvenc=settings.nvenc,
         audio=audio,
         metadata=source.metadata,
         overwrite=overwrite,
@@ -49,5 +52,5 @@ def open_sink(
 def settings_of_alpha(settings: VideoSettings, sink: Sink, target: Path) -> VideoSettings:
     """The settings of a file for the mattes alone: the format of the sink beside it, where `target` can hold that."""
     same = target.suffix.lower() in sink.codec.suffixes
-    codec, crf = (sink.codec.name, settings.crf) if same else (None, None)
-    return replace(settings, output_kind="alpha", premultiplied=False, codec=codec, crf=crf)
+    alone = replace(settings, output_kind="alpha", premultiplied=False, bitrate=None)
+    return replace(alone, codec=sink.codec.name) if same else replace(alone, codec=None, crf=None, nvenc=False)

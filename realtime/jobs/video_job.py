@@ -21,6 +21,7 @@ from realtime.loop.edit_video import edit_video
 from realtime.outputs.audio import AudioCopier
 from realtime.outputs.formats import SEQUENCES
 from realtime.outputs.sink import Sink
+from realtime.outputs.video_file import VideoSink
 
 DEFAULTS = VideoSettings()
 
@@ -68,6 +69,11 @@ class VideoJob:
                 self._alpha_sink = open_sink(alpha_target, self.source, of_alpha, overwrite=overwrite)
                 stack.callback(self._alpha_sink.abort)
             self._stack = stack.pop_all()
+
+    @property
+    def software_because(self) -> str | None:
+        """Why software encodes although NVENC was asked for; None if it was not, or does."""
+        return self._sink.software_because if isinstance(self._sink, VideoSink) else None
 
     def run(self, engine: Engine, on_progress: Callable[[int], object] = lambda frames: None) -> VideoReport:
         """Edit the video, once. `on_progress` is called with the number of frames so far; what it raises stops the job.

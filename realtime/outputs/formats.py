@@ -77,8 +77,10 @@ class Codec:
             return self.grey
         return self.deep if bit_depth > 8 and self.deep is not None else self.pixels
 
-    def check_rate(self, crf: int | None, bitrate: int | None = None) -> None:
-        """Raise ValueError for a constant rate factor or a bit rate that the codec does not take, or for both."""
+    def check_rate(self, crf: int | None, bitrate: int | None = None, *, nvenc: bool = False) -> None:
+        """Raise ValueError for a constant rate factor, a bit rate or an encoder that the codec has not, or for both of the rates."""
+        if nvenc and self.nvenc is None:
+            raise ValueError(f"NVENC does not encode {self.title}")
         if crf is not None and bitrate is not None:
             raise ValueError("a crf and a bitrate exclude each other")
         if self.crf is None and (crf is not None or bitrate is not None):

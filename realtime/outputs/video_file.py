@@ -113,6 +113,7 @@ class VideoSink(Sink):
         self._recoverable = recoverable
         self._audio = audio
         self._premultiplied = premultiplied
+        self.codec.check_rate(crf, bitrate, nvenc=nvenc)
         self._encoder = self.codec.encoder
         self.software_because: str | None = None
         if nvenc:
@@ -134,8 +135,7 @@ class VideoSink(Sink):
             raise
 
     def _take_nvenc(self) -> None:
-        if self.codec.nvenc is None:
-            raise ValueError(f"NVENC does not encode {self.codec.title}")
+        assert self.codec.nvenc is not None
         try:  # FFmpeg lists it everywhere: only opening it tells
             context: Any = VideoCodecContext.create(self.codec.nvenc, "w")  # PyAV's own type of it is wrong
             context.width, context.height, context.pix_fmt, context.framerate = 256, 256, "yuv420p", Fraction(30)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from realtime.inputs.video_file import VideoSource
+from realtime.outputs import video_file
 from tests.realtime.clips import BALL, audio_packets, even_times, frame_times, frames, make_clip
 from tests.realtime.commands.test_video import BallEngine, engine, shm_video
 
@@ -55,6 +56,11 @@ def test_the_parts_of_a_cut_out_alone(
         (["out.mov", "--premultiplied"], "--premultiplied: only --output-kind cutout has alpha"),
         (["out.mov", "--codec", "prores", "--crf", "20"], "--crf 20: ProRes 422 HQ, with alpha 4444 takes no crf"),
         (["out.mp4", "--crf", "60"], "--crf 60: H.264 takes a crf of 0 to 51"),
+        (["out.mp4", "--crf", "20", "--bitrate", "8M"], "--bitrate: a crf and a bitrate exclude each other"),
+        (["out.mov", "--codec", "prores", "--bitrate", "8M"], "--bitrate: ProRes 422 HQ, with alpha 4444 takes no bitrate"),
+        (["out.mp4", "--bitrate", "fast"], "--bitrate fast: give bits per second, such as 8M or 800k"),
+        (["out.mp4", "--bitrate", "1"], "--bitrate 1: give bits per second"),
+        (["out.mkv", "--codec", "ffv1", "--nvenc"], "--nvenc: does not encode ffv1; take h264, hevc, av1"),
         (["out.webm"], "out.webm: cannot hold the audio of in.mp4 (aac); write to .mp4 or"),
     ],
 )
@@ -118,3 +124,34 @@ def test_when_the_mattes_cannot_be_written_there_is_no_picture_either(
         assert capsys.readouterr().err.startswith(f"error: {says}")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mp4", "there.mov"]
     assert Path("there.mov").read_bytes() == b"precious"
+
+
+def test_a_source_of_ten_bits_gives_ten_bits_at_the_bit_rate_asked_for(
+    tmp_path: Path, engine: BallEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip = make_clip(tmp_path / "in.mkv", even_times(10), codec="libx265", pix_fmt="yuv420p10le")
+    sizes = []
+    for bitrate in ("20k", "1.5M"):
+        out = tmp_path / f"{bitrate}.mp4"
+        assert shm_video(monkeypatch, clip, out, "--codec", "hevc", "--bitrate", bitrate, "--bg", "checkerboard") == 0
+        sizes.append(out.stat().st_size)
+        with VideoSource(out) as shown:
+            assert shown.bit_depth == 10
+    assert sizes[0] < sizes[1]
+    assert shm_video(monkeypatch, clip, tmp_path / "out.mp4") == 0
+    with VideoSource(tmp_path / "out.mp4") as shown:
+        assert shown.bit_depth == 8  # H.264 of more is not played by most
+
+
+def test_where_nvenc_does_not_open_software_encodes_and_it_is_said(
+    tmp_path: Path, engine: BallEngine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def create(name: str, mode: str) -> None:
+        raise av.PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(video_file.VideoCodecContext, "create", create, raising=False)
+    clip, out = make_clip(tmp_path / "in.mp4", even_times(2)), tmp_path / "out.mp4"
+    assert shm_video(monkeypatch, clip, out, "--nvenc", "--alpha-out", tmp_path / "matte.mkv") == 0
+    said = f"{out}: NVENC cannot be opened here (Operation not permitted); it is encoded in software\n"
+    assert said in capsys.readouterr().err
+    assert len(frames(out)) == 2
