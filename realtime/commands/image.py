@@ -24,18 +24,24 @@ from realtime.outputs.pictures.formats import suffixes_of
 
 app = command_app()
 
+MARGIN = 5  # per cent
 OUT_HELP = f"The picture to write: {suffixes_of()}. A folder if IN is one."
 
 
 @app.command()
 def image(
-    source: Annotated[Path, typer.Argument(metavar="IN", help="A photo, or a folder of photos.")],
+    source: Annotated[Path, typer.Argument(metavar="IN", help="A photo, or a folder of photos and folders.")],
     target: Annotated[Path, typer.Argument(metavar="OUT", help=OUT_HELP)],
     bg: Annotated[str | None, typer.Option(help=BACKGROUND_HELP)] = None,
     fit: FitOption = "cover",
     keep: KeepOption = "all",
     light_wrap: LightWrapOption = 0.0,
     alpha_only: Annotated[bool, typer.Option("--alpha-only", help="Write the alpha matte itself, in grey.")] = False,
+    crop: Annotated[bool, typer.Option("--crop", help="Crop OUT to the people.")] = False,
+    margin: Annotated[
+        float | None,
+        typer.Option(min=0, max=100, help=f"With --crop: around them, in per cent of their longer side; by default {MARGIN}."),
+    ] = None,
     premultiplied: Annotated[bool, typer.Option("--premultiplied", help="Multiply the colours of a cut-out by alpha.")] = False,
     strip: Annotated[
         bool, typer.Option("--strip", help="Leave out where the photo was taken: GPS, maker notes and XMP.")
@@ -48,7 +54,7 @@ def image(
     model: Model = "base",
     version: Version = False,
 ) -> None:
-    """Cut the people out of a photo: colours without the old background, and alpha.
+    """Cut the people out of a photo, or of all in a folder and those below it: colours without the old background, and alpha.
 
     Without --bg, OUT has alpha, straight unless --premultiplied is given. With --bg, it is the finished picture.
     EXIF, XMP, the colour profile and, in PNG and TIFF, 16 bits are kept.
@@ -58,14 +64,14 @@ def image(
       shm-image portrait.jpg portrait.png
       shm-image portrait.jpg out.jpg --bg beach.jpg
       shm-image portrait.jpg out.jpg --bg blur
-      shm-image photos/ cut-outs/
+      shm-image photos/ cut-outs/ --crop
     """
     from realtime.commands.progress import for_each_photo, report_photos
     from realtime.compositing.backgrounds import open_background
     from realtime.compositing.composite import check_light_wrap
     from realtime.inputs.photos import Photo
     from realtime.jobs.photo_folders import PhotoJobs, make_folder, photo_jobs, read_photo_for_matting
-    from realtime.loop.edit_photo import Writing, matte_photo, write_alpha, write_composite, write_cut_out
+    from realtime.loop.edit_photo import Writing, crop_to_people, matte_photo, write_alpha, write_composite, write_cut_out
     from realtime.outputs.pictures.formats import picture_format
     from realtime.outputs.target import check_target
 
@@ -74,9 +80,12 @@ def image(
     cut_out = bg is None and not alpha_only
     if premultiplied and not cut_out:
         raise UsageError("--premultiplied is for cut-outs; leave it out, or leave out --bg and --alpha-only")
+    if margin is not None and not crop:
+        raise UsageError("--margin is for --crop; leave it out, or add --crop")
     writing = Writing(premultiplied=premultiplied, strip=strip, overwrite=overwrite)
     folder = source.is_dir()
-    found = photo_jobs(source, target, ".png" if bg is None else ".jpg") if folder else PhotoJobs([(source, target)], [])
+    suffix = ".png" if bg is None else ".jpg"
+    found = photo_jobs(source, target, suffix, tree=True) if folder else PhotoJobs([(source, target)], [])
     max_pixels = max_megapixels * MEGAPIXEL
     with naming_options(), ExitStack() as stack:
         # All input is checked before the engine is loaded, and before anything is written.
@@ -100,6 +109,8 @@ def image(
             make_folder(target)
         to_do = [job for job in found.jobs if not folder or overwrite or not job[1].is_file()]
         for photo, picture in to_do:
+            if folder:
+                make_folder(picture.parent, parents=True)
             picture_format(picture, alpha=cut_out)
             refuse_inputs(picture, {"IN": photo, "--bg": Path(bg or photo).expanduser()})
             refuse_existing(picture, overwrite=overwrite)
@@ -114,6 +125,8 @@ def image(
             start = time.perf_counter()
             packet = matte_photo(photo, engine, keep=keep)
             seconds = time.perf_counter() - start
+            if crop:
+                photo, packet = crop_to_people(photo, packet, (MARGIN if margin is None else margin) / 100)
             if alpha_only:
                 write_alpha(picture, packet.fetch(), photo, writing)
             elif background is None:

@@ -7,6 +7,7 @@ from engines.errors import MediaError
 from engines.geometry import SMALLEST
 from realtime.choices import MAX_PIXELS
 from realtime.inputs.photos import READABLE, Photo, read_photo
+from realtime.jobs.video_folders import is_hidden
 
 NAMED = 3  # names of what was left out that a message lists
 
@@ -26,7 +27,7 @@ class PhotoJobs:
 
     Attributes:
         jobs: each photo, and the file to write.
-        left_out: what is in the folder and no photo: folders and other files.
+        left_out: what is in the folder and no photo: folders that were not entered, and other files.
     """
 
     jobs: list[tuple[Path, Path]]
@@ -39,7 +40,7 @@ class PhotoJobs:
         parts = [
             f"{len(names)} {kind} ({', '.join(names[:NAMED])}{', ...' * (len(names) > NAMED)})"
             for names, kind in (
-                (folders, "folders, which are not entered"),
+                (folders, "folders or links to them, which are not entered"),
                 (others, "files that are no photos by their names"),
             )
             if names
@@ -47,23 +48,29 @@ class PhotoJobs:
         return f"left out: {' and '.join(parts)}" if parts else ""
 
 
-def photo_jobs(source: Path, target: Path, suffix: str) -> PhotoJobs:
+def photo_jobs(source: Path, target: Path, suffix: str, *, tree: bool = False) -> PhotoJobs:
     """Pair each photo in a folder with the file to write: of the same stem, in the folder `target`.
 
-    Hidden files do not count. Raises MediaError if there are no photos, two would become one file, or `target` is a file or the
-    same folder.
+    With `tree`, folders below it are entered, and mirrored; links to folders are not followed. Hidden files and folders do not
+    count, nor does `target` if it is among them. Raises MediaError if there are no photos, two would become one file, or
+    `target` is a file or the same folder.
     """
-    found = sorted(path for path in source.iterdir() if not path.name.startswith("."))
-    photos = [path for path in found if path.suffix.lower() in READABLE and not path.is_dir()]
-    taken = {*photos}
-    left_out = [path for path in found if path not in taken and not (target.exists() and path.samefile(target))]
-    if not photos:
-        raise MediaError(f"{source}: has no photo in it; name a folder of {', '.join(sorted(READABLE))} files")
     if target.exists() and (not target.is_dir() or target.samefile(source)):
         raise MediaError(f"{target}: is a file or the folder of the photos; name another folder to write to")
+    written = target.resolve()
+    found = [
+        path
+        for path in sorted(source.rglob("*") if tree else source.iterdir())
+        if not is_hidden(path, source) and not (path.parent.resolve() / path.name).is_relative_to(written)
+    ]
+    photos = [path for path in found if path.suffix.lower() in READABLE and not path.is_dir()]
+    taken = {*photos}
+    left_out = [path for path in found if path not in taken and not (tree and path.is_dir() and not path.is_symlink())]
+    if not photos:
+        raise MediaError(f"{source}: has no photo in it; name a folder of {', '.join(sorted(READABLE))} files")
     jobs: dict[Path, Path] = {}
     for photo in photos:
-        picture = target / f"{photo.stem}{suffix}"
+        picture = target / photo.relative_to(source).with_suffix(suffix)
         if picture in jobs:
             raise MediaError(f"{photo}: would become {picture}, and so would {jobs[picture].name}; rename one of them")
         jobs[picture] = photo

@@ -11,6 +11,7 @@ from engines.errors import MediaError
 from realtime.choices import Keep
 from realtime.compositing.backgrounds import Background
 from realtime.compositing.composite import blend
+from realtime.compositing.crop import people_box
 from realtime.compositing.subjects import LargestSubject
 from realtime.inputs.photos import Photo
 from realtime.outputs.photos import write_photo
@@ -31,6 +32,23 @@ def matte_photo(photo: Photo, engine: Engine, *, keep: Keep = "all") -> Packet:
     if keep == "largest":
         LargestSubject()(packet)
     return packet
+
+
+def crop_to_people(photo: Photo, packet: Packet, margin: float) -> tuple[Photo, Packet]:
+    """Crop a photo and its packet to the people, with a margin as of `people_box`. Raises MediaError if there is nobody."""
+    matte = packet.fetch()
+    box = people_box(matte.alpha, margin)
+    if box is None:
+        raise MediaError(f"{photo.name}: nobody is there to crop to")
+    frame, alpha = np.ascontiguousarray(packet.frame[box]), np.ascontiguousarray(matte.alpha[box])
+    cropped = replace(matte, alpha=alpha, foreground=np.ascontiguousarray(matte.foreground[box]))
+    part = replace(
+        photo,
+        frame=frame if packet.frame is photo.frame else np.ascontiguousarray(photo.frame[box]),
+        alpha=None if photo.alpha is None else np.ascontiguousarray(photo.alpha[box]),
+        stored=None if photo.stored is None else np.ascontiguousarray(photo.stored[box]),
+    )
+    return part, replace(packet, frame=frame, matte=cropped)
 
 
 def refine_mask(photo: Photo, mask: Mask, engine: Engine) -> Matte:

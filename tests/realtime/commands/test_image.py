@@ -126,8 +126,7 @@ def test_a_folder_goes_on_where_it_stopped(tmp_path: Path, capsys: pytest.Captur
 
 def test_a_folder_says_what_was_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     photos = tmp_path / "photos"
-    (photos / "2024.jpg").mkdir(parents=True)  # a folder, whatever its name
-    (photos / "2025").mkdir()
+    photos.mkdir()
     for name in ("a.png", "b.jfif", "c.JPG"):
         a_photo(photos / "x.jpg" if name[0] != "a" else photos / name).rename(photos / name)
     cv2.imwrite(str(photos / "d.gif"), np.zeros((40, 60, 3), np.uint8))
@@ -137,8 +136,44 @@ def test_a_folder_says_what_was_left_out(tmp_path: Path, capsys: pytest.CaptureF
     assert {path.stem for path in (photos / "out").iterdir()} == set("abcd")
     errors = capsys.readouterr().err
     assert "4 pictures written" in errors
-    assert "left out: 2 folders, which are not entered (2024.jpg, 2025) and 4 files that are no photos" in errors
-    assert "(notes.txt, raw.cr2, talk.mov, ...)" in errors
+    assert "left out: 4 files that are no photos by their names (notes.txt, raw.cr2, talk.mov, ...)" in errors
+
+
+def test_folders_below_are_mirrored(tmp_path: Path, capsys: pytest.CaptureFixture[str], engine: PlainEngine) -> None:
+    photos = tmp_path / "photos"
+    for folder in ("2024.jpg/summer", "2025", ".cache", "empty"):
+        (photos / folder).mkdir(parents=True)
+    for name in ("a.png", "2024.jpg/a.png", "2024.jpg/summer/a.b.png", "2025/a.png", ".cache/a.png", "2025/.a.png"):
+        a_photo(photos / name)
+    (photos / "2025/broken.png").write_text("no picture")
+    (photos / "link").symlink_to(tmp_path)
+    out = photos / "out"  # which is not entered, on the second run either
+    written = {"a.png", "2024.jpg/a.png", "2024.jpg/summer/a.b.png", "2025/a.png"}
+    for run in (1, 2):
+        assert shm_image(photos, out) == 2
+        errors = capsys.readouterr().err
+        assert "left out: 1 folders or links to them, which are not entered (link)" in errors
+        assert "1 of 5 photos failed" in errors if run == 1 else "0 pictures written, 4 existed already" in errors
+        assert {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()} == written
+    assert engine.calls == 4
+
+
+def test_crops_to_the_people(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pixels = np.full((120, 200, 3), 255, np.uint8)
+    pixels[30:90, 50:70], pixels[40:60, 100:140] = (10, 0, 0), (20, 0, 0)
+    cv2.imwrite(str(tmp_path / "a.png"), pixels)
+    box = np.s_[30 - 9 : 90 + 9, 50 - 9 : 140 + 9]  # a tenth of the width
+    assert shm_image(tmp_path / "a.png", tmp_path / "out.png", "--crop", "--margin", 10) == 0
+    assert (read(tmp_path / "out.png")[..., :3] == pixels[box]).all()
+    assert shm_image(tmp_path / "a.png", tmp_path / "out.jpg", "--crop", "--margin", 10, "--bg", "white") == 0
+    assert np.abs(read(tmp_path / "out.jpg").astype(int) - pixels[box]).max() <= 12
+    assert shm_image(tmp_path / "a.png", tmp_path / "out.png", "-y", "--crop") == 0
+    assert read(tmp_path / "out.png").shape == (60 + 2 * 4, 90 + 2 * 4, 4)
+    cv2.imwrite(str(tmp_path / "white.png"), np.full((120, 200, 3), 255, np.uint8))
+    capsys.readouterr()
+    assert shm_image(tmp_path / "white.png", tmp_path / "none.png", "--crop") == 2
+    assert f"error: {tmp_path / 'white.png'}: nobody is there to crop to" in capsys.readouterr().err
+    assert not (tmp_path / "none.png").exists()
 
 
 @pytest.mark.parametrize("name", ["a.webp", "a.gif", "a.png", "a.tiff"])
@@ -175,6 +210,7 @@ def test_only_the_first_of_several_pictures_is_used_and_that_is_said(
         (["a.png", "out.png", "--bg", "gren"], "green"),
         (["a.png", "out.png", "--bg", "red", "--alpha-only"], "--alpha-only"),
         (["a.png", "out.png", "--bg", "red", "--premultiplied"], "--premultiplied"),
+        (["a.png", "out.png", "--margin", "5"], "--crop"),
         (["twins", "out"], "rename"),
         (["twins", "twins"], "another folder"),
         (["twins", "a.png"], "another folder"),
