@@ -66,7 +66,9 @@ def video(
     smooth: SmoothOption = SMOOTH,
     keep: KeepOption = "all",
     light_wrap: LightWrapOption = 0.0,
-    audio: Annotated[bool, typer.Option("--audio/--no-audio", help="Copy the audio of IN, unchanged.")] = True,
+    audio: Annotated[
+        bool, typer.Option("--audio/--no-audio", help="Copy the audio of IN, or convert it if OUT cannot hold it.")
+    ] = True,
     overwrite: Overwrite = False,
     crf: CrfOption = None,
     bitrate: BitrateOption = None,

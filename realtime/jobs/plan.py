@@ -17,9 +17,10 @@ def plan_video(source: Path, target: Path, settings: VideoSettings) -> VideoPlan
     codec.check_rate(settings.crf, settings.bitrate, nvenc=settings.nvenc)
     with open_source(source, settings) as video:
         audio = open_audio(video, settings, target)
+        converted = None
         if audio is not None:
             with audio:
-                audio.check(target)
+                converted = audio.check(target)
         converter = FrameConverter(Colorspace.ITU709, codec.pixel_format(settings.output_kind))
         width, height = converter.size(video.width, video.height)
         return VideoPlan(
@@ -31,4 +32,5 @@ def plan_video(source: Path, target: Path, settings: VideoSettings) -> VideoPlan
             duration=None if video.duration is None else float(video.duration),
             codec=codec.title,
             audio=() if audio is None else video.audio,
+            converted_audio=converted,
         )

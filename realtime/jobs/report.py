@@ -15,7 +15,8 @@ class VideoPlan:
         frames: about how many, as far as the source says so.
         duration: of them in seconds, likewise.
         codec: of the file to write, for people.
-        audio: names of the codecs of the sound to copy.
+        audio: names of the codecs of the sound.
+        converted_audio: which of them are converted, and to what, because the file cannot hold them; the others are copied.
     """
 
     source: Path
@@ -26,12 +27,15 @@ class VideoPlan:
     duration: float | None
     codec: str
     audio: tuple[str, ...]
+    converted_audio: str | None = None
 
     def line(self) -> str:
         """All of it in one line."""
         frames = "frames of unknown number" if self.frames is None else f"{self.frames} frames"
         seconds = "" if self.duration is None else f", {self.duration:.1f} s"
         sound = f"sound copied ({', '.join(self.audio)})" if self.audio else "no sound"
+        if self.converted_audio is not None:
+            sound = f"sound converted ({self.converted_audio})"
         return f"{self.source} -> {self.target}: {self.width}x{self.height}, {frames}{seconds}, {self.codec}, {sound}"
 
     def record(self) -> dict[str, Any]:
@@ -50,6 +54,7 @@ class VideoReport:
         stage_ms: median milliseconds a frame of each stage; they run side by side.
         damaged, damaged_audio: parts of the source and packets of its sound that were left out.
         shortfall: a line that says so if the source should go on for longer.
+        converted_audio: which codecs of its sound were converted, and to what, because the result cannot hold them.
         silent: whether the source's sound was left out because the result holds none.
     """
 
@@ -61,6 +66,7 @@ class VideoReport:
     damaged: int = 0
     damaged_audio: int = 0
     shortfall: str | None = None
+    converted_audio: str | None = None
     silent: bool = False
 
     @property
@@ -69,7 +75,7 @@ class VideoReport:
         return f"{self.frames} frames in {self.seconds:.1f} s, {self.frames / self.seconds:.1f} frames/s"
 
     def notes(self) -> list[str]:
-        """A line for each thing that the file lacks."""
+        """A line for each thing that the file lacks, or has in another form."""
         lines = []
         if self.damaged:
             lines.append(f"{self.source}: {self.damaged} damaged parts were left out")
@@ -77,6 +83,8 @@ class VideoReport:
             lines.append(self.shortfall)
         if self.damaged_audio:
             lines.append(f"{self.source}: {self.damaged_audio} damaged packets of its audio were left out")
+        if self.converted_audio is not None:
+            lines.append(f"{self.target}: its sound was converted, {self.converted_audio}, which {self.target.suffix} can hold")
         if self.silent:
             lines.append(f"{self.target}: pictures hold no sound; that of {self.source} is left out")
         return lines

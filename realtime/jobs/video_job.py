@@ -105,6 +105,7 @@ class VideoJob:
             damaged=self.source.damaged,
             damaged_audio=0 if self._audio is None else self._audio.damaged,
             shortfall=self.source.shortfall,
+            converted_audio=None if self._audio is None else self._audio.converted,
             silent=self.settings.audio and bool(self.source.audio) and self._audio is None,
         )
 
@@ -128,4 +129,4 @@ def open_audio(source: VideoSource, settings: VideoSettings, target: Path) -> Au
     """Open the sound of a video, to be copied in step with its frames, if any is wanted and `target` holds sound."""
     if not settings.audio or not source.audio or target.suffix.lower() in SEQUENCES:
         return None
-    return AudioCopier(source.path, origin=source.origin, from_origin=settings.excerpt.start is not None)
+    return AudioCopier(source.path, origin=source.origin, from_origin=settings.excerpt.start is not None, convert=True)

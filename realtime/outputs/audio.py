@@ -1,9 +1,9 @@
-"""Audio streams copied from one file to another, packet by packet, never decoded."""
+"""Audio streams copied from one file to another, packet by packet; converted only where that is asked for and needed."""
 
 import io
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +18,7 @@ from av.video.stream import VideoStream
 from engines.errors import MediaError
 from realtime.inputs.containers import DAMAGE, open_container, shown_video
 from realtime.inputs.timestamps import Discontinuities
+from realtime.outputs.audio_conversion import ENCODERS, LAYOUTS, AudioConversion
 from realtime.outputs.formats import CONTAINERS
 
 PATIENCE = Fraction(1)  # s of the video in which it may pass a jump that the sound has passed
@@ -27,7 +28,6 @@ WAV_TAGGED = {
     *("adpcm_g726", "adpcm_ima_wav", "adpcm_ms", "adpcm_yamaha", "gsm_ms", "pcm_alaw", "pcm_mulaw"),
     *("wmalossless", "wmapro", "wmav1", "wmav2", "wmavoice"),
 }
-LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}  # by number of channels, if a file does not name it
 
 
 class AudioNotSupported(MediaError):
@@ -43,22 +43,29 @@ class AudioCopier:
     Attributes:
         path: the file.
         damaged: packets that no file can hold, left out so far.
+        converted: which codecs are converted, and to what, or None; known when the other file is open.
         end: seconds, after `origin`, at which the copy ends; None for all there is. It may be set late.
 
     Args:
         path: of the file that has them.
         origin: seconds to subtract from its times: its `VideoSource.origin`.
         from_origin: whether to leave out packets that begin before that: those before an excerpt.
+        convert: whether streams that the other file cannot hold are encoded anew, as Opus or AAC; otherwise it is refused.
 
     Raises:
         MediaError: if it is not a readable media file.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, origin: Fraction = Fraction(0), from_origin: bool = False) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], *, origin: Fraction = Fraction(0), from_origin: bool = False, convert: bool = False
+    ) -> None:
         self.path = Path(path)
         self.damaged = 0
+        self.converted: str | None = None
         self.end: Fraction | None = None
         self._from_origin = from_origin
+        self._convert = convert
+        self._conversions: dict[int, AudioConversion] = {}
         self._origin = origin
         self._container = open_container(self.path)
         self._video = shown_video(self._container)
@@ -76,19 +83,34 @@ class AudioCopier:
             for stream in self._container.streams.audio
         )
 
-    def check(self, path: Path) -> None:
-        """Raise AudioNotSupported if a file cannot hold the streams."""
+    def check(self, path: Path) -> str | None:
+        """Which codecs would be converted for a file, and to what, in words; None if none is.
+
+        Raises AudioNotSupported if the file cannot hold a stream, and it is not converted.
+        """
+        converted = []
         for stream in self._container.streams.audio:
             suffixes = suffixes_for(stream)
-            if path.suffix.lower().replace("m4v", "mp4") not in suffixes:
+            if path.suffix.lower().replace("m4v", "mp4") in suffixes:
+                continue
+            if self._convert and stream.codec_context is not None:
+                converted.append(stream.codec_context.name)
+            else:
                 name = stream.codec_context.name if stream.codec_context else "an unknown codec"
                 remedy = " or ".join([*(f"write to {suffix}" for suffix in suffixes), "leave the audio out"])
                 raise AudioNotSupported(f"{path}: cannot hold the audio of {self.path} ({name}); {remedy}")
+        if not converted:
+            return None
+        return f"{', '.join(dict.fromkeys(converted))} to {ENCODERS[CONTAINERS[path.suffix.lower()]][1]}"
 
     def attach(self, container: OutputContainer, path: Path) -> None:
         """Add the streams to a container that is being opened. Raises AudioNotSupported if `path` cannot hold them."""
-        self.check(path)
+        self.converted = self.check(path)
+        encoder = ENCODERS[CONTAINERS[path.suffix.lower()]][0]
         for stream in self._container.streams.audio:
+            if path.suffix.lower().replace("m4v", "mp4") not in suffixes_for(stream):
+                self._conversions[stream.index] = AudioConversion(container, stream, encoder)
+                continue
             copy = add_copy(container, stream)
             if container.format.name == "fifo":
                 copy.time_base = Fraction(1, 1000)  # that of Matroska, which is behind it
@@ -100,6 +122,13 @@ class AudioCopier:
 
     def copy(self, container: OutputContainer, until: Fraction | None = None) -> None:
         """Copy the packets up to a time in seconds, or all that are left."""
+        self._copy(container, until)
+        if until is None:
+            for conversion in self._conversions.values():
+                self._mux(container, conversion.finish())
+            self._conversions.clear()
+
+    def _copy(self, container: OutputContainer, until: Fraction | None) -> None:
         while self._next is not None:
             packet, time = self._next
             if until is not None and time > until:
@@ -107,6 +136,10 @@ class AudioCopier:
             if self.end is not None and time >= self.end:
                 if time >= self.end + INTERLEAVED:
                     return
+                self._advance()
+                continue
+            if packet.stream.index in self._conversions:
+                self._mux(container, self._conversions[packet.stream.index].convert(packet, time))
                 self._advance()
                 continue
             copy = self._copies[packet.stream.index]
@@ -119,11 +152,15 @@ class AudioCopier:
             packet.duration, packet.time_base = round((packet.duration or 0) * packet.time_base / unit), unit
             self._least[copy.index] = packet.dts + (0 if container.format.name in ("matroska", "webm") else 1)
             packet.stream = copy
-            try:
-                container.mux_one(packet)
-            except DAMAGE:
-                self.damaged += 1
+            self._mux(container, [packet])
             self._advance()
+
+    def _mux(self, container: OutputContainer, packets: "Iterable[av.Packet[Stream]]") -> None:
+        try:
+            for packet in packets:
+                container.mux_one(packet)
+        except DAMAGE:
+            self.damaged += 1
 
     def _advance(self) -> None:
         self._next = next((each for each in self._packets if each[1] >= 0 or not self._from_origin), None)
@@ -155,7 +192,7 @@ class AudioCopier:
             yield packet, time - self._origin
 
     def _demux(self) -> "Iterator[av.Packet[Stream]]":
-        if not self._copies:
+        if not self._copies and not self._conversions:
             return
         streams: list[Stream] = [*self._container.streams.audio]
         if self._video is not None:

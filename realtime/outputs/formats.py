@@ -78,7 +78,7 @@ class Codec:
         return self.deep if bit_depth > 8 and self.deep is not None else self.pixels
 
     def check_rate(self, crf: int | None, bitrate: int | None = None, *, nvenc: bool = False) -> None:
-        """Raise ValueError for a constant rate factor, a bit rate or an encoder that the codec has not, or for both of the rates."""
+        """Raise ValueError for a constant rate factor, a bit rate or an encoder that the codec has not, or for both rates."""
         if nvenc and self.nvenc is None:
             raise ValueError(f"NVENC does not encode {self.title}")
         if crf is not None and bitrate is not None:

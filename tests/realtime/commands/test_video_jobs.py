@@ -81,8 +81,8 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(
     (record,) = json.loads(captured.out)["files"]
     assert (record["status"], record["width"], record["frames"], record["audio"]) == ("planned", 34, 20, ["aac"])
     assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]
-    assert shm_video(monkeypatch, clip, tmp_path / "out.webm", "--dry-run") == 2
-    assert "leave the audio out with --no-audio" in capsys.readouterr().err
+    assert shm_video(monkeypatch, clip, tmp_path / "out.webm", "--dry-run") == 0
+    assert capsys.readouterr().err.endswith(", VP9, sound converted (aac to Opus)\n")
     assert shm_video(monkeypatch, clip, tmp_path / "nowhere" / "out.mp4", "--dry-run") == 2
 
 

@@ -9,7 +9,7 @@ import pytest
 from engines.atomic import UNFINISHED
 from engines.errors import FileAppeared, MediaError
 from realtime.choices import OutputKind
-from realtime.outputs import exr
+from realtime.outputs import sequence
 from realtime.outputs.sequence import PictureSequence
 from tests.realtime.outputs.test_formats import HEIGHT, TIMES, WIDTH, assert_patches, needs_ffmpeg, packets
 
@@ -91,7 +91,7 @@ def test_a_matte_alone_is_one_channel_of_exr(tmp_path: Path) -> None:
 
 
 def test_without_openexr_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exr, "find_spec", lambda name: None)
+    monkeypatch.setattr(sequence, "find_spec", lambda name: None)
     with pytest.raises(MediaError, match=r"pip install 'semantic-human-matting\[exr\]'"):
         write(tmp_path / "out/%04d.exr")
     assert names(tmp_path) == []
