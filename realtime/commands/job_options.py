@@ -25,6 +25,9 @@ DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Check all files, 
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Report frames, times and the speed of each stage as JSON on standard output.")
 ]
+ResumeOption = Annotated[
+    bool, typer.Option("--resume", help="Keep what is done beside OUT, and after an interruption go on from there.")
+]
 
 
 def excerpt_option(start: str | None, end: str | None, frames: int | None) -> "Excerpt":

@@ -27,6 +27,7 @@ from realtime.commands.job_options import (
     EndOption,
     FramesOption,
     JsonOption,
+    ResumeOption,
     StartOption,
     VideoSizeOption,
     excerpt_option,
@@ -79,6 +80,7 @@ def video(
     threads: Threads = None,
     precision: Precision = "auto",
     model: Model = "base",
+    resume: ResumeOption = False,
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
     version: Version = False,
@@ -126,6 +128,7 @@ def video(
     work = Run(
         settings=settings,
         alpha_target=alpha_out,
+        resume=resume,
         load=lambda: load_engine(backend, threads=threads, precision=precision, model=model),
         overwrite=overwrite,
         dry_run=dry_run,

@@ -20,6 +20,7 @@ from realtime.compositing.composite import check_light_wrap
 from realtime.inputs.pictures import is_still
 from realtime.jobs.photo_folders import make_folder
 from realtime.jobs.plan import plan_video
+from realtime.jobs.segment_folder import SegmentFolder
 from realtime.jobs.settings import VideoSettings
 from realtime.jobs.video_folders import video_files
 from realtime.jobs.video_job import VideoJob
@@ -37,6 +38,7 @@ class Run:
     Attributes:
         settings: what is to be done to each.
         alpha_target: the value of --alpha-out, for one video alone.
+        resume: whether videos are written in segments that outlive an interruption.
         load: loads the engine, once all that can be checked is checked.
         overwrite: whether files that exist may be replaced.
         dry_run: whether to say what would be done instead.
@@ -45,6 +47,7 @@ class Run:
 
     settings: VideoSettings
     alpha_target: Path | None
+    resume: bool
     load: Callable[[], Engine]
     overwrite: bool
     dry_run: bool
@@ -121,6 +124,8 @@ def refuse(source: Path, target: Path, run: Run) -> None:
         refuse_existing(run.alpha_target, overwrite=run.overwrite)
         if run.alpha_target.absolute() == target.absolute():
             raise UsageError(f"--alpha-out {run.alpha_target}: is OUT; name another file")
+    if not run.resume and SegmentFolder(target, "").path.is_dir():
+        notify(f"{target}: an interrupted run has left what it had done; --resume goes on from there")
     if source.is_file() and is_still(source, max_pixels=run.settings.max_pixels):
         raise UsageError(f"{source}: is a picture, not a video; use shm-image for it")
 
@@ -140,8 +145,11 @@ def in_words_of_options(target: Path, settings: VideoSettings) -> Iterator[None]
 
 def open_job(source: Path, target: Path, run: Run) -> VideoJob:
     """Open a video and the file to write. Raises MattingError in words of the options."""
+    for option, given in (("--nvenc", run.settings.nvenc), ("--alpha-out", run.alpha_target is not None)):
+        if run.resume and given:
+            raise UsageError(f"{option}: cannot be resumed; leave it or --resume out")
     with in_words_of_options(target, run.settings):
-        return VideoJob(source, target, run.settings, alpha_target=run.alpha_target, overwrite=run.overwrite)
+        return VideoJob(source, target, run.settings, alpha_target=run.alpha_target, resume=run.resume, overwrite=run.overwrite)
 
 
 def plan(source: Path, target: Path, run: Run) -> Record:

@@ -44,6 +44,9 @@ class Background:
         """The background of this packet: uint8 RGB (H, W, 3) of the size of its frame. Do not write to it."""
         raise NotImplementedError
 
+    def follow(self, time: Fraction) -> None:
+        """Move on to the time of a packet whose picture is not made, in seconds."""
+
     def close(self) -> None:
         """Release what the background holds."""
 
@@ -119,16 +122,20 @@ class VideoBackground(Background):
 
     def frame(self, packet: Packet) -> Frame:
         """The frame at the packet's time; the first packet gets the first frame."""
-        if self._last is None or not 0 <= packet.time - self._last <= LONGEST_STEP:
-            self._shift += (self._last or 0) - packet.time
-        self._last = packet.time
-        while self._next[0] <= packet.time + self._shift:
-            self._now, self._next = self._next, next(self._frames)
-            self._rendered = None
+        self.follow(packet.time)
         if self._rendered is None or self._rendered.shape != packet.frame.shape:
             height, width, _ = packet.frame.shape
             self._rendered = read_only(resize_to_fit(self._now[1], height, width, self._fit))
         return self._rendered
+
+    def follow(self, time: Fraction) -> None:
+        """Decode up to a time."""
+        if self._last is None or not 0 <= time - self._last <= LONGEST_STEP:
+            self._shift += (self._last or 0) - time
+        self._last = time
+        while self._next[0] <= time + self._shift:
+            self._now, self._next = self._next, next(self._frames)
+            self._rendered = None
 
     def close(self) -> None:
         """Close the file."""

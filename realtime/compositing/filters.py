@@ -1,6 +1,9 @@
 """What a matte goes through between the engine and compositing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
 
 from realtime.choices import Keep
 from realtime.compositing.subjects import LargestSubject
@@ -10,8 +13,24 @@ from realtime.packet import Packet
 Filter = Callable[[Packet], object]
 
 
-def stream_filters(keep: Keep, smooth: float) -> list[Filter]:
+class StreamFilter(Protocol):
+    """A filter that remembers its stream, and whose memory can be stored."""
+
+    def __call__(self, packet: Packet) -> object:
+        """Filter the packet's matte."""
+        ...
+
+    def memory(self) -> dict[str, NDArray[Any]]:
+        """What is remembered of the stream."""
+        ...
+
+    def recall(self, memory: Mapping[str, NDArray[Any]]) -> None:
+        """Go on as the filter did from which `memory` is."""
+        ...
+
+
+def stream_filters(keep: Keep, smooth: float) -> list[StreamFilter]:
     """The filters of one stream, in order; each call makes new ones. Raises ValueError if `smooth` is out of range."""
-    filters: list[Filter] = [LargestSubject()] if keep == "largest" else []
+    filters: list[StreamFilter] = [LargestSubject()] if keep == "largest" else []
     temporal = TemporalFilter(smooth)
     return [*filters, temporal] if smooth else filters

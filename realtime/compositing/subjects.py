@@ -1,6 +1,8 @@
 """Which subjects stay in the matte: all, or the largest person alone while the others become background."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -49,6 +51,14 @@ class LargestSubject:
         near = np.maximum(near, self._subject)
         gate = cv2.resize(near.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
         packet.matte = replace(packet.matte, alpha=np.asarray(cv2.multiply(alpha, gate), np.float32))
+
+    def memory(self) -> dict[str, NDArray[Any]]:
+        """What is remembered of the stream: arrays that `recall` takes in another process; none while there is no subject."""
+        return {} if self._subject is None else {"subject": self._subject}
+
+    def recall(self, memory: Mapping[str, NDArray[Any]]) -> None:
+        """Go on as the filter did from which `memory` is."""
+        self._subject = memory.get("subject")
 
     def _choose(self, labels: NDArray[np.int32], areas: NDArray[np.int32]) -> int:
         """The label of the subject: the region that covers most of the last subject, unless another is clearly larger."""

@@ -10,9 +10,11 @@ differ, nothing is kept. Picture and matte are warped and blended alike, so what
 comparison finds it, and leaves no trail.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
+from typing import Any
 
 import cv2
 import numpy as np
@@ -73,6 +75,17 @@ class TemporalFilter:
                 seen += kept[..., None] * (before - seen)
                 packet.matte = replace(packet.matte, alpha=alpha)
         self._alpha, self._seen, self._time = alpha, seen, packet.time
+
+    def memory(self) -> dict[str, NDArray[Any]]:
+        """What is remembered of the stream: arrays that `recall` takes in another process; none before the first frame."""
+        if self._alpha is None or self._seen is None:
+            return {}
+        return {"alpha": self._alpha, "seen": self._seen, "time": np.array(str(self._time))}
+
+    def recall(self, memory: Mapping[str, NDArray[Any]]) -> None:
+        """Go on as the filter did from which `memory` is."""
+        if memory:
+            self._alpha, self._seen, self._time = memory["alpha"], memory["seen"], Fraction(str(memory["time"]))
 
     def _continues(self, packet: Packet) -> bool:
         assert self._alpha is not None

@@ -49,7 +49,8 @@ class VideoReport:
 
     Attributes:
         source, target: the files that were read and written.
-        frames: that were written.
+        frames: in the file that was written.
+        done_before: of these, by an interrupted run.
         seconds: from the first frame to the finished file.
         stage_ms: median milliseconds a frame of each stage; they run side by side.
         damaged, damaged_audio: parts of the source and packets of its sound that were left out.
@@ -61,6 +62,7 @@ class VideoReport:
     source: Path
     target: Path
     frames: int
+    done_before: int = 0
     seconds: float
     stage_ms: dict[str, float]
     damaged: int = 0
@@ -72,7 +74,14 @@ class VideoReport:
     @property
     def speed(self) -> str:
         """Frames, seconds and frames a second in words."""
-        return f"{self.frames} frames in {self.seconds:.1f} s, {self.frames / self.seconds:.1f} frames/s"
+        new = self.frames - self.done_before
+        before = f" after {self.done_before} that were done before" if self.done_before else ""
+        return f"{new} frames in {self.seconds:.1f} s{before}, {self.frames_a_second:.1f} frames/s"
+
+    @property
+    def frames_a_second(self) -> float:
+        """Frames a second of this run."""
+        return (self.frames - self.done_before) / self.seconds
 
     def notes(self) -> list[str]:
         """A line for each thing that the file lacks, or has in another form."""
@@ -92,4 +101,4 @@ class VideoReport:
     def record(self) -> dict[str, Any]:
         """The same for JSON."""
         record = {**asdict(self), "source": str(self.source), "target": str(self.target)}
-        return {**record, "frames_a_second": self.frames / self.seconds, "status": "written"}
+        return {**record, "frames_a_second": self.frames_a_second, "status": "written"}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from engines.geometry import Size
 from realtime.choices import GREEN, MAX_PIXELS, SMOOTH, Fit, Keep, OutputKind, Preset
 from realtime.compositing.backgrounds import Background, open_background
-from realtime.compositing.filters import Filter, stream_filters
+from realtime.compositing.filters import StreamFilter, stream_filters
 from realtime.inputs.timestamps import WHOLE, Excerpt
 
 
@@ -47,6 +47,6 @@ class VideoSettings:
         """Open the background anew: it serves one video. Raises MediaError or ValueError as `open_background` does."""
         return open_background(self.bg, fit=self.fit, max_pixels=self.max_pixels)
 
-    def filters(self) -> list[Filter]:
+    def filters(self) -> list[StreamFilter]:
         """New filters: they serve one video. Raises ValueError if `smooth` is out of range."""
         return stream_filters(self.keep, self.smooth)

@@ -1,6 +1,7 @@
 """The files that a job writes, opened from its settings."""
 
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 from realtime.inputs.video_file import VideoSource
@@ -13,9 +14,18 @@ from realtime.outputs.video_file import VideoSink
 
 
 def open_sink(
-    target: Path, source: VideoSource, settings: VideoSettings, audio: AudioCopier | None = None, *, overwrite: bool = False
+    target: Path,
+    source: VideoSource,
+    settings: VideoSettings,
+    audio: AudioCopier | None = None,
+    *,
+    time_base: Fraction | None = None,
+    overwrite: bool = False,
 ) -> Sink:
-    """Open a file, or a sequence of pictures, for the frames of a source. Raises what `VideoSink` and `PictureSequence` do."""
+    """Open a file, or a sequence of pictures, for the frames of a source. Raises what `VideoSink` and `PictureSequence` do.
+
+    `time_base` is that of the source by default.
+    """
     if target.suffix.lower() in SEQUENCES:
         return PictureSequence(
             target,
@@ -33,7 +43,7 @@ def open_sink(
         width=source.width,
         height=source.height,
         rate=source.rate,
-        time_base=source.time_base,
+        time_base=time_base or source.time_base,
         pixel_aspect=source.pixel_aspect,
         kind=settings.output_kind,
         codec=settings.codec,

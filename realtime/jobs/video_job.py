@@ -13,8 +13,10 @@ from typing import Self
 
 from engines.engine import Engine
 from realtime.compositing.composite import check_light_wrap
+from realtime.compositing.filters import Filter
 from realtime.inputs.video_file import VideoSource
 from realtime.jobs.report import VideoReport
+from realtime.jobs.segments import SegmentedSink, Snapshots, describe_run
 from realtime.jobs.settings import VideoSettings
 from realtime.jobs.sinks import open_sink, settings_of_alpha
 from realtime.loop.edit_video import edit_video
@@ -34,6 +36,7 @@ class VideoJob:
         target: the file to write, which appears when it is complete.
         settings: what is to be done.
         alpha_target: a file to write the mattes to as well, in the format of `target` where it can hold that.
+        resume: whether to write segments, which an interruption leaves beside `target`, and to go on from those that are there.
         overwrite: whether existing files may be replaced.
 
     Raises:
@@ -49,11 +52,14 @@ class VideoJob:
         settings: VideoSettings = DEFAULTS,
         *,
         alpha_target: Path | None = None,
+        resume: bool = False,
         overwrite: bool = False,
     ) -> None:
         self.settings = settings
         self.target = target
         self._filters = settings.filters()
+        if resume and (alpha_target is not None or settings.nvenc):
+            raise ValueError("a second file, or one that NVENC encodes, cannot be resumed")
         check_light_wrap(settings.light_wrap)
         with ExitStack() as stack:
             self.source = stack.enter_context(open_source(source, settings))
@@ -61,7 +67,12 @@ class VideoJob:
             self._audio = open_audio(self.source, settings, target)
             if self._audio is not None:
                 stack.enter_context(self._audio)
-            self._sink = open_sink(target, self.source, settings, self._audio, overwrite=overwrite)
+            self._snapshots = Snapshots(self._filters)
+            self._sink: Sink = (
+                SegmentedSink(target, self.source, settings, self._audio, self._snapshots, overwrite=overwrite)
+                if resume
+                else open_sink(target, self.source, settings, self._audio, overwrite=overwrite)
+            )
             stack.callback(self._sink.abort)  # which does nothing after `close`
             self._alpha_sink: Sink | None = None
             if alpha_target is not None:
@@ -80,6 +91,13 @@ class VideoJob:
 
         Raises MediaError if reading or writing fails; nothing is left of the file then.
         """
+        filters: list[Filter] = [*self._filters]
+        done = 0
+        if isinstance(self._sink, SegmentedSink):
+            done = self._sink.resume(describe_run(self.source, self.settings, engine), self._filters)
+            for moment in self.source.skip(done):
+                self._background.follow(moment)
+            filters += [self._snapshots] if filters else []  # a filter fetches the matte from the engine's device
         start = time.perf_counter()
         edited = edit_video(
             self.source,
@@ -87,9 +105,9 @@ class VideoJob:
             self._background,
             self._sink,
             alpha_sink=self._alpha_sink,
-            filters=self._filters,
+            filters=filters,
             light_wrap=self.settings.light_wrap,
-            on_progress=on_progress,
+            on_progress=lambda frames: on_progress(done + frames),
         )
         if self._audio is not None:
             self._audio.end = self.source.end
@@ -99,7 +117,8 @@ class VideoJob:
         return VideoReport(
             source=self.source.path,
             target=self.target,
-            frames=edited.frames,
+            frames=done + edited.frames,
+            done_before=done,
             seconds=time.perf_counter() - start,
             stage_ms=edited.stage_ms,
             damaged=self.source.damaged,

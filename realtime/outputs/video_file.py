@@ -29,6 +29,7 @@ from realtime.pixels.yuv import FrameConverter
 
 CONTAINER_TAGS = ("major_brand", "minor_version", "compatible_brands", "encoder")  # of a container, not of its video
 MAX_TIMESCALE = 1_000_000  # ticks a second; some players fail at more
+LONGEST_DELAY = 86_400  # s between decoding and showing a frame
 MAX_DURATION = 2**31 - 1  # ticks that MP4 can hold
 FASTSTART, OWN_TIMES = {"movflags": "+faststart"}, {"avoid_negative_ts": "disabled"}
 OPTIONS = {"mp4": FASTSTART, "mov": FASTSTART, "matroska": OWN_TIMES, "webm": OWN_TIMES}
@@ -108,7 +109,7 @@ class VideoSink(Sink):
         check_target(path, overwrite=overwrite)
         super().__init__(path, width=width, height=height, kind=kind, codec=codec_for(path, kind, codec))
         check_suffix(path, CONTAINERS, "video file")  # and not a sequence
-        self._time_base = time_base if time_base.denominator <= MAX_TIMESCALE else Fraction(1, 90_000)
+        self._time_base = time_unit(time_base)
         self._last: int | None = None
         self._recoverable = recoverable
         self._audio = audio
@@ -261,6 +262,10 @@ class VideoSink(Sink):
     def _mux(self, packets: "Iterable[av.Packet[VideoStream]]") -> None:
         assert self._container is not None
         for packet in packets:
+            if packet.pts is not None and packet.dts is not None:
+                delay = (packet.pts - packet.dts) * packet.time_base
+                if not 0 <= delay <= LONGEST_DELAY:  # x265 leaves it unset in a video of fewer frames than its own delay
+                    packet.dts = packet.pts
             if self._audio is not None and packet.dts is not None:
                 self._audio.copy(self._container, until=packet.dts * packet.time_base)
             try:
@@ -282,3 +287,8 @@ class VideoSink(Sink):
             raise AudioNotSupported(
                 f"{self.path}: the audio of {self._audio.path} cannot be copied to it ({error.strerror}); leave the audio out"
             ) from error
+
+
+def time_unit(time_base: Fraction) -> Fraction:
+    """The unit of frame times in a file, in seconds: `time_base` unless that is too fine for players."""
+    return time_base if time_base.denominator <= MAX_TIMESCALE else Fraction(1, 90_000)

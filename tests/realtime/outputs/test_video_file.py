@@ -273,3 +273,16 @@ def test_a_packet_without_its_picture_is_a_mistake_of_the_program(tmp_path: Path
     with pytest.raises(ValueError, match="picture"), VideoSink(tmp_path / "out.mp4", width=96, height=64) as sink:
         sink.write(Packet(picture(0), Fraction(0), 0))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_hevc_of_hardly_any_frames(tmp_path: Path, count: int) -> None:
+    """x265 gives decoding times only of videos that are longer than its own delay."""
+    out = tmp_path / "out.mp4"
+    for begin in (0, 1, 2):
+        times = [Fraction(begin + index, 25) for index in range(count)]
+        with VideoSink(out, width=96, height=64, codec="hevc", preset="ultrafast", overwrite=True) as sink:
+            for index, moment in enumerate(times):
+                frame = picture(index)
+                sink.write(Packet(frame, moment, index, picture=frame))
+        assert frame_times(out) == times

@@ -1,0 +1,94 @@
+"""Segments of a video joined to one file, with its sound: packets are copied, and nothing is encoded again."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import NamedTuple
+
+import av
+from av.video.stream import VideoStream
+
+from engines.errors import MediaError
+from realtime.outputs.audio import AudioCopier
+from realtime.outputs.formats import CONTAINERS
+from realtime.outputs.video_file import CONTAINER_TAGS, FIFO, OPTIONS
+
+
+class Segment(NamedTuple):
+    """A part of a video in a file of its own, whose times count from `begin`, in seconds; and its number of frames."""
+
+    path: Path
+    begin: Fraction
+    frames: int
+
+
+def join(
+    segments: Sequence[Segment], file: Path, path: Path, *, audio: AudioCopier | None, metadata: Mapping[str, str]
+) -> None:
+    """Write the segments of a video to a file, one after the other, with its sound beside them.
+
+    Args:
+        segments: at least one; all from one encoder with the same settings.
+        file: to write.
+        path: the name that it will have, whose suffix says what kind of file it is.
+        audio: the sound to copy.
+        metadata: title, date, ...
+
+    Raises:
+        MediaError: if a segment cannot be read or joined, or the disk fails.
+    """
+    name = CONTAINERS[path.suffix.lower()]
+    options = OPTIONS[name]
+    if name == "matroska" and audio is not None and audio.wav_tagged:
+        name, options = "fifo", FIFO
+    try:
+        with av.open(str(file), "w", format=name, options=options) as container:
+            container.metadata.update({key: text for key, text in metadata.items() if key not in CONTAINER_TAGS})
+            with av.open(str(segments[0].path)) as first:
+                template = first.streams.video[0]
+                stream = container.add_stream_from_template(template)
+                stream.metadata.update({key: text for key, text in template.metadata.items() if key.lower() == "alpha_mode"})
+                if name in ("mp4", "mov"):
+                    stream.codec_context.codec_tag = template.codec_context.codec_tag
+            if audio is not None:
+                audio.attach(container, path)
+            container.start_encoding()
+            for packet in packets(segments, stream):
+                if audio is not None and packet.dts is not None:
+                    audio.copy(container, until=packet.dts * packet.time_base)
+                try:
+                    container.mux_one(packet)
+                except av.InvalidDataError:  # of a sound packet that waited in the muxer
+                    if audio is None:
+                        raise
+                    audio.damaged += 1
+            if audio is not None:
+                audio.copy(container)
+    except (av.FFmpegError, OSError) as error:
+        raise MediaError(f"{path}: its segments cannot be joined ({error.strerror or error}); check the disk") from error
+
+
+def packets(segments: Sequence[Segment], stream: VideoStream) -> "Iterator[av.Packet[VideoStream]]":
+    """The packets of all segments, at their own times, for a stream of the file to write."""
+    last: Fraction | None = None
+    header: bytes | None = None
+    for segment in segments:
+        with av.open(str(segment.path)) as container:
+            source = container.streams.video[0]
+            if header is None:
+                header = source.codec_context.extradata
+            if source.codec_context.extradata != header:
+                raise MediaError(f"{segment.path}: was encoded otherwise than the segments before it; start again without them")
+            for packet in container.demux(source):
+                if not packet.size or packet.dts is None or packet.pts is None:
+                    continue
+                unit = packet.time_base
+                begin = round(segment.begin / unit)
+                # The encoder's delay at the start of a segment may reach into the one before it.
+                packet.dts += begin
+                packet.pts += begin
+                if last is not None:
+                    packet.dts = max(packet.dts, int(last / unit) + 1)
+                last = packet.dts * unit
+                packet.stream = stream
+                yield packet

@@ -1,0 +1,113 @@
+"""The folder beside a file to write, OUT.unfinished, in which its segments outlive an interruption.
+
+A segment is a video of its own, of so many frames. Beside each is where it begins, and beside the last one what the filters
+remembered at its end. These are written first: a segment that is there is complete.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from contextlib import suppress
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.atomic import replacing
+from engines.errors import MediaError
+from realtime.jobs.joining import Segment
+
+RUN = "run.json"  # what the segments are of
+ENDS = 1 << 20  # bytes of a file at its beginning and end by which it is known again
+
+Memories = list[dict[str, NDArray[Any]]]  # one of each filter
+
+
+class SegmentFolder:
+    """The segments of the file `target`, of files that end in `suffix`."""
+
+    def __init__(self, target: Path, suffix: str) -> None:
+        self.path = target.with_name(f"{target.name}.unfinished")
+        self._suffix = suffix
+
+    def file(self, number: int) -> Path:
+        """Where a segment lies."""
+        return self.path / f"{number:05d}{self._suffix}"
+
+    def claim(self, run: Mapping[str, Any]) -> None:
+        """Make the folder, or take the one that is there. Raises MediaError if its segments are of another run."""
+        path = self.path / RUN
+        try:
+            self.path.mkdir(exist_ok=True)
+            if path.exists():
+                before = json.loads(path.read_text(encoding="utf-8"))
+                other = sorted(name for name in {*run, *before} if run.get(name) != before.get(name))
+                if other:
+                    raise MediaError(
+                        f"{self.path}: holds the segments of another run ({', '.join(other)} differ); "
+                        "repeat that run, or remove the folder"
+                    )
+            with replacing(path) as temporary:
+                temporary.write_text(json.dumps(run, indent=2), encoding="utf-8")
+        except (OSError, ValueError, AttributeError) as error:
+            raise self._damaged(error) from error
+
+    def complete(self) -> list[Segment]:
+        """The segments that are there, in order."""
+        found: list[Segment] = []
+        while (file := self.file(len(found))).exists():
+            try:
+                facts = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
+                found.append(Segment(file, Fraction(facts["begin"]), int(facts["frames"])))
+            except (OSError, ValueError, KeyError, TypeError) as error:
+                raise self._damaged(error) from error
+        return found
+
+    def describe(self, segment: Segment, memories: Memories) -> None:
+        """Write what is beside a segment that is about to be complete. Raises OSError."""
+        with replacing(segment.path.with_suffix(".npz")) as temporary:
+            arrays = {f"{number}.{name}": each for number, memory in enumerate(memories) for name, each in memory.items()}
+            np.savez_compressed(temporary, allow_pickle=False, **arrays)
+        with replacing(segment.path.with_suffix(".json")) as temporary:
+            facts = {"begin": str(segment.begin), "frames": segment.frames}
+            temporary.write_text(json.dumps(facts), encoding="utf-8")
+
+    def memories(self, segment: Segment, filters: int) -> Memories:
+        """What so many filters remembered at the end of a segment, the last one that is complete."""
+        memories: Memories = [{} for _ in range(filters)]
+        try:
+            with np.load(segment.path.with_suffix(".npz"), allow_pickle=False) as stored:
+                for key in stored.files:
+                    number, _, name = key.partition(".")
+                    memories[int(number)][name] = stored[key]
+        except (OSError, ValueError, IndexError, EOFError, BadZipFile) as error:
+            raise self._damaged(error) from error
+        return memories
+
+    def forget(self, segment: Segment) -> None:
+        """Remove what the filters remembered at the end of a segment: another one is complete."""
+        with suppress(OSError):
+            segment.path.with_suffix(".npz").unlink()
+
+    def remove(self) -> None:
+        """Remove the folder."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def _damaged(self, error: Exception) -> MediaError:
+        reason = error.strerror if isinstance(error, OSError) else "damaged"
+        return MediaError(f"{self.path}: cannot be used ({reason}); remove the folder to start again")
+
+
+def fingerprint(path: Path) -> dict[str, Any]:
+    """What a file is known by: its size, when it was changed, and a digest of its two ends."""
+    with path.open("rb") as file:
+        digest = hashlib.sha256(file.read(ENDS))
+        facts = os.fstat(file.fileno())
+        file.seek(max(0, facts.st_size - ENDS))
+        digest.update(file.read(ENDS))
+    return {"bytes": facts.st_size, "changed": facts.st_mtime_ns, "ends": digest.hexdigest()}

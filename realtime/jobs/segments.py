@@ -1,0 +1,181 @@
+"""A video that is written in segments, so that an interruption costs one of them and not all."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from fractions import Fraction
+from math import floor
+from pathlib import Path
+from typing import Any
+
+import engines
+from engines.atomic import replacing
+from engines.engine import Engine
+from engines.errors import FileAppeared, MediaError
+from engines.weights import verified
+from realtime.compositing.filters import StreamFilter
+from realtime.inputs.video_file import VideoSource
+from realtime.jobs.joining import Segment, join
+from realtime.jobs.segment_folder import Memories, SegmentFolder, fingerprint
+from realtime.jobs.settings import VideoSettings
+from realtime.jobs.sinks import open_sink
+from realtime.outputs.audio import AudioCopier
+from realtime.outputs.formats import MOV, MP4, SEQUENCES, codec_for
+from realtime.outputs.sink import Sink
+from realtime.outputs.target import check_target
+from realtime.outputs.video_file import time_unit
+from realtime.packet import Packet
+
+FRAMES = 250  # of a segment: what an interruption costs at most
+EXACT = (*MP4, *MOV)  # files that keep times to the tick; the others round them to milliseconds
+
+
+class Snapshots:
+    """The last filter of a stream: keeps what the others remember at the end of each segment, until it is taken."""
+
+    def __init__(self, filters: Sequence[StreamFilter]) -> None:
+        self._filters = filters
+        self._kept: dict[int, Memories] = {}
+
+    def __call__(self, packet: Packet) -> None:
+        """Look whether a segment ends with this packet."""
+        if (packet.index + 1) % FRAMES == 0:
+            self._kept[packet.index] = [each.memory() for each in self._filters]
+
+    def take(self, index: int) -> Memories:
+        """What they remembered after a packet; nothing if no segment had to end there."""
+        return self._kept.pop(index, [])
+
+
+class SegmentedSink(Sink):
+    """A video file that is written in segments, and joined from them at the end, with its sound.
+
+    An interruption leaves the segments that are complete, and `resume` goes on behind them.
+
+    Args:
+        path: of the file.
+        source: whose frames it shows.
+        settings: of the file.
+        audio: the sound to copy.
+        snapshots: of the filters of the stream.
+        overwrite: whether an existing file may be replaced.
+
+    Raises:
+        AudioNotSupported: if the file cannot hold the sound.
+        MediaError: if it cannot be written there.
+        ValueError: for a quality that its codec does not take.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        source: VideoSource,
+        settings: VideoSettings,
+        audio: AudioCopier | None,
+        snapshots: Snapshots,
+        *,
+        overwrite: bool = False,
+    ) -> None:
+        if path.suffix.lower() in SEQUENCES:
+            raise MediaError(f"{path}: a sequence of pictures cannot be resumed; write a video")
+        check_target(path, overwrite=overwrite)
+        codec = codec_for(path, settings.output_kind, settings.codec)
+        codec.check_rate(settings.crf, settings.bitrate)
+        super().__init__(path, width=source.width, height=source.height, kind=settings.output_kind, codec=codec)
+        if audio is not None:
+            audio.check(path)
+        self._source = source
+        self._settings = replace(settings, codec=codec.name)
+        self._audio = audio
+        self._snapshots = snapshots
+        suffix = next((each for each in codec.suffixes if each in EXACT), path.suffix.lower())
+        self._exact = suffix in EXACT
+        self._unit = time_unit(Fraction(1, source.time_base.denominator))
+        self.folder = SegmentFolder(path, suffix)
+        self._complete: list[Segment] = []
+        self._sink: Sink | None = None
+        self._begin, self._frames = Fraction(0), 0  # of the segment that is being written
+        self._claimed = False
+        self._stack = ExitStack()
+        with self._media_errors():
+            self._unfinished = self._stack.enter_context(replacing(path, overwrite=overwrite))
+
+    def resume(self, run: dict[str, Any], filters: Sequence[StreamFilter]) -> int:
+        """Take the segments of a run that is the same, and let the filters recall their end. Return how many frames they have.
+
+        Raises MediaError if there are segments of another run.
+        """
+        self.folder.claim(run)
+        self._claimed = True
+        self._complete = self.folder.complete()
+        if self._complete:
+            for each, memory in zip(filters, self.folder.memories(self._complete[-1], len(filters)), strict=True):
+                each.recall(memory)
+        return sum(segment.frames for segment in self._complete)
+
+    def write(self, packet: Packet) -> None:
+        """Write what the file shows of a packet. Raises as that of `VideoSink` does."""
+        if self._sink is None:
+            self._begin = round(packet.time / self._unit) * self._unit if self._exact else Fraction(floor(packet.time))
+            file = self.folder.file(len(self._complete))
+            self._sink = open_sink(file, self._source, self._settings, time_base=self._unit, overwrite=True)
+        self._sink.write(replace(packet, time=packet.time - self._begin))
+        self._frames += 1
+        if self._frames == FRAMES:
+            self._complete_segment(self._snapshots.take(packet.index))
+
+    def _complete_segment(self, memories: Memories) -> None:
+        assert self._sink is not None
+        segment = Segment(self._sink.path, self._begin, self._frames)
+        with self._media_errors():
+            self.folder.describe(segment, memories)
+        self._sink.close()
+        if self._complete:
+            self.folder.forget(self._complete[-1])
+        self._complete.append(segment)
+        self._sink, self._frames = None, 0
+
+    def close(self) -> None:
+        """Join the segments, move the file into place, and remove them. Raises MediaError if that fails."""
+        if self._sink is not None:
+            self._complete_segment([])
+        join(self._complete, self._unfinished, self.path, audio=self._audio, metadata=self._source.metadata)
+        try:
+            with self._media_errors():
+                self._stack.close()
+        except FileAppeared:  # the result is beside that
+            self.folder.remove()
+            raise
+        self.folder.remove()
+
+    @contextmanager
+    def _media_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise MediaError(
+                f"{self.path}: cannot be written ({error.strerror}); check the disk and its permissions"
+            ) from error
+
+    def abort(self) -> None:
+        """Leave the segments that are complete, and what was there before as it was. After `close` it does nothing."""
+        if self._sink is not None:
+            self._sink.abort()
+            self._sink = None
+        self._stack.__exit__(GeneratorExit, GeneratorExit(), None)
+        if self._claimed and not self._complete:
+            self.folder.remove()
+
+
+def describe_run(source: VideoSource, settings: VideoSettings, engine: Engine) -> dict[str, Any]:
+    """All that the frames of a result depend on: segments are used again only where all of it is the same."""
+    background = Path(settings.bg).expanduser()
+    return {
+        "video": fingerprint(source.path),
+        "background": fingerprint(background) if background.is_file() else settings.bg,
+        "options": {name: repr(value) for name, value in vars(settings).items()},
+        "engine": [engine.name, engine.precision, engine.model],
+        "weights": verified()["sha256"],
+        "version": engines.__version__,
+        "frames of a segment": FRAMES,
+    }
