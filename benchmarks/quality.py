@@ -79,12 +79,14 @@ def trimap(truth: Mask) -> NDArray[np.float64]:
 def closed_form(frame: Frame, truth: Mask) -> Mask:
     """Closed-form matting (Levin et al. 2008) by PyMatting from a trimap of the truth: float32 (H, W) in [0, 1]."""
     import numpy as np
-    from pymatting import estimate_alpha_cf
+
+    from train.data.estimators import estimator
 
     known = trimap(truth)
     if not ((known == 0).any() and (known == 1).any()):  # no foreground or no background
         return np.asarray(truth > 0.5, np.float32)
-    return np.asarray(np.clip(estimate_alpha_cf(frame / 255.0, known), 0, 1), np.float32)
+    alpha = estimator("alpha.estimate_alpha_cf").estimate_alpha_cf(frame / 255.0, known)
+    return np.asarray(np.clip(alpha, 0, 1), np.float32)
 
 
 def score_closed_form(test_set: TestSet, advance: Advance) -> Score:

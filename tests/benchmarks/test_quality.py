@@ -1,6 +1,7 @@
 """`bench quality`: closed form and trimaps on pictures whose truth is known, Table 2 row for row, and the command."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,7 @@ def test_closed_form_finds_the_alpha_of_plain_colours(ramp: tuple[np.ndarray, np
     assert mse(alpha, truth) < 1e-3 < mse((truth > 0.5).astype(np.float32), truth)
     empty = np.zeros_like(truth)
     assert np.array_equal(closed_form(frame, empty), empty)
+    assert "pymatting.alpha.estimate_alpha_sm" not in sys.modules  # Numba would compile that, too, for a minute
 
 
 def scored(name: str, error: float) -> dict[str, Any]:

@@ -1,41 +1,17 @@
 """Clean foreground colours (F of equation 1) of photos that have only an alpha matte."""
 
-import importlib.util
-import sys
-from functools import cache, lru_cache
-from pathlib import Path
+from functools import lru_cache
 from threading import Lock
-from types import ModuleType
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from train.data.estimators import estimator
 from train.data.library import Picture, Subject, read_background, read_subject
 
-ESTIMATOR = "pymatting.foreground.estimate_foreground_ml"
 _estimating = Lock()  # Numba's threads serve one caller at a time: two at once crash the process
-
-
-@cache
-def _estimator() -> ModuleType:
-    """PyMatting's module of multi-level estimation, alone: with the package, Numba would compile all its functions, for a
-    minute the first time.
-    """
-    if ESTIMATOR in sys.modules:
-        return sys.modules[ESTIMATOR]
-    package = importlib.util.find_spec("pymatting")
-    if package is None or not package.submodule_search_locations:
-        raise ModuleNotFoundError("No module named 'pymatting'", name="pymatting")
-    path = Path(package.submodule_search_locations[0]) / "foreground/estimate_foreground_ml.py"
-    spec = importlib.util.spec_from_file_location(ESTIMATOR, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[ESTIMATOR] = module  # under its own name, by which Numba's cache finds it
-    spec.loader.exec_module(module)
-    return module
 
 
 def estimate_foreground(picture: Picture, alpha: NDArray[np.float64]) -> Picture:
@@ -47,9 +23,9 @@ def estimate_foreground(picture: Picture, alpha: NDArray[np.float64]) -> Picture
         import numba
 
         try:
-            estimator = _estimator()
+            multi_level = estimator("foreground.estimate_foreground_ml")
             numba.set_num_threads(min(threads, numba.get_num_threads()))
-            colours = estimator.estimate_foreground_ml(picture / 255.0, alpha)
+            colours = multi_level.estimate_foreground_ml(picture / 255.0, alpha)
         finally:
             torch.set_num_threads(threads)
     return np.asarray((colours * 255 + 0.5).clip(0, 255), np.uint8)
