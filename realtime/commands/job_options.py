@@ -1,5 +1,6 @@
 """The options of which part of which videos is edited, and how that is reported."""
 
+import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,6 +12,7 @@ from realtime.commands.checks import blaming
 if TYPE_CHECKING:
     from engines.geometry import Size
     from realtime.inputs.timestamps import Excerpt
+    from realtime.jobs.shards import Shard
 
 StartOption = Annotated[
     str | None, typer.Option(metavar="TIME", help="Begin at this time of IN: seconds or hours:minutes:seconds.")
@@ -28,6 +30,18 @@ JsonOption = Annotated[
 ResumeOption = Annotated[
     bool, typer.Option("--resume", help="Keep what is done beside OUT, and after an interruption go on from there.")
 ]
+ShardOption = Annotated[
+    str | None,
+    typer.Option(metavar="I/N", help="Do part I of N, such as 3/16; auto: as the array of Slurm or AWS Batch says."),
+]
+
+
+def shard_option(text: str | None) -> "Shard | None":
+    """The shard that an option names, by the variables of this process. Raises UsageError if there is none such."""
+    from realtime.jobs.shards import parse_shard
+
+    with blaming("--shard", text or ""):
+        return None if text is None else parse_shard(text, os.environ)
 
 
 def excerpt_option(start: str | None, end: str | None, frames: int | None) -> "Excerpt":

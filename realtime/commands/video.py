@@ -28,9 +28,11 @@ from realtime.commands.job_options import (
     FramesOption,
     JsonOption,
     ResumeOption,
+    ShardOption,
     StartOption,
     VideoSizeOption,
     excerpt_option,
+    shard_option,
     video_size_option,
 )
 from realtime.commands.options import (
@@ -81,6 +83,7 @@ def video(
     precision: Precision = "auto",
     model: Model = "base",
     resume: ResumeOption = False,
+    shard: ShardOption = None,
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
     version: Version = False,
@@ -129,6 +132,7 @@ def video(
         settings=settings,
         alpha_target=alpha_out,
         resume=resume,
+        shard=shard_option(shard),
         load=lambda: load_engine(backend, threads=threads, precision=precision, model=model),
         overwrite=overwrite,
         dry_run=dry_run,

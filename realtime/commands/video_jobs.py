@@ -22,6 +22,7 @@ from realtime.jobs.photo_folders import make_folder
 from realtime.jobs.plan import plan_video
 from realtime.jobs.segment_folder import SegmentFolder
 from realtime.jobs.settings import VideoSettings
+from realtime.jobs.shards import Shard
 from realtime.jobs.video_folders import video_files
 from realtime.jobs.video_job import VideoJob
 from realtime.outputs.audio import AudioNotSupported
@@ -39,6 +40,7 @@ class Run:
         settings: what is to be done to each.
         alpha_target: the value of --alpha-out, for one video alone.
         resume: whether videos are written in segments that outlive an interruption.
+        shard: the part of the work that is done here; None for all of it.
         load: loads the engine, once all that can be checked is checked.
         overwrite: whether files that exist may be replaced.
         dry_run: whether to say what would be done instead.
@@ -48,6 +50,7 @@ class Run:
     settings: VideoSettings
     alpha_target: Path | None
     resume: bool
+    shard: Shard | None
     load: Callable[[], Engine]
     overwrite: bool
     dry_run: bool
@@ -56,6 +59,8 @@ class Run:
 
 def edit_file(source: Path, target: Path, run: Run) -> None:
     """Edit one video. Raises MattingError if that fails."""
+    if run.shard is not None:
+        raise UsageError(f"--shard {run.shard}: IN is one video; name a folder or a pattern")
     with ExitStack() as stack:
         refuse(source, target, run)
         if run.dry_run:
@@ -80,11 +85,10 @@ def edit_files(source: Path, target: Path, run: Run) -> None:
         raise UsageError(f"--alpha-out {run.alpha_target}: is for one video; for several take --output-kind alpha")
     found = video_files(source, target, run.settings.output_kind, run.settings.codec)
     check_settings(run.settings)
-    to_do = [job for job in found.jobs if run.overwrite or not job[1].is_file()]
+    jobs = found.jobs if run.shard is None else run.shard.of(found.jobs)
+    to_do = [job for job in jobs if run.overwrite or not job[1].is_file()]
     records: list[Record] = [
-        {"source": str(video), "target": str(path), "status": "existed"}
-        for video, path in found.jobs
-        if (video, path) not in to_do
+        {"source": str(video), "target": str(path), "status": "existed"} for video, path in jobs if (video, path) not in to_do
     ]
     with ExitStack() as stack:
         engine = None if run.dry_run or not to_do else stack.enter_context(run.load())

@@ -143,6 +143,24 @@ def test_a_folder_is_mirrored_and_what_fails_harms_no_other(
     assert loaded == [1]  # nothing to do, and no engine to do it
 
 
+def test_shards_share_a_folder(
+    tmp_path: Path, engine: BallEngine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clips, out = tmp_path / "clips", tmp_path / "out"
+    clips.mkdir()
+    for name in "abc":
+        make_clip(clips / f"{name}.mp4", even_times(2))
+    assert shm_video(monkeypatch, clips, out, "--shard", "2/2", *FAST) == 0
+    assert [path.name for path in out.iterdir()] == ["b.mp4"]
+    for name, value in {"ID": 0, "MIN": 0, "COUNT": 2}.items():
+        monkeypatch.setenv(f"SLURM_ARRAY_TASK_{name}", str(value))
+    assert shm_video(monkeypatch, clips, out, "--shard", "auto", *FAST) == 0
+    assert sorted(path.name for path in out.iterdir()) == ["a.mp4", "b.mp4", "c.mp4"]
+    capsys.readouterr()
+    assert shm_video(monkeypatch, clips, out, "--shard", "3/2") == 2
+    assert capsys.readouterr().err == "error: --shard: shard 3 of 2 does not exist; they are numbered from 1 to 2\n"
+
+
 def test_a_dry_run_of_a_pattern(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(engines, "load", no_engine, raising=False)
     clips, out = tree(tmp_path / "clips"), tmp_path / "out"
