@@ -21,6 +21,7 @@ from realtime.choices import OutputKind, Preset
 from realtime.outputs.audio import AudioCopier, AudioNotSupported
 from realtime.outputs.formats import CONTAINERS, codec_for
 from realtime.outputs.fragments import cut_after_last_fragment
+from realtime.outputs.scheduling import scheduling_kept
 from realtime.outputs.sink import Sink
 from realtime.outputs.target import check_suffix, check_target
 from realtime.packet import Packet
@@ -186,7 +187,8 @@ class VideoSink(Sink):
         self._stream = stream
         if self._audio is not None:
             self._audio.attach(container, self.path)
-        container.start_encoding()
+        with scheduling_kept():
+            container.start_encoding()
 
     def write(self, packet: Packet) -> None:
         """Encode what the file shows of a packet, of the sink's own size: its picture, uint8 RGB (H, W, 3), its alpha, or both.
