@@ -27,7 +27,8 @@ BITS_PER_SAMPLE, PHOTOMETRIC, EXTRA_SAMPLES, SAMPLE_FORMAT = 258, 262, 338, 339 
 BLACK_IS_ZERO, RGB, PREMULTIPLIED = 1, 2, 1  # their values
 BAND = 256  # rows at a time: Pillow's pictures take a third more memory than arrays, and conversions as much again
 READABLE = {
-    *(".avif", ".bmp", ".gif", ".heic", ".heif", ".hif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"),
+    *(".avif", ".bmp", ".gif", ".heic", ".heif", ".hif", ".jfif", ".jpe"),
+    *(".jpeg", ".jpg", ".jxl", ".png", ".tif", ".tiff", ".webp"),
 }
 
 
@@ -61,9 +62,9 @@ class Photo:
 
 
 def read_photo(path: Path, *, max_pixels: int = MAX_PIXELS) -> Photo:
-    """Read JPEG, PNG, WebP, AVIF, HEIC (with pi-heif), TIFF, BMP or GIF: 8 or 16 bit, grey, palette, CMYK or
-    colour, with or without alpha.
+    """Read JPEG, PNG, WebP, AVIF, HEIC (with pi-heif), JPEG XL (with pillow-jxl-plugin), TIFF, BMP or GIF.
 
+    They may have 8 or 16 bits, be grey, a palette, CMYK or colours, with or without alpha.
     EXIF orientation is applied, and colours are converted to sRGB by the file's colour profile. PNG and TIFF keep their 16 bits
     in `stored`.
     Raises TooManyPixels before anything is decoded if there are more than `max_pixels`; MediaError if the file is missing, not
@@ -80,7 +81,7 @@ def read_photo(path: Path, *, max_pixels: int = MAX_PIXELS) -> Photo:
     except MemoryError as error:
         raise MediaError(f"{path}: takes more memory than there is; make it smaller") from error
     except Exception as error:  # Pillow has no error of its own
-        kinds = "name a JPEG, PNG, WebP, AVIF, HEIC, TIFF, BMP or GIF file"
+        kinds = "name a JPEG, PNG, WebP, AVIF, HEIC, JPEG XL, TIFF, BMP or GIF file"
         raise MediaError(f"{path}: is broken or not a picture that can be read; {kinds}") from error
 
 
@@ -90,11 +91,10 @@ def _decode(image: Image.Image, path: Path) -> Photo:
     described = space(icc) if icc else ""
     wide = _has_sixteen_bits(image) and described != "GRAY"  # a grey profile's curve is for 8 bits, as Pillow has it
     notes = []
+    image.load()  # of a file that is damaged, OpenCV would print lines of its own, and read a part
     deep = _read_sixteen_bits(image, path) if wide else None
-    if deep is None:
-        if wide:
-            notes.append(f"{path}: of its 16 bits only 8 can be read")
-        image.load()
+    if wide and deep is None:
+        notes.append(f"{path}: of its 16 bits only 8 can be read")
     orientation = _orientation(image)
     exif = b""
     try:
@@ -184,7 +184,9 @@ def _read_sixteen_bits(image: Image.Image, path: Path) -> tuple[NDArray[np.uint1
 
 
 def _orientation(image: Image.Image) -> int:
-    """The EXIF orientation of a picture, 1 to 8; 1, upright, if it has none that can be read."""
+    """The EXIF orientation of a picture, 1 to 8; 1, upright, if it has none that can be read, or is turned already."""
+    if image.format == "JXL" and not getattr(image, "jpeg", False):  # but for a JPEG that was packed into one
+        return 1
     try:
         return int(image.getexif().get(ORIENTATION, 1))
     except Exception:  # of many types, for many kinds of damage

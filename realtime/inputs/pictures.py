@@ -13,6 +13,7 @@ from PIL import Image, TiffImagePlugin, _imaging
 
 from engines.errors import MediaError, TooManyPixels
 from engines.geometry import Size
+from realtime.pixels.jpeg_xl import is_jpeg_xl, jpeg_xl_size, require_jpeg_xl
 
 FORMATS = ("AVIF", "BMP", "DIB", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")  # Pillow's names
 MOVING = {"AVIF", "GIF", "PNG", "WEBP"}  # in which more than one picture is an animation
@@ -47,14 +48,17 @@ def check_pixels(name: object, height: int, width: int, max_pixels: int) -> None
 
 @contextmanager
 def open_picture(path: Path, *, max_pixels: int) -> Iterator[Image.Image]:
-    """Open a picture, of which only the head is read: `image.size` is known, and nothing is decoded.
+    """Open a picture, of which only the head is read: `image.size` is known, and nothing is decoded, but for JPEG XL.
 
-    Raises MediaError if it is missing, no plain file, larger than the limit, or a HEIC that nothing here reads; an error of
-    Pillow (of many types) if it is broken.
+    Raises MediaError if it is missing, no plain file, larger than the limit, or a HEIC or JPEG XL that nothing here reads; an
+    error of Pillow (of many types) if it is broken.
     """
     check_file(path)
     try:
         formats = _heif(path) if is_heif(path) else FORMATS
+        if is_jpeg_xl(_head(path)):
+            formats = _jpeg_xl(path)
+            check_pixels(path, *jpeg_xl_size(path), max_pixels)
         with _own_limit() as set_limit, Image.open(path, formats=formats) as image:
             check_pixels(path, image.height, image.width, max_pixels)
             set_limit(max_pixels)  # a file may also claim parts that are larger than the whole
@@ -87,7 +91,7 @@ def _head(path: Path) -> bytes:
 def is_still(path: Path, *, max_pixels: int) -> bool:
     """Whether a plain file is a picture and not an animation. Raises MediaError as `open_picture` does."""
     check_file(path)
-    if is_heif(path):
+    if is_heif(path) or is_jpeg_xl(_head(path)):
         return True
     try:
         with open_picture(path, max_pixels=max_pixels) as image:
@@ -114,6 +118,11 @@ def _heif(path: Path) -> tuple[str, ...]:
         raise MediaError(f"{path}: pi-heif, which reads HEIC pictures, is not installed; type: {HEIF_PACKAGE}") from error
     register_heif_opener()
     return ("HEIF",)
+
+
+def _jpeg_xl(path: Path) -> tuple[str, ...]:
+    require_jpeg_xl(path)
+    return ("JXL",)
 
 
 @contextmanager

@@ -114,8 +114,10 @@ def photo(random: Random, folder: Path, corpus: Corpus) -> Case:
             make(random, corpus.photos, folder / "photos", f"p{number}")
         return command("shm-image", "photos", "out", goals=("out/p0.png", "out/p1.png", "out/p2.png"), keeps=True)
     source = damaged(random, corpus.photos, folder)
-    out = random.choice(("out.png", "out.webp", "out.tiff"))
-    more: tuple[str, ...] = random.choice(((), ("--alpha-only",), ("--bg", "blur"), ("--bg", "none")))
+    out = random.choice(("out.png", "out.webp", "out.tiff", "out.avif"))
+    more: tuple[str, ...] = random.choice(
+        ((), ("--alpha-only",), ("--bg", "blur"), ("--bg", "none"), ("--strip",), ("--crop", "--premultiplied"))
+    )
     if "--bg" in more:
         out = "out.jpg"
     return command("shm-image", source, out, *more, goals=(out,))

@@ -4,7 +4,9 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
+from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import av
@@ -12,7 +14,10 @@ import cv2
 import numpy as np
 
 from engines.store.cache import Key, pack
+from realtime.outputs.photos import write_photo
+from realtime.pixels.metadata import Metadata
 from tests.realtime.clips import even_times, make_clip, picture
+from tests.realtime.exif import exif
 from train.recipe import RECIPES
 
 WIDTH, HEIGHT = 64, 48
@@ -116,7 +121,16 @@ def _photos() -> dict[str, bytes]:
         "float.tiff": _encoded(".tiff", bgr.astype(np.float32) / 255),
         "plain.bmp": _encoded(".bmp", bgr),
     }
-    turned = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0"
+    turned = b"Exif\0\0" + exif()
+    for suffix in (".png", ".tiff", ".jxl"):
+        if suffix != ".jxl" or find_spec("pillow_jxl") is not None:
+            with TemporaryDirectory() as folder:
+                path = Path(folder) / f"a{suffix}"
+                levels = np.ascontiguousarray(deep[..., ::-1])
+                write_photo(
+                    path, levels, np.full(deep.shape[:2], 0.5, np.float32), metadata=Metadata(exif("big"), b"<x:xmpmeta/>")
+                )
+                made[f"exif-deep-alpha{suffix}"] = path.read_bytes()
     plain = made["plain.jpg"]
     profile = b"ICC_PROFILE\0\x01\x01" + bytes(200)
     segments = b"".join(

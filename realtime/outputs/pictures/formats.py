@@ -3,10 +3,12 @@
 Imports nothing heavy, so that commands can list them at once.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from engines.errors import MediaError
+from realtime.pixels.jpeg_xl import require_jpeg_xl
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +22,7 @@ class PictureFormat:
     profile   whether they hold a colour profile; otherwise they are written in sRGB
     metadata  whether they hold EXIF and XMP
     longest   side in pixels that they can have
+    require   raises MediaError for a path if a package that writes them is not installed; None where none is needed
     options   of Pillow's encoder
     lossless  its options instead for pictures with alpha: a lossy one smears the colours under a soft edge
     """
@@ -31,6 +34,7 @@ class PictureFormat:
     profile: bool = True
     metadata: bool = True
     longest: int = 2**31 - 1
+    require: Callable[[Path], None] | None = None
     options: tuple[tuple[str, object], ...] = ()
     lossless: tuple[tuple[str, object], ...] = ()
 
@@ -54,18 +58,31 @@ FORMATS = (
         options=(("quality", QUALITY), ("subsampling", "4:4:4"), ("speed", 8)),
         lossless=(("quality", 100), ("subsampling", "4:4:4"), ("speed", 8)),
     ),
+    PictureFormat(
+        name="JXL",
+        suffixes=(".jxl",),
+        profile=False,
+        require=require_jpeg_xl,
+        longest=2**30,
+        options=(("quality", QUALITY),),
+        lossless=(("lossless", True),),
+    ),
     PictureFormat(name="JPEG", suffixes=(".jpg", ".jpeg"), alpha=False, longest=65535, options=(("quality", QUALITY),)),
     PictureFormat(name="BMP", suffixes=(".bmp",), alpha=False, profile=False, metadata=False, longest=32767),
 )
 
 
 def picture_format(path: Path, *, alpha: bool) -> PictureFormat:
-    """The format of a picture by its suffix. Raises MediaError if there is none, or it does not hold alpha that is needed."""
+    """The format of a picture by its suffix. Raises MediaError if there is none, it does not hold alpha that is needed, or
+    a package for it is not installed.
+    """
     suffix = path.suffix.lower()
     for each in FORMATS:
         if suffix in each.suffixes:
             if alpha and not each.alpha:
                 raise MediaError(f"{path}: {suffix} holds no alpha; end its name in {suffixes_of(alpha=True)}")
+            if each.require is not None:
+                each.require(path)
             return each
     raise MediaError(f"{path}: unknown kind of picture '{path.suffix}'; end its name in {suffixes_of()}")
 
