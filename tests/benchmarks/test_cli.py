@@ -10,11 +10,30 @@ import cv2
 import numpy as np
 import pytest
 
+from tests.commands import Answered, answers
+
 Bench = Callable[..., subprocess.CompletedProcess[str]]
 
 ROOT = Path(__file__).parents[2]
 HEAVY = ("cv2", "av", "numpy", "torch", "rich", "matplotlib", "psutil", "openvino", "scipy")
 COMMANDS = ("latency", "throughput", "scale", "peers", "quality", "refine", "clips", "soak", "figures", "picture", "all")
+HELP = [("--help",), *((command, "--help") for command in COMMANDS)]
+MISTAKES = [
+    (["latency", "--modle", "base"], "--modle"),
+    (["latency", "--size", "800"], "--size 800"),
+    (["latency", "--precision", "int3"], "--precision int3"),
+    (["scale", "--runs", "0"], "--runs 0"),
+    (["latency", "--plot", "x.jpg"], "--plot x.jpg"),
+    (["throughput", "--json", "/"], "--json /"),
+    (["peers"], "nobody to compare with"),
+    (["nothing"], "nothing"),
+]
+
+
+def without(missing: Sequence[str], folder: Path) -> dict[str, str]:
+    """The environment of a Python in which, and in whose children, some modules are not installed."""
+    (folder / "sitecustomize.py").write_text(f"import sys\nsys.modules.update(dict.fromkeys({list(missing)}))\n")
+    return os.environ | {"PYTHONPATH": os.pathsep.join([str(folder), str(ROOT)])}
 
 
 @pytest.fixture
@@ -22,41 +41,34 @@ def bench_without(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[s
     """`bench` in a Python of its own, in which, and in whose children, some modules are not installed."""
 
     def run(missing: Sequence[str], *words: str) -> subprocess.CompletedProcess[str]:
-        (tmp_path / "sitecustomize.py").write_text(f"import sys\nsys.modules.update(dict.fromkeys({list(missing)}))\n")
         command = [sys.executable, "-c", "from benchmarks.cli import main; main()", *words]
-        environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
-        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
+        return subprocess.run(command, env=without(missing, tmp_path), capture_output=True, text=True, check=False, timeout=300)
 
     return run
 
 
-@pytest.mark.parametrize("words", [["--help"], *([command, "--help"] for command in COMMANDS)], ids=" ".join)
-def test_help_needs_nothing_heavy(bench_without: Bench, words: list[str]) -> None:
-    done = bench_without(HEAVY, *words)
-    assert done.returncode == 0, done.stderr
-    assert "Examples:" in done.stdout
+@pytest.fixture(scope="module")
+def answered(tmp_path_factory: pytest.TempPathFactory) -> Answered:
+    """The answers to all command lines that need nothing heavy, of one process without any of it."""
+    environment = without(HEAVY, tmp_path_factory.mktemp("without"))
+    lines = [*HELP, *(tuple(words) for words, _ in MISTAKES)]
+    made = answers([("benchmarks.cli", ["bench", *words]) for words in lines], environment)
+    return dict(zip(lines, made, strict=True))
 
 
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        (["latency", "--modle", "base"], "--modle"),
-        (["latency", "--size", "800"], "--size 800"),
-        (["latency", "--precision", "int3"], "--precision int3"),
-        (["scale", "--runs", "0"], "--runs 0"),
-        (["latency", "--plot", "x.jpg"], "--plot x.jpg"),
-        (["throughput", "--json", "/"], "--json /"),
-        (["peers"], "nobody to compare with"),
-        (["nothing"], "nothing"),
-    ],
-    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
-)
-def test_a_mistake_is_one_line_and_needs_nothing_heavy(bench_without: Bench, words: list[str], message: str) -> None:
-    done = bench_without(HEAVY, *words)
-    assert done.returncode == 2, done.stderr
-    assert done.stderr.startswith("error: ")
-    assert done.stderr.count("\n") == 1
-    assert message in done.stderr
+@pytest.mark.parametrize("words", HELP, ids=" ".join)
+def test_help_needs_nothing_heavy(answered: Answered, words: tuple[str, ...]) -> None:
+    assert answered[words].code == 0, answered[words].errors
+    assert "Examples:" in answered[words].output
+
+
+@pytest.mark.parametrize(("words", "message"), MISTAKES, ids=lambda value: " ".join(value) if isinstance(value, list) else "")
+def test_a_mistake_is_one_line_and_needs_nothing_heavy(answered: Answered, words: list[str], message: str) -> None:
+    answer = answered[tuple(words)]
+    assert answer.code == 2, answer.errors
+    assert answer.errors.startswith("error: ")
+    assert answer.errors.count("\n") == 1
+    assert message in answer.errors
 
 
 def test_latency_without_the_extras(bench_without: Bench, tmp_path: Path) -> None:
