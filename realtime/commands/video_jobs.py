@@ -59,8 +59,10 @@ class Run:
 
 def edit_file(source: Path, target: Path, run: Run) -> None:
     """Edit one video. Raises MattingError if that fails."""
-    if run.shard is not None:
-        raise UsageError(f"--shard {run.shard}: IN is one video; name a folder or a pattern")
+    if run.shard is not None and target.is_file() and not run.overwrite:  # joined by another shard
+        notify(f"{target}: exists already")
+        report(run, [{"source": str(source), "target": str(target), "status": "existed"}])
+        return
     with ExitStack() as stack:
         refuse(source, target, run)
         if run.dry_run:
@@ -70,7 +72,7 @@ def edit_file(source: Path, target: Path, run: Run) -> None:
             report(run, [plan(source, target, run)])
             return
         check_settings(run.settings)
-        job = stack.enter_context(open_job(source, target, run))
+        job = stack.enter_context(open_job(source, target, run, run.shard))
         engine = stack.enter_context(run.load())
         record = edit(job, engine)
     report(run, [record], engine)
@@ -128,7 +130,7 @@ def refuse(source: Path, target: Path, run: Run) -> None:
         refuse_existing(run.alpha_target, overwrite=run.overwrite)
         if run.alpha_target.absolute() == target.absolute():
             raise UsageError(f"--alpha-out {run.alpha_target}: is OUT; name another file")
-    if not run.resume and SegmentFolder(target, "").path.is_dir():
+    if not run.resume and run.shard is None and SegmentFolder(target, "").path.is_dir():
         notify(f"{target}: an interrupted run has left what it had done; --resume goes on from there")
     if source.is_file() and is_still(source, max_pixels=run.settings.max_pixels):
         raise UsageError(f"{source}: is a picture, not a video; use shm-image for it")
@@ -147,13 +149,21 @@ def in_words_of_options(target: Path, settings: VideoSettings) -> Iterator[None]
             raise
 
 
-def open_job(source: Path, target: Path, run: Run) -> VideoJob:
-    """Open a video and the file to write. Raises MattingError in words of the options."""
+def open_job(source: Path, target: Path, run: Run, shard: Shard | None = None) -> VideoJob:
+    """Open a video and the file to write, or a shard of it. Raises MattingError in words of the options."""
     for option, given in (("--nvenc", run.settings.nvenc), ("--alpha-out", run.alpha_target is not None)):
-        if run.resume and given:
-            raise UsageError(f"{option}: cannot be resumed; leave it or --resume out")
+        if given and (run.resume or shard is not None):
+            raise UsageError(f"{option}: cannot be resumed or sharded; leave it out, or --resume and --shard")
     with in_words_of_options(target, run.settings):
-        return VideoJob(source, target, run.settings, alpha_target=run.alpha_target, resume=run.resume, overwrite=run.overwrite)
+        return VideoJob(
+            source,
+            target,
+            run.settings,
+            alpha_target=run.alpha_target,
+            resume=run.resume,
+            shard=shard,
+            overwrite=run.overwrite,
+        )
 
 
 def plan(source: Path, target: Path, run: Run) -> Record:

@@ -49,7 +49,8 @@ class VideoReport:
 
     Attributes:
         source, target: the files that were read and written.
-        frames: in the file that was written.
+        complete: whether the file is; otherwise other shards still have to do theirs.
+        frames: in the file that was written, or in this shard of it.
         done_before: of these, by an interrupted run.
         seconds: from the first frame to the finished file.
         stage_ms: median milliseconds a frame of each stage; they run side by side.
@@ -63,6 +64,7 @@ class VideoReport:
     target: Path
     frames: int
     done_before: int = 0
+    complete: bool = True
     seconds: float
     stage_ms: dict[str, float]
     damaged: int = 0
@@ -94,6 +96,8 @@ class VideoReport:
             lines.append(f"{self.source}: {self.damaged_audio} damaged packets of its audio were left out")
         if self.converted_audio is not None:
             lines.append(f"{self.target}: its sound was converted, {self.converted_audio}, which {self.target.suffix} can hold")
+        if not self.complete:
+            lines.append(f"{self.target}: appears when all shards of it are done")
         if self.silent:
             lines.append(f"{self.target}: pictures hold no sound; that of {self.source} is left out")
         return lines
@@ -101,4 +105,4 @@ class VideoReport:
     def record(self) -> dict[str, Any]:
         """The same for JSON."""
         record = {**asdict(self), "source": str(self.source), "target": str(self.target)}
-        return {**record, "frames_a_second": self.frames_a_second, "status": "written"}
+        return {**record, "frames_a_second": self.frames_a_second, "status": "written" if self.complete else "part"}

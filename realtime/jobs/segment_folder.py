@@ -22,7 +22,7 @@ from engines.atomic import replacing
 from engines.errors import MediaError
 from realtime.jobs.joining import Segment
 
-RUN = "run.json"  # what the segments are of
+RUN, END = "run.json", "end.json"  # what the segments are of; how many there will be
 ENDS = 1 << 20  # bytes of a file at its beginning and end by which it is known again
 
 Memories = list[dict[str, NDArray[Any]]]  # one of each filter
@@ -57,16 +57,34 @@ class SegmentFolder:
         except (OSError, ValueError, AttributeError) as error:
             raise self._damaged(error) from error
 
-    def complete(self) -> list[Segment]:
-        """The segments that are there, in order."""
+    def complete(self, first: int = 0, last: int | None = None) -> list[Segment]:
+        """The segments that are there from number `first` on, up to the first that is not, or before number `last`."""
         found: list[Segment] = []
-        while (file := self.file(len(found))).exists():
+        while first + len(found) != last and (file := self.file(first + len(found))).exists():
             try:
                 facts = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
                 found.append(Segment(file, Fraction(facts["begin"]), int(facts["frames"])))
+            except FileNotFoundError:  # another process has joined the segments and removes them
+                break
             except (OSError, ValueError, KeyError, TypeError) as error:
                 raise self._damaged(error) from error
         return found
+
+    def write_end(self, segments: int, end: Fraction | None) -> None:
+        """Write down how many segments there will be, and the time at which the sound ends, if that is cut. Raises OSError."""
+        with replacing(self.path / END) as temporary:
+            facts = {"segments": segments, "end": None if end is None else str(end)}
+            temporary.write_text(json.dumps(facts), encoding="utf-8")
+
+    def end(self) -> tuple[int, Fraction | None] | None:
+        """What `write_end` wrote, if it did."""
+        try:
+            facts = json.loads((self.path / END).read_text(encoding="utf-8"))
+            return int(facts["segments"]), None if facts["end"] is None else Fraction(facts["end"])
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise self._damaged(error) from error
 
     def describe(self, segment: Segment, memories: Memories) -> None:
         """Write what is beside a segment that is about to be complete. Raises OSError."""
@@ -77,14 +95,16 @@ class SegmentFolder:
             facts = {"begin": str(segment.begin), "frames": segment.frames}
             temporary.write_text(json.dumps(facts), encoding="utf-8")
 
-    def memories(self, segment: Segment, filters: int) -> Memories:
-        """What so many filters remembered at the end of a segment, the last one that is complete."""
+    def memories(self, number: int, filters: int) -> Memories | None:
+        """What so many filters remembered at the end of a segment; None if that is not there."""
         memories: Memories = [{} for _ in range(filters)]
         try:
-            with np.load(segment.path.with_suffix(".npz"), allow_pickle=False) as stored:
+            with np.load(self.file(number).with_suffix(".npz"), allow_pickle=False) as stored:
                 for key in stored.files:
-                    number, _, name = key.partition(".")
-                    memories[int(number)][name] = stored[key]
+                    filter_number, _, name = key.partition(".")
+                    memories[int(filter_number)][name] = stored[key]
+        except FileNotFoundError:
+            return None
         except (OSError, ValueError, IndexError, EOFError, BadZipFile) as error:
             raise self._damaged(error) from error
         return memories

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from fractions import Fraction
-from math import floor
+from math import ceil, floor, log
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import engines
 from engines.atomic import replacing
@@ -18,6 +18,7 @@ from realtime.inputs.video_file import VideoSource
 from realtime.jobs.joining import Segment, join
 from realtime.jobs.segment_folder import Memories, SegmentFolder, fingerprint
 from realtime.jobs.settings import VideoSettings
+from realtime.jobs.shards import Shard
 from realtime.jobs.sinks import open_sink
 from realtime.outputs.audio import AudioCopier
 from realtime.outputs.formats import MOV, MP4, SEQUENCES, codec_for
@@ -47,10 +48,24 @@ class Snapshots:
         return self._kept.pop(index, [])
 
 
+class Stretch(NamedTuple):
+    """The frames of a source to be matted, by index: from `begin` up to `end`. Those before `start` only warm up filters."""
+
+    begin: int
+    start: int
+    end: int | None
+
+
 class SegmentedSink(Sink):
     """A video file that is written in segments, and joined from them at the end, with its sound.
 
-    An interruption leaves the segments that are complete, and `resume` goes on behind them.
+    An interruption leaves the segments that are complete, and `resume` goes on behind them. Several processes may each write
+    a shard of the segments; the last of them joins all.
+
+    Attributes:
+        folder: of the segments.
+        joined: whether the file is complete.
+        snapshots: of the filters, which has to be the last of them.
 
     Args:
         path: of the file.
@@ -58,6 +73,7 @@ class SegmentedSink(Sink):
         settings: of the file.
         audio: the sound to copy.
         snapshots: of the filters of the stream.
+        shard: of the segments that are written here; None for all.
         overwrite: whether an existing file may be replaced.
 
     Raises:
@@ -74,6 +90,7 @@ class SegmentedSink(Sink):
         audio: AudioCopier | None,
         snapshots: Snapshots,
         *,
+        shard: Shard | None = None,
         overwrite: bool = False,
     ) -> None:
         if path.suffix.lower() in SEQUENCES:
@@ -87,42 +104,78 @@ class SegmentedSink(Sink):
         self._source = source
         self._settings = replace(settings, codec=codec.name)
         self._audio = audio
-        self._snapshots = snapshots
+        self.snapshots = snapshots
         suffix = next((each for each in codec.suffixes if each in EXACT), path.suffix.lower())
         self._exact = suffix in EXACT
         self._unit = time_unit(Fraction(1, source.time_base.denominator))
         self.folder = SegmentFolder(path, suffix)
-        self._complete: list[Segment] = []
+        self.joined = False
+        self._shared = shard is not None
+        self._shard = shard or Shard(1, 1)
+        self._overwrite = overwrite
+        self._first, self._last = self._range()
+        self._complete: list[Segment] = []  # of this shard
+        self._start = 0  # index of the first frame to write
         self._sink: Sink | None = None
         self._begin, self._frames = Fraction(0), 0  # of the segment that is being written
         self._claimed = False
         self._stack = ExitStack()
-        with self._media_errors():
-            self._unfinished = self._stack.enter_context(replacing(path, overwrite=overwrite))
+        if not self._shared:
+            self._lock()
 
-    def resume(self, run: dict[str, Any], filters: Sequence[StreamFilter]) -> int:
-        """Take the segments of a run that is the same, and let the filters recall their end. Return how many frames they have.
+    def _lock(self) -> None:
+        with self._media_errors():
+            self._unfinished = self._stack.enter_context(replacing(self.path, overwrite=self._overwrite))
+
+    def _range(self) -> tuple[int, int | None]:
+        """The numbers of the first segment of this shard, and of the one behind its last; None where the video ends."""
+        index, count = self._shard.index, self._shard.count
+        if count == 1:
+            return 0, None
+        if self._source.frames is None:
+            raise MediaError(f"{self._source.path}: does not say how many frames it has, so no shards can be made of it")
+        segments = ceil(self._source.frames / FRAMES)
+        return segments * (index - 1) // count, None if index == count else segments * index // count
+
+    def resume(self, run: dict[str, Any], filters: Sequence[StreamFilter]) -> Stretch:
+        """Take the segments of a run that is the same, let the filters recall their end, and return what is left to do.
 
         Raises MediaError if there are segments of another run.
         """
         self.folder.claim(run)
         self._claimed = True
-        self._complete = self.folder.complete()
-        if self._complete:
-            for each, memory in zip(filters, self.folder.memories(self._complete[-1], len(filters)), strict=True):
-                each.recall(memory)
+        self._complete = self.folder.complete(self._first, self._last)
+        number = self._first + len(self._complete)
+        self._start = number * FRAMES
+        end = None if self._last is None else self._last * FRAMES
+        ends = self.folder.end()
+        if number == self._last or (self._last is None and ends is not None and number == ends[0]):
+            return Stretch(self._start, self._start, self._start)
+        memories = self.folder.memories(number - 1, len(filters)) if number else None
+        if memories is None:
+            return Stretch(max(0, self._start - warm_up(self._settings)), self._start, end)
+        for each, memory in zip(filters, memories, strict=True):
+            each.recall(memory)
+        return Stretch(self._start, self._start, end)
+
+    @property
+    def frames_before(self) -> int:
+        """Frames of the segments that were complete before."""
         return sum(segment.frames for segment in self._complete)
 
     def write(self, packet: Packet) -> None:
         """Write what the file shows of a packet. Raises as that of `VideoSink` does."""
+        if packet.index < self._start:
+            self.snapshots.take(packet.index)
+            return
         if self._sink is None:
             self._begin = round(packet.time / self._unit) * self._unit if self._exact else Fraction(floor(packet.time))
-            file = self.folder.file(len(self._complete))
+            file = self.folder.file(self._first + len(self._complete))
             self._sink = open_sink(file, self._source, self._settings, time_base=self._unit, overwrite=True)
         self._sink.write(replace(packet, time=packet.time - self._begin))
         self._frames += 1
         if self._frames == FRAMES:
-            self._complete_segment(self._snapshots.take(packet.index))
+            self._complete_segment(self.snapshots.take(packet.index))
 
     def _complete_segment(self, memories: Memories) -> None:
         assert self._sink is not None
@@ -135,18 +188,48 @@ class SegmentedSink(Sink):
         self._complete.append(segment)
         self._sink, self._frames = None, 0
 
-    def close(self) -> None:
-        """Join the segments, move the file into place, and remove them. Raises MediaError if that fails."""
+    def finish(self, frames: int | None) -> None:
+        """Complete the last segment. `frames`: of the whole video, if its end was reached. Raises MediaError if that fails."""
         if self._sink is not None:
             self._complete_segment([])
-        join(self._complete, self._unfinished, self.path, audio=self._audio, metadata=self._source.metadata)
+        if frames is not None and self._last is None:
+            with self._media_errors():
+                self.folder.write_end(ceil(frames / FRAMES), self._source.end)
+
+    def close(self) -> None:
+        """Join the segments if all are there, move the file into place, and remove them. Raises MediaError if that fails."""
+        if self._shared:
+            if not self._all():
+                return
+            try:
+                self._lock()
+            except FileAppeared:
+                return  # another shard joins them
+        segments = self._all()
+        if not segments and self._shared:
+            return  # another shard has joined them meanwhile
+        if not segments:
+            raise MediaError(f"{self.folder.path}: segments were removed from it; start again")
+        join(segments, self._unfinished, self.path, audio=self._audio, metadata=self._source.metadata)
         try:
             with self._media_errors():
                 self._stack.close()
         except FileAppeared:  # the result is beside that
             self.folder.remove()
             raise
+        self.joined = True
         self.folder.remove()
+
+    def _all(self) -> list[Segment]:
+        """All segments of the video, or nothing as long as one is missing; where the sound ends is known then."""
+        ends = self.folder.end()
+        if ends is None:
+            return []
+        number, end = ends
+        segments = self.folder.complete(0, number)
+        if self._audio is not None:
+            self._audio.end = end
+        return segments if len(segments) == number else []
 
     @contextmanager
     def _media_errors(self) -> Iterator[None]:
@@ -163,8 +246,13 @@ class SegmentedSink(Sink):
             self._sink.abort()
             self._sink = None
         self._stack.__exit__(GeneratorExit, GeneratorExit(), None)
-        if self._claimed and not self._complete:
+        if self._claimed and not self._complete and not self._shared and not self.joined:
             self.folder.remove()
+
+
+def warm_up(settings: VideoSettings) -> int:
+    """Frames after which nothing that the temporal filter remembers of those before is left in 24 bits."""
+    return ceil(log(2**-24) / log(settings.smooth)) if settings.smooth else 0
 
 
 def describe_run(source: VideoSource, settings: VideoSettings, engine: Engine) -> dict[str, Any]:

@@ -4,6 +4,7 @@ with VideoJob(Path("talk.mp4"), Path("out.mp4"), VideoSettings(bg="beach.jpg")) 
     report = job.run(engine, on_progress=print)
 """
 
+import itertools
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -16,10 +17,11 @@ from realtime.compositing.composite import check_light_wrap
 from realtime.compositing.filters import Filter
 from realtime.inputs.video_file import VideoSource
 from realtime.jobs.report import VideoReport
-from realtime.jobs.segments import SegmentedSink, Snapshots, describe_run
+from realtime.jobs.segments import SegmentedSink, Snapshots, Stretch, describe_run
 from realtime.jobs.settings import VideoSettings
+from realtime.jobs.shards import Shard
 from realtime.jobs.sinks import open_sink, settings_of_alpha
-from realtime.loop.edit_video import edit_video
+from realtime.loop.edit_video import Edited, edit_video
 from realtime.outputs.audio import AudioCopier
 from realtime.outputs.formats import SEQUENCES
 from realtime.outputs.sink import Sink
@@ -37,6 +39,7 @@ class VideoJob:
         settings: what is to be done.
         alpha_target: a file to write the mattes to as well, in the format of `target` where it can hold that.
         resume: whether to write segments, which an interruption leaves beside `target`, and to go on from those that are there.
+        shard: the part of the segments that is written here, by one of several processes; the last one joins them.
         overwrite: whether existing files may be replaced.
 
     Raises:
@@ -53,12 +56,13 @@ class VideoJob:
         *,
         alpha_target: Path | None = None,
         resume: bool = False,
+        shard: Shard | None = None,
         overwrite: bool = False,
     ) -> None:
         self.settings = settings
         self.target = target
         self._filters = settings.filters()
-        if resume and (alpha_target is not None or settings.nvenc):
+        if (resume or shard is not None) and (alpha_target is not None or settings.nvenc):
             raise ValueError("a second file, or one that NVENC encodes, cannot be resumed")
         check_light_wrap(settings.light_wrap)
         with ExitStack() as stack:
@@ -67,10 +71,17 @@ class VideoJob:
             self._audio = open_audio(self.source, settings, target)
             if self._audio is not None:
                 stack.enter_context(self._audio)
-            self._snapshots = Snapshots(self._filters)
             self._sink: Sink = (
-                SegmentedSink(target, self.source, settings, self._audio, self._snapshots, overwrite=overwrite)
-                if resume
+                SegmentedSink(
+                    target,
+                    self.source,
+                    settings,
+                    self._audio,
+                    Snapshots(self._filters),
+                    shard=shard,
+                    overwrite=overwrite,
+                )
+                if resume or shard is not None
                 else open_sink(target, self.source, settings, self._audio, overwrite=overwrite)
             )
             stack.callback(self._sink.abort)  # which does nothing after `close`
@@ -92,23 +103,33 @@ class VideoJob:
         Raises MediaError if reading or writing fails; nothing is left of the file then.
         """
         filters: list[Filter] = [*self._filters]
-        done = 0
-        if isinstance(self._sink, SegmentedSink):
-            done = self._sink.resume(describe_run(self.source, self.settings, engine), self._filters)
-            for moment in self.source.skip(done):
-                self._background.follow(moment)
-            filters += [self._snapshots] if filters else []  # a filter fetches the matte from the engine's device
+        stretch = Stretch(0, 0, None)
+        segmented = self._sink if isinstance(self._sink, SegmentedSink) else None
+        if segmented is not None:
+            stretch = segmented.resume(describe_run(self.source, self.settings, engine), self._filters)
+            filters += [segmented.snapshots] if filters else []  # a filter fetches the matte from the engine's device
+        before = 0 if segmented is None else segmented.frames_before
         start = time.perf_counter()
-        edited = edit_video(
-            self.source,
-            engine,
-            self._background,
-            self._sink,
-            alpha_sink=self._alpha_sink,
-            filters=filters,
-            light_wrap=self.settings.light_wrap,
-            on_progress=lambda frames: on_progress(done + frames),
-        )
+        edited = Edited(0, {})
+        if stretch.begin != stretch.end:
+            passed = 0
+            for moment in self.source.skip(stretch.begin):
+                self._background.follow(moment)
+                passed += 1
+            warm_up = stretch.start - stretch.begin
+            edited = edit_video(
+                itertools.islice(self.source, None if stretch.end is None else stretch.end - stretch.begin),
+                engine,
+                self._background,
+                self._sink,
+                alpha_sink=self._alpha_sink,
+                filters=filters,
+                light_wrap=self.settings.light_wrap,
+                on_progress=lambda frames: on_progress(before + max(0, frames - warm_up)),
+            )
+            if segmented is not None:
+                segmented.finish(passed + edited.frames if stretch.end is None else None)
+            edited = edited._replace(frames=max(0, edited.frames - warm_up))
         if self._audio is not None:
             self._audio.end = self.source.end
         self._sink.close()
@@ -117,8 +138,9 @@ class VideoJob:
         return VideoReport(
             source=self.source.path,
             target=self.target,
-            frames=done + edited.frames,
-            done_before=done,
+            frames=before + edited.frames,
+            done_before=before,
+            complete=segmented is None or segmented.joined,
             seconds=time.perf_counter() - start,
             stage_ms=edited.stage_ms,
             damaged=self.source.damaged,

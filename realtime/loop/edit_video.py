@@ -1,6 +1,6 @@
 """A video file edited from end to end: matted, composited or cut out, and encoded, every frame."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from engines.engine import Engine
@@ -8,7 +8,6 @@ from realtime.compositing.backgrounds import Background
 from realtime.compositing.composite import composite
 from realtime.compositing.filters import Filter
 from realtime.compositing.foreground import extend_foreground
-from realtime.inputs.video_file import VideoSource
 from realtime.loop.matting import matte_stages
 from realtime.loop.pipeline import Pipeline, Stage
 from realtime.outputs.sink import Sink
@@ -23,7 +22,7 @@ class Edited(NamedTuple):
 
 
 def edit_video(
-    source: VideoSource,
+    source: Iterable[Packet],
     engine: Engine,
     background: Background,
     sink: Sink,

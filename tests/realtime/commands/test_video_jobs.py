@@ -10,6 +10,7 @@ import pytest
 
 import engines
 from engines.errors import MediaError
+from realtime.jobs import segments
 from realtime.jobs.video_folders import video_files
 from tests.realtime.clips import audio_packets, even_times, frame_times, frames, make_clip, picture
 from tests.realtime.commands.test_video import BallEngine, engine, shm_video
@@ -159,6 +160,26 @@ def test_shards_share_a_folder(
     capsys.readouterr()
     assert shm_video(monkeypatch, clips, out, "--shard", "3/2") == 2
     assert capsys.readouterr().err == "error: --shard: shard 3 of 2 does not exist; they are numbered from 1 to 2\n"
+
+
+def test_shards_share_a_video(
+    tmp_path: Path, engine: BallEngine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(segments, "FRAMES", 5)
+    clip, out = make_clip(tmp_path / "in.mp4", even_times(12)), tmp_path / "out.mp4"
+    assert shm_video(monkeypatch, clip, out, "--shard", "2/2", "--json", *FAST) == 0
+    captured = capsys.readouterr()
+    assert f"{out}: appears when all shards of it are done\n" in captured.err
+    (record,) = json.loads(captured.out)["files"]
+    assert (record["status"], record["frames"]) == ("part", 7)
+    assert shm_video(monkeypatch, clip, out, *FAST, "--dry-run") == 0
+    assert "--resume goes on from there" in capsys.readouterr().err
+    assert shm_video(monkeypatch, clip, out, "--shard", "1/2", *FAST) == 0
+    assert frame_times(out) == even_times(12)
+    assert shm_video(monkeypatch, clip, out, "--shard", "1/2", *FAST) == 0  # as a scheduler may start it again
+    assert capsys.readouterr().err.endswith(f"{out}: exists already\n")
+    assert shm_video(monkeypatch, clip, tmp_path / "a.mp4", "--resume", "--alpha-out", tmp_path / "b.mp4") == 2
+    assert "--alpha-out: cannot be resumed or sharded" in capsys.readouterr().err
 
 
 def test_a_dry_run_of_a_pattern(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

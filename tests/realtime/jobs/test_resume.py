@@ -17,6 +17,7 @@ from realtime.inputs.timestamps import Excerpt
 from realtime.inputs.video_file import VideoSource
 from realtime.jobs import segments
 from realtime.jobs.settings import VideoSettings
+from realtime.jobs.shards import Shard
 from realtime.jobs.video_job import VideoJob
 from tests.realtime.clips import audio_packets, duration, even_times, frame_times, frames, make_clip, matte
 from tests.realtime.jobs.flickering import FRAMES, FlickeringEngine
@@ -34,14 +35,22 @@ class Stopped(Exception):
     pass
 
 
-def run(source: Path, target: Path, settings: VideoSettings, *, stop: int | None = None, resume: bool = True) -> int:
+def run(
+    source: Path,
+    target: Path,
+    settings: VideoSettings,
+    *,
+    stop: int | None = None,
+    resume: bool = True,
+    shard: Shard | None = None,
+) -> int:
     """Run a job, interrupted after some frames; return the frames that it did not do again."""
 
     def on_progress(count: int) -> None:
         if stop is not None and count >= stop:
             raise Stopped
 
-    with VideoJob(source, target, settings, resume=resume) as job:
+    with VideoJob(source, target, settings, resume=resume, shard=shard) as job:
         return job.run(FlickeringEngine(), on_progress).done_before
 
 
@@ -121,6 +130,31 @@ def test_an_interrupted_job_of_each_container_goes_on(tmp_path: Path, name: str,
         assert one.streams.video[0].metadata == other.streams.video[0].metadata
     shown = subprocess.run(["ffmpeg", "-v", "error", "-i", str(out), "-f", "null", "-"], capture_output=True, text=True)
     assert (shown.returncode, shown.stderr) == (0, "")
+
+
+def test_shards_of_one_video_give_the_frames_of_one_process(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "in.mp4", even_times(130), audio="aac")
+    behind = make_clip(tmp_path / "behind.mp4", even_times(7, 20), ground=(20, 200, 20))
+    settings = VideoSettings(bg=str(behind), excerpt=Excerpt(end=Fraction(5)), **LOSSLESS)  # type: ignore[arg-type]
+    run(clip, tmp_path / "plain.mp4", settings, resume=False)
+    out = tmp_path / "out.mp4"
+    run(clip, out, settings, shard=Shard(3, 3))  # 66 frames in, with 47 before it to warm up
+    with pytest.raises(Stopped):
+        run(clip, out, settings, shard=Shard(2, 3), stop=FRAMES + 4)
+    assert not out.exists()
+    run(clip, out, settings, shard=Shard(1, 3))
+    assert not out.exists()
+    assert run(clip, out, settings, shard=Shard(2, 3)) >= FRAMES - 1  # goes on, and joins
+    assert_same(out, tmp_path / "plain.mp4")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["behind.mp4", "in.mp4", "out.mp4", "plain.mp4"]
+
+
+def test_more_shards_than_segments(tmp_path: Path) -> None:
+    clip, out = make_clip(tmp_path / "in.mp4", even_times(8)), tmp_path / "out.mp4"
+    for index in (1, 2, 3, 4):
+        assert not out.exists()
+        run(clip, out, VideoSettings(preset="ultrafast"), shard=Shard(index, 4))
+    assert frame_times(out) == even_times(8)
 
 
 def test_an_excerpt_is_resumed_with_its_sound(tmp_path: Path) -> None:
