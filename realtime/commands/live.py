@@ -68,7 +68,7 @@ def live(
     virtual_camera: Annotated[
         str | None, typer.Option(metavar="[DEVICE]", help="Be a camera for other programs; by default the first free one.")
     ] = None,
-    record: Annotated[Path | None, typer.Option(help="Record a video: .mp4, .mov or .mkv, without audio.")] = None,
+    record: Annotated[Path | None, typer.Option(help="Record a video: .mp4, .mov, .mkv or .webm, without audio.")] = None,
     overwrite: Overwrite = False,
     pipe: Annotated[PipeFormat | None, typer.Option(help="Write the pictures to standard output.")] = None,
     snapshots: Annotated[Path, typer.Option(help="Folder for snapshots.")] = Path(),

@@ -12,6 +12,7 @@ from tests.fuzz.corpus import HEIGHT, WIDTH, Corpus, with_changed_sound
 from tests.fuzz.mutations import damage, damage_json, damage_text
 from tests.realtime.plain_engine import plain_engine
 
+CUTOUTS = (("out.mov",), ("out.mov", "--codec", "qtrle"), ("out.mkv",), ("out.webm",), ("out/%03d.png", "--premultiplied"))
 BACKGROUNDS = ("#00b140", "blur", "blur:3", "none", "checkerboard")
 
 
@@ -70,7 +71,7 @@ def good(random: Random, files: dict[str, bytes], folder: Path, stem: str = "in"
 
 
 def video_out(random: Random) -> str:
-    return random.choice(("out.mp4", "out.mp4", "out.mkv", "out.mov"))
+    return random.choice(("out.mp4", "out.mp4", "out.mkv", "out.mov", "out.webm"))
 
 
 def video(random: Random, folder: Path, corpus: Corpus) -> Case:
@@ -78,6 +79,17 @@ def video(random: Random, folder: Path, corpus: Corpus) -> Case:
     source, out = damaged(random, corpus.videos, folder), video_out(random)
     more = random.choice(((), (), ("--no-audio",), ("--bg", random.choice(BACKGROUNDS)), ("--keep", "largest")))
     return command("shm-video", source, out, *more, goals=(out,))
+
+
+def cutout(random: Random, folder: Path, corpus: Corpus) -> Case:
+    """A damaged video of which shm-video writes alpha, in every format that has it, or the mattes alone."""
+    source = damaged(random, corpus.videos, folder)
+    if random.random() < 0.3:
+        matte = random.choice(("matte.mkv", "matte.webm", "mattes/%03d.png"))
+        return command("shm-video", source, "out.webm", "--alpha-out", matte, goals=("out.webm",))
+    out, *more = random.choice(CUTOUTS)
+    goal = "out/001.png" if "%" in out else out
+    return command("shm-video", source, out, "--output-kind", "cutout", *more, goals=(goal,))
 
 
 def sound(random: Random, folder: Path, corpus: Corpus) -> Case:

@@ -12,7 +12,7 @@ from tests.fuzz.cases import Case
 from tests.fuzz.isolated import Ended, Limits, run_isolated
 
 MOST_MEMORY = 2 * 2**30  # bytes
-VIDEOS = {".mp4", ".m4v", ".mov", ".mkv"}
+VIDEOS = {".mp4", ".m4v", ".mov", ".mkv", ".webm"}
 PICTURES = {".avif", ".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff"}
 FAULTS = ("traceback", "crash", "hang", "half file", "over 2 GB", "exit code", "line of a library", "followed", "input changed")
 # Lines that libraries write themselves: FFmpeg's "[mov @ 0x...]", OpenCV's "[ WARN:0@0.1]", libpng's and libtiff's.
