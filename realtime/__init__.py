@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from realtime.loop.mattes import mattes
     from realtime.outputs.audio import AudioCopier
     from realtime.outputs.photos import write_photo
-    from realtime.outputs.sequence import PictureSequence
+    from realtime.outputs.pictures.sequence import PictureSequence
     from realtime.outputs.video_file import VideoSink
     from realtime.packet import Packet
 
@@ -42,7 +42,7 @@ _MODULES = {
     "Packet": "realtime.packet",
     "Photo": "realtime.inputs.photos",
     "TemporalFilter": "realtime.compositing.temporal",
-    "PictureSequence": "realtime.outputs.sequence",
+    "PictureSequence": "realtime.outputs.pictures.sequence",
     "VideoSink": "realtime.outputs.video_file",
     "VideoSource": "realtime.inputs.video_file",
     "Webcam": "realtime.inputs.webcam",

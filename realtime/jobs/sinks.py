@@ -8,7 +8,7 @@ from realtime.inputs.video_file import VideoSource
 from realtime.jobs.settings import VideoSettings
 from realtime.outputs.audio import AudioCopier
 from realtime.outputs.formats import SEQUENCES
-from realtime.outputs.sequence import PictureSequence
+from realtime.outputs.pictures.sequence import PictureSequence
 from realtime.outputs.sink import Sink
 from realtime.outputs.video_file import VideoSink
 

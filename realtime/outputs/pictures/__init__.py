@@ -1,1 +1,1 @@
-"""Files of still pictures: the table of their formats, and the writers of PNG and TIFF."""
+"""Files of still pictures: the table of their formats, the writers of PNG and TIFF, and sequences of them."""

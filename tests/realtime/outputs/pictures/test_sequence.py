@@ -9,8 +9,8 @@ import pytest
 from engines.atomic import UNFINISHED
 from engines.errors import FileAppeared, MediaError
 from realtime.choices import OutputKind
-from realtime.outputs import sequence
-from realtime.outputs.sequence import PictureSequence
+from realtime.outputs.pictures import sequence
+from realtime.outputs.pictures.sequence import PictureSequence
 from tests.realtime.outputs.test_formats import HEIGHT, TIMES, WIDTH, assert_patches, needs_ffmpeg, packets
 
 NAMES = [f"{number:03}.png" for number in range(1, len(TIMES) + 1)]
