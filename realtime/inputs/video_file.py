@@ -27,6 +27,8 @@ from realtime.pixels.orientation import Orientation
 from realtime.pixels.yuv import to_rgb
 
 HOLE = Fraction(1, 2)  # s without pictures or sound in a file that has both: a part of it is lost
+PREROLL = Fraction(2)  # s before an excerpt: the first frames after a key frame may refer to frames before it
+SEEKABLE = {"mp4", "matroska"}  # formats with an index, and clocks that do not jump
 CUT_OFF = Fraction(1, 10)  # s before its stated end at which a file is cut off
 
 
@@ -95,7 +97,7 @@ class VideoSource:
         self.interlaced = False
         self._start()
 
-    def _start(self) -> None:
+    def _start(self, *, seek: bool = True) -> None:
         self._container = open_container(self.path, max_pixels=self._max_pixels)
         self._reached = Fraction(0)  # where the last packet so far ends, by the file's own times
         self._frames_due = 0  # of packets that were decoded so far
@@ -111,8 +113,13 @@ class VideoSource:
             self._discontinuities = Discontinuities(self._container, self._stream)
             self.rate = self._stream.average_rate or self._stream.guessed_rate or None
             self.time_base = self._stream.time_base or Fraction(1, 90_000)
+            sought = seek and self._seek()
             frames = self._selected()
             first = next(frames, None)
+            if sought and not self._passed:  # the key frame came too late
+                self._container.close()
+                self._start(seek=False)
+                return
             if first is None:
                 if self._passed:
                     raise MediaError(f"{self.path}: has no frame {self._excerpt}; choose other times")
@@ -123,6 +130,17 @@ class VideoSource:
             raise
         self._frames: Iterator[Shown] = itertools.chain([first], frames)
         self._begun, self._skipped = False, 0
+
+    def _seek(self) -> bool:
+        """Go to a key frame well before the excerpt, if the file has an index. Return whether that worked."""
+        begin = (self._excerpt.start or 0) - PREROLL
+        if begin <= 0 or not set(self._container.format.name.split(",")) & SEEKABLE:
+            return False
+        try:
+            self._container.seek(int(begin / self.time_base), stream=self._stream)
+        except av.FFmpegError:
+            return False
+        return True
 
     def _check_size(self) -> None:
         size = self._stream.height, self._stream.width

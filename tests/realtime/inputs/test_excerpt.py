@@ -2,13 +2,14 @@
 
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from engines.errors import MediaError
 from engines.geometry import Size
-from realtime.inputs.timestamps import Excerpt, parse_time
+from realtime.inputs.timestamps import Excerpt, Timestamps, parse_time
 from realtime.inputs.video_file import VideoSource
 from tests.realtime.clips import even_times, make_clip
 
@@ -101,3 +102,42 @@ def test_frames_of_another_size(tmp_path: Path, size: Size | int | None, expecte
         assert next(iter(source)).frame.shape[:2] == (source.height, source.width)
     with pytest.raises(MediaError, match="is too small"):
         VideoSource(tmp_path / "in.mp4", size=30)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("in.mp4", {"options": {"g": "60", "bf": "3"}}),
+        ("in.mkv", {"options": {"x264-params": "open-gop=1:keyint=40:bframes=3"}}),
+        ("in.mp4", {"options": {"x264-params": "intra-refresh=1:keyint=60:bframes=0"}}),
+        ("turned.mp4", {"rotation": -90, "options": {"g": "40"}}),
+        ("in.ts", {"options": {"g": "40"}}),
+    ],
+)
+def test_a_late_excerpt_has_the_frames_of_the_whole_video(tmp_path: Path, name: str, options: dict[str, Any]) -> None:
+    clip = make_clip(tmp_path / name, even_times(200), **options)
+    with VideoSource(clip) as source:
+        whole = [(packet.time, packet.frame) for packet in source]
+    for start in (Fraction(3), Fraction(131, 25), Fraction(199, 25)):
+        with VideoSource(clip, excerpt=Excerpt(start=start, frames=3)) as source:
+            packets = list(source)
+            expected = [(time, frame) for time, frame in whole if time >= start][:3]
+            assert [packet.time for packet in packets] == [time - expected[0][0] for time, _ in expected]
+            for packet, (_, frame) in zip(packets, expected, strict=True):
+                np.testing.assert_array_equal(packet.frame, frame)
+            assert source.damaged == 0
+
+
+def test_a_late_excerpt_is_found_by_a_key_frame_before_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    decoded: list[Fraction] = []
+    real = Timestamps.time
+
+    def time(self: Timestamps, *arguments: Any) -> Fraction:
+        decoded.append(real(self, *arguments))
+        return decoded[-1]
+
+    monkeypatch.setattr(Timestamps, "time", time)
+    clip = make_clip(tmp_path / "in.mp4", even_times(200), options={"g": "25"})
+    with VideoSource(clip, excerpt=Excerpt(start=Fraction(6), frames=2)) as source:
+        assert len(list(source)) == 2
+    assert 3 <= decoded[0] <= 4
