@@ -16,7 +16,7 @@ from realtime.commands.options import (
     MAX_MEGAPIXELS,
     MEGAPIXEL,
     FitOption,
-    KeepOption,
+    KeepPointOption,
     LightWrapOption,
     MaxMegapixelsOption,
 )
@@ -34,7 +34,7 @@ def image(
     target: Annotated[Path, typer.Argument(metavar="OUT", help=OUT_HELP)],
     bg: Annotated[str | None, typer.Option(help=BACKGROUND_HELP)] = None,
     fit: FitOption = "cover",
-    keep: KeepOption = "all",
+    keep: KeepPointOption = "all",
     light_wrap: LightWrapOption = 0.0,
     alpha_only: Annotated[bool, typer.Option("--alpha-only", help="Write the alpha matte itself, in grey.")] = False,
     crop: Annotated[bool, typer.Option("--crop", help="Crop OUT to the people.")] = False,
@@ -69,6 +69,7 @@ def image(
     from realtime.commands.progress import for_each_photo, report_photos
     from realtime.compositing.backgrounds import open_background
     from realtime.compositing.composite import check_light_wrap
+    from realtime.compositing.subjects import subject_filter
     from realtime.inputs.photos import Photo
     from realtime.jobs.photo_folders import PhotoJobs, make_folder, photo_jobs, read_photo_for_matting
     from realtime.loop.edit_photo import Writing, crop_to_people, matte_photo, write_alpha, write_composite, write_cut_out
@@ -89,6 +90,8 @@ def image(
     max_pixels = max_megapixels * MEGAPIXEL
     with naming_options(), ExitStack() as stack:
         # All input is checked before the engine is loaded, and before anything is written.
+        with blaming("--keep", keep):
+            subject_filter(keep)
         with blaming("--light-wrap"):
             check_light_wrap(light_wrap)
 

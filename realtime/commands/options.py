@@ -12,6 +12,14 @@ BACKGROUND_HELP = (
 
 FitOption = Annotated[Fit, typer.Option(help="How a picture or video behind is brought to the size of a frame.")]
 KeepOption = Annotated[Keep, typer.Option(help="Who stays: all, or only the largest connected person, followed over time.")]
+KeepPointOption = Annotated[
+    str,
+    typer.Option(
+        "--keep",
+        metavar="all|largest|X,Y",
+        help="Who stays: all, the largest person, or the one at a point of the first frame, in pixels or per cent (50%,40%).",
+    ),
+]
 LightWrapOption = Annotated[
     float, typer.Option(min=0, max=1, help="Let the background's light reach over the edges: 0 (off) to 1.")
 ]

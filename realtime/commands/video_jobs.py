@@ -17,6 +17,7 @@ from realtime.commands.checks import blaming, in_options, interlaced, naming_opt
 from realtime.commands.encoding import check_encoding
 from realtime.commands.progress import frames_progress
 from realtime.compositing.composite import check_light_wrap
+from realtime.compositing.subjects import subject_filter
 from realtime.inputs.pictures import is_still
 from realtime.jobs.photo_folders import make_folder
 from realtime.jobs.plan import plan_video
@@ -113,6 +114,8 @@ def edit_files(source: Path, target: Path, run: Run) -> None:
 
 def check_settings(settings: VideoSettings) -> None:
     """Raise UsageError, before anything is loaded, for a setting that no video could be edited with."""
+    with blaming("--keep", settings.keep):
+        subject_filter(settings.keep)
     with blaming("--smooth"):
         settings.filters()
     with blaming("--light-wrap"):
@@ -154,6 +157,10 @@ def open_job(source: Path, target: Path, run: Run, shard: Shard | None = None) -
     for option, given in (("--nvenc", run.settings.nvenc), ("--alpha-out", run.alpha_target is not None)):
         if given and (run.resume or shard is not None):
             raise UsageError(f"{option}: cannot be resumed or sharded; leave it out, or --resume and --shard")
+    if shard is not None and run.settings.keep not in ("all", "largest"):
+        raise UsageError(
+            f"--keep {run.settings.keep}: cannot be sharded, as one shard alone sees the first frame; leave it out"
+        )
     with in_words_of_options(target, run.settings):
         return VideoJob(
             source,

@@ -5,8 +5,7 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
-from realtime.choices import Keep
-from realtime.compositing.subjects import LargestSubject
+from realtime.compositing.subjects import subject_filter
 from realtime.compositing.temporal import TemporalFilter
 from realtime.packet import Packet
 
@@ -29,8 +28,12 @@ class StreamFilter(Protocol):
         ...
 
 
-def stream_filters(keep: Keep, smooth: float) -> list[StreamFilter]:
-    """The filters of one stream, in order; each call makes new ones. Raises ValueError if `smooth` is out of range."""
-    filters: list[StreamFilter] = [LargestSubject()] if keep == "largest" else []
+def stream_filters(keep: str, smooth: float) -> list[StreamFilter]:
+    """The filters of one stream, in order; each call makes new ones.
+
+    Raises ValueError if `smooth` is out of range, or `keep` is not what `subject_filter` takes.
+    """
+    subject = subject_filter(keep)
+    filters: list[StreamFilter] = [] if subject is None else [subject]
     temporal = TemporalFilter(smooth)
     return [*filters, temporal] if smooth else filters

@@ -1,13 +1,16 @@
-"""Which subjects stay in the matte: all, or the largest person alone while the others become background."""
+"""Which subjects stay in the matte: all, or one person alone, the largest or the one at a point; others become background."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.errors import MediaError
 from realtime.packet import Packet
 
 COLUMNS = 160  # of the small mask, along the longer side, at most
@@ -16,17 +19,54 @@ MARGIN = 3  # small pixels of soft edge around the subject
 LARGER = 1.5  # times as large another person must be to become the subject
 MIN_SHARE = 0.002  # of the frame: smaller specks are not people
 
+NEAR = 5  # small pixels by which a point may miss the person who is meant
+POINT = re.compile(r"(\d+(?:\.\d+)?)(%?),(\d+(?:\.\d+)?)(%?)")
+
 Small = NDArray[np.uint8]
+Labels = NDArray[np.int32]
 
 
-class LargestSubject:
-    """Keeps the largest connected person of a stream, until another is clearly larger.
+class NobodyThere(MediaError):
+    """A point at which the first frame of a stream has no person."""
+
+
+@contextmanager
+def naming(name: object) -> Iterator[None]:
+    """Put the name of a picture or video before the message of a NobodyThere."""
+    try:
+        yield
+    except NobodyThere as error:
+        raise NobodyThere(f"{name}: {error}") from error
+
+
+class Point(NamedTuple):
+    """A point of a picture: pixels from the left and from the top, or per cent of its width and height."""
+
+    text: str  # as it was written
+    x: float
+    y: float
+    x_unit: str  # "%" or ""
+    y_unit: str
+
+    def scaled(self, height: int, width: int) -> tuple[float, float]:
+        """Row and column from 0 to 1. Raises NobodyThere if the point is outside of a picture of this size."""
+        row, column = (
+            value / (100 if unit else size)
+            for value, unit, size in ((self.y, self.y_unit, height), (self.x, self.x_unit, width))
+        )
+        if max(row, column) > 1:
+            raise NobodyThere(f"{self.text} is outside of a picture of {width}x{height}; name a point on a person")
+        return row, column
+
+
+class FollowedSubject:
+    """Keeps one connected person of a stream, and makes the others background.
 
     One object serves one stream.
     """
 
     def __init__(self) -> None:
-        self._subject: Small | None = None  # mask of that person in the last frame, 0 or 1
+        self._subject: Small | None = None  # mask of that person when last seen, 0 or 1
 
     def __call__(self, packet: Packet) -> None:
         """Remove all others from the packet's alpha. Raises ValueError if the packet has no matte yet."""
@@ -40,17 +80,35 @@ class LargestSubject:
         count, regions, statistics, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
         labels, areas = np.asarray(regions, np.int32), np.array(statistics[:, cv2.CC_STAT_AREA], np.int32)
         areas[0] = 0  # the background
-        if count < 3:  # nobody, or one person
-            self._subject = mask if count == 2 and areas[1] >= MIN_SHARE * mask.size else None
+        chosen = self._choose(labels, areas, (height, width))
+        if chosen is None:
             return
-        chosen = self._choose(labels, areas)
-        self._subject = (labels == chosen).astype(np.uint8)
-        others = mask - self._subject
+        subject = (labels == chosen).astype(np.uint8) if chosen else np.zeros_like(mask)
+        if chosen:
+            self._subject = subject
+        if count == 2 and chosen:  # there is nobody else
+            return
+        others = mask - subject
         disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * MARGIN + 1, 2 * MARGIN + 1))
-        near = np.minimum(cv2.dilate(self._subject, disc), 1 - cv2.dilate(others, np.ones((3, 3), np.uint8)))
-        near = np.maximum(near, self._subject)
+        near = np.minimum(cv2.dilate(subject, disc), 1 - cv2.dilate(others, np.ones((3, 3), np.uint8)))
+        near = np.maximum(near, subject)
         gate = cv2.resize(near.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
         packet.matte = replace(packet.matte, alpha=np.asarray(cv2.multiply(alpha, gate), np.float32))
+
+    def _choose(self, labels: Labels, areas: NDArray[np.int32], size: tuple[int, int]) -> int | None:
+        """The label of who is kept in a frame of `size`; 0 to keep nobody, None to leave the matte as it is."""
+        raise NotImplementedError
+
+    def _covered(self, labels: Labels, number: int) -> NDArray[np.int64]:
+        """How much of the subject, when last seen, each of so many regions covers."""
+        if self._subject is None:
+            return np.zeros(number, np.int64)
+        last = self._subject
+        if last.shape != labels.shape:
+            last = np.asarray(cv2.resize(last, labels.shape[::-1], interpolation=cv2.INTER_NEAREST), np.uint8)
+        covered = np.bincount(labels[last > 0], minlength=number)
+        covered[0] = 0
+        return covered
 
     def memory(self) -> dict[str, NDArray[Any]]:
         """What is remembered of the stream: arrays that `recall` takes in another process; none while there is no subject."""
@@ -60,12 +118,53 @@ class LargestSubject:
         """Go on as the filter did from which `memory` is."""
         self._subject = memory.get("subject")
 
-    def _choose(self, labels: NDArray[np.int32], areas: NDArray[np.int32]) -> int:
-        """The label of the subject: the region that covers most of the last subject, unless another is clearly larger."""
+
+class LargestSubject(FollowedSubject):
+    """Keeps the largest person, until another is clearly larger."""
+
+    def _choose(self, labels: Labels, areas: NDArray[np.int32], size: tuple[int, int]) -> int | None:
+        if len(areas) < 3:  # nobody, or one person
+            alone = len(areas) == 2 and areas[1] >= MIN_SHARE * labels.size
+            self._subject = (labels > 0).astype(np.uint8) if alone else None
+            return None
         largest = int(areas.argmax())
-        if self._subject is None or self._subject.shape != labels.shape:
-            return largest
-        covered = np.bincount(labels[self._subject > 0], minlength=len(areas))
-        covered[0] = 0
+        covered = self._covered(labels, len(areas))
         followed = int(covered.argmax())
         return followed if covered[followed] and areas[largest] < LARGER * areas[followed] else largest
+
+
+class ChosenSubject(FollowedSubject):
+    """Keeps the person at a point of the first frame. While that person is away, nobody stays."""
+
+    def __init__(self, point: Point) -> None:
+        super().__init__()
+        self._point = point
+
+    def _choose(self, labels: Labels, areas: NDArray[np.int32], size: tuple[int, int]) -> int | None:
+        """Raises NobodyThere if nobody is at the point, or it is outside of the frame."""
+        if self._subject is not None:
+            return int(self._covered(labels, len(areas)).argmax())
+        row, column = self._point.scaled(*size)
+        rows, columns = np.nonzero(labels)
+        distances = np.hypot(rows + 0.5 - row * labels.shape[0], columns + 0.5 - column * labels.shape[1])
+        if not len(distances) or distances.min() > NEAR:
+            raise NobodyThere(f"nobody is at {self._point.text}; name a point on a person")
+        nearest = int(distances.argmin())
+        return int(labels[rows[nearest], columns[nearest]])
+
+
+def subject_filter(keep: str) -> FollowedSubject | None:
+    """What keeps who is asked for: "all", for which nothing is needed, "largest", or the one at a point such as "50%,320".
+
+    Raises ValueError for anything else.
+    """
+    if keep == "all":
+        return None
+    if keep == "largest":
+        return LargestSubject()
+    found = POINT.fullmatch(keep)
+    if found is None or any(unit and float(value) > 100 for value, unit in (found.group(1, 2), found.group(3, 4))):
+        raise ValueError(
+            f"{keep}: is neither all nor largest nor a point; write one as X,Y in pixels or per cent, such as 50%,40%"
+        )
+    return ChosenSubject(Point(keep, float(found[1]), float(found[3]), found[2], found[4]))

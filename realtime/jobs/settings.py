@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from engines.geometry import Size
-from realtime.choices import GREEN, MAX_PIXELS, SMOOTH, Fit, Keep, OutputKind, Preset
+from realtime.choices import GREEN, MAX_PIXELS, SMOOTH, Fit, OutputKind, Preset
 from realtime.compositing.backgrounds import Background, open_background
 from realtime.compositing.filters import StreamFilter, stream_filters
 from realtime.inputs.timestamps import WHOLE, Excerpt
@@ -18,7 +18,7 @@ class VideoSettings:
         size: of the result, or its height; by default that of the video.
         bg, fit: the background, as `open_background` takes it.
         smooth: strength of the temporal filter.
-        keep: who stays.
+        keep: who stays, as of `subject_filter`.
         light_wrap: how much of the background's light reaches over the edges, from 0 to 1.
         audio: whether to copy the sound.
         output_kind, premultiplied: what the file shows; `kind` of `VideoSink`.
@@ -31,7 +31,7 @@ class VideoSettings:
     bg: str = GREEN
     fit: Fit = "cover"
     smooth: float = SMOOTH
-    keep: Keep = "all"
+    keep: str = "all"
     light_wrap: float = 0.0
     audio: bool = True
     output_kind: OutputKind = "composite"
@@ -48,5 +48,5 @@ class VideoSettings:
         return open_background(self.bg, fit=self.fit, max_pixels=self.max_pixels)
 
     def filters(self) -> list[StreamFilter]:
-        """New filters: they serve one video. Raises ValueError if `smooth` is out of range."""
+        """New filters: they serve one video. Raises ValueError if `keep` or `smooth` is out of range."""
         return stream_filters(self.keep, self.smooth)

@@ -15,6 +15,7 @@ from typing import Self
 from engines.engine import Engine
 from realtime.compositing.composite import check_light_wrap
 from realtime.compositing.filters import Filter
+from realtime.compositing.subjects import naming
 from realtime.inputs.video_file import VideoSource
 from realtime.jobs.report import VideoReport
 from realtime.jobs.segments import SegmentedSink, Snapshots, Stretch, describe_run
@@ -64,6 +65,8 @@ class VideoJob:
         self._filters = settings.filters()
         if (resume or shard is not None) and (alpha_target is not None or settings.nvenc):
             raise ValueError("a second file, or one that NVENC encodes, cannot be resumed")
+        if shard is not None and settings.keep not in ("all", "largest"):
+            raise ValueError("who is at a point of the first frame is not known in the middle of a video")
         check_light_wrap(settings.light_wrap)
         with ExitStack() as stack:
             self.source = stack.enter_context(open_source(source, settings))
@@ -117,16 +120,17 @@ class VideoJob:
                 self._background.follow(moment)
                 passed += 1
             warm_up = stretch.start - stretch.begin
-            edited = edit_video(
-                itertools.islice(self.source, None if stretch.end is None else stretch.end - stretch.begin),
-                engine,
-                self._background,
-                self._sink,
-                alpha_sink=self._alpha_sink,
-                filters=filters,
-                light_wrap=self.settings.light_wrap,
-                on_progress=lambda frames: on_progress(before + max(0, frames - warm_up)),
-            )
+            with naming(self.source.path):
+                edited = edit_video(
+                    itertools.islice(self.source, None if stretch.end is None else stretch.end - stretch.begin),
+                    engine,
+                    self._background,
+                    self._sink,
+                    alpha_sink=self._alpha_sink,
+                    filters=filters,
+                    light_wrap=self.settings.light_wrap,
+                    on_progress=lambda frames: on_progress(before + max(0, frames - warm_up)),
+                )
             if segmented is not None:
                 segmented.finish(passed + edited.frames if stretch.end is None else None)
             edited = edited._replace(frames=max(0, edited.frames - warm_up))

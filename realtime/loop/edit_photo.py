@@ -8,11 +8,10 @@ import numpy as np
 
 from engines.engine import Engine, Frame, Mask, Matte
 from engines.errors import MediaError
-from realtime.choices import Keep
 from realtime.compositing.backgrounds import Background
 from realtime.compositing.composite import blend
 from realtime.compositing.crop import people_box
-from realtime.compositing.subjects import LargestSubject
+from realtime.compositing.subjects import naming, subject_filter
 from realtime.inputs.photos import Photo
 from realtime.outputs.photos import write_photo
 from realtime.outputs.pictures.formats import picture_format
@@ -23,14 +22,19 @@ ASPECT_TOLERANCE = 0.02  # by which the aspect of a mask may differ from its pho
 BAND = 64  # rows converted at a time: floating point takes much more memory than the picture
 
 
-def matte_photo(photo: Photo, engine: Engine, *, keep: Keep = "all") -> Packet:
-    """Matte a photo: a packet with its frame and matte. What is transparent in the photo stays transparent."""
+def matte_photo(photo: Photo, engine: Engine, *, keep: str = "all") -> Packet:
+    """Matte a photo: a packet with its frame and matte. What is transparent in the photo stays transparent.
+
+    `keep`: who stays, as of `subject_filter`. Raises NobodyThere if that is a point where nobody is.
+    """
     packet = Packet(photo.flat(), Fraction(0), 0)
     packet.matte = engine(packet.frame)
     if photo.alpha is not None:
         packet.matte = replace(packet.matte, alpha=np.minimum(packet.matte.alpha, photo.alpha))
-    if keep == "largest":
-        LargestSubject()(packet)
+    subject = subject_filter(keep)
+    if subject is not None:
+        with naming(photo.name):
+            subject(packet)
     return packet
 
 

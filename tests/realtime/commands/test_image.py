@@ -158,6 +158,18 @@ def test_folders_below_are_mirrored(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert engine.calls == 4
 
 
+def test_keeps_the_one_at_a_point(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pixels = np.full((120, 200, 3), 255, np.uint8)
+    pixels[20:100, 20:80] = pixels[40:80, 130:160] = 0
+    cv2.imwrite(str(tmp_path / "a.png"), pixels)
+    assert shm_image(tmp_path / "a.png", tmp_path / "out.png", "--keep", "70%,50%") == 0
+    alpha = read(tmp_path / "out.png")[..., 3]
+    assert alpha[45:75, 135:155].min() > 250
+    assert alpha[:, :90].max() == 0
+    assert shm_image(tmp_path / "a.png", tmp_path / "no.png", "--keep", "199,5") == 2
+    assert f"error: {tmp_path / 'a.png'}: nobody is at 199,5; name a point on a person" in capsys.readouterr().err
+
+
 def test_crops_to_the_people(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pixels = np.full((120, 200, 3), 255, np.uint8)
     pixels[30:90, 50:70], pixels[40:60, 100:140] = (10, 0, 0), (20, 0, 0)
@@ -211,6 +223,7 @@ def test_only_the_first_of_several_pictures_is_used_and_that_is_said(
         (["a.png", "out.png", "--bg", "red", "--alpha-only"], "--alpha-only"),
         (["a.png", "out.png", "--bg", "red", "--premultiplied"], "--premultiplied"),
         (["a.png", "out.png", "--margin", "5"], "--crop"),
+        (["a.png", "out.png", "--keep", "5;5"], "--keep 5;5: is neither all nor largest nor a point"),
         (["twins", "out"], "rename"),
         (["twins", "twins"], "another folder"),
         (["twins", "a.png"], "another folder"),

@@ -93,6 +93,23 @@ def test_keep_largest_in_a_video(tmp_path: Path, clip: Path, monkeypatch: pytest
         assert np.abs(first[40:90, 20:60].astype(int) - 255).max() <= 8
 
 
+def test_keep_the_one_at_a_point_of_a_video(
+    tmp_path: Path, clip: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out.mp4"
+    assert run(monkeypatch, "video", clip, out, "--bg", "black", "--keep", "130,80", "--smooth", 0) == 0
+    first = frames(out)[0]
+    assert np.abs(first[70:90, 124:136].astype(int) - 255).max() <= 8
+    assert first[40:90, 20:60].max() <= 8
+    assert run(monkeypatch, "video", clip, tmp_path / "no.mp4", "--keep", "99%,1%") == 2
+    assert f"error: {clip}: nobody is at 99%,1%; name a point on a person" in capsys.readouterr().err
+    assert not (tmp_path / "no.mp4").exists()
+    assert run(monkeypatch, "video", clip, tmp_path / "no.mp4", "--keep", "99%,1%", "--shard", "1/2") == 2
+    assert "error: --keep 99%,1%: cannot be sharded" in capsys.readouterr().err
+    assert run(monkeypatch, "video", clip, tmp_path / "no.mp4", "--keep", "9") == 2
+    assert "error: --keep 9: is neither all nor largest nor a point" in capsys.readouterr().err
+
+
 def test_keep_and_light_wrap_in_a_photo(tmp_path: Path, clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     photo = tmp_path / "photo.png"
     cv2.imwrite(str(photo), np.zeros((HEIGHT, WIDTH, 3), np.uint8))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from engines.engine import Frame, Mask, Matte
-from realtime.compositing.subjects import LargestSubject
+from realtime.compositing.subjects import FollowedSubject, LargestSubject, NobodyThere, subject_filter
 from realtime.packet import Packet
 
 HEIGHT, WIDTH = 240, 401
@@ -21,7 +21,7 @@ def alpha_of(*people: Disc) -> Mask:
     return np.asarray(np.max([np.zeros((HEIGHT, WIDTH)), *soft], axis=0), np.float32)
 
 
-def kept(largest: LargestSubject, alpha: Mask) -> Mask:
+def kept(largest: FollowedSubject, alpha: Mask) -> Mask:
     frame: Frame = np.zeros((*alpha.shape, 3), np.uint8)
     small = np.zeros((8, 8), np.float32)
     packet = Packet(frame, Fraction(0), 0, matte=Matte(alpha, frame, small, small))
@@ -90,3 +90,48 @@ def test_another_size_resets_the_memory() -> None:
 def test_a_packet_without_a_matte_is_refused() -> None:
     with pytest.raises(ValueError, match="matte"):
         LargestSubject()(Packet(np.zeros((40, 40, 3), np.uint8), Fraction(0), 0))
+
+
+def chosen(keep: str) -> FollowedSubject:
+    subject = subject_filter(keep)
+    assert subject is not None
+    return subject
+
+
+@pytest.mark.parametrize("point", ["320,150", "79.8%,62.5%", "320,62.5%", "349,168"])  # the last beside her
+def test_the_one_at_a_point_stays_and_the_larger_one_goes(point: str) -> None:
+    assert np.abs(kept(chosen(point), alpha_of(BIG, SMALL)) - alpha_of(SMALL)).max() < 0.02
+
+
+def test_the_chosen_one_is_followed_and_nobody_takes_that_place() -> None:
+    subject = chosen("320,150")
+    for step in range(0, 120, 12):  # to the left, while the larger one goes on growing
+        got = kept(subject, alpha_of((60, 150, 40 + step // 6), (320 - step, 150, 30)))
+        assert np.abs(got - alpha_of((320 - step, 150, 30))).max() < 0.02
+    assert kept(subject, alpha_of((60, 150, 50))).max() == 0  # she has gone; he stays, and is not she
+    assert kept(subject, alpha_of()).max() == 0
+    again = alpha_of((60, 150, 50), (215, 150, 30))
+    other = chosen("0,0")
+    other.recall(subject.memory())
+    for each in (subject, other):  # in another process too
+        assert np.abs(kept(each, again) - alpha_of((215, 150, 30))).max() < 0.02
+
+
+def test_one_person_who_is_the_chosen_one_is_left_as_she_is() -> None:
+    alpha = alpha_of(SMALL)
+    assert kept(chosen("80%,63%"), alpha) is alpha
+
+
+@pytest.mark.parametrize(
+    ("point", "says"),
+    [("220,20", "nobody is at 220,20; name"), ("402,150", "402,150 is outside of a picture of 401x240; name")],
+)
+def test_a_point_where_nobody_is_is_refused(point: str, says: str) -> None:
+    with pytest.raises(NobodyThere, match=says):
+        kept(chosen(point), alpha_of(BIG, SMALL))
+
+
+@pytest.mark.parametrize("keep", ["", "biggest", "5", "5,", "5,-5", "5;5", "101%,5", "5,1e3", "nan,5"])
+def test_what_is_no_point_is_refused(keep: str) -> None:
+    with pytest.raises(ValueError, match="is neither all nor largest nor a point"):
+        subject_filter(keep)
