@@ -23,8 +23,8 @@ from realtime.pixels.opencv_log import silence_opencv
 Upright = TypeVar("Upright", Frame, Mask, Pixels)
 
 ORIENTATION = 0x0112  # the EXIF tag
-BITS_PER_SAMPLE, PHOTOMETRIC, EXTRA_SAMPLES, SAMPLE_FORMAT = 258, 262, 338, 339  # TIFF tags
-BLACK_IS_ZERO, RGB, PREMULTIPLIED = 1, 2, 1  # their values
+BITS_PER_SAMPLE, COMPRESSION, PHOTOMETRIC, PLANES, EXTRA_SAMPLES, SAMPLE_FORMAT = 258, 259, 262, 284, 338, 339  # TIFF tags
+UNCOMPRESSED, BLACK_IS_ZERO, RGB, SEPARATE, PREMULTIPLIED = 1, 1, 2, 2, 1  # their values
 BAND = 256  # rows at a time: Pillow's pictures take a third more memory than arrays, and conversions as much again
 READABLE = {
     *(".avif", ".bmp", ".gif", ".heic", ".heif", ".hif", ".jfif", ".jpe"),
@@ -162,6 +162,10 @@ def _has_sixteen_bits(image: Image.Image) -> bool:
 
 def _read_sixteen_bits(image: Image.Image, path: Path) -> tuple[NDArray[np.uint16], Mask | None] | None:
     """The colours, uint16 (H, W, 3), and alpha of such a file; None where OpenCV does not read it. Pillow reads 8 bits."""
+    if isinstance(image, TiffImageFile) and image.tag_v2.get(PLANES) == SEPARATE:  # of which it makes something else
+        if image.tag_v2.get(COMPRESSION) == UNCOMPRESSED:  # and Pillow too
+            raise MediaError(f"{path}: has its 16 bits in separate planes; save it with interleaved channels")
+        return None
     try:
         with silence_opencv():
             pixels = cv2.imdecode(np.memmap(path, np.uint8, "r"), cv2.IMREAD_UNCHANGED)

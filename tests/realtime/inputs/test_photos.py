@@ -1,6 +1,7 @@
 """What is read from the kinds of pictures that cameras and editors write."""
 
 import sys
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from PIL import Image
 from engines.errors import MediaError
 from realtime.inputs.photos import read_photo
 from realtime.inputs.pictures import is_animated_webp
+from realtime.pixels.tiff_tags import LONG, SHORT, head, numbers, write_directory
 from tests.realtime.profiles import grey_profile, rgb_profile
 
 STORED = (91, 188, 72)  # in Display P3; in sRGB a purer green
@@ -90,6 +92,29 @@ def test_one_and_sixteen_bits(tmp_path: Path) -> None:
     assert (read_photo(tmp_path / "deep.png").frame == 100).all()
     Image.new("1", (50, 40), 1).save(tmp_path / "two.tiff")
     assert (read_photo(tmp_path / "two.tiff").frame == 255).all()
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_sixteen_bits_in_separate_planes_are_not_taken_for_something_else(tmp_path: Path, compressed: bool) -> None:
+    levels = np.random.default_rng(0).integers(0, 65536, (40, 50, 3)).astype("<u2")
+    planes = [levels[..., channel].tobytes() for channel in range(3)]
+    strips = [zlib.compress(plane) if compressed else plane for plane in planes]
+    lengths = [len(strip) for strip in strips]
+    starts = [8 + sum(lengths[:plane]) for plane in range(3)]
+    values = {256: 50, 257: 40, 259: 8 if compressed else 1, 262: 2, 277: 3, 278: 40, 284: 2}  # 284: channel by channel
+    directory = {tag: numbers("<", SHORT, value) for tag, value in values.items()}
+    directory |= {258: numbers("<", SHORT, 16, 16, 16), 273: numbers("<", LONG, *starts), 279: numbers("<", LONG, *lengths)}
+    place = 8 + sum(lengths) + sum(lengths) % 2
+    content = (head("<", place) + b"".join(strips)).ljust(place, b"\0") + write_directory(directory, place, "<")
+    (tmp_path / "a.tiff").write_bytes(content)
+    if not compressed:
+        with pytest.raises(MediaError, match=r"a\.tiff: has its 16 bits in separate planes; save it"):
+            read_photo(tmp_path / "a.tiff")
+        return
+    photo = read_photo(tmp_path / "a.tiff")
+    assert photo.stored is None
+    assert (photo.frame == levels >> 8).all()
+    assert photo.notes == (f"{tmp_path / 'a.tiff'}: of its 16 bits only 8 can be read",)
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a file that opens and cannot be read")
