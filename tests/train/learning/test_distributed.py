@@ -5,7 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -21,8 +21,7 @@ from train.learning import distributed
 from train.learning.checkpoints import load_checkpoint
 from train.learning.losses import mrn_loss
 
-SINGLE = ["-m", "train.commands.train"]
-TWO = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", *SINGLE]
+TWO = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 HALVES = (slice(0, 2), slice(2, 4))
 
 
@@ -35,6 +34,14 @@ def finish(*arguments: object) -> tuple[int, str]:
     process = start(*arguments)
     errors = process.communicate()[1]
     return process.returncode, errors
+
+
+def train_here(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
+    """The exit code of shm-train, in this process."""
+    monkeypatch.setattr(sys, "argv", ["shm-train", *map(str, arguments)])
+    with pytest.raises(SystemExit) as caught:
+        command.main()
+    return int(caught.value.code or 0)
 
 
 def join(rank: int, port: int, work: Callable[[Path], None], folder: Path) -> None:
@@ -159,19 +166,33 @@ def recipe_file(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.fixture
+def in_double(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Double precision, which leaves nothing to what a CPU does with floats: Adam turns the least of them into steps."""
+    monkeypatch.setattr(torch.Tensor, "float", torch.Tensor.double)
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
 @pytest.mark.slow
-def test_two_processes_equal_one(data: Path, recipe_file: Path, tmp_path: Path) -> None:
-    """In double precision, which leaves nothing to what a CPU does with floats: Adam turns the least of them into steps."""
-    in_double = tmp_path / "in_double.py"
-    in_double.write_text(
+@pytest.mark.usefixtures("in_double")
+def test_two_processes_equal_one(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], data: Path, recipe_file: Path, tmp_path: Path
+) -> None:
+    """Behind the same earlier networks, so that each task is alone."""
+    program = tmp_path / "in_double.py"
+    program.write_text(
         "import torch\ntorch.set_default_dtype(torch.float64)\ntorch.Tensor.float = torch.Tensor.double\n"
         "from train.commands.train import main\nmain()\n"
     )
     options = ["all", "--data", data, "--recipe", recipe_file, "--workers", 0, "--precision", "fp32", "--on", tmp_path / "one"]
-    for launcher, out in (([], "one"), (TWO[:-2], "two")):  # behind the same earlier networks, so that each task is alone
-        code, errors = finish(*launcher, in_double, *options, "--out", tmp_path / out)
-        assert code == 0, errors
-        assert errors.count("done: ") == 1
+    assert train_here(monkeypatch, *options, "--out", tmp_path / "one") == 0
+    assert capfd.readouterr().err.count("done: ") == 1
+    code, errors = finish(*TWO, program, *options, "--out", tmp_path / "two")
+    assert code == 0, errors
+    assert errors.count("done: ") == 1
+    for out in ("one", "two"):
         assert {p.name for p in (tmp_path / out).iterdir()} == {"mpn.pt", "qun.pt", "mrn.pt", "logs"}
     for name in ("mpn", "qun", "mrn"):
         one, two = (load_checkpoint(tmp_path / out / f"{name}.pt") for out in ("one", "two"))
@@ -193,7 +214,7 @@ def test_a_picture_that_one_process_cannot_read_ends_all(recipe_file: Path, tmp_
     (tmp_path / "data/fine/cutouts").mkdir(parents=True)
     (tmp_path / "data/fine/cutouts/broken.png").write_text("no picture")
     options = ["mpn", "--data", tmp_path / "data", "--out", tmp_path / "run", "--recipe", recipe_file, "--workers", 0]
-    code, errors = finish(*TWO, *options)
+    code, errors = finish(*TWO, "-m", "train.commands.train", *options)
     assert code == 1  # torchrun's
     reported = [line for line in errors.splitlines() if line.startswith("error: ")]
     assert len(reported) == 1
@@ -201,7 +222,9 @@ def test_a_picture_that_one_process_cannot_read_ends_all(recipe_file: Path, tmp_
 
 
 @pytest.mark.slow
-def test_ctrl_c_on_one_process_stops_all_and_one_goes_on_alone(data: Path, tmp_path: Path) -> None:
+def test_ctrl_c_on_one_process_stops_all_and_one_goes_on_alone(
+    monkeypatch: pytest.MonkeyPatch, data: Path, tmp_path: Path
+) -> None:
     endless, out = tmp_path / "endless.toml", tmp_path / "run"
     endless.write_text(TINY.format(steps=10**6))
     saves_each_step = tmp_path / "saves_each_step.py"
@@ -209,7 +232,7 @@ def test_ctrl_c_on_one_process_stops_all_and_one_goes_on_alone(data: Path, tmp_p
         "import train.learning.trainer; train.learning.trainer.SAVE_EVERY = 0; from train.commands.train import main; main()"
     )
     options = ["mpn", "--data", data, "--out", out, "--recipe", endless, "--workers", 0]
-    process = start(*TWO[:-2], saves_each_step, *options)
+    process = start(*TWO, saves_each_step, *options)
     try:
         wait_for_step(out / "mpn.pt", process)
         trainers = [each for each in psutil.Process(process.pid).children() if str(saves_each_step) in each.cmdline()]
@@ -227,6 +250,5 @@ def test_ctrl_c_on_one_process_stops_all_and_one_goes_on_alone(data: Path, tmp_p
 
     done = tmp_path / "done.toml"  # the same recipe, but for how long
     done.write_text(TINY.format(steps=step + 1))
-    code, errors = finish(*SINGLE, "mpn", "--data", data, "--out", out, "--recipe", done, "--workers", 0)
-    assert code == 0, errors
+    assert train_here(monkeypatch, "mpn", "--data", data, "--out", out, "--recipe", done, "--workers", 0) == 0
     assert load_checkpoint(out / "mpn.pt")["step"] == step + 1
