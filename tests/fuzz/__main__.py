@@ -14,13 +14,18 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import redirect_stdout, suppress
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
+from io import StringIO
 from multiprocessing import get_context
 from pathlib import Path
 from random import Random
 
+from PIL import Image
+
+from engines.commands.running import run
 from tests.fuzz.cases_of_files import KINDS
 from tests.fuzz.corpus import Corpus, make_corpus
 from tests.fuzz.isolated import Limits, can_fork, run_isolated
@@ -38,7 +43,14 @@ IMPORTED = (
     ),
     *("realtime.commands.image", "realtime.commands.live", "realtime.commands.refine", "realtime.commands.video"),
     *("realtime.commands.progress", "realtime.loop.edit_photo", "realtime.loop.edit_video", "realtime.loop.live_session"),
-    *("realtime.inputs.masks", "realtime.outputs.recording"),
+    *("realtime.inputs.masks", "realtime.outputs.recording", "realtime.outputs.sequence"),
+    *("realtime.inputs.cameras", "realtime.inputs.network_stream", "realtime.inputs.paced_video", "realtime.outputs.pipe"),
+    *(
+        "realtime.outputs.virtual_camera",
+        "realtime.commands.video_jobs",
+        "realtime.jobs.photo_folders",
+        "realtime.jobs.video_job",
+    ),
 )
 
 
@@ -83,9 +95,12 @@ def attempt(seed: int, corpus: Corpus, root: Path, case: tuple[str, int]) -> Res
 
 
 def preload() -> None:
-    """Import what the commands import, once, before processes are forked from this one."""
+    """Import what the commands import, once, before processes are forked from this one: else each of them would."""
     for name in IMPORTED:
         import_module(name)
+    Image.init()  # Pillow's readers
+    with suppress(SystemExit), redirect_stdout(StringIO()):
+        run(import_module("engines.commands.compile").app, ["--list"])  # typer imports pydantic when a command is first run
 
 
 def results(cases: list[tuple[str, int]], seed: int, corpus: Corpus, root: Path, jobs: int) -> Iterator[Result]:
