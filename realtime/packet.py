@@ -21,6 +21,8 @@ class Packet:
     picture   uint8 (H, W, 3) RGB: this frame on its new background
     pending   the matte to come, while it is in an engine or on the engine's device
     opacity   uint8 (H, W): alpha of the frame itself, on white; None where nothing in it is clear
+    fine      int16 (H, W, 3): what 8 bits leave out of a source of more, if that is wanted: 256 * frame + fine is RGB of 16
+              bits, whose white is 65,280. Once there is a picture, the same of the picture
     absent    True for a placeholder while a camera delivers nothing: a black frame with an empty matte
     """
 
@@ -33,6 +35,7 @@ class Packet:
     absent: bool = False
     pending: Pending | None = None
     opacity: NDArray[np.uint8] | None = None
+    fine: NDArray[np.int16] | None = None
 
     def fetch(self) -> Matte:
         """Return the matte, downloaded from the engine's device if it is still there. Raises ValueError if there is none."""

@@ -24,7 +24,7 @@ from realtime.inputs.timestamps import MICROSECOND, WHOLE, Discontinuities, Exce
 from realtime.packet import Packet
 from realtime.pixels.opacity import flatten, opacity_of
 from realtime.pixels.orientation import Orientation
-from realtime.pixels.yuv import to_rgb
+from realtime.pixels.yuv import beyond_8_bits, to_rgb
 
 HOLE = Fraction(1, 2)  # s without pictures or sound in a file that has both: a part of it is lost
 PREROLL = Fraction(2)  # s before an excerpt: the first frames after a key frame may refer to frames before it
@@ -61,6 +61,7 @@ class VideoSource:
         audio: names of the codecs of its audio streams.
         metadata: of the file: title, date, ...
         bit_depth: of a sample in the file; frames have 8 bits.
+        fine: whether packets hold what frames leave out of YUV of more; it may be set before the first is taken.
         interlaced: whether a frame so far consists of two fields, which stay as they are.
         damaged: parts that could not be decoded so far.
         shortfall: after the last frame, a line that says so if the file should go on for longer; otherwise None.
@@ -95,6 +96,7 @@ class VideoSource:
         self._max_pixels = max_pixels
         self._threads = threads or min(4, os.cpu_count() or 1)
         self.interlaced = False
+        self.fine = False
         self._start()
 
     def _start(self, *, seek: bool = True) -> None:
@@ -152,7 +154,7 @@ class VideoSource:
 
     def _describe(self, first: VideoFrame) -> None:
         container, stream = self._container, self._stream
-        self._converter, self._opacity_converter = VideoReformatter(), VideoReformatter()
+        self._converter, self._opacity_converter, self._fine_converter = (VideoReformatter() for _ in range(3))
         self.interlaced = self.interlaced or first.interlaced_frame
         # Of the first frame alone: PyAV's side data and its frame refer to each other, and all would wait to be collected.
         self._orientation = Orientation.of(first)
@@ -325,15 +327,18 @@ class VideoSource:
         self.interlaced = self.interlaced or frame.interlaced_frame
         try:
             picture = to_rgb(frame, self._coded_size, self._converter)
+            fine = beyond_8_bits(frame, picture, self._fine_converter) if self.fine else None
             opacity = opacity_of(frame, self._coded_size, self._opacity_converter)
         except av.FFmpegError as error:
             raise MediaError(
                 f"{self.path}: its colours ({frame.format.name}) cannot be read; convert it to H.264 first"
             ) from error
         if opacity is not None:
-            picture = flatten(picture, opacity * np.float32(1 / 255))
+            picture, fine = flatten(picture, opacity * np.float32(1 / 255)), None
             opacity = self._orientation.apply(opacity)
-        return Packet(self._orientation.apply(picture), time, index, duration, opacity=opacity)
+        if fine is not None:
+            fine = self._orientation.apply(fine)
+        return Packet(self._orientation.apply(picture), time, index, duration, opacity=opacity, fine=fine)
 
 
 def scaled(native: Size, wanted: Size | int | None) -> Size:

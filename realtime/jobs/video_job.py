@@ -88,6 +88,7 @@ class VideoJob:
                 else open_sink(target, self.source, settings, self._audio, overwrite=overwrite)
             )
             stack.callback(self._sink.abort)  # which does nothing after `close`
+            self.source.fine = self._sink.codec.deep is not None and settings.output_kind != "alpha" and not settings.nvenc
             self._alpha_sink: Sink | None = None
             if alpha_target is not None:
                 of_alpha = settings_of_alpha(settings, self._sink, alpha_target)

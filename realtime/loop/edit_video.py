@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from engines.engine import Engine
+from engines.engine import Engine, Frame
 from realtime.compositing.backgrounds import Background
 from realtime.compositing.composite import composite
 from realtime.compositing.filters import Filter
@@ -12,6 +12,7 @@ from realtime.loop.matting import matte_stages
 from realtime.loop.pipeline import Pipeline, Stage
 from realtime.outputs.sink import Sink
 from realtime.packet import Packet
+from realtime.pixels.opacity import premultiply
 
 
 class Edited(NamedTuple):
@@ -38,12 +39,16 @@ def edit_video(
     """
 
     def paint(packet: Packet) -> None:
-        if alpha_sink is not None:
+        if alpha_sink is not None or packet.fine is not None:
             packet.fetch()  # a composite would leave the matte on the engine's device, and drop it
+        behind: Frame | None = None
         if sink.kind == "composite":
-            packet.picture = composite(packet, background.frame(packet), light_wrap=light_wrap)
+            behind = background.frame(packet)
+            packet.picture = composite(packet, behind, light_wrap=light_wrap)
         elif sink.kind != "alpha":
             packet.picture = extend_foreground(packet.fetch())
+        if packet.fine is not None and behind is not packet.frame:
+            packet.fine = premultiply(packet.fine, packet.fetch().alpha)
 
     frames = 0
     stages = [*matte_stages(engine, filters), Stage("composite", paint), Stage("encode", sink.write)]

@@ -35,7 +35,7 @@ class Codec:
     suffixes    of the files that can hold it
     encoder     FFmpeg's name of it; None for a sequence of pictures
     pixels      FFmpeg's pixel format of pictures
-    deep        the same in 10 bits, or None
+    deep        the same in 10 bits or more, or None
     cutout      the same with alpha, or None
     grey        the same of a matte alone
     crf         constant rate factor by default, or None where the codec has none
@@ -136,6 +136,7 @@ _TABLE = (
         encoder="prores_aw",
         suffixes=MOV,
         pixels="yuv422p10le",
+        deep="yuv422p10le",
         cutout="yuva444p10le",
         grey="yuv422p10le",
         options={"vendor": "apl0", "profile": "3"},
@@ -196,6 +197,7 @@ _TABLE = (
         title="OpenEXR, linear light in half floats",
         suffixes=(".exr",),
         pixels="gbrpf16le",
+        deep="gbrpf16le",
         cutout="gbrapf16le",
         grey="grayf16le",
     ),

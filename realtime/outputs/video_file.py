@@ -26,7 +26,7 @@ from realtime.outputs.sink import Sink
 from realtime.outputs.target import check_suffix, check_target
 from realtime.packet import Packet
 from realtime.pixels.opacity import premultiply
-from realtime.pixels.yuv import FrameConverter
+from realtime.pixels.yuv import FrameConverter, with_fine
 
 CONTAINER_TAGS = ("major_brand", "minor_version", "compatible_brands", "encoder")  # of a container, not of its video
 MAX_TIMESCALE = 1_000_000  # ticks a second; some players fail at more
@@ -213,9 +213,10 @@ class VideoSink(Sink):
         if picture is None:
             assert alpha is not None
             return self._convert.matte(alpha)
+        deep = picture if packet.fine is None or self._convert.bits <= 8 else with_fine(picture, packet.fine)
         if alpha is not None and self._premultiplied:
-            picture = premultiply(picture, alpha)
-        return self._convert(picture, alpha)
+            deep = premultiply(deep, alpha)
+        return self._convert(deep, alpha)
 
     def close(self) -> None:
         """Finish the file and move it into place. Raises MediaError if the disk is full or otherwise fails."""

@@ -1,5 +1,7 @@
 """The alpha of pictures that have it: what is clear in them shows what is behind."""
 
+from typing import Any, TypeVar, cast
+
 import cv2
 import numpy as np
 from av.video.frame import VideoFrame
@@ -7,6 +9,8 @@ from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from engines.engine import Frame, Mask
+
+Pixels = TypeVar("Pixels", bound=NDArray[Any])
 
 PAPER = 255  # level of the ground that shows through what is clear: white
 
@@ -25,6 +29,7 @@ def flatten(frame: Frame, alpha: Mask) -> Frame:
     return np.asarray(cv2.blendLinear(frame, np.full_like(frame, PAPER), alpha, 1 - alpha), np.uint8)
 
 
-def premultiply(frame: Frame, alpha: Mask) -> Frame:
-    """Multiply a picture, uint8 (H, W, 3), by its alpha, float32 (H, W)."""
-    return np.asarray(cv2.blendLinear(frame, np.zeros_like(frame), alpha, 1 - alpha), np.uint8)
+def premultiply(pixels: Pixels, alpha: Mask) -> Pixels:
+    """Multiply a picture (H, W, 3) of uint8, uint16 or int16 by its alpha, float32 (H, W)."""
+    depth = {np.uint8: cv2.CV_8U, np.uint16: cv2.CV_16U, np.int16: cv2.CV_16S}[pixels.dtype.type]
+    return cast(Pixels, cv2.multiply(pixels, cv2.cvtColor(alpha, cv2.COLOR_GRAY2RGB), dtype=depth))

@@ -1,12 +1,13 @@
 """Rotated and mirrored pictures of video made upright."""
 
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, TypeVar, cast
 
 import cv2
 import numpy as np
 from av.video.frame import VideoFrame
+from numpy.typing import NDArray
 
-from engines.engine import Frame
+Pixels = TypeVar("Pixels", bound=NDArray[Any])
 
 
 class Orientation(NamedTuple):
@@ -28,11 +29,11 @@ class Orientation(NamedTuple):
             return cls(True, c < 0, b < 0)
         return cls(False, a < 0, d < 0)
 
-    def apply(self, picture: Frame) -> Frame:
+    def apply(self, picture: Pixels) -> Pixels:
         """Rotate and mirror a picture (H, W, 3), or (W, H, 3), upright."""
         if self.transpose:
-            picture = np.asarray(cv2.transpose(picture), np.uint8)
+            picture = cast(Pixels, cv2.transpose(picture))
         if self.flip_x or self.flip_y:
             code = -1 if self.flip_x and self.flip_y else int(self.flip_x)
-            picture = np.asarray(cv2.flip(picture, code), np.uint8)
+            picture = cast(Pixels, cv2.flip(picture, code))
         return picture

@@ -5,6 +5,7 @@ white is white, and what BT.709 cannot show is cut off.
 """
 
 from functools import cache
+from typing import Literal, cast, overload
 
 import cv2
 import numpy as np
@@ -13,6 +14,8 @@ from av.video.reformatter import ColorPrimaries, ColorTrc
 from numpy.typing import NDArray
 
 from engines.engine import Frame
+
+Deep = NDArray[np.uint16]
 
 HIGH_RANGE = (ColorTrc.SMPTE2084, ColorTrc.ARIB_STD_B67)
 D65 = (0.3127, 0.3290)
@@ -36,18 +39,22 @@ def is_wide(frame: VideoFrame) -> bool:
     return frame.color_trc in HIGH_RANGE or frame.color_primaries in set(GAMUTS) - {ColorPrimaries.BT709}
 
 
-def to_bt709(signal: NDArray[np.uint16], primaries: int, transfer: int) -> Frame:
-    """Convert RGB (H, W, 3) of 16 bits, as FFmpeg's scaler gives it, to uint8 RGB of BT.709.
+@overload
+def to_bt709(signal: Deep, primaries: int, transfer: int) -> Frame: ...
+@overload
+def to_bt709(signal: Deep, primaries: int, transfer: int, *, deep: Literal[True]) -> Deep: ...
+def to_bt709(signal: Deep, primaries: int, transfer: int, *, deep: bool = False) -> Frame | Deep:
+    """Convert RGB (H, W, 3) of 16 bits, as FFmpeg's scaler gives it, to RGB of BT.709: of uint8, or the same 16 bits if `deep`.
 
     Of high range without a known gamut, BT.2020 is assumed, which comes with it.
     """
-    light, matrix, levels = _light(transfer), _to_bt709(primaries), _levels()
-    picture = np.empty(signal.shape, np.uint8)
+    light, matrix, levels = _light(transfer), _to_bt709(primaries), _levels(FULL if deep else 255)
+    picture = np.empty(signal.shape, levels.dtype)
     for top in range(0, len(signal), BAND):
         band = np.clip(cv2.transform(np.take(light, signal[top : top + BAND]), matrix), 0, 1)
         root = np.rint(cv2.sqrt(band) * np.float32(STEPS)).astype(np.uint16)
         np.take(levels, root, out=picture[top : top + BAND], mode="clip")
-    return picture
+    return cast(Frame | Deep, picture)
 
 
 @cache
@@ -71,9 +78,10 @@ def _light(transfer: int) -> NDArray[np.float32]:
 
 
 @cache
-def _levels() -> NDArray[np.uint8]:
-    """The 8-bit level of each root of light."""
-    return np.rint(255 * np.linspace(0, 1, STEPS + 1) ** (2 / DISPLAY_GAMMA)).astype(np.uint8)
+def _levels(white: int) -> Frame | Deep:
+    """The level of each root of light, of 8 bits or of 16."""
+    levels = np.rint(white * np.linspace(0, 1, STEPS + 1) ** (2 / DISPLAY_GAMMA))
+    return levels.astype(np.uint8) if white <= 255 else levels.astype(np.uint16)
 
 
 @cache

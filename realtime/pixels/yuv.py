@@ -11,7 +11,7 @@ from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from numpy.typing import NDArray
 
 from engines.engine import Frame, Mask
-from realtime.pixels.wide_colour import is_wide, to_bt709
+from realtime.pixels.wide_colour import Deep, is_wide, to_bt709
 
 Pixels = TypeVar("Pixels", bound=NDArray[Any])
 
@@ -40,20 +40,25 @@ class FrameConverter:
         return width + width % self._step_x, height + height % self._step_y
 
     @property
+    def bits(self) -> int:
+        """Of a sample in the format."""
+        return self._format.components[0].bits
+
+    @property
     def is_yuv(self) -> bool:
         """Whether frames have a matrix and a limited range: they are neither RGB nor grey alone."""
         return not self._format.is_rgb and len(self._format.components) > 1
 
-    def __call__(self, picture: Frame, alpha: Mask | None = None) -> VideoFrame:
-        """Convert a picture, uint8 RGB (H, W, 3), to a frame without a time.
+    def __call__(self, picture: Frame | Deep, alpha: Mask | None = None) -> VideoFrame:
+        """Convert a picture, uint8 RGB (H, W, 3), or for YUV one of uint16, whose white is 65,280, to a frame without a time.
 
         `alpha`, for a format that has it, is float32 (H, W) in [0, 1]. It is rounded to the format's levels.
         """
         picture = self._grown(picture)
         levels = None if alpha is None else quantise(self._grown(alpha), 0, self._largest)
         if levels is not None and self._format.is_rgb:
-            return self._reformatted(np.dstack([picture, levels]), "rgba")
-        frame = self._reformatted(picture, "rgb24")
+            return self._reformatted(np.asarray(np.dstack([picture, levels]), np.uint8), "rgba")
+        frame = self._reformatted(picture, "rgb24" if picture.dtype == np.uint8 else "rgb48le")
         if levels is not None:
             fill(frame.planes[3], levels)
         return frame
@@ -72,9 +77,9 @@ class FrameConverter:
         frame.colorspace, frame.color_range = self._matrix, ColorRange.MPEG
         return frame
 
-    def _reformatted(self, picture: NDArray[np.uint8], source: str) -> VideoFrame:
+    def _reformatted(self, picture: Frame | Deep, source: str) -> VideoFrame:
         return self._converter.reformat(
-            VideoFrame.from_numpy_buffer(np.ascontiguousarray(picture), source),
+            VideoFrame.from_numpy_buffer(cast(Frame, np.ascontiguousarray(picture)), source),
             format=self._format.name,
             src_color_range=ColorRange.JPEG,
             dst_colorspace=self._matrix if self.is_yuv else None,
@@ -108,23 +113,43 @@ def to_rgb(frame: VideoFrame, size: tuple[int, int], converter: VideoReformatter
 
     Wide gamuts and high dynamic range, as phones record them, are mapped to the colours of BT.709.
     """
+    if is_wide(frame):
+        return to_bt709(to_rgb48(frame, size, converter), frame.color_primaries, frame.color_trc)
+    rgb = _to_format("rgb24", frame, size, converter)
+    return np.ascontiguousarray(rgb.to_ndarray(), np.uint8)  # rows are padded at some widths
+
+
+def to_rgb48(frame: VideoFrame, size: tuple[int, int], converter: VideoReformatter) -> Deep:
+    """Convert a decoded frame to RGB uint16 (H, W, 3), without mapping its gamut. The white of YUV becomes 65,280."""
+    return np.asarray(_to_format("rgb48le", frame, size, converter).to_ndarray(), np.uint16)
+
+
+def _to_format(name: str, frame: VideoFrame, size: tuple[int, int], converter: VideoReformatter) -> VideoFrame:
     matrix = None
     if frame.colorspace in UNKNOWN_MATRIX and not frame.format.is_rgb:
         matrix = default_matrix(frame.width, frame.height)
-    wide = is_wide(frame)
     height, width = size
-    rgb = converter.reformat(
-        frame,
-        width,
-        height,
-        format="rgb48le" if wide else "rgb24",
-        src_colorspace=matrix,
-        dst_color_range=ColorRange.JPEG,
-        threads=1,
+    return converter.reformat(
+        frame, width, height, format=name, src_colorspace=matrix, dst_color_range=ColorRange.JPEG, threads=1
     )
-    if wide:
-        return to_bt709(np.asarray(rgb.to_ndarray(), np.uint16), frame.color_primaries, frame.color_trc)
-    return np.ascontiguousarray(rgb.to_ndarray(), np.uint8)  # rows are padded at some widths
+
+
+def beyond_8_bits(frame: VideoFrame, picture: Frame, converter: VideoReformatter) -> NDArray[np.int16] | None:
+    """What `to_rgb` leaves out of a decoded frame: 256 times its picture, plus this, is RGB of 16 bits, whose white is 65,280.
+
+    None if the frame has no more than 8 bits, or is not YUV.
+    """
+    if frame.format.is_rgb or frame.format.components[0].bits <= 8:
+        return None
+    deep = to_rgb48(frame, (picture.shape[0], picture.shape[1]), converter)
+    if is_wide(frame):
+        deep = to_bt709(deep, frame.color_primaries, frame.color_trc, deep=True)
+    return (deep - (picture.astype(np.uint16) << 8)).view(np.int16)  # it is small: wrapping around gives its sign
+
+
+def with_fine(picture: Frame, fine: NDArray[np.int16]) -> Deep:
+    """The picture of 16 bits that a picture of 8 and what these leave out make up; see `beyond_8_bits`."""
+    return np.asarray(np.clip((picture.astype(np.int32) << 8) + fine, 0, (1 << 16) - 1), np.uint16)
 
 
 def even(pixels: int) -> int:

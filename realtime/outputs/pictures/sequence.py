@@ -5,12 +5,15 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from fractions import Fraction
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from engines.atomic import filling
 from engines.engine import Frame, Mask
@@ -20,16 +23,15 @@ from realtime.outputs.formats import codec_for
 from realtime.outputs.sink import Sink
 from realtime.packet import Packet
 from realtime.pixels.opacity import premultiply
-from realtime.pixels.wide_colour import D65, GAMUTS
+from realtime.pixels.wide_colour import D65, FULL, GAMUTS, Deep
+from realtime.pixels.yuv import with_fine
 
 NAME = re.compile(r"([^%]*)%(?:0\d+)?d([^%]*)")  # with a place for the number
 FIRST = 1  # number of the first picture, as FFmpeg writes them
 BT709 = 1  # the number of its primaries in FFmpeg and H.273
 LIGHT = "lin_rec709_scene"  # linear, of BT.709's primaries, in the names of the Colour Interop Forum
-CODES = np.arange(256) / 255
-LINEAR = np.where(CODES <= 0.04045, CODES / 12.92, ((CODES + 0.055) / 1.055) ** 2.4).astype(np.float32)  # of sRGB
 
-Writer = Callable[[Path, Frame | None, Mask | None], None]
+Writer = Callable[[Path, Any, Mask | None], None]
 
 
 class PictureSequence(Sink):
@@ -90,8 +92,11 @@ class PictureSequence(Sink):
         """Write what the pictures show of a packet. Raises as that of `VideoSink` does."""
         name = self.path.name % (FIRST + self._count)
         picture, alpha = self._shown(packet)
+        deep: Frame | Deep | None = picture
+        if picture is not None and packet.fine is not None and self.codec.deep is not None:
+            deep = with_fine(picture, packet.fine)
         with self._media_errors("check the disk"):
-            self._write(self._unfinished / name, picture, alpha)
+            self._write(self._unfinished / name, deep, alpha)
         self._count += 1
 
     def close(self) -> None:
@@ -145,8 +150,11 @@ class ExrWriter:
         self._premultiplied = premultiplied
         self._pixel_aspect = float(pixel_aspect)
 
-    def __call__(self, path: Path, picture: Frame | None, alpha: Mask | None) -> None:
-        """Write a picture, uint8 RGB (H, W, 3), with alpha, float32 (H, W), or one of the two alone. Raises OSError."""
+    def __call__(self, path: Path, picture: Frame | Deep | None, alpha: Mask | None) -> None:
+        """Write a picture, RGB (H, W, 3), with alpha, float32 (H, W), or one of the two alone. Raises OSError.
+
+        RGB is uint8, or uint16 with a white of 65,280.
+        """
         header = {
             "compression": self._openexr.ZIP_COMPRESSION,
             "type": self._openexr.scanlineimage,
@@ -157,7 +165,7 @@ class ExrWriter:
             channels = {"Y": alpha.astype(np.float16)}
         else:
             header |= {"chromaticities": (*(xy for primary in GAMUTS[BT709] for xy in primary), *D65), "colorInteropID": LIGHT}
-            light = np.take(LINEAR, picture)
+            light = np.take(linear_light(255 if picture.dtype == np.uint8 else FULL), picture)
             if alpha is not None and self._premultiplied:
                 light *= alpha[..., None]
             planes = light if alpha is None else np.dstack([light, alpha])
@@ -167,6 +175,13 @@ class ExrWriter:
                 file.write(str(path))
         except RuntimeError as error:
             raise OSError(str(error)) from error
+
+
+@cache
+def linear_light(white: int) -> NDArray[np.float32]:
+    """Light for each level of sRGB, 1 for `white`: 255 of 8 bits, or that of 16."""
+    codes = np.minimum(np.arange(256 if white == 255 else 1 << 16) / white, 1)
+    return np.where(codes <= 0.04045, codes / 12.92, ((codes + 0.055) / 1.055) ** 2.4).astype(np.float32)
 
 
 def pictures_of(path: Path, parts: "re.Match[str]") -> list[Path]:
