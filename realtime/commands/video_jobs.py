@@ -73,6 +73,8 @@ def edit_file(source: Path, target: Path, run: Run) -> None:
             report(run, [plan(source, target, run)])
             return
         check_settings(run.settings)
+        if run.resume:
+            stack.callback(tell_what_is_kept, target)
         job = stack.enter_context(open_job(source, target, run, run.shard))
         engine = stack.enter_context(run.load())
         record = edit(job, engine)
@@ -110,6 +112,12 @@ def edit_files(source: Path, target: Path, run: Run) -> None:
     failed = report(run, records, engine, left_out=found.left_out)
     if failed:
         raise typer.Exit(1)
+
+
+def tell_what_is_kept(target: Path) -> None:
+    """Say so if a run has not completed its file, and segments of it are there."""
+    if SegmentFolder(target, "").path.is_dir():
+        notify(f"{target}: what is done is kept beside it; the same command goes on from there")
 
 
 def check_settings(settings: VideoSettings) -> None:

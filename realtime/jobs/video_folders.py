@@ -43,7 +43,8 @@ def video_files(source: Path, target: Path, kind: OutputKind = "composite", code
     pattern = is_pattern(source)
     root = fixed_part(source) if pattern else source
     found = sorted(root.glob(str(source.relative_to(root))) if pattern else root.rglob("*"))
-    inside = [path for path in found if path.is_file() and target not in path.parents and not is_hidden(path, root)]
+    written = target.absolute()
+    inside = [path for path in found if path.is_file() and written not in path.absolute().parents and not is_hidden(path, root)]
     videos = [path for path in inside if path.suffix.lower() in VIDEOS]
     if not videos:
         raise MediaError(f"{source}: no video is there; name a folder of them, or a pattern such as 'clips/*.mp4'")

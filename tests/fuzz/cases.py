@@ -81,6 +81,14 @@ def video(random: Random, folder: Path, corpus: Corpus) -> Case:
     return command("shm-video", source, out, *more, goals=(out,))
 
 
+def excerpt(random: Random, folder: Path, corpus: Corpus) -> Case:
+    """A damaged video of which shm-video writes an excerpt, scaled or in segments."""
+    source, out = damaged(random, corpus.videos, folder), video_out(random)
+    start = random.choice(((), ("--start", "0.08"), ("--start", "0.1", "--end", "0.3"), ("--frames", "3")))
+    more = random.choice(((), ("--resume",), ("--resume",), ("--shard", "1/1"), ("--size", "48"), ("--size", "50x64")))
+    return command("shm-video", source, out, *start, *more, goals=(out,))
+
+
 def cutout(random: Random, folder: Path, corpus: Corpus) -> Case:
     """A damaged video of which shm-video writes alpha, in every format that has it, or the mattes alone."""
     source = damaged(random, corpus.videos, folder)

@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 from engines.commands.running import run
-from tests.fuzz.cases import Case, Make, background, coco, command, cutout, live, mask, photo, playlist, sound, video
+from tests.fuzz.cases import Case, Make, background, coco, command, cutout, excerpt, live, mask, photo, playlist, sound, video
 from tests.fuzz.corpus import BLOBS, KEY, Corpus
 from tests.fuzz.mutations import damage, damage_json, damage_text
 
@@ -169,6 +169,7 @@ KINDS: dict[str, tuple[Make, int]] = {
     "mask": (mask, 300),
     "coco": (coco, 400),
     "cutout": (cutout, 300),
+    "excerpt": (excerpt, 300),
     "background": (background, 400),
     "playlist": (playlist, 200),
     "live": (live, 150),

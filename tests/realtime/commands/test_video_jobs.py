@@ -1,5 +1,6 @@
 """Excerpts, sizes, dry runs, reports and folders of `shm-video`."""
 
+import itertools
 import json
 from fractions import Fraction
 from pathlib import Path
@@ -9,10 +10,11 @@ import cv2
 import pytest
 
 import engines
-from engines.errors import MediaError
+from engines.engine import Frame, Mask, Matte
+from engines.errors import EngineError, MediaError
 from realtime.jobs import segments
 from realtime.jobs.video_folders import video_files
-from tests.realtime.clips import audio_packets, even_times, frame_times, frames, make_clip, picture
+from tests.realtime.clips import audio_packets, even_times, frame_times, frames, make_clip, matte, picture
 from tests.realtime.commands.test_video import BallEngine, engine, shm_video
 
 __all__ = ["engine"]  # the fixture
@@ -180,6 +182,38 @@ def test_shards_share_a_video(
     assert capsys.readouterr().err.endswith(f"{out}: exists already\n")
     assert shm_video(monkeypatch, clip, tmp_path / "a.mp4", "--resume", "--alpha-out", tmp_path / "b.mp4") == 2
     assert "--alpha-out: cannot be resumed or sharded" in capsys.readouterr().err
+
+
+def test_a_run_that_fails_midway_says_what_is_kept(
+    tmp_path: Path, engine: BallEngine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(segments, "FRAMES", 5)
+    clip, out = make_clip(tmp_path / "in.mp4", even_times(30)), tmp_path / "out.mp4"
+    count = itertools.count()
+
+    def fail(self: BallEngine, frame: Frame, mask: Mask | None = None) -> Matte:
+        if next(count) == 20:
+            raise EngineError("the device is gone")
+        return matte(frame)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(BallEngine, "__call__", fail)
+        assert shm_video(monkeypatch, clip, out, "--resume", *FAST) == 2
+    error = capsys.readouterr().err
+    assert f"{out}: what is done is kept beside it; the same command goes on from there\n" in error
+    assert error.endswith("error: the device is gone\n")
+    assert shm_video(monkeypatch, clip, out, "--resume", *FAST) == 0
+    assert " that were done before" in capsys.readouterr().err
+    assert frame_times(out) == even_times(30)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mp4", "out.mp4"]
+
+
+def test_results_below_the_folder_of_videos_are_not_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a.mp4", "done/b.mp4"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    monkeypatch.chdir(tmp_path)
+    assert video_files(tmp_path, Path("done")).jobs == [(tmp_path / "a.mp4", Path("done/a.mp4"))]
 
 
 def test_a_dry_run_of_a_pattern(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
