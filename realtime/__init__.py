@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from realtime.inputs.photos import Photo, read_photo
     from realtime.inputs.video_file import VideoSource
     from realtime.inputs.webcam import Webcam
+    from realtime.jobs.settings import VideoSettings
+    from realtime.jobs.video_job import VideoJob
     from realtime.loop.mattes import mattes
     from realtime.outputs.audio import AudioCopier
     from realtime.outputs.photos import write_photo
@@ -43,6 +45,8 @@ _MODULES = {
     "Photo": "realtime.inputs.photos",
     "TemporalFilter": "realtime.compositing.temporal",
     "PictureSequence": "realtime.outputs.pictures.sequence",
+    "VideoJob": "realtime.jobs.video_job",
+    "VideoSettings": "realtime.jobs.settings",
     "VideoSink": "realtime.outputs.video_file",
     "VideoSource": "realtime.inputs.video_file",
     "Webcam": "realtime.inputs.webcam",
@@ -64,6 +68,8 @@ __all__ = [
     "Photo",
     "PictureSequence",
     "TemporalFilter",
+    "VideoJob",
+    "VideoSettings",
     "VideoSink",
     "VideoSource",
     "Webcam",
