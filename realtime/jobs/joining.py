@@ -46,7 +46,7 @@ def join(
             container.metadata.update({key: text for key, text in metadata.items() if key not in CONTAINER_TAGS})
             with av.open(str(segments[0].path)) as first:
                 template = first.streams.video[0]
-                stream = container.add_stream_from_template(template)
+                stream = container.add_stream_from_template(template, opaque=True)  # the decoder's name may be no encoder's
                 stream.metadata.update({key: text for key, text in template.metadata.items() if key.lower() == "alpha_mode"})
                 if name in ("mp4", "mov"):
                     stream.codec_context.codec_tag = template.codec_context.codec_tag

@@ -9,6 +9,7 @@ import pytest
 
 from realtime.inputs.video_file import VideoSource
 from realtime.outputs import video_file
+from realtime.outputs.formats import CODECS, Codec
 from tests.realtime.clips import BALL, audio_packets, even_times, frame_times, frames, make_clip
 from tests.realtime.commands.test_video import BallEngine, engine, shm_video
 
@@ -164,3 +165,15 @@ def test_where_nvenc_does_not_open_software_encodes_and_it_is_said(
     said = f"{out}: NVENC cannot be opened here (Operation not permitted); it is encoded in software\n"
     assert said in capsys.readouterr().err
     assert len(frames(out)) == 2
+
+
+@pytest.mark.parametrize(
+    "codec", [codec for codec in CODECS.values() if codec.encoder is not None], ids=lambda codec: codec.name
+)
+def test_segments_of_each_format_are_joined(
+    tmp_path: Path, engine: BallEngine, monkeypatch: pytest.MonkeyPatch, codec: Codec
+) -> None:
+    clip, out = make_clip(tmp_path / "in.mp4", even_times(3)), tmp_path / f"out{codec.suffixes[0]}"
+    kind = "composite" if codec.cutout is None else "cutout"
+    assert shm_video(monkeypatch, clip, out, "--codec", codec.name, "--output-kind", kind, "--resume") == 0
+    assert frame_times(out) == frame_times(clip)
