@@ -102,6 +102,7 @@ def test_a_job_killed_again_and_again_gives_the_frames_of_one_that_was_not(tmp_p
     [
         ("out.mov", "cutout", "qtrle"),
         ("out.mp4", "composite", "hevc"),
+        ("out.mp4", "composite", "av1"),
         ("out.mkv", "composite", None),
         ("out.webm", "cutout", "vp9"),
     ],
