@@ -42,14 +42,14 @@ def video_files(source: Path, target: Path, kind: OutputKind = "composite", code
     """
     pattern = is_pattern(source)
     root = fixed_part(source) if pattern else source
+    if target.exists() and (not target.is_dir() or (root.exists() and target.samefile(root))):
+        raise MediaError(f"{target}: is a file or the folder of the videos; name another folder to write to")
     found = sorted(root.glob(str(source.relative_to(root))) if pattern else root.rglob("*"))
     written = target.absolute()
     inside = [path for path in found if path.is_file() and written not in path.absolute().parents and not is_hidden(path, root)]
     videos = [path for path in inside if path.suffix.lower() in VIDEOS]
     if not videos:
         raise MediaError(f"{source}: no video is there; name a folder of them, or a pattern such as 'clips/*.mp4'")
-    if target.exists() and (not target.is_dir() or target.samefile(root)):
-        raise MediaError(f"{target}: is a file or the folder of the videos; name another folder to write to")
     jobs: dict[Path, Path] = {}
     for video in videos:
         path = target / video.relative_to(root)

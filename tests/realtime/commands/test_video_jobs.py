@@ -216,6 +216,15 @@ def test_results_below_the_folder_of_videos_are_not_done_again(tmp_path: Path, m
     assert video_files(tmp_path, Path("done")).jobs == [(tmp_path / "a.mp4", Path("done/a.mp4"))]
 
 
+@pytest.mark.parametrize("target", ["clips", "clips/a.mp4"])
+def test_the_folder_of_the_videos_is_no_place_for_results(tmp_path: Path, target: str) -> None:
+    (tmp_path / "clips").mkdir()
+    (tmp_path / "clips" / "a.mp4").touch()
+    for source in (tmp_path / "clips", tmp_path / "clips" / "*.mp4"):
+        with pytest.raises(MediaError, match=r"is a file or the folder of the videos; name another folder"):
+            video_files(source, tmp_path / target)
+
+
 def test_a_dry_run_of_a_pattern(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(engines, "load", no_engine, raising=False)
     clips, out = tree(tmp_path / "clips"), tmp_path / "out"
