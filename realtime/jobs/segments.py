@@ -251,8 +251,11 @@ class SegmentedSink(Sink):
 
 
 def warm_up(settings: VideoSettings) -> int:
-    """Frames after which nothing that the temporal filter remembers of those before is left in 24 bits."""
-    return ceil(log(2**-24) / log(settings.smooth)) if settings.smooth else 0
+    """Frames after which less than a level is left of what the temporal filter kept of a matte before them.
+
+    Its optical flow remembers small differences for longer: mattes then differ by a few levels from those of one process.
+    """
+    return ceil(log(1 / 255) / log(settings.smooth)) if settings.smooth else 0
 
 
 def describe_run(source: VideoSource, settings: VideoSettings, engine: Engine) -> dict[str, Any]:

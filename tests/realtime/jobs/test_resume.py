@@ -133,20 +133,28 @@ def test_an_interrupted_job_of_each_container_goes_on(tmp_path: Path, name: str,
     assert (shown.returncode, shown.stderr) == (0, "")
 
 
-def test_shards_of_one_video_give_the_frames_of_one_process(tmp_path: Path) -> None:
+@pytest.mark.parametrize("smooth", [0, 0.7])
+def test_shards_of_one_video_give_the_frames_of_one_process(tmp_path: Path, smooth: float) -> None:
+    """Exactly those where frames are matted one by one; nearly, where the temporal filter warms up."""
     clip = make_clip(tmp_path / "in.mp4", even_times(130), audio="aac")
     behind = make_clip(tmp_path / "behind.mp4", even_times(7, 20), ground=(20, 200, 20))
-    settings = VideoSettings(bg=str(behind), excerpt=Excerpt(end=Fraction(5)), **LOSSLESS)  # type: ignore[arg-type]
+    settings = VideoSettings(bg=str(behind), excerpt=Excerpt(end=Fraction(5)), smooth=smooth, **LOSSLESS)  # type: ignore[arg-type]
     run(clip, tmp_path / "plain.mp4", settings, resume=False)
     out = tmp_path / "out.mp4"
-    run(clip, out, settings, shard=Shard(3, 3))  # 66 frames in, with 47 before it to warm up
+    run(clip, out, settings, shard=Shard(3, 3))
     with pytest.raises(Stopped):
         run(clip, out, settings, shard=Shard(2, 3), stop=FRAMES + 4)
     assert not out.exists()
     run(clip, out, settings, shard=Shard(1, 3))
     assert not out.exists()
     assert run(clip, out, settings, shard=Shard(2, 3)) >= FRAMES - 1  # goes on, and joins
-    assert_same(out, tmp_path / "plain.mp4")
+    if smooth:
+        assert frame_times(out) == frame_times(tmp_path / "plain.mp4")
+        assert audio_packets(out) == audio_packets(tmp_path / "plain.mp4")
+        for frame, same in zip(frames(out), frames(tmp_path / "plain.mp4"), strict=True):
+            assert np.abs(frame.astype(int) - same).max() <= 8
+    else:
+        assert_same(out, tmp_path / "plain.mp4")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["behind.mp4", "in.mp4", "out.mp4", "plain.mp4"]
 
 
