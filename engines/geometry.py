@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 # The released models share their weights and differ in how finely MPN and QUN see a frame: (height, width) for a frame that is
 # not wider than high, the transpose for one that is. The paper uses 192x160.
-MODELS = {"base": (256, 192), "large": (384, 288)}
+MODELS = {"base": (288, 224), "large": (384, 288)}
 BASE = "base"
 LOW_RESOLUTION = MODELS[BASE]
 # A frame is resized bilinearly to half its size, then to OVERSAMPLING times the low resolution, as MRN sees it whole, then to

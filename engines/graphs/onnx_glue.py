@@ -199,16 +199,15 @@ def mrn_glue() -> Glue:
         *_to_pixels("glue/float"),
         node("Concat", ["glue/even", "glue/three"], "glue/even_colours", axis=0),
         node("Reshape", ["glue/bytes", "glue/even_colours"], "glue/whole_foreground"),
-        node("Slice", ["glue/whole_foreground", "glue/zeros", "glue/size", "glue/axes_of_size"], "foreground"),
+        node("Slice", ["glue/whole_foreground", "glue/zeros", "glue/size", "glue/axes_0_1"], "foreground"),
         node("Reshape", ["glue/opacity", "glue/even"], "glue/whole_alpha"),
-        node("Slice", ["glue/whole_alpha", "glue/zeros", "glue/size", "glue/axes_of_size"], "alpha"),
+        node("Slice", ["glue/whole_alpha", "glue/zeros", "glue/size", "glue/axes_0_1"], "alpha"),
     ]
     constants = [
         *CONSTANTS_OF_DETAILS,
         integers("zeros", 0, 0),
         integers("halo_2", HALO, HALO),
         integers("both_halos", 2 * HALO, 2 * HALO),
-        integers("axes_of_size", 0, 1),
     ]
     inputs = [FRAME, DOUBLED, UNIFIED]
     outputs = [_tensor("alpha", TensorProto.FLOAT, "H", "W"), _tensor("foreground", TensorProto.UINT8, "H", "W", 3)]
