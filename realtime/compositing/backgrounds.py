@@ -70,14 +70,8 @@ def open_background(spec: str, *, fit: Fit = "cover", max_pixels: int = MAX_PIXE
     Raises TooManyPixels for these; MediaError if it is neither a file nor a colour, or the file is missing, a folder or broken;
     ValueError for a malformed #rrggbb or strength of blur.
     """
-    if spec == "none":
-        return OriginalBackground()
-    if spec == "checkerboard":
-        return Checkerboard()
-    if re.fullmatch(r"blur(:.*)?", spec):
-        return BlurBackground(_strength(spec))
-    with contextlib.suppress(ValueError):
-        return StillBackground(_colour(spec), fit="stretch")
+    if (named := named_background(spec)) is not None:
+        return named
     path = Path(spec).expanduser()
     if path.is_dir():
         raise MediaError(f"{spec}: is a folder; name one picture or video in it")
@@ -90,6 +84,22 @@ def open_background(spec: str, *, fit: Fit = "cover", max_pixels: int = MAX_PIXE
     if is_still(path, max_pixels=max_pixels):
         return StillBackground(read_photo(path, max_pixels=max_pixels).flat(), fit=fit)
     return VideoBackground(path, fit=fit, max_pixels=max_pixels)
+
+
+def named_background(spec: str) -> Background | None:
+    """A background that is no file: a colour, blur, the checkerboard or none, as of `open_background`; None for another text.
+
+    No file is looked for. Raises ValueError for a malformed strength of blur.
+    """
+    if spec == "none":
+        return OriginalBackground()
+    if spec == "checkerboard":
+        return Checkerboard()
+    if re.fullmatch(r"blur(:.*)?", spec):
+        return BlurBackground(_strength(spec))
+    with contextlib.suppress(ValueError):
+        return StillBackground(_colour(spec), fit="stretch")
+    return None
 
 
 class StillBackground(Background):
