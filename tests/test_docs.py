@@ -114,6 +114,8 @@ def test_each_command_is_one_that_exists(words: list[str]) -> None:
         asked = [extra for extras in re.findall(r"\.\[([\w,-]+)\]", " ".join(rest)) for extra in extras.split(",")]
         assert set(asked) <= set(PROJECT["optional-dependencies"])
         assert asked or rest[-1] == "." or rest[1] in PROJECT["optional-dependencies"]["torch"]
+    elif name == "curl":  # tests/realtime/commands/test_serve.py runs them
+        assert "http://127.0.0.1:8400/v1/" in shlex.join(rest)
     else:
         assert words in (
             ["python3", "-m", "venv", ".venv"],

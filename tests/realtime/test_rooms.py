@@ -16,7 +16,8 @@ ROOMS = {  # each with those that it may import: the way of a frame, without a c
     "outputs": {"inputs", "pixels"},
     "loop": {"inputs", "compositing", "outputs", "pixels"},
     "jobs": {"inputs", "compositing", "outputs", "loop", "pixels"},
-    "commands": {"inputs", "compositing", "outputs", "loop", "jobs"},
+    "serve": {"inputs", "compositing", "outputs", "loop", "jobs"},
+    "commands": {"inputs", "compositing", "outputs", "loop", "jobs", "serve"},
 }
 MOST_FILES = 15
 

@@ -1,0 +1,86 @@
+"""`shm-serve`: cuts the people out of photos for programs that ask for it over HTTP."""
+
+import ipaddress
+from contextlib import ExitStack
+from typing import Annotated
+
+import typer
+
+from engines.commands.app import Version, command_app
+from engines.commands.options import Backend, Model, Precision, Threads, load_engine
+from engines.commands.running import UsageError, needs_extra, run
+from realtime.commands.checks import notify
+from realtime.commands.options import MAX_MEGAPIXELS, MEGAPIXEL, MaxMegapixelsOption
+from realtime.serve.limits import MAX_MEGABYTES, QUEUE, Limits
+
+app = command_app()
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="The address to serve on. Beyond this machine it needs --token.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0: one that is free.")] = 8400,
+    token: Annotated[
+        str | None, typer.Option(envvar="SHM_SERVE_TOKEN", help="What clients have to send: Authorization: Bearer TOKEN.")
+    ] = None,
+    no_token: Annotated[bool, typer.Option("--no-token", help="Serve beyond this machine whoever asks.")] = False,
+    queue: Annotated[int, typer.Option(min=1, max=10_000, help="Requests at a time; more are sent away.")] = QUEUE,
+    max_megabytes: Annotated[int, typer.Option(min=1, help="Refuse larger requests.")] = MAX_MEGABYTES,
+    max_megapixels: MaxMegapixelsOption = MAX_MEGAPIXELS,
+    backend: Backend = "auto",
+    threads: Threads = None,
+    precision: Precision = "auto",
+    model: Model = "base",
+    version: Version = False,
+) -> None:
+    """Serve mattes over HTTP: POST /v1/image and /v1/alpha take a photo and give a PNG; /docs describes them.
+
+    It ends on Ctrl-C or SIGTERM, when the requests that were taken are done.
+
+    \b
+    Examples:
+      shm-serve
+      shm-serve --port 8500 --model large
+      shm-serve --host 0.0.0.0 --token "$TOKEN"
+    """
+    loopback = is_loopback(host)
+    if token is not None and not (token and token.isascii() and token.isprintable() and " " not in token):
+        raise UsageError("--token: is empty, or has spaces or letters beyond ASCII; give another")
+    if token is not None and no_token:
+        raise UsageError("--token and --no-token exclude each other; leave one of them out")
+    if not loopback and token is None and not no_token:
+        raise UsageError(f"--host {host}: others can reach this; add --token, or --no-token to serve whoever asks")
+    with needs_extra("web"):
+        from realtime.serve.app import create_app
+        from realtime.serve.server import listen
+        from realtime.serve.server import serve as serve_until_stopped
+
+    limits = Limits(bytes=max_megabytes * 1_000_000, pixels=max_megapixels * MEGAPIXEL, queue=queue)
+    with ExitStack() as stack:
+        opened = stack.enter_context(listen(host, port))
+        engine = stack.enter_context(load_engine(backend, threads=threads, precision=precision, model=model))
+        if not loopback and token is None:
+            notify("whoever can reach this machine is served: --no-token")
+        shown = f"[{host}]" if ":" in host else host
+        address = f"http://{shown}:{opened.getsockname()[1]}"
+        notify(f"serving on {address} ({engine.name} {engine.precision}, {engine.device}); {address}/docs describes it")
+        serve_until_stopped(create_app(engine, limits=limits, token=token, loopback=loopback), opened)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach an address."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def main() -> None:
+    """Entry point of `shm-serve`."""
+    run(app)
+
+
+if __name__ == "__main__":
+    main()

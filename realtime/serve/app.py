@@ -1,0 +1,136 @@
+"""The HTTP service: its addresses, and how errors become answers."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Annotated, Any
+
+import fastapi_offline
+from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.requests import ClientDisconnect
+
+import engines
+from engines.engine import Engine
+from engines.errors import MediaError, TooManyPixels
+from realtime.serve.access import guard
+from realtime.serve.editing import PhotoEditor, PhotoOptions
+from realtime.serve.limits import Limits
+from realtime.serve.work_queue import QueueFull, WorkQueue
+
+BODY = {"required": True, "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
+ERRORS = {
+    400: "a parameter is wrong, or the body is empty",
+    401: "the token is missing or wrong",
+    403: "called by a page of another site, or by another name",
+    408: "the body did not arrive in time",
+    413: "too many bytes or pixels",
+    422: "the body is not a photo that can be read",
+    429: "the queue is full; Retry-After says when to come back",
+}
+Keep = Annotated[str, Query(description="Who stays: all, largest, or the person at X,Y in pixels or per cent.", max_length=100)]
+Background = Annotated[
+    str | None,
+    Query(description="A colour, blur, blur:2, checkerboard or none; without it, a cut-out.", max_length=100),
+]
+LightWrap = Annotated[float, Query(ge=0, le=1, description="The background's light over the edges: 0 (off) to 1.")]
+
+
+def create_app(engine: Engine, *, limits: Limits, token: str | None = None, loopback: bool = True) -> FastAPI:
+    """The service on an engine, which stays open. `token`: what clients must know; `loopback`: served to this machine only."""
+    queue = WorkQueue(limits.queue)
+    editor = PhotoEditor(engine, max_pixels=limits.pixels)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await asyncio.to_thread(queue.close)
+
+    app = fastapi_offline.FastAPIOffline(
+        title="Semantic human matting",
+        version=engines.__version__,
+        description="Cuts the people out of photos. Nothing of a request is kept.",
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    checked = [Depends(guard(token, loopback=loopback))]
+    png: dict[str, Any] = {
+        "response_class": Response,
+        "dependencies": checked,
+        "openapi_extra": {"requestBody": BODY},
+        "responses": {
+            200: {"content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}, "description": "A PNG."},
+            **{code: {"description": text} for code, text in ERRORS.items()},
+        },
+    }
+
+    async def answer(request: Request, edit: Callable[[bytes], bytes]) -> Response:
+        with queue.place():
+            data = await read_body(request, limits)
+            picture = await queue.run(lambda: edit(data))
+        return Response(picture, media_type="image/png", headers={"Cache-Control": "no-store"})
+
+    @app.post("/v1/image", summary="Cut the people out of a photo, or put them on a background", **png)
+    async def image(request: Request, bg: Background = None, light_wrap: LightWrap = 0.0, keep: Keep = "all") -> Response:
+        options = checked_value(PhotoOptions, bg, light_wrap, keep)
+        return await answer(request, lambda data: editor.image(data, options))
+
+    @app.post("/v1/alpha", summary="The alpha matte of a photo, in grey", **png)
+    async def alpha(request: Request, keep: Keep = "all") -> Response:
+        options = checked_value(PhotoOptions, None, 0.0, keep)
+        return await answer(request, lambda data: editor.alpha(data, options.keep))
+
+    @app.get("/v1/health", summary="What runs here, and how full the queue is", dependencies=checked)
+    async def health() -> dict[str, str | int]:
+        names = {"backend": engine.name, "device": engine.device, "precision": engine.precision, "model": engine.model}
+        return {"version": engines.__version__, **names, "requests": queue.held, "queue": limits.queue}
+
+    app.add_exception_handler(QueueFull, _queue_full)
+    app.add_exception_handler(MediaError, _unreadable)
+    app.add_exception_handler(RequestValidationError, _wrong_parameter)
+    return app
+
+
+async def read_body(request: Request, limits: Limits) -> bytes:
+    """The body of a request. Raises HTTPException if it is empty, too large or too late; no more than the limit is held."""
+    too_large = HTTPException(413, f"the body has more than {limits.bytes / 1_000_000:g} MB; make it smaller")
+    claimed = request.headers.get("content-length", "")
+    if claimed.isdecimal() and int(claimed[:20]) > limits.bytes:
+        raise too_large
+    body = bytearray()
+    try:
+        async with asyncio.timeout(limits.seconds):
+            async for part in request.stream():
+                body += part
+                if len(body) > limits.bytes:
+                    raise too_large
+    except ClientDisconnect as error:
+        raise HTTPException(400, "the body ended early") from error
+    except TimeoutError as error:
+        raise HTTPException(408, f"the body took more than {limits.seconds:g} s; try again") from error
+    if not body:
+        raise HTTPException(400, "the body is empty; send the bytes of a photo")
+    return bytes(body)
+
+
+def checked_value(make: Callable[..., PhotoOptions], *values: object) -> PhotoOptions:
+    """Make options of values. Raises HTTPException where one is wrong."""
+    try:
+        return make(*values)
+    except ValueError as error:
+        raise HTTPException(400, str(error)) from error
+
+
+async def _queue_full(_: Request, error: Exception) -> Response:
+    seconds = error.seconds if isinstance(error, QueueFull) else 1
+    return JSONResponse({"detail": str(error)}, 429, {"Retry-After": str(seconds)})
+
+
+async def _unreadable(_: Request, error: Exception) -> Response:
+    return JSONResponse({"detail": str(error)}, 413 if isinstance(error, TooManyPixels) else 422)
+
+
+async def _wrong_parameter(_: Request, error: Exception) -> Response:
+    wrong = error.errors()[0] if isinstance(error, RequestValidationError) else {"loc": (), "msg": "is wrong"}
+    return JSONResponse({"detail": f"{wrong['loc'][-1] if wrong['loc'] else 'request'}: {wrong['msg']}"}, 400)

@@ -1,0 +1,26 @@
+"""Running the service: the socket, and a clean stop."""
+
+import socket
+
+import uvicorn
+from fastapi import FastAPI
+
+from engines.errors import MediaError
+
+LAST_REQUESTS = 60  # s in which requests that were taken may end after SIGTERM or Ctrl-C
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Open the socket, before anything slow is done. Raises MediaError where that fails. Port 0 takes a free one."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except (OSError, OverflowError, UnicodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise MediaError(f"{host}, port {port}: cannot be served on ({reason}); choose another address or port") from error
+
+
+def serve(app: FastAPI, opened: socket.socket) -> None:
+    """Serve until a signal comes, which is raised again when the requests that were taken have ended."""
+    config = uvicorn.Config(app, log_level="warning", server_header=False, timeout_graceful_shutdown=LAST_REQUESTS)
+    uvicorn.Server(config).run(sockets=[opened])

@@ -1,0 +1,69 @@
+"""The bounded queue before the engine: who comes when it is full is sent away at once, and told when to come back."""
+
+import asyncio
+import math
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TypeVar
+
+Result = TypeVar("Result")
+
+THREADS = 2  # one at the networks, one that reads or writes a photo
+RECENT = 0.2  # weight of the newest request in the mean of what one takes
+
+
+class QueueFull(Exception):
+    """No place is free. `seconds`: after which one probably will be."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(f"the service is busy; try again in {seconds} s")
+        self.seconds = seconds
+
+
+class WorkQueue:
+    """At most `size` requests at a time, worked on in the order in which they are complete."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._held = 0
+        self._mean = 1.0  # s
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="serve")
+
+    @property
+    def held(self) -> int:
+        """How many requests have a place."""
+        return self._held
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Hold a place from before the body is read: the queue bounds the memory that bodies take. Raises QueueFull."""
+        if self._held >= self._size:
+            raise QueueFull(math.ceil(self._mean * self._size / THREADS))
+        self._held += 1
+        try:
+            yield
+        finally:
+            self._held -= 1
+
+    async def run(self, work: Callable[[], Result]) -> Result:
+        """Run work in a thread, and return what it returns. A client that leaves does not free its place before it is done."""
+
+        def timed() -> Result:
+            start = time.perf_counter()
+            try:
+                return work()
+            finally:
+                self._mean += RECENT * (time.perf_counter() - start - self._mean)
+
+        future = asyncio.ensure_future(asyncio.get_running_loop().run_in_executor(self._threads, timed))
+        try:
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            await asyncio.wait([future])
+            raise
+
+    def close(self) -> None:
+        """Wait until what is being worked on is done."""
+        self._threads.shutdown()

@@ -1,0 +1,90 @@
+"""`shm-serve`: whom it serves, its mistakes in one line, and its end."""
+
+import json
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+import realtime
+from tests.commands import answers
+
+SAMPLE = Path(realtime.__file__).parent / "samples" / "portrait.jpg"
+MISTAKES = [
+    (["--host", "0.0.0.0"], "--token"),
+    (["--host", "example.org"], "--token"),
+    (["--host", "0.0.0.0", "--token", "a b"], "--token"),
+    (["--token", "", "--host", "::"], "--token"),
+    (["--token", "abc", "--no-token"], "--no-token"),
+    (["--host", "192.0.2.1", "--no-token"], "192.0.2.1, port 8400"),
+    (["--queue", "0"], "--queue"),
+]
+
+
+def curl_examples(address: str, folder: Path) -> list[list[str]]:
+    """The calls of docs/serve.md, to a service at another address, with the photo that they name."""
+    shutil.copy(SAMPLE, folder)
+    page = (Path(__file__).parents[3] / "docs" / "serve.md").read_text(encoding="utf-8")
+    calls = re.findall(r"^curl .*$", page, re.MULTILINE)
+    assert len(calls) >= 4
+    return [shlex.split(call.replace("http://127.0.0.1:8400", address)) for call in calls]
+
+
+def test_mistakes_are_one_line() -> None:
+    made = answers([("realtime.commands.serve", ["shm-serve", *words]) for words, _ in MISTAKES])
+    for (words, told), answer in zip(MISTAKES, made, strict=True):
+        assert answer.code == 2, words
+        assert told in answer.errors, words
+        assert answer.errors.count("\n") == 1, words
+
+
+def test_a_missing_extra_is_named() -> None:
+    program = "import sys; sys.modules['fastapi_offline'] = None; sys.argv = ['shm-serve', '--port', '0']\n"
+    program += "import realtime.commands.serve as s; s.main()"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "semantic-human-matting[web]" in done.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM")
+def test_it_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
+    pytest.importorskip("fastapi_offline", reason="the extra web is not installed")
+    command = [sys.executable, "-m", "realtime.commands.serve", "--port", "0"]
+    server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, "TMPDIR": str(tmp_path)})
+    try:
+        assert server.stderr is not None
+        line = server.stderr.readline()
+        found = re.search(r"serving on (http://127\.0\.0\.1:\d+) ", line)
+        assert found, line
+        with urllib.request.urlopen(f"{found[1]}/v1/health", timeout=60) as health:
+            assert json.load(health)["model"] == "base"
+        with urllib.request.urlopen(f"{found[1]}/v1/image", SAMPLE.read_bytes(), timeout=120) as answer:
+            picture = Image.open(answer)
+            assert picture.mode == "RGBA"
+            assert picture.getchannel("A").getextrema() == (0, 255)
+        for words in curl_examples(found[1], tmp_path) if shutil.which("curl") else ():
+            done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+            assert done.returncode == 0, (words, done.stderr)
+            if "-o" not in words:
+                assert json.loads(done.stdout)["model"] == "base"
+                continue
+            written = tmp_path / words[words.index("-o") + 1]
+            assert Image.open(written).size == Image.open(SAMPLE).size, words
+            written.unlink()
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(60) == 128 + signal.SIGTERM
+        assert server.stderr.read() == ""
+        assert {path.name for path in tmp_path.iterdir()} <= {SAMPLE.name}
+    finally:
+        server.kill()
+        server.wait()
+        server.stderr.close()

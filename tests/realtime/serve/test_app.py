@@ -1,0 +1,193 @@
+"""The HTTP service with an engine for tests: what it answers, whom it refuses, and that it keeps nothing."""
+
+import asyncio
+import io
+import threading
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from realtime.serve.limits import Limits
+from tests.realtime.plain_engine import PlainEngine
+
+pytest.importorskip("fastapi_offline", reason="the extra web is not installed")
+from fastapi import HTTPException, Request
+from fastapi.testclient import TestClient
+
+from realtime.serve.app import create_app, read_body
+
+HOME = "http://127.0.0.1:8400"
+LIMITS = Limits(bytes=100_000, pixels=10_000, seconds=5, queue=2)
+
+
+def client(engine: PlainEngine | None = None, **options: object) -> TestClient:
+    return TestClient(create_app(engine or PlainEngine(), limits=LIMITS, **options), base_url=HOME)  # type: ignore[arg-type]
+
+
+def photo(height: int = 48, width: int = 64) -> bytes:
+    """The left half is black, which the engine takes for a person; the right half is white."""
+    pixels = np.full((height, width, 3), 255, np.uint8)
+    pixels[:, : width // 2] = 0
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
+
+
+def pixels_of(data: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(data)))
+
+
+@pytest.fixture(autouse=True)
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the service may put files: nothing is left there by any request."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    return tmp_path
+
+
+def test_a_photo_comes_back_cut_out(temporary: Path) -> None:
+    answer = client().post("/v1/image", content=photo())
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "image/png"
+    alpha = pixels_of(answer.content)[..., 3]
+    assert (alpha[:, :32] == 255).all()
+    assert (alpha[:, 32:] == 0).all()
+    assert list(temporary.iterdir()) == []
+
+
+def test_a_photo_comes_back_on_a_background() -> None:
+    picture = pixels_of(client().post("/v1/image", params={"bg": "#00b140"}, content=photo()).content)
+    assert picture.shape == (48, 64, 3)
+    assert (picture[:, 40:] == (0, 0xB1, 0x40)).all()
+
+
+def test_alpha_comes_alone() -> None:
+    assert pixels_of(client().post("/v1/alpha", content=photo()).content).shape == (48, 64)
+
+
+@pytest.mark.parametrize("bg", ["/etc/passwd", "background.jpg", "http://127.0.0.1/a.jpg", "concat:a|b", "~", "blur:99", "#12"])
+def test_no_file_or_address_of_a_client_is_opened(bg: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("background.jpg").write_bytes(photo())
+    engine = PlainEngine()
+    answer = client(engine).post("/v1/image", params={"bg": bg}, content=photo())
+    assert answer.status_code == 400
+    assert "bg" in answer.json()["detail"] or "blur" in answer.json()["detail"]
+    assert engine.calls == 0
+
+
+@pytest.mark.parametrize(
+    ("body", "parameters", "code", "told"),
+    [
+        (b"", {}, 400, "empty"),
+        (b"no photo", {}, 422, "the photo: is broken"),
+        (photo()[:100], {}, 422, "the photo: is broken"),
+        (photo(8, 8), {}, 422, "too small"),
+        (photo(200, 200), {}, 413, "megapixels"),
+        (b"0" * 100_001, {}, 413, "0.1 MB"),
+        (photo(), {"light_wrap": "nan"}, 400, "light_wrap"),
+        (photo(), {"light_wrap": "2"}, 400, "light_wrap"),
+        (photo(), {"keep": "nobody"}, 400, "nobody"),
+        (photo(), {"keep": "60,10"}, 422, "the photo"),
+    ],
+)
+def test_what_is_wrong_is_said(body: bytes, parameters: dict[str, str], code: int, told: str, temporary: Path) -> None:
+    answer = client().post("/v1/image", params=parameters, content=body)
+    assert (answer.status_code, told in answer.json()["detail"]) == (code, True), answer.text
+    assert str(temporary) not in answer.text
+    assert list(temporary.iterdir()) == []
+
+
+def refusal(receive: Callable[[], Awaitable[dict[str, Any]]], limits: Limits) -> int:
+    """The status that a body gets which comes in these parts, without a length."""
+    with pytest.raises(HTTPException) as refused:
+        asyncio.run(read_body(Request({"type": "http", "method": "POST", "headers": []}, receive), limits))
+    return refused.value.status_code
+
+
+def test_bodies_without_an_end_are_cut_off() -> None:
+    parts = 0
+
+    async def endless() -> dict[str, Any]:
+        nonlocal parts
+        parts += 1
+        return {"type": "http.request", "body": b"0" * 50_000, "more_body": True}
+
+    assert refusal(endless, LIMITS) == 413
+    assert parts == 3
+
+
+def test_clients_that_leave_are_no_error_of_the_service() -> None:
+    async def left() -> dict[str, Any]:
+        return {"type": "http.disconnect"}
+
+    assert refusal(left, LIMITS) == 400
+
+
+def test_bodies_that_stall_lose_their_place() -> None:
+    async def stalled() -> dict[str, Any]:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    assert refusal(stalled, Limits(seconds=0.01)) == 408
+
+
+def test_a_full_queue_sends_clients_away() -> None:
+    """Two requests hold the two places, both at the engine; the third is told when to come back."""
+    entered, go_on = threading.Semaphore(0), threading.Event()
+
+    def slow(data: bytes, keep: str) -> bytes:
+        entered.release()
+        assert go_on.wait(60)
+        return data
+
+    with patch("realtime.serve.editing.PhotoEditor.alpha", lambda self, data, keep: slow(data, keep)), client() as service:
+        answers = []
+        threads = [threading.Thread(target=lambda: answers.append(service.post("/v1/alpha", content=b"x"))) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for _ in threads:
+            assert entered.acquire(timeout=60)
+        refused = service.post("/v1/alpha", content=b"x")
+        assert service.get("/v1/health").json()["requests"] == 2
+        go_on.set()
+        for thread in threads:
+            thread.join()
+        assert refused.status_code == 429
+        assert int(refused.headers["retry-after"]) >= 1
+        assert [answer.status_code for answer in answers] == [200, 200]
+        assert service.post("/v1/alpha", content=b"x").status_code == 200
+
+
+def test_the_token_is_asked_for() -> None:
+    service = client(token="secret", loopback=False)
+    for headers in ({}, {"Authorization": "Bearer other"}, {"Authorization": "Basic secret"}):
+        assert service.post("/v1/image", content=photo(), headers=headers).status_code == 401
+    assert service.post("/v1/image", content=photo(), headers={"Authorization": "Bearer secret"}).status_code == 200
+
+
+@pytest.mark.parametrize("headers", [{"Origin": "https://example.org"}, {"Origin": "null"}, {"Host": "example.org:8400"}])
+def test_pages_of_other_sites_are_refused(headers: dict[str, str]) -> None:
+    answer = client().post("/v1/image", content=photo(), headers=headers)
+    assert answer.status_code == 403
+    assert not any(name.startswith("access-control") for name in answer.headers)
+
+
+def test_its_own_page_is_served() -> None:
+    for host in ("127.0.0.1:8400", "localhost:8400", "[::1]:8400", "localhost"):
+        headers = {"Host": host, "Origin": f"http://{host}"}
+        assert client().post("/v1/alpha", content=photo(), headers=headers).status_code == 200
+
+
+def test_the_description_loads_nothing_from_elsewhere() -> None:
+    service = client()
+    page = service.get("/docs").text
+    assert "https://" not in page
+    assert "//cdn" not in page
+    for name in ("swagger-ui-bundle.js", "swagger-ui.css"):
+        assert service.get(f"/static-offline-docs/{name}").status_code == 200
+    assert {"/v1/image", "/v1/alpha", "/v1/health"} == set(service.get("/openapi.json").json()["paths"])
