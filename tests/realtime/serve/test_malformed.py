@@ -1,0 +1,68 @@
+"""Malformed requests of many kinds: each is answered in one line that is no 500, and leaves no file behind."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as some
+from PIL import Image
+
+from realtime.serve.limits import Limits
+from tests.realtime.plain_engine import PlainEngine
+
+pytest.importorskip("fastapi_offline", reason="the extra web is not installed")
+from fastapi.testclient import TestClient
+
+from realtime.serve.app import create_app
+
+HEADS = (
+    b"",
+    b"\xff\xd8\xff\xe0",
+    b"GIF89a",
+    b"RIFF\xff\xff\xff\xffWEBPVP8X",
+    b"II*\0",
+    b"BM",
+    b"\0\0\0\x20ftypheic",
+    b"P6\n9 9 ",
+)
+BOMB = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + b"\x7f\xff\xff\xff" * 2 + b"\x08\x02\0\0\0" + b"\0" * 20  # claims 4 exapixels
+
+
+def whole(kind: str) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(np.arange(48 * 64 * 3, dtype=np.uint8).reshape(48, 64, 3)).save(file, kind)
+    return file.getvalue()
+
+
+WHOLE = [whole(kind) for kind in ("PNG", "JPEG", "WEBP", "TIFF", "GIF", "BMP")]
+
+
+@some.composite
+def damaged(draw: some.DrawFn) -> bytes:
+    """A picture that is cut, or has some bytes replaced."""
+    data = bytearray(draw(some.sampled_from(WHOLE)))
+    for place in draw(some.lists(some.integers(0, len(data) - 1), max_size=4)):
+        data[place] = draw(some.integers(0, 255))
+    return bytes(data[: draw(some.integers(0, len(data)))])
+
+
+BODIES = some.one_of(some.just(BOMB), damaged(), some.builds(bytes.__add__, some.sampled_from(HEADS), some.binary(max_size=60)))
+TEXTS = some.text(max_size=120) | some.sampled_from(["../x", "http://a", "blur:nan", "#00b14", "nan,nan", "1e999", "-1%,2%"])
+PARAMETERS = some.dictionaries(some.sampled_from(["bg", "keep", "light_wrap", "model"]), TEXTS, max_size=2)
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(path=some.sampled_from(["image", "alpha"]), body=BODIES, parameters=PARAMETERS)
+def test_nothing_breaks_it(
+    path: str, body: bytes, parameters: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    service = TestClient(create_app(PlainEngine(), limits=Limits(pixels=10_000)), base_url="http://127.0.0.1:8400")
+    answer = service.post(f"/v1/{path}", params=parameters, content=body)
+    assert answer.status_code in {200, 400, 413, 422}
+    if answer.status_code != 200:
+        assert "\n" not in answer.json()["detail"]
+        assert str(tmp_path) not in answer.text
+    assert list(tmp_path.iterdir()) == []
