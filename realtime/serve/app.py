@@ -6,9 +6,10 @@ from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
 import fastapi_offline
-from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
+from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response, Security
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.security import HTTPBearer
 from starlette.requests import ClientDisconnect
 
 import engines
@@ -55,6 +56,8 @@ def create_app(engine: Engine, *, limits: Limits, token: str | None = None, loop
         lifespan=lifespan,
     )
     checked = [Depends(guard(token, loopback=loopback))]
+    if token is not None:  # the page at /docs then asks for it; who is let in, the guard decides
+        checked.append(Security(HTTPBearer(auto_error=False)))
     png: dict[str, Any] = {
         "response_class": Response,
         "dependencies": checked,

@@ -168,6 +168,7 @@ def test_the_token_is_asked_for() -> None:
     for headers in ({}, {"Authorization": "Bearer other"}, {"Authorization": "Basic secret"}):
         assert service.post("/v1/image", content=photo(), headers=headers).status_code == 401
     assert service.post("/v1/image", content=photo(), headers={"Authorization": "Bearer secret"}).status_code == 200
+    assert "HTTPBearer" in service.get("/openapi.json").json()["components"]["securitySchemes"]  # /docs asks for it
 
 
 @pytest.mark.parametrize("headers", [{"Origin": "https://example.org"}, {"Origin": "null"}, {"Host": "example.org:8400"}])
