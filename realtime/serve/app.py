@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Annotated, Any
 
 import fastapi_offline
@@ -20,6 +21,8 @@ from realtime.serve.editing import PhotoEditor, PhotoOptions
 from realtime.serve.limits import Limits
 from realtime.serve.work_queue import QueueFull, WorkQueue
 
+PAGE = Path(__file__).parent / "page.html"
+POLICY = "default-src 'self' 'unsafe-inline'; img-src 'self' blob: data:; frame-ancestors 'none'"
 BODY = {"required": True, "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
 ERRORS = {
     400: "a parameter is wrong, or the body is empty",
@@ -83,6 +86,10 @@ def create_app(engine: Engine, *, limits: Limits, token: str | None = None, loop
     async def alpha(request: Request, keep: Keep = "all") -> Response:
         options = checked_value(PhotoOptions, None, 0.0, keep)
         return await answer(request, lambda data: editor.alpha(data, options.keep))
+
+    @app.get("/", include_in_schema=False)
+    async def page() -> Response:
+        return Response(PAGE.read_bytes(), media_type="text/html", headers={"Content-Security-Policy": POLICY})
 
     @app.get("/v1/health", summary="What runs here, and how full the queue is", dependencies=checked)
     async def health() -> dict[str, str | int]:

@@ -184,6 +184,13 @@ def test_its_own_page_is_served() -> None:
         assert client().post("/v1/alpha", content=photo(), headers=headers).status_code == 200
 
 
+def test_the_page_loads_nothing_from_elsewhere() -> None:
+    page = client().get("/")
+    assert page.headers["content-type"].startswith("text/html")
+    assert "default-src 'self'" in page.headers["content-security-policy"]
+    assert "http" not in page.text
+
+
 def test_the_description_loads_nothing_from_elsewhere() -> None:
     service = client()
     page = service.get("/docs").text
