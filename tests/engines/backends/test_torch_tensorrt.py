@@ -11,6 +11,7 @@ import torch
 from engines import Engine, Frame
 from engines.backends.tensorrt.torch_tensorrt import SETTINGS, build_from_torch, programs, require_torch_tensorrt
 from engines.errors import BackendUnavailable
+from engines.geometry import low_resolution
 from engines.graphs.profile import Profile, parse_range
 from tests.engines.graphs.test_fp16 import frame_of
 
@@ -43,10 +44,11 @@ def test_each_program_is_compiled_with_its_inputs_and_our_settings(monkeypatch: 
     assert timing == b"timing"
     assert shares == sorted(shares)
     assert shares[-1] == 1
+    low, wide = low_resolution(64, 96)
     assert [[tuple(each.shape) for each in call.pop("arg_inputs")] for call in calls] == [
         [(64, 96, 3)],
-        [(1, 3, 192, 256), (192, 256)],
-        [(64, 96, 3), (1, 3, 384, 512), (192, 256)],
+        [(1, 3, low, wide), (low, wide)],
+        [(64, 96, 3), (1, 3, 2 * low, 2 * wide), (low, wide)],
     ]
     assert calls == [SETTINGS] * 3
 

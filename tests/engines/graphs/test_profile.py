@@ -1,5 +1,6 @@
 import pytest
 
+from engines.geometry import low_resolution
 from engines.graphs.profile import Profile, parse_range
 
 
@@ -13,7 +14,7 @@ def test_a_range_has_the_shapes_of_each_input() -> None:
     assert str(profile) == "640x480:1280x720:1920x1080"
     assert not profile.fixed
     assert profile.shapes("mpn") == {"frame": ((480, 640, 3), (720, 1280, 3), (1080, 1920, 3))}
-    assert profile.shapes("qun")["coarse"] == ((192, 256),) * 3  # the low resolution does not change
+    assert profile.shapes("qun")["coarse"] == (low_resolution(720, 1280),) * 3  # the low resolution does not change
 
 
 @pytest.mark.parametrize(
