@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engines.geometry import SMALLEST, Size, low_resolution, parse_size
+from engines.geometry import MODELS, SMALLEST, Size, low_resolution, parse_size
 
 
 def test_a_size_is_width_by_height_as_text_and_height_and_width_as_a_tuple() -> None:
@@ -17,8 +17,8 @@ def test_what_is_not_a_size_is_refused(text: str) -> None:
         parse_size(text)
 
 
-@given(st.integers(32, 5000), st.integers(32, 5000))
-def test_landscape_frames_have_a_landscape_mask(height: int, width: int) -> None:
-    h, w = low_resolution(height, width)
-    assert {h, w} == {256, 192}
+@given(st.integers(32, 5000), st.integers(32, 5000), st.sampled_from(sorted(MODELS)))
+def test_landscape_frames_have_a_landscape_mask(height: int, width: int, model: str) -> None:
+    h, w = low_resolution(height, width, model)
+    assert {h, w} == set(MODELS[model])
     assert (w > h) == (width > height)
