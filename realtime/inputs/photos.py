@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+import av
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -161,7 +162,9 @@ def _has_sixteen_bits(image: Image.Image) -> bool:
 
 
 def _read_sixteen_bits(image: Image.Image, path: Path) -> tuple[NDArray[np.uint16], Mask | None] | None:
-    """The colours, uint16 (H, W, 3), and alpha of such a file; None where OpenCV does not read it. Pillow reads 8 bits."""
+    """The colours, uint16 (H, W, 3), and alpha of such a file; None where they cannot be read. Pillow reads 8 bits."""
+    if image.format == "PNG":
+        return _sixteen_bit_png(path)
     if isinstance(image, TiffImageFile) and image.tag_v2.get(PLANES) == SEPARATE:  # of which it makes something else
         if image.tag_v2.get(COMPRESSION) == UNCOMPRESSED:  # and Pillow too
             raise MediaError(f"{path}: has its 16 bits in separate planes; save it with interleaved channels")
@@ -185,6 +188,19 @@ def _read_sixteen_bits(image: Image.Image, path: Path) -> tuple[NDArray[np.uint1
             straight = colours[rows] / np.maximum(alpha[rows], np.float32(1 / 65535))[..., None]
             colours[rows] = np.minimum(np.rint(straight), 65535)
     return colours, alpha
+
+
+def _sixteen_bit_png(path: Path) -> tuple[NDArray[np.uint16], Mask | None] | None:
+    """As FFmpeg reads it: where it is damaged, the libpng of OpenCV writes lines of its own to standard error."""
+    try:
+        with av.open(str(path), format="png_pipe") as container:
+            picture = next(container.decode(video=0))
+    except (av.FFmpegError, StopIteration, OSError):
+        return None
+    if picture.format.name not in {"rgba64be", "ya16be"}:
+        return np.asarray(picture.to_ndarray(format="rgb48le"), np.uint16), None
+    pixels = picture.to_ndarray(format="rgba64le")
+    return np.ascontiguousarray(pixels[..., :3]), pixels[..., 3] / np.float32(65535)
 
 
 def _orientation(image: Image.Image) -> int:

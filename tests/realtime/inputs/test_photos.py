@@ -126,3 +126,16 @@ def test_a_file_whose_reading_fails_is_refused() -> None:
 def test_a_webp_that_ends_in_its_head_is_no_animation(tmp_path: Path) -> None:
     (tmp_path / "a.webp").write_bytes(b"RIFF\0\0\0\0WEBPVP8X\n\0")
     assert not is_animated_webp(tmp_path / "a.webp")
+
+
+def test_a_damaged_photo_of_sixteen_bits_prints_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return len(data).to_bytes(4) + kind + data + zlib.crc32(kind + data).to_bytes(4)
+
+    head = (64).to_bytes(4) + (48).to_bytes(4) + bytes((16, 2, 0, 0, 0))
+    rows = zlib.compress(bytes(48 * (1 + 6 * 64)))
+    data = chunk(b"IDAT", rows[:-4]) + chunk(b"IDAT", bytes(4))  # another checksum than that of the pixels
+    path = tmp_path / "damaged.png"
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + data + chunk(b"IEND", b""))
+    assert read_photo(path).frame.shape == (48, 64, 3)
+    assert capfd.readouterr() == ("", "")
