@@ -199,8 +199,8 @@ def _sixteen_bit_png(path: Path) -> tuple[NDArray[np.uint16], Mask | None] | Non
         return None
     if picture.format.name not in {"rgba64be", "ya16be"}:
         return np.asarray(picture.to_ndarray(format="rgb48le"), np.uint16), None
-    pixels = picture.to_ndarray(format="rgba64le")
-    return np.ascontiguousarray(pixels[..., :3]), pixels[..., 3] / np.float32(65535)
+    pixels = np.asarray(picture.to_ndarray(format="rgba64le"), np.uint16)
+    return np.ascontiguousarray(pixels[..., :3]), np.divide(pixels[..., 3], 65535, dtype=np.float32)
 
 
 def _orientation(image: Image.Image) -> int:
