@@ -143,8 +143,9 @@ def refuse(source: Path, target: Path, run: Run) -> None:
             raise UsageError(f"--alpha-out {run.alpha_target}: is OUT; name another file")
     if not run.resume and run.shard is None and SegmentFolder(target, "").path.is_dir():
         notify(f"{target}: an interrupted run has left what it had done; --resume goes on from there")
-    if source.is_file() and is_still(source, max_pixels=run.settings.max_pixels):
-        raise UsageError(f"{source}: is a picture, not a video; use shm-image for it")
+    with naming_options():
+        if source.is_file() and is_still(source, max_pixels=run.settings.max_pixels):
+            raise UsageError(f"{source}: is a picture, not a video; use shm-image for it")
 
 
 @contextmanager
