@@ -63,7 +63,8 @@ class Recipe:
     validation: float = 0.03  # share of the subjects that are held out
     validation_backgrounds: float = 0.1  # share of the backgrounds that are held out
     empty: float = 0.05  # share of frames with nobody in them
-    props: float = 0.0  # share of composed frames with things behind people, and before them
+    props: float = 0.0  # share of composed frames with furniture behind people, and before them
+    held: float = 0.0  # share of composed frames in which somebody holds a thing or two
     whole: float = 0.5  # share of photos that MPN sees whole, rather than in part
     composed: dict[str, float] = field(default_factory=dict)  # share of a set's photos that are put on another background
     sets: dict[str, float] = field(default_factory=dict)  # sampling weight of each set for MPN; 1 by default, 0 leaves it out
@@ -83,7 +84,7 @@ BELOW_ONE = (0, math.nextafter(1, 0))
 WEIGHT = (0, 1e6)
 LIMITS: dict[str, tuple[float, float]] = {
     **{each.name: SHARE for each in dataclasses.fields(Augment)},
-    **dict.fromkeys(("empty", "props", "whole", "composed", "exact", "degrade"), SHARE),
+    **dict.fromkeys(("empty", "props", "held", "whole", "composed", "exact", "degrade"), SHARE),
     **dict.fromkeys(("validation", "validation_backgrounds", "average", "keep"), BELOW_ONE),
     **dict.fromkeys(("sets", "fine_sets", "weight_decay", "cross_entropy", "laplacian"), WEIGHT),
     **dict.fromkeys(("lambda_l", "lambda_h"), SHARE),

@@ -1,7 +1,8 @@
-"""Props: things that are not people, in front of them and behind: desks, screens, chairs and the like.
+"""Props: furniture in front of people and behind them, which is not person, and things that they hold, which are.
 
-Their shapes are simple, their texture is a piece of a background or one colour. They teach the network that a frame's bottom,
-an even surface beside a shoulder or an outline beside a head is not evidence of a person.
+Their shapes are simple, their texture is a piece of a background or one colour. Furniture teaches the network that a frame's
+bottom, an even surface beside a shoulder or an outline beside a head is not evidence of a person. What is held is in front of
+someone and smaller: it begins and ends on or near the person, where a desk goes on to the sides of the frame.
 """
 
 import math
@@ -66,34 +67,40 @@ def desk(backgrounds: Sequence[Path], rng: random.Random) -> Prop:
     return Prop((*edge, (1.1, 1.1), (-0.1, 1.1)), surface)
 
 
-def screen(backgrounds: Sequence[Path], rng: random.Random) -> Prop:
-    """A box at the bottom in front of people: a laptop's lid, a book, a cup."""
-    width, height = rng.uniform(0.08, 0.5), rng.uniform(0.08, 0.35)
-    x, y = rng.uniform(0, 1 - width), 1.02 - height + rng.uniform(-0.12, 0.12)
-    lean = rng.gauss(0, 0.03)
-    corners = ((x + lean, y), (x + width + lean, y + lean), (x + width, y + height), (x, y + height))
-    return Prop(corners, _surface(backgrounds, rng))
-
-
-def furniture(backgrounds: Sequence[Path], rng: random.Random) -> Prop:
-    """A chair's back, a lamp or the like behind people: a superellipse."""
-    cx, cy = min(1.0, max(0.0, rng.gauss(0.5, 0.25))), rng.uniform(0.2, 1.0)
-    across, down = rng.uniform(0.04, 0.3), rng.uniform(0.08, 0.45)
-    power, turn = rng.choice((2.0, 3.0, 6.0)), rng.gauss(0, 0.15)
-    outline = []
+def superellipse(
+    centre: tuple[float, float], across: float, down: float, power: float, turn: float
+) -> tuple[tuple[float, float], ...]:
+    """An outline with half axes `across` and `down`: an ellipse (power 2) or, with higher powers, a box with round corners."""
+    (cx, cy), outline = centre, []
     for step in range(32):
         angle = 2 * math.pi * step / 32
         c, s = math.cos(angle), math.sin(angle)
         x, y = across * math.copysign(abs(c) ** (2 / power), c), down * math.copysign(abs(s) ** (2 / power), s)
         outline.append((cx + x * math.cos(turn) - y * math.sin(turn), cy + x * math.sin(turn) + y * math.cos(turn)))
-    return Prop(tuple(outline), _surface(backgrounds, rng))
+    return tuple(outline)
+
+
+def furniture(backgrounds: Sequence[Path], rng: random.Random) -> Prop:
+    """A chair's back, a lamp or the like behind people."""
+    centre = (min(1.0, max(0.0, rng.gauss(0.5, 0.25))), rng.uniform(0.2, 1.0))
+    across, down = rng.uniform(0.04, 0.3), rng.uniform(0.08, 0.45)
+    outline = superellipse(centre, across, down, rng.choice((2.0, 3.0, 6.0)), rng.gauss(0, 0.15))
+    return Prop(outline, _surface(backgrounds, rng))
+
+
+def thing(backgrounds: Sequence[Path], hand: tuple[float, float], width: float, aspect: float, rng: random.Random) -> Prop:
+    """A box, a bag, a book, a phone, held where `hand` is by someone `width` wide. `aspect`: width by height of the frame."""
+    across = width * math.exp(rng.uniform(math.log(0.06), math.log(0.45)))
+    down = across * aspect * math.exp(rng.uniform(math.log(0.4), math.log(2.0)))
+    x, y = hand[0] + rng.uniform(-0.6, 0.6) * across, hand[1] + rng.uniform(-0.6, 0.6) * down
+    outline = superellipse((x, y), across, down, rng.choice((2.0, 4.0, 20.0, 20.0)), rng.gauss(0, 0.15))
+    return Prop(outline, _surface(backgrounds, rng))
 
 
 def draw_props(backgrounds: Sequence[Path], share: float, rng: random.Random) -> tuple[tuple[Prop, ...], tuple[Prop, ...]]:
-    """Props behind people and in front of them, each kind in that share of frames."""
+    """Furniture behind people and in front of them, either in that share of frames."""
     behind = tuple(furniture(backgrounds, rng) for _ in range(rng.choice((1, 2, 3)))) if rng.random() < share else ()
-    before = [make(backgrounds, rng) for make in (desk, screen) if rng.random() < share]
-    return behind, tuple(before)
+    return behind, (desk(backgrounds, rng),) if rng.random() < share else ()
 
 
 def blend(front: Picture, back: Picture, coverage: Floats) -> Picture:
@@ -101,12 +108,12 @@ def blend(front: Picture, back: Picture, coverage: Floats) -> Picture:
     return np.asarray(cv2.blendLinear(front, back, coverage, 1 - coverage), np.uint8)
 
 
-def put(prop: Prop, picture: Picture, behind: Picture, window: Window) -> tuple[Picture, Floats]:
-    """A window of a frame with a prop drawn into it, and the prop's coverage (h, w) in [0, 1].
+def seen(prop: Prop, behind: Picture, window: Window) -> tuple[Picture, Floats]:
+    """A prop in a window of a frame: its colours RGB uint8 (h, w, 3), and its coverage (h, w) in [0, 1].
 
-    `picture` RGB uint8 (h, w, 3); `behind`: the same window without people.
+    `behind`: the same window without people; its colours are also where the prop is not.
     """
-    h, w = picture.shape[:2]
+    h, w = behind.shape[:2]
     x0, y0, x1, y1 = window
     points = np.array([((x - x0) / (x1 - x0) * w, (y - y0) / (y1 - y0) * h) for x, y in prop.outline])
     shape = np.zeros((h, w), np.uint8)
@@ -115,18 +122,19 @@ def put(prop: Prop, picture: Picture, behind: Picture, window: Window) -> tuple[
     cv2.fillPoly(shape, [corners], 255, cv2.LINE_AA, fixed)
     coverage: Floats = np.multiply(shape, np.float32(1 / 255))
     left, top, wide, high = cv2.boundingRect(shape)
-    if not wide:
-        return picture, coverage
+    if not wide or prop.surface is None:
+        return behind, coverage
+    colours = behind.copy()
     box = (slice(top, top + high), slice(left, left + wide))
-    if prop.surface is None:
-        seen = behind[box]
-    elif isinstance(prop.surface, Piece):
-        seen = _fitted(prop.surface, points, (left, top), (high, wide))
-    else:
-        seen = np.full((high, wide, 3), prop.surface, np.uint8)
-    result = picture.copy()
-    result[box] = blend(seen, picture[box], coverage[box])
-    return result, coverage
+    fits = isinstance(prop.surface, Piece)
+    colours[box] = _fitted(prop.surface, points, (left, top), (high, wide)) if fits else prop.surface  # type: ignore[arg-type]
+    return colours, coverage
+
+
+def put(prop: Prop, picture: Picture, behind: Picture, window: Window) -> tuple[Picture, Floats]:
+    """A window of a frame with a prop drawn into it, and the prop's coverage. `picture` RGB uint8 (h, w, 3); see `seen`."""
+    colours, coverage = seen(prop, behind, window)
+    return blend(colours, picture, coverage), coverage
 
 
 def _fitted(piece: Piece, points: NDArray[np.float64], corner: tuple[int, int], size: tuple[int, int]) -> Picture:

@@ -16,11 +16,12 @@ import numpy as np
 from train.data.camera import Tint, apply_tint, draw_tint
 from train.data.foregrounds import foreground_of
 from train.data.library import Picture, Subject, aspect_ratio, choose, read_background, read_subject, read_truth
-from train.data.props import Floats, Prop, Window, blend, draw_props, put
+from train.data.props import Floats, Prop, Window, blend, draw_props, put, seen, thing
 from train.recipe import Augment, Recipe
 
 WHOLE: Window = (0.0, 0.0, 1.0, 1.0)
 ASPECTS = (16 / 9, 4 / 3, 1.0, 3 / 4, 9 / 16)  # width by height of the frames that cameras make
+BANDS = 8
 LONG_SIDES = (192, 384, 768, 1600)  # sources are read at the smallest of these that is fine enough
 
 
@@ -37,11 +38,15 @@ class Layer:
 
 @dataclass(frozen=True)
 class Scene:
-    """Layers from back to front, and props behind people and in front of them. A single photo keeps its own background."""
+    """Layers from back to front; props behind people, held by them (and person, too) and in front of them.
+
+    A single photo keeps its own background.
+    """
 
     layers: tuple[Layer, ...]
     aspect: float
     behind: tuple[Prop, ...] = ()
+    held: tuple[Prop, ...] = ()
     before: tuple[Prop, ...] = ()
 
     @property
@@ -67,6 +72,7 @@ class Measure:
     box: Window = (0.0, 0.0, 1.0, 1.0)  # in unit coordinates
     cut_below: bool = False
     cut_aside: bool = False
+    sides: tuple[tuple[float, float], ...] = ((0.0, 1.0),)  # left and right end of BANDS equal parts of the box, from its top
 
 
 _measures: dict[Subject | Path, Measure] = {}
@@ -95,7 +101,10 @@ def _measure_subject(subject: Subject, aspect: float) -> Measure:
     below = alpha[-2:].any(axis=0).sum() > (0.45 if subject.cutout else 0.1) * len(columns)
     aside = max(alpha[:, :2].any(axis=1).sum(), alpha[:, -2:].any(axis=1).sum()) > (0.3 if subject.cutout else 0.05) * len(rows)
     box = (float(columns[0] / w), float(rows[0] / h), float((columns[-1] + 1) / w), float((rows[-1] + 1) / h))
-    return Measure(aspect, box, bool(below), bool(aside))
+    bands = np.array_split(alpha[rows[0] : rows[-1] + 1], BANDS)
+    ends = [np.flatnonzero(band.any(axis=0)) for band in bands]
+    sides = tuple((float(each[0] / w), float((each[-1] + 1) / w)) if len(each) else (box[0], box[2]) for each in ends)
+    return Measure(aspect, box, bool(below), bool(aside), sides)
 
 
 def _through(rect: Window, flip: bool, turn: float, aspect: float) -> Floats:
@@ -176,6 +185,19 @@ def _person_layer(subject: Subject, aspect: float, rng: random.Random, augment: 
     return Layer(subject, matrix[:2].astype(np.float32), tint_seed, tinted, feather=not subject.fine)
 
 
+def _held(backgrounds: Sequence[Path], layer: Layer, aspect: float, rng: random.Random) -> Prop:
+    """Something that a person holds: in front of the body, or at its side below the head."""
+    measured = measure(layer.source)
+    x0, y0, x1, y1 = measured.box
+    band = rng.randint(3 * len(measured.sides) // 8, len(measured.sides) - 1)
+    left, right = measured.sides[band]
+    x = rng.choice((left, right)) if rng.random() < 0.5 else rng.uniform(left, right)
+    y = y0 + (y1 - y0) * (band + rng.random()) / len(measured.sides)
+    across, down = layer.place @ np.array([x, y, 1], np.float32)
+    width = float(np.hypot(*layer.place[:, 0])) * (x1 - x0)
+    return thing(backgrounds, (float(across), min(float(down), rng.uniform(0.6, 1.0))), width, aspect, rng)
+
+
 def draw_scene(
     backgrounds: Sequence[Path],
     groups: dict[str, list[Subject]],
@@ -187,7 +209,7 @@ def draw_scene(
     aspect = rng.choice(ASPECTS)
     behind, before = draw_props(backgrounds, recipe.props, rng) if recipe.props else ((), ())
     if rng.random() < recipe.empty:
-        return Scene((_background_layer(backgrounds, aspect, rng, recipe.augment),), aspect, behind, before)
+        return Scene((_background_layer(backgrounds, aspect, rng, recipe.augment),), aspect, behind, before=before)
     first = choose(groups, weights, rng)
     if not first.cutout and rng.random() >= recipe.composed.get(first.set, 0.0):
         return photo_scene(first, rng, recipe.whole, recipe.augment)
@@ -201,7 +223,10 @@ def draw_scene(
             people.append(other)
     layers = [_background_layer(backgrounds, aspect, rng, recipe.augment)]
     layers += [_person_layer(person, aspect, rng, recipe.augment, crowd=count > 1) for person in people]
-    return Scene(tuple(layers), aspect, behind, before)
+    held = ()
+    if recipe.held and rng.random() < recipe.held:
+        held = tuple(_held(backgrounds, layers[1], aspect, rng) for _ in range(rng.choice((1, 1, 2))))
+    return Scene(tuple(layers), aspect, behind, held, before)
 
 
 def _warp(picture: Picture, place: Floats, window: Window, size: tuple[int, int], border: int) -> Picture:
@@ -256,13 +281,14 @@ def render(scene: Scene, size: tuple[int, int], window: Window = WHOLE, *, clean
         background, _ = put(prop, background, background, window)
     picture = background
     people = [_person(layer, window, size, cv2.BORDER_CONSTANT, clean=True) for layer in scene.layers[1:]]
-    fronts = [np.multiply(alpha, np.float32(1 / 255)) for _, alpha in people]
+    fronts = [(colours, np.multiply(alpha, np.float32(1 / 255))) for colours, alpha in people]
+    fronts += [seen(prop, background, window) for prop in scene.held]
     coverage: Floats = np.zeros(size, np.float32)
-    for (person, _), front in zip(people, fronts, strict=True):
-        picture = blend(person, picture, front)  # equation 1
+    for colours, front in fronts:
+        picture = blend(colours, picture, front)  # equation 1
         coverage = front + (1 - front) * coverage
     # Behind a prop the colours stay: alpha is 0 there.
-    foreground = _foreground(people, fronts, coverage) if clean else picture
+    foreground = _foreground(fronts, coverage) if clean else picture
     for prop in scene.before:
         picture, hidden = put(prop, picture, background, window)
         coverage = coverage * (1 - hidden)
@@ -271,12 +297,12 @@ def render(scene: Scene, size: tuple[int, int], window: Window = WHOLE, *, clean
     return View(picture, foreground, np.asarray(cv2.convertScaleAbs(coverage, alpha=255), np.uint8))
 
 
-def _foreground(people: Sequence[tuple[Picture, Picture]], fronts: Sequence[Floats], coverage: Floats) -> Picture:
-    """The colours of people in front of one another, straight; black where there is nobody."""
-    if len(people) == 1:
-        person, alpha = people[0]
-        return np.asarray(cv2.copyTo(person, alpha), np.uint8)
-    colours = np.zeros((*coverage.shape, 3), np.float32)  # premultiplied
-    for (person, _), front in zip(people, fronts, strict=True):
-        colours = person * front[..., None] + (1 - front[..., None]) * colours
-    return np.asarray((colours / np.maximum(coverage, 1 / 512)[..., None] + 0.5).clip(0, 255), np.uint8)
+def _foreground(fronts: Sequence[tuple[Picture, Floats]], coverage: Floats) -> Picture:
+    """The colours of people, and of what they hold, in front of one another, straight; black where there is nobody."""
+    if len(fronts) == 1:
+        colours, front = fronts[0]
+        return np.asarray(cv2.copyTo(colours, (front > 0).astype(np.uint8)), np.uint8)
+    mixed = np.zeros((*coverage.shape, 3), np.float32)  # premultiplied
+    for colours, front in fronts:
+        mixed = colours * front[..., None] + (1 - front[..., None]) * mixed
+    return np.asarray((mixed / np.maximum(coverage, 1 / 512)[..., None] + 0.5).clip(0, 255), np.uint8)

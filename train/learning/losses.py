@@ -25,7 +25,8 @@ def cross_entropy(predicted: Tensor, truth: Tensor) -> Tensor:
     Through a sigmoid, the gradient of |.|_1 vanishes where the network is confident, right or wrong; that of cross-entropy does
     not. Where the picture is ambiguous, cross-entropy is minimal at the probability, |.|_1 at 0 or 1: a confident mistake.
     """
-    return F.binary_cross_entropy(predicted, truth)
+    with torch.autocast(predicted.device.type, enabled=False):  # which refuses it on a GPU
+        return F.binary_cross_entropy(predicted, truth)
 
 
 def identity_loss(unified: Tensor, mask: Tensor, unified_coarse: Tensor, coarse_mask: Tensor) -> Tensor:
@@ -74,7 +75,11 @@ def laplacian_loss(alpha: Tensor, truth: Tensor) -> Tensor:
     Sum over LAPLACIAN_LEVELS levels s of 2^s times the mean absolute difference, as in Hou and Liu, "Context-aware image
     matting", ICCV 2019. It asks for sharp edges in the right place, at every scale. H and W are at least 16.
     """
-    error = alpha - truth  # a pyramid is linear
+    with torch.autocast(alpha.device.type, enabled=False):
+        return _laplacian(alpha - truth)  # a pyramid is linear
+
+
+def _laplacian(error: Tensor) -> Tensor:
     loss = error.new_zeros(())
     for level in range(LAPLACIAN_LEVELS):
         smaller = _smooth(error)[:, :, ::2, ::2]

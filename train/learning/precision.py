@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Literal
 
 import torch
@@ -18,30 +18,39 @@ TRIALS = 3  # timed steps of each precision; the first does not count
 WORTH = 20  # steps left, below which timing would cost more than it gains
 
 
-class DepthwiseConvolution(torch.autograd.Function):
-    """A convolution of each channel by itself, its gradients in float32 whatever its input's type.
+def _without_cudnn(features: Tensor) -> AbstractContextManager[None]:
+    return torch.backends.cudnn.flags(enabled=False) if features.is_cuda else nullcontext()
 
-    On a CPU those of 5x5 kernels and of strides take ten times as long in bfloat16: two thirds of a step of MPN.
+
+class DepthwiseConvolution(torch.autograd.Function):
+    """A convolution of each channel by itself, whose gradients are found in the way that is fast on the device.
+
+    On a CPU, in float32: those of 5x5 kernels and of strides take ten times as long in bfloat16, two thirds of a step of MPN.
+    On a GPU, by PyTorch's own kernels: cuDNN's for channels last take seconds for a batch.
     """
 
     @staticmethod
     def forward(ctx: Any, features: Tensor, weight: Tensor, *layout: Any) -> Tensor:
         ctx.save_for_backward(features, weight)
         ctx.layout = layout  # stride, padding, dilation, groups
-        return torch.conv2d(features, weight, None, *layout)
+        with _without_cudnn(features):
+            return torch.conv2d(features, weight, None, *layout)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         features, weight = ctx.saved_tensors
         stride, padding, dilation, groups = ctx.layout
         wanted = [*ctx.needs_input_grad[:2], False]
-        floats = [each.float() for each in (gradients[0], features, weight)]
         layout = (stride, padding, dilation, False, (0, 0), groups)
-        found = torch.ops.aten.convolution_backward(*floats, None, *layout, wanted)
+        tensors = [gradients[0], features, weight]
+        if not features.is_cuda:
+            tensors = [each.float() for each in tensors]
+        with _without_cudnn(features):
+            found = torch.ops.aten.convolution_backward(*tensors, None, *layout, wanted)
         return (*(None if g is None else g.to(features.dtype) for g in found[:2]), None, None, None, None)
 
 
-class _DepthwiseInFloat32(TorchFunctionMode):
+class _FastDepthwise(TorchFunctionMode):
     def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if function is torch.conv2d and len(args) == 7 and args[2] is None and args[6] > 1:
             features, weight, _, *layout = args
@@ -55,10 +64,10 @@ def computing_in(precision: str, device: torch.device) -> Iterator[None]:
     """Networks compute in that precision within the block; weights, statistics and losses stay in float32."""
     dtype = DTYPES[precision]
     with torch.autocast(device.type, dtype, enabled=dtype is not None):
-        if dtype is None or device.type != "cpu":
+        if dtype is None:
             yield
         else:
-            with _DepthwiseInFloat32():
+            with _FastDepthwise():
                 yield
 
 

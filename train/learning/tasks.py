@@ -60,11 +60,24 @@ def foreground_iou(mask: Tensor, truth: Tensor) -> Tensor:
     return (a & b).sum() / (a | b).sum().clamp(min=1)
 
 
+def _shares(source: int, target: int, like: Tensor) -> Tensor:
+    """How much of each of `target` pixels is of each of `source`: (target, source), rows sum to 1.
+
+    By area, as frames are shrunk for the networks. `F.interpolate` averages whole pixels, which blurs.
+    """
+    ends = torch.arange(target + 1, device=like.device, dtype=like.dtype) * (source / target)
+    pixels = torch.arange(source, device=like.device, dtype=like.dtype)
+    overlap = torch.minimum(ends[1:, None], pixels + 1) - torch.maximum(ends[:-1, None], pixels)
+    return overlap.clamp(min=0) * (target / source)
+
+
 def at_second_resolution(image: Tensor, recipe: Recipe) -> Tensor:
     """An image (N,C,h,w) at the recipe's second resolution, by area averaging; landscape frames swap it."""
     height, width = recipe.second_resolution
-    size = (width, height) if image.shape[-1] > image.shape[-2] else (height, width)
-    return F.interpolate(image, size=size, mode="area").clamp(0, 1).contiguous(memory_format=torch.channels_last)
+    high, wide = (width, height) if image.shape[-1] > image.shape[-2] else (height, width)
+    with torch.autocast(image.device.type, enabled=False):
+        smaller = _shares(image.shape[-2], high, image) @ image @ _shares(image.shape[-1], wide, image).T
+    return smaller.clamp(0, 1).contiguous(memory_format=torch.channels_last)
 
 
 def mpn_task(recipe: Recipe, *, pretrained: bool = True) -> Task:

@@ -1,6 +1,6 @@
 """A scene and its camera as numbers: what a worker draws and the device renders. Arrays of fixed shapes, so that they batch."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from train.data.camera import Grain, Tint
 from train.data.library import Subject
-from train.data.props import Piece, Prop
+from train.data.props import Piece
 from train.data.scenes import Layer, Scene, tint_of
 
 PEOPLE = 3  # at most in a scene
-BEHIND, BEFORE = 3, 2  # props, at most
+BEHIND, HELD, BEFORE = 3, 2, 1  # props, at most
 CORNERS = 34  # of a prop's outline, at most
 KERNEL = 13  # pixels, of a blur: holds a Gaussian of MAX_SIGMA
 NOBODY = -1
@@ -59,7 +59,7 @@ def scene_arrays(scene: Scene, places: Places) -> Arrays:
         arrays["person_place"][slot] = layer.place
         arrays["person_tint"][slot] = tint_numbers(tint_of(layer))
         arrays["person_feather"][slot] = layer.feather
-    return arrays | props_arrays(scene.behind, scene.before, places.backgrounds)
+    return arrays | props_arrays(scene, places.backgrounds)
 
 
 def _path(layer: Layer) -> Path:
@@ -67,9 +67,9 @@ def _path(layer: Layer) -> Path:
     return layer.source
 
 
-def props_arrays(behind: Sequence[Prop], before: Sequence[Prop], backgrounds: Mapping[Path, int]) -> Arrays:
-    """Props behind people in the first BEHIND slots, those before them in the rest."""
-    slots = BEHIND + BEFORE
+def props_arrays(scene: Scene, backgrounds: Mapping[Path, int]) -> Arrays:
+    """Props behind people in the first BEHIND slots, those that they hold in the next HELD, those before them in the rest."""
+    slots = BEHIND + HELD + BEFORE
     arrays: Arrays = {
         "prop_kind": np.full(slots, NO_PROP, np.int64),
         "prop_outline": np.zeros((slots, CORNERS, 2), np.float32),
@@ -77,7 +77,7 @@ def props_arrays(behind: Sequence[Prop], before: Sequence[Prop], backgrounds: Ma
         "prop_source": np.zeros(slots, np.int64),
         "prop_window": np.tile(np.array([0, 0, 1, 1], np.float32), (slots, 1)),
     }
-    placed = [*enumerate(behind), *enumerate(before, start=BEHIND)]
+    placed = [*enumerate(scene.behind), *enumerate(scene.held, BEHIND), *enumerate(scene.before, BEHIND + HELD)]
     for slot, prop in placed:
         corners = np.array(prop.outline, np.float32)
         arrays["prop_outline"][slot] = corners[-1]  # an edge from a corner to itself crosses nothing

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from train.rendering.optics import tint
-from train.rendering.parameters import BEFORE, BEHIND, NO_PROP, NOBODY, PEOPLE, PIECE, SEE_THROUGH
+from train.rendering.parameters import BEFORE, BEHIND, HELD, NO_PROP, NOBODY, PEOPLE, PIECE, SEE_THROUGH
 from train.rendering.polygons import fill
 from train.rendering.textures import Textures
 
@@ -96,9 +96,13 @@ class Renderer:
                 person, alpha = frames.person(slot, rows)
                 colours[on_device] = person * alpha + (1 - alpha) * colours[on_device]
                 coverage[on_device] = alpha + (1 - alpha) * coverage[on_device]
+        for slot in range(BEHIND, BEHIND + HELD):
+            shape = frames.put_prop(slot, colours, background)
+            if shape is not None:
+                coverage = shape + (1 - shape) * coverage
         picture = colours + (1 - coverage) * background
         foreground = (colours / coverage.clamp(min=1 / 512)).clamp(0, 255)
-        for slot in range(BEHIND, BEHIND + BEFORE):
+        for slot in range(BEHIND + HELD, BEHIND + HELD + BEFORE):
             hidden = frames.put_prop(slot, picture, background)
             if hidden is not None:
                 coverage = coverage * (1 - hidden)

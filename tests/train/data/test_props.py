@@ -1,7 +1,9 @@
 """Props: what they hide, what they leave, and that they are where a window of the frame shows them."""
 
 import random
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.train.data.test_scenes import FIXTURES, SEEDS, draw
 from train.data.library import Library
-from train.data.props import Prop, desk, draw_props, furniture, put, screen
+from train.data.props import Prop, desk, draw_props, furniture, put, thing
 from train.data.scenes import WHOLE, render
 
 HALF = Prop(((-0.1, 0.5), (1.1, 0.5), (1.1, 1.1), (-0.1, 1.1)), (10, 200, 30))
@@ -35,6 +37,34 @@ def test_a_prop_before_people_hides_them_and_one_behind_them_does_not(library: L
 
 @FIXTURES
 @given(SEEDS)
+def test_what_is_held_is_person(library: Library, seed: int) -> None:
+    scene = draw(library, seed, cutout=True)
+    bare = render(scene, (64, 48))
+    holding = render(replace(scene, held=(HALF,)), (64, 48))
+    assert (holding.alpha[33:] == 255).all()
+    assert (holding.picture[33:] == HALF.surface).all()
+    assert (holding.foreground[33:] == HALF.surface).all()
+    np.testing.assert_array_equal(holding.alpha[:31], bare.alpha[:31])
+    np.testing.assert_array_equal(holding.picture[:31], bare.picture[:31])
+
+
+def test_things_are_where_people_are(library: Library) -> None:
+    """Most of what is held touches the person who holds it, and it is never the whole width of a frame."""
+    touching = []
+    for seed in range(60):
+        scene = draw(library, seed, cutout=True, held=1.0)
+        assert 1 <= len(scene.held) <= 2
+        for prop in scene.held:
+            without = render(replace(scene, held=(), behind=(), before=()), (96, 96)).alpha
+            _, shape = put(prop, np.zeros((96, 96, 3), np.uint8), np.zeros((96, 96, 3), np.uint8), WHOLE)
+            if (shape > 0.5).sum() > 4:
+                touching.append(((shape > 0.5) & (without > 127)).any())
+    assert np.mean(touching) > 0.8
+    assert not draw(library, 1, cutout=True).held
+
+
+@FIXTURES
+@given(SEEDS)
 def test_without_a_surface_what_is_behind_people_is_seen(library: Library, seed: int) -> None:
     scene = draw(library, seed, cutout=True)
     cut = render(replace(scene, before=(replace(HALF, surface=None),)), (64, 48))
@@ -43,7 +73,11 @@ def test_without_a_surface_what_is_behind_people_is_seen(library: Library, seed:
     assert not cut.alpha[33:].any()
 
 
-@pytest.mark.parametrize("kind", [desk, screen, furniture])
+def book(backgrounds: Sequence[Path], rng: random.Random) -> Prop:
+    return thing(backgrounds, (rng.random(), rng.random()), 0.6, 1.6, rng)
+
+
+@pytest.mark.parametrize("kind", [desk, book, furniture])
 @given(seed=SEEDS, left=st.integers(0, 100), top=st.integers(0, 60))
 @FIXTURES
 def test_a_window_shows_a_prop_where_the_whole_shows_it(library: Library, kind: object, seed: int, left: int, top: int) -> None:
@@ -61,5 +95,5 @@ def test_a_window_shows_a_prop_where_the_whole_shows_it(library: Library, kind: 
 def test_the_share_says_how_often(library: Library) -> None:
     drawn = [draw_props(library.backgrounds, 0.3, random.Random(seed)) for seed in range(600)]
     assert 0.25 < np.mean([bool(behind) for behind, _ in drawn]) < 0.35
-    assert 0.25 < np.mean([len(before) / 2 for _, before in drawn]) < 0.35
+    assert 0.25 < np.mean([len(before) for _, before in drawn]) < 0.35
     assert draw_props(library.backgrounds, 0.0, random.Random(1)) == ((), ())

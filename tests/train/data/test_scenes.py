@@ -17,10 +17,10 @@ FIXTURES = settings(max_examples=25, deadline=None, suppress_health_check=[Healt
 SEEDS = st.integers(0, 10**6)
 
 
-def draw(library: Library, seed: int, empty: float = 0.0, **kept: bool) -> Scene:
+def draw(library: Library, seed: int, empty: float = 0.0, held: float = 0.0, **kept: bool) -> Scene:
     """A scene of the subjects whose attributes are as `kept` has them."""
     subjects = [s for s in library.subjects if all(getattr(s, name) == value for name, value in kept.items())]
-    return draw_scene(library.backgrounds, by_set(subjects), {}, Recipe(empty=empty), random.Random(seed))
+    return draw_scene(library.backgrounds, by_set(subjects), {}, Recipe(empty=empty, held=held), random.Random(seed))
 
 
 def apart(a: View, b: View, rows: slice, columns: slice) -> list[float]:

@@ -153,3 +153,11 @@ def test_the_laplacian_loss_prefers_a_sharp_edge_in_its_place() -> None:
     blurred = torch.from_numpy(cv2.GaussianBlur(truth[0, 0].numpy(), (0, 0), 3))[None, None]
     assert laplacian_loss(truth, truth) == 0
     assert laplacian_loss(blurred, truth) < laplacian_loss(truth.roll(8, dims=3), truth)
+
+
+def test_losses_are_in_float32_within_autocast() -> None:
+    alpha, truth = torch.rand(1, 1, 32, 32), torch.rand(1, 1, 32, 32)
+    for loss in (laplacian_loss, cross_entropy):
+        alone = loss(alpha, truth)
+        with torch.autocast("cpu", torch.bfloat16):
+            assert torch.equal(loss(alpha, truth), alone)
