@@ -168,7 +168,7 @@ class Trainer:
         return torch.optim.AdamW(
             [{"params": p, "lr": r, "peak": r} for r, p in groups.items()],
             weight_decay=settings.weight_decay,
-            fused=self.device.type in ("cpu", "cuda"),
+            fused=True,
         )
 
     def _resume(self, state: dict[str, Any]) -> None:
@@ -187,6 +187,8 @@ class Trainer:
         load_weights(self.average.module, state["average"], self.path)
         self.average.n_averaged.fill_(state["step"])
         self.optimizer.load_state_dict(state["optimizer"])
+        for group in self.optimizer.param_groups:
+            group["fused"] = True  # whatever the checkpoint's had
         self.step, self.seconds, self.start = state["step"], state["seconds"], state.get("start", {})
         if self.precision == "auto" and self.step:
             self.precision = state.get("precision", fast_precision(self.device))
@@ -213,7 +215,8 @@ class Trainer:
         for part in self.task.frozen:
             part.eval()
 
-    def _train_step(self, batch: Sample) -> dict[str, float]:
+    def _train_step(self, batch: Sample) -> Losses:
+        """One step, of which nothing is waited for: a GPU may still be at work on it."""
         factor = learning_rate_factor(self.step, self.task.settings.warm_up, self.steps)
         for group in self.optimizer.param_groups:
             group["lr"] = group["peak"] * factor
@@ -223,11 +226,14 @@ class Trainer:
         self.optimizer.zero_grad(set_to_none=True)
         losses["loss"].backward()  # type: ignore[no-untyped-call]
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
-        if torch.isfinite(norm):  # one bad batch must not spoil the weights
+        if norm.is_cuda:  # one bad batch must not spoil the weights; a fused optimiser sees to it, and nobody waits for the GPU
+            self.optimizer.found_inf = (~torch.isfinite(norm)).float()  # type: ignore[attr-defined]
+            self.optimizer.step()
+        elif torch.isfinite(norm):
             self.optimizer.step()
         self.average.update_parameters(self.network)
         self.step += 1
-        return _means(losses)
+        return losses
 
     @torch.no_grad()
     def _blend_with_start(self) -> None:
@@ -292,7 +298,9 @@ class Trainer:
         starting = f"starting {self.workers} worker{'s' * (self.workers > 1)}, " if self.workers else ""
         progress.note(f"{starting}reading pictures for the first batch")
         with batches_of(samples, self.workers) as batches:
-            while self.step < self.steps:
+
+            def ready() -> Sample:
+                nonlocal saved, waited
                 began = time.monotonic()
                 with raise_on_all_ranks():
                     if began - saved > SAVE_EVERY:
@@ -300,19 +308,25 @@ class Trainer:
                         saved = began
                     batch = next_batch(batches)
                 waited += time.monotonic() - began
-                if any_process(bool(stop)):
-                    break
-                batch = self.feed.batch_of(batch)
-                if self.precision == "auto":
-                    self._settle_precision(batch, progress)
-                    began = time.monotonic()
+                return self.feed.batch_of(batch)
+
+            began = time.monotonic()
+            batch = ready()
+            if self.precision == "auto":
+                self._settle_precision(batch, progress)
+                began = time.monotonic()
+            while self.step < self.steps and not any_process(bool(stop)):
                 losses = self._train_step(batch)
+                batch = ready()  # drawn and rendered while a GPU takes the step
+                means = _means(losses)
                 self.seconds += time.monotonic() - began
-                progress.trained(self.step, self.steps, self.seconds, losses)
+                began = time.monotonic()
+                progress.trained(self.step, self.steps, self.seconds, means)
                 if self.step == self.steps:
                     self._blend_with_start()
                 if self.step % validate_every == 0 or self.step == self.steps:
                     progress.validated(self.step, self.validate())
+                    began = time.monotonic()
         steps, seconds = self.step - before[0], self.seconds - before[1]
         if steps:
             rate = steps * self.task.settings.batch / seconds

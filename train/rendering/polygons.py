@@ -11,16 +11,17 @@ def fill(outlines: Tensor, size: tuple[int, int]) -> Tensor:
     rasterisers do; exact but where an edge crosses several pixels of a row. Outlines must not cross themselves.
     """
     h, w = size
-    device = outlines.device
-    x = torch.arange(w, device=device, dtype=torch.float32).view(1, 1, w)
-    y = torch.arange(h, device=device, dtype=torch.float32).view(1, h, 1)
-    area = torch.zeros(len(outlines), h, w, device=device)
-    starts, ends = outlines, outlines.roll(-1, dims=1)
-    for corner in range(outlines.shape[1]):
-        (x0, y0), (x1, y1) = (each[:, corner].view(-1, 2, 1, 1).unbind(1) for each in (starts, ends))
-        top, bottom = torch.maximum(torch.minimum(y0, y1), y), torch.minimum(torch.maximum(y0, y1), y + 1)
-        rows = (bottom - top).clamp(min=0) * torch.sign(y1 - y0)  # of the edge within each row: (N, h, 1)
-        slope = (x1 - x0) / torch.where(y0 == y1, torch.ones_like(y0), y1 - y0)
-        crossing = x0 + ((top + bottom) / 2 - y0) * slope
-        area.addcmul_((crossing - x).clamp_(0, 1), rows)
+    y = torch.arange(h, device=outlines.device, dtype=torch.float32)
+    (x0, y0), (x1, y1) = (each[..., None].unbind(2) for each in (outlines, outlines.roll(-1, dims=1)))  # edges: (N, K, 1)
+    top, bottom = torch.maximum(torch.minimum(y0, y1), y), torch.minimum(torch.maximum(y0, y1), y + 1)
+    rows = (bottom - top).clamp(min=0) * torch.sign(y1 - y0)  # of an edge within each row: (N, K, h)
+    slope = (x1 - x0) / torch.where(y0 == y1, 1, y1 - y0)
+    crossing = (x0 + ((top + bottom) / 2 - y0) * slope).clamp(0, w)
+    # What an edge adds to the pixels on its left, as differences between a pixel and the next: their sums from the right.
+    place = crossing.long()
+    part = crossing - place
+    steps = torch.zeros(len(outlines), h, w + 2, device=outlines.device)
+    where = torch.cat([place, place + 1], dim=1).transpose(1, 2)
+    steps.scatter_add_(2, where, torch.cat([rows * (1 - part), rows * part], dim=1).transpose(1, 2))
+    area = steps.flip(2).cumsum(2).flip(2)[..., 1 : w + 1]
     return area.abs_().clamp_(max=1)[:, None]
