@@ -41,6 +41,7 @@ class Codec:
     crf         constant rate factor by default, or None where the codec has none
     max_crf     the worst that it takes
     with_crf    options of the encoder for a constant rate factor
+    bitrate_from  pixels of the shorter side from which on the encoder takes a bit rate
     presets     options of the encoder for each preset; empty where it has none
     options     other options of the encoder, always
     with_alpha  options on top of these for pictures with alpha
@@ -60,6 +61,7 @@ class Codec:
     crf: int | None = None
     max_crf: int = 51
     with_crf: Options = field(default_factory=dict)
+    bitrate_from: int = 1
     presets: Mapping[str, Options] = field(default_factory=dict)
     options: Options = field(default_factory=dict)
     with_alpha: Options = field(default_factory=dict)
@@ -188,6 +190,7 @@ _TABLE = (
         grey="yuv420p",
         crf=28,
         max_crf=63,
+        bitrate_from=64,
         presets=by_preset("preset", 12, 11, 10, 9, 8, 7, 5, 4, 2),
         nvenc="av1_nvenc",
     ),

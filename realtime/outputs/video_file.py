@@ -125,6 +125,9 @@ class VideoSink(Sink):
         options = self.codec.encoder_options(kind, crf=crf, bitrate=bitrate, preset=preset, nvenc=on_gpu)
         self._pixel_format = self.codec.pixel_format(kind, bit_depth=8 if on_gpu else bit_depth)
         self._convert = FrameConverter(Colorspace.ITU709, self._pixel_format)
+        if bitrate is not None and not on_gpu and min(width, height) < self.codec.bitrate_from:
+            least = f"from {self.codec.bitrate_from}x{self.codec.bitrate_from} pixels on"
+            raise MediaError(f"{path}: {self.codec.title} takes a bit rate {least}, not at {width}x{height}; give a crf")
         self._replacing = replacing(self.path, overwrite=overwrite, keep=recoverable)
         with self._media_errors("choose another name"):
             self._unfinished = self._replacing.__enter__()

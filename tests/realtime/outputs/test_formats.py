@@ -157,6 +157,13 @@ def test_a_bit_rate_makes_the_size(tmp_path: Path, codec: str) -> None:
     assert sizes[1] > 1.5 * sizes[0]
 
 
+@pytest.mark.parametrize(("width", "height"), [(62, 96), (96, 62)])
+def test_a_bit_rate_for_a_picture_too_small_for_the_encoder_is_one_line(tmp_path: Path, width: int, height: int) -> None:
+    with pytest.raises(MediaError, match=rf"AV1 takes a bit rate from 64x64 pixels on, not at {width}x{height}; give a crf"):
+        VideoSink(tmp_path / "out.mkv", width=width, height=height, codec="av1", bitrate=100_000)
+    assert not list(tmp_path.iterdir())
+
+
 def test_software_encodes_where_nvenc_does_not_open_and_the_sink_says_why(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
