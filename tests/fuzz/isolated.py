@@ -51,6 +51,7 @@ def run_isolated(function: Callable[[], object], folder: Path, log: Path, limits
     """
     sys.stdout.flush()
     sys.stderr.flush()
+    log.write_bytes(b"")  # the process may be out of time before it opens it
     start = time.monotonic()
     process = os.fork()
     if process == 0:
