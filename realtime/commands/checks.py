@@ -17,7 +17,7 @@ def notify(line: str) -> None:
 
 def interlaced(path: str | Path) -> str:
     """The line about a video whose frames consist of two fields."""
-    return f"{path}: is interlaced, and the combs of its motion stay; to remove them first: ffmpeg -i IN -vf bwdif OUT"
+    return f"{path}: is interlaced; each pair of fields becomes one picture"
 
 
 @contextmanager

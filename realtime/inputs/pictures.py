@@ -139,3 +139,12 @@ def _own_limit() -> Iterator[Callable[[int], None]]:
             yield set_limit
         finally:
             set_limit(before)
+
+
+def scaled_size(native: Size, wanted: Size | int | None) -> Size:
+    """The size of frames scaled to a size, or to a height to which the width fits, in even pixels."""
+    if wanted is None:
+        return native
+    if isinstance(wanted, Size):
+        return wanted
+    return Size(height=wanted, width=max(2, 2 * round(wanted * native.width / native.height / 2)))

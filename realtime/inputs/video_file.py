@@ -18,8 +18,9 @@ from engines.errors import MediaError
 from engines.geometry import SMALLEST, Size
 from realtime.choices import MAX_PIXELS
 from realtime.inputs.containers import DAMAGE, decoder_limit, open_container, video_stream
+from realtime.inputs.deinterlacing import Deinterlacer
 from realtime.inputs.formats import shortfall, states_duration
-from realtime.inputs.pictures import check_pixels
+from realtime.inputs.pictures import check_pixels, scaled_size
 from realtime.inputs.timestamps import MICROSECOND, WHOLE, Discontinuities, Excerpt, Timestamps
 from realtime.packet import Packet
 from realtime.pixels.opacity import flatten, opacity_of
@@ -62,7 +63,7 @@ class VideoSource:
         metadata: of the file: title, date, ...
         bit_depth: of a sample in the file; frames have 8 bits.
         fine: whether packets hold what frames leave out of YUV of more; it may be set before the first is taken.
-        interlaced: whether a frame so far consists of two fields, which stay as they are.
+        interlaced: whether a frame so far consisted of two fields, of which bwdif made one picture.
         damaged: parts that could not be decoded so far.
         shortfall: after the last frame, a line that says so if the file should go on for longer; otherwise None.
 
@@ -95,7 +96,7 @@ class VideoSource:
         self.shortfall: str | None = None
         self._max_pixels = max_pixels
         self._threads = threads or min(4, os.cpu_count() or 1)
-        self.interlaced = False
+        self._deinterlacer = Deinterlacer()
         self.fine = False
         self._start()
 
@@ -155,12 +156,11 @@ class VideoSource:
     def _describe(self, first: VideoFrame) -> None:
         container, stream = self._container, self._stream
         self._converter, self._opacity_converter, self._fine_converter = (VideoReformatter() for _ in range(3))
-        self.interlaced = self.interlaced or first.interlaced_frame
         # Of the first frame alone: PyAV's side data and its frame refer to each other, and all would wait to be collected.
         self._orientation = Orientation.of(first)
         rotated = self._orientation.transpose
         native = Size(first.width, first.height) if rotated else Size(first.height, first.width)
-        size = scaled(native, self._wanted_size)
+        size = scaled_size(native, self._wanted_size)
         for each in (native, size):
             if min(each) < SMALLEST:
                 raise MediaError(f"{self.path}: {each} is too small; each side needs at least {SMALLEST} pixels")
@@ -185,6 +185,10 @@ class VideoSource:
         self.audio = tuple(audio.codec_context.name if audio.codec_context else "unknown" for audio in container.streams.audio)
         self.metadata = dict(container.metadata)
 
+    @property
+    def interlaced(self) -> bool:
+        return self._deinterlacer.found
+
     def __iter__(self) -> Iterator[Packet]:
         self._restart()
         self._begun = True
@@ -196,7 +200,6 @@ class VideoSource:
         self._restart()
         for shown in itertools.islice(self._frames, count):
             self._skipped += 1
-            self.interlaced = self.interlaced or shown.frame.interlaced_frame
             yield shown.time
 
     def _restart(self) -> None:
@@ -239,10 +242,8 @@ class VideoSource:
     def _timed(self) -> Iterator[Shown]:
         """All frames."""
         held: tuple[VideoFrame, Fraction] | None = None  # until the next one shows how long it is on screen
-        for frame in self._decode():
-            time = self._timestamps.time(
-                frame, self._coded_duration(frame) or (1 / self.rate if self.rate else Fraction(1, 25))
-            )
+        for frame in self._pictures():
+            time = self._timestamps.time(frame, self._coded_duration(frame) or 1 / (self.rate or Fraction(25)))
             if held is not None:
                 yield Shown(*held, time - held[1])
             held = frame, time
@@ -268,26 +269,29 @@ class VideoSource:
             return None
         return shortfall(str(self.path), last, length)
 
-    def _decode(self) -> Iterator[VideoFrame]:
-        last: VideoFrame | None = None
+    def _pictures(self) -> Iterator[VideoFrame]:
         try:
-            for packet in self._demux():
-                if packet is not None:
-                    self._discontinuities.follow(packet)
-                    self._frames_due += bool(packet.size)
-                try:
-                    frames = self._stream.decode(packet)
-                except DAMAGE:
-                    self.damaged += 1
-                else:
-                    self._frames_due -= len(frames)
-                    last = frames[-1] if frames else last
-                    yield from frames
-            # At the end, a damaged packet in one thread of the decoder takes the frames in the others with it.
-            if self._frames_due > 0 and self._threads > 1 and last is not None and last.pts is not None:
-                yield from self._decode_after(last.pts)
+            yield from self._deinterlacer(self._decode(), self.time_base)
         except av.FFmpegError as error:
             raise MediaError(f"{self.path}: reading failed ({error.strerror}); check the file and its disk") from error
+
+    def _decode(self) -> Iterator[VideoFrame]:
+        last: VideoFrame | None = None
+        for packet in self._demux():
+            if packet is not None:
+                self._discontinuities.follow(packet)
+                self._frames_due += bool(packet.size)
+            try:
+                frames = self._stream.decode(packet)
+            except DAMAGE:
+                self.damaged += 1
+            else:
+                self._frames_due -= len(frames)
+                last = frames[-1] if frames else last
+                yield from frames
+        # At the end, a damaged packet in one thread of the decoder takes the frames in the others with it.
+        if self._frames_due > 0 and self._threads > 1 and last is not None and last.pts is not None:
+            yield from self._decode_after(last.pts)
 
     def _decode_after(self, pts: int) -> Iterator[VideoFrame]:
         """The frames after one, decoded again from the key frame before it, by one thread."""
@@ -324,7 +328,6 @@ class VideoSource:
 
     def _packet(self, shown: Shown, index: int) -> Packet:
         frame, time, duration = shown
-        self.interlaced = self.interlaced or frame.interlaced_frame
         try:
             picture = to_rgb(frame, self._coded_size, self._converter)
             fine = beyond_8_bits(frame, picture, self._fine_converter) if self.fine else None
@@ -339,12 +342,3 @@ class VideoSource:
         if fine is not None:
             fine = self._orientation.apply(fine)
         return Packet(self._orientation.apply(picture), time, index, duration, opacity=opacity, fine=fine)
-
-
-def scaled(native: Size, wanted: Size | int | None) -> Size:
-    """The size of frames scaled to a size, or to a height to which the width fits, in even pixels."""
-    if wanted is None:
-        return native
-    if isinstance(wanted, Size):
-        return wanted
-    return Size(height=wanted, width=max(2, 2 * round(wanted * native.width / native.height / 2)))

@@ -126,8 +126,10 @@ def seen(prop: Prop, behind: Picture, window: Window) -> tuple[Picture, Floats]:
         return behind, coverage
     colours = behind.copy()
     box = (slice(top, top + high), slice(left, left + wide))
-    fits = isinstance(prop.surface, Piece)
-    colours[box] = _fitted(prop.surface, points, (left, top), (high, wide)) if fits else prop.surface  # type: ignore[arg-type]
+    if isinstance(prop.surface, Piece):
+        colours[box] = _fitted(prop.surface, points, (left, top), (high, wide))
+    else:
+        colours[box] = prop.surface
     return colours, coverage
 
 

@@ -223,7 +223,7 @@ def draw_scene(
             people.append(other)
     layers = [_background_layer(backgrounds, aspect, rng, recipe.augment)]
     layers += [_person_layer(person, aspect, rng, recipe.augment, crowd=count > 1) for person in people]
-    held = ()
+    held: tuple[Prop, ...] = ()
     if recipe.held and rng.random() < recipe.held:
         held = tuple(_held(backgrounds, layers[1], aspect, rng) for _ in range(rng.choice((1, 1, 2))))
     return Scene(tuple(layers), aspect, behind, held, before)

@@ -141,6 +141,6 @@ def test_interlaced_video_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[
         ):
             main()
         assert not ended.value.code
-        assert capsys.readouterr().err.count(f"{clip}: is interlaced, ") == bool(options)
+        assert capsys.readouterr().err.count(f"{clip}: is interlaced; ") == bool(options)
         open_source(None, str(clip), loop=False, size=None, rate=None, hold=1).close()
         assert capsys.readouterr().err.count("is interlaced") == bool(options)
