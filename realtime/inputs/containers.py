@@ -1,5 +1,6 @@
 """Media files opened safely: video and sound, and nothing that refers to other files."""
 
+from collections import Counter
 from pathlib import Path
 
 import av
@@ -66,3 +67,20 @@ def shown_video(container: InputContainer) -> VideoStream | None:
         if stream.codec_context is not None and not stream.disposition & av.stream.Disposition.attached_pic
     ]
     return max(videos, key=lambda stream: bool(stream.disposition & av.stream.Disposition.default), default=None)
+
+
+def other_streams(container: InputContainer, shown: VideoStream) -> str:
+    """What a file has beside a video stream and its sound, in words: "2 subtitle tracks, a cover picture"; empty if nothing."""
+    counts: Counter[str] = Counter()
+    for stream in container.streams:
+        if stream.type == "video" and stream.index != shown.index:
+            cover = stream.disposition & av.stream.Disposition.attached_pic
+            counts["cover picture" if cover else "video track"] += 1
+        elif stream.type in ("subtitle", "data", "attachment"):
+            counts["attachment" if stream.type == "attachment" else f"{stream.type} track"] += 1
+    if container.chapters() and "mov" in container.format.name and counts["data track"]:
+        counts["data track"] -= 1  # the names of the chapters
+    articles = {name: "an" if name[0] in "aeiou" else "a" for name in counts}
+    return ", ".join(
+        f"{articles[name]} {name}" if count == 1 else f"{count} {name}s" for name, count in counts.items() if count
+    )

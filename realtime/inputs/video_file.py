@@ -16,8 +16,9 @@ from av.video.reformatter import VideoReformatter
 
 from engines.errors import MediaError
 from engines.geometry import SMALLEST, Size
+from realtime.chapters import chapters_of
 from realtime.choices import MAX_PIXELS
-from realtime.inputs.containers import DAMAGE, decoder_limit, open_container, video_stream
+from realtime.inputs.containers import DAMAGE, decoder_limit, open_container, other_streams, video_stream
 from realtime.inputs.deinterlacing import Deinterlacer
 from realtime.inputs.formats import shortfall, states_duration
 from realtime.inputs.pictures import check_pixels, scaled_size
@@ -61,6 +62,8 @@ class VideoSource:
         pixel_aspect: width of a pixel over its height, after rotation.
         audio: names of the codecs of its audio streams.
         metadata: of the file: title, date, ...
+        chapters: of the file, as far as they are in the excerpt.
+        left_out: what else is in the file, in words; empty if nothing is.
         bit_depth: of a sample in the file; frames have 8 bits.
         fine: whether packets hold what frames leave out of YUV of more; it may be set before the first is taken.
         interlaced: whether a frame so far consisted of two fields, of which bwdif made one picture.
@@ -184,6 +187,8 @@ class VideoSource:
         self.pixel_aspect = aspect * Fraction(native.width, size.width) * Fraction(size.height, native.height)
         self.audio = tuple(audio.codec_context.name if audio.codec_context else "unknown" for audio in container.streams.audio)
         self.metadata = dict(container.metadata)
+        self.chapters = chapters_of(container, self.origin, self.duration)
+        self.left_out = other_streams(container, stream)
 
     @property
     def interlaced(self) -> bool:

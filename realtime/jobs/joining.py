@@ -1,6 +1,6 @@
 """Segments of a video joined to one file, with its sound: packets are copied, and nothing is encoded again."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
@@ -9,6 +9,8 @@ import av
 from av.video.stream import VideoStream
 
 from engines.errors import MediaError
+from realtime.chapters import add_chapters
+from realtime.inputs.video_file import VideoSource
 from realtime.outputs.audio import AudioCopier
 from realtime.outputs.formats import CONTAINERS
 from realtime.outputs.video_file import CONTAINER_TAGS, FIFO, OPTIONS
@@ -22,17 +24,15 @@ class Segment(NamedTuple):
     frames: int
 
 
-def join(
-    segments: Sequence[Segment], file: Path, path: Path, *, audio: AudioCopier | None, metadata: Mapping[str, str]
-) -> None:
+def join(segments: Sequence[Segment], file: Path, path: Path, *, source: VideoSource, audio: AudioCopier | None) -> None:
     """Write the segments of a video to a file, one after the other, with its sound beside them.
 
     Args:
         segments: at least one; all from one encoder with the same settings.
         file: to write.
         path: the name that it will have, whose suffix says what kind of file it is.
+        source: the video that was edited, whose title and the like, and chapters, the file gets.
         audio: the sound to copy.
-        metadata: title, date, ...
 
     Raises:
         MediaError: if a segment cannot be read or joined, or the disk fails.
@@ -43,7 +43,8 @@ def join(
         name, options = "fifo", FIFO
     try:
         with av.open(str(file), "w", format=name, options=options) as container:
-            container.metadata.update({key: text for key, text in metadata.items() if key not in CONTAINER_TAGS})
+            container.metadata.update({key: text for key, text in source.metadata.items() if key not in CONTAINER_TAGS})
+            add_chapters(container, source.chapters)
             with av.open(str(segments[0].path)) as first:
                 template = first.streams.video[0]
                 stream = container.add_stream_from_template(template, opaque=True)  # the decoder's name may be no encoder's

@@ -58,6 +58,7 @@ class VideoReport:
         shortfall: a line that says so if the source should go on for longer.
         converted_audio: which codecs of its sound were converted, and to what, because the result cannot hold them.
         silent: whether the source's sound was left out because the result holds none.
+        left_out: what else of the source is not in the result, in words; empty if nothing is.
     """
 
     source: Path
@@ -72,6 +73,7 @@ class VideoReport:
     shortfall: str | None = None
     converted_audio: str | None = None
     silent: bool = False
+    left_out: str = ""
 
     @property
     def speed(self) -> str:
@@ -100,6 +102,8 @@ class VideoReport:
             lines.append(f"{self.target}: appears when all shards of it are done")
         if self.silent:
             lines.append(f"{self.target}: pictures hold no sound; that of {self.source} is left out")
+        if self.left_out:
+            lines.append(f"{self.target}: is without {self.left_out} of {self.source}")
         return lines
 
     def record(self) -> dict[str, Any]:

@@ -210,7 +210,7 @@ class SegmentedSink(Sink):
             return  # another shard has joined them meanwhile
         if not segments:
             raise MediaError(f"{self.folder.path}: segments were removed from it; start again")
-        join(segments, self._unfinished, self.path, audio=self._audio, metadata=self._source.metadata)
+        join(segments, self._unfinished, self.path, source=self._source, audio=self._audio)
         try:
             with self._media_errors():
                 self._stack.close()

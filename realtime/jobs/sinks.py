@@ -55,6 +55,7 @@ def open_sink(
         nvenc=settings.nvenc,
         audio=audio,
         metadata=source.metadata,
+        chapters=source.chapters,
         overwrite=overwrite,
     )
 

@@ -153,6 +153,7 @@ class VideoJob:
             shortfall=self.source.shortfall,
             converted_audio=None if self._audio is None else self._audio.converted,
             silent=self.settings.audio and bool(self.source.audio) and self._audio is None,
+            left_out=self.source.left_out,
         )
 
     def close(self) -> None:

@@ -1,7 +1,7 @@
 """Video files of pictures, at the source's own frame times, with its audio copied unchanged."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
@@ -17,6 +17,7 @@ from av.video.stream import VideoStream
 
 from engines.atomic import replacing
 from engines.errors import MediaError
+from realtime.chapters import Chapter, add_chapters
 from realtime.choices import OutputKind, Preset
 from realtime.outputs.audio import AudioCopier, AudioNotSupported
 from realtime.outputs.formats import CONTAINERS, codec_for
@@ -75,6 +76,7 @@ class VideoSink(Sink):
         nvenc: encode on an NVIDIA GPU. Where that cannot be opened, `software_because` says why.
         audio: the audio streams to copy, or None.
         metadata: title, date, ...
+        chapters: of the video.
         overwrite: whether an existing file may be replaced.
         recoverable: write so that the file plays as far as it has come. If the disk fails, that is kept; if the process is
             killed, it stays beside `path`: see `engines.atomic.left_behind`. At the end the file is as any other.
@@ -103,6 +105,7 @@ class VideoSink(Sink):
         nvenc: bool = False,
         audio: AudioCopier | None = None,
         metadata: Mapping[str, str] | None = None,
+        chapters: Sequence[Chapter] = (),
         overwrite: bool = False,
         recoverable: bool = False,
     ) -> None:
@@ -134,7 +137,7 @@ class VideoSink(Sink):
         self._container: OutputContainer | None = None
         try:
             with self._media_errors("choose another folder"):
-                self._open(rate, pixel_aspect, options, metadata or {})
+                self._open(rate, pixel_aspect, options, metadata or {}, chapters)
         except BaseException:
             self.abort()
             raise
@@ -154,7 +157,12 @@ class VideoSink(Sink):
             self._encoder = self.codec.nvenc
 
     def _open(
-        self, rate: Fraction | None, pixel_aspect: Fraction, options: Mapping[str, str], metadata: Mapping[str, str]
+        self,
+        rate: Fraction | None,
+        pixel_aspect: Fraction,
+        options: Mapping[str, str],
+        metadata: Mapping[str, str],
+        chapters: Sequence[Chapter],
     ) -> None:
         name = CONTAINERS[self.path.suffix.lower()]
         of_container = RECOVERABLE[name] if self._recoverable else OPTIONS[name]
@@ -164,6 +172,7 @@ class VideoSink(Sink):
         container = av.open(str(self._unfinished), "w", format=name, options=of_container)
         self._container = container
         container.metadata.update({key: text for key, text in metadata.items() if key not in CONTAINER_TAGS})
+        add_chapters(container, chapters)
         assert self._encoder is not None
         if self._encoder == "libsvtav1":
             os.environ.setdefault("SVT_LOG", "1")  # errors only: it prints its settings otherwise
