@@ -1,4 +1,4 @@
-"""`shm-serve`: cuts the people out of photos for programs that ask for it over HTTP."""
+"""`shm-serve`: cuts the people out of photos and videos, on a page and for programs that ask for it over HTTP."""
 
 import ipaddress
 from contextlib import ExitStack
@@ -11,7 +11,7 @@ from engines.commands.options import Backend, Model, Precision, Threads, load_en
 from engines.commands.running import UsageError, needs_extra, run
 from realtime.commands.checks import notify
 from realtime.commands.options import MAX_MEGAPIXELS, MEGAPIXEL, MaxMegapixelsOption
-from realtime.serve.limits import MAX_MEGABYTES, QUEUE, Limits
+from realtime.serve.limits import KEEP_FOR, MAX_MEGABYTES, MAX_VIDEO_MEGABYTES, MAX_VIDEO_SECONDS, QUEUE, VIDEOS, Limits
 
 app = command_app()
 
@@ -27,13 +27,17 @@ def serve(
     queue: Annotated[int, typer.Option(min=1, max=10_000, help="Requests at a time; more are sent away.")] = QUEUE,
     max_megabytes: Annotated[int, typer.Option(min=1, help="Refuse larger requests.")] = MAX_MEGABYTES,
     max_megapixels: MaxMegapixelsOption = MAX_MEGAPIXELS,
+    videos: Annotated[int, typer.Option(min=1, max=1000, help="Videos at a time that wait or are worked on.")] = VIDEOS,
+    max_video_megabytes: Annotated[int, typer.Option(min=1, help="Refuse larger videos.")] = MAX_VIDEO_MEGABYTES,
+    max_video_seconds: Annotated[int, typer.Option(min=1, help="Refuse longer videos.")] = MAX_VIDEO_SECONDS,
+    keep_for: Annotated[int, typer.Option(min=1, metavar="MINUTES", help="How long edited videos are kept.")] = KEEP_FOR,
     backend: Backend = "auto",
     threads: Threads = None,
     precision: Precision = "auto",
     model: Model = "base",
     version: Version = False,
 ) -> None:
-    """Serve mattes over HTTP: POST /v1/image and /v1/alpha take a photo and give a PNG; /docs describes them.
+    """Serve mattes over HTTP: a page for photos and videos, and calls for programs, which /docs describes.
 
     It ends on Ctrl-C or SIGTERM, when the requests that were taken are done.
 
@@ -55,7 +59,15 @@ def serve(
         from realtime.serve.server import listen
         from realtime.serve.server import serve as serve_until_stopped
 
-    limits = Limits(bytes=max_megabytes * 1_000_000, pixels=max_megapixels * MEGAPIXEL, queue=queue)
+    limits = Limits(
+        bytes=max_megabytes * 1_000_000,
+        pixels=max_megapixels * MEGAPIXEL,
+        queue=queue,
+        video_bytes=max_video_megabytes * 1_000_000,
+        video_seconds=max_video_seconds,
+        videos=videos,
+        keep_for=60.0 * keep_for,
+    )
     with ExitStack() as stack:
         opened = stack.enter_context(listen(host, port))
         engine = stack.enter_context(load_engine(backend, threads=threads, precision=precision, model=model))

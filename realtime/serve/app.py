@@ -7,23 +7,25 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import fastapi_offline
-from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response, Security
+from fastapi import Depends, FastAPI, Query, Request, Response, Security
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPBearer
-from starlette.requests import ClientDisconnect
 
 import engines
 from engines.engine import Engine
 from engines.errors import MediaError, TooManyPixels
 from realtime.serve.access import guard
+from realtime.serve.bodies import BODY, checked_value, read_body
 from realtime.serve.editing import PhotoEditor, PhotoOptions
 from realtime.serve.limits import Limits
+from realtime.serve.shared_engine import SharedEngine
+from realtime.serve.video_queue import VideoQueue
+from realtime.serve.videos import add_videos
 from realtime.serve.work_queue import QueueFull, WorkQueue
 
 PAGE = Path(__file__).parent / "page.html"
-POLICY = "default-src 'self' 'unsafe-inline'; img-src 'self' blob: data:; frame-ancestors 'none'"
-BODY = {"required": True, "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
+POLICY = "default-src 'self' 'unsafe-inline'; img-src 'self' blob: data:; media-src blob:; frame-ancestors 'none'"
 ERRORS = {
     400: "a parameter is wrong, or the body is empty",
     401: "the token is missing or wrong",
@@ -43,18 +45,20 @@ LightWrap = Annotated[float, Query(ge=0, le=1, description="The background's lig
 
 def create_app(engine: Engine, *, limits: Limits, token: str | None = None, loopback: bool = True) -> FastAPI:
     """The service on an engine, which stays open. `token`: what clients must know; `loopback`: served to this machine only."""
-    queue = WorkQueue(limits.queue)
-    editor = PhotoEditor(engine, max_pixels=limits.pixels)
+    queue, shared = WorkQueue(limits.queue), SharedEngine(engine)
+    editor, videos = PhotoEditor(shared, max_pixels=limits.pixels), VideoQueue(shared, limits)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        videos.open()
         yield
+        await asyncio.to_thread(videos.close)
         await asyncio.to_thread(queue.close)
 
     app = fastapi_offline.FastAPIOffline(
         title="Semantic human matting",
         version=engines.__version__,
-        description="Cuts the people out of photos. Nothing of a request is kept.",
+        description="Cuts the people out of photos and videos. Photos are not kept, videos for a while.",
         redoc_url=None,
         lifespan=lifespan,
     )
@@ -96,40 +100,11 @@ def create_app(engine: Engine, *, limits: Limits, token: str | None = None, loop
         names = {"backend": engine.name, "device": engine.device, "precision": engine.precision, "model": engine.model}
         return {"version": engines.__version__, **names, "requests": queue.held, "queue": limits.queue}
 
+    add_videos(app, videos, limits, checked)
     app.add_exception_handler(QueueFull, _queue_full)
     app.add_exception_handler(MediaError, _unreadable)
     app.add_exception_handler(RequestValidationError, _wrong_parameter)
     return app
-
-
-async def read_body(request: Request, limits: Limits) -> bytes:
-    """The body of a request. Raises HTTPException if it is empty, too large or too late; no more than the limit is held."""
-    too_large = HTTPException(413, f"the body has more than {limits.bytes / 1_000_000:g} MB; make it smaller")
-    claimed = request.headers.get("content-length", "")
-    if claimed.isdecimal() and int(claimed[:20]) > limits.bytes:
-        raise too_large
-    body = bytearray()
-    try:
-        async with asyncio.timeout(limits.seconds):
-            async for part in request.stream():
-                body += part
-                if len(body) > limits.bytes:
-                    raise too_large
-    except ClientDisconnect as error:
-        raise HTTPException(400, "the body ended early") from error
-    except TimeoutError as error:
-        raise HTTPException(408, f"the body took more than {limits.seconds:g} s; try again") from error
-    if not body:
-        raise HTTPException(400, "the body is empty; send the bytes of a photo")
-    return bytes(body)
-
-
-def checked_value(make: Callable[..., PhotoOptions], *values: object) -> PhotoOptions:
-    """Make options of values. Raises HTTPException where one is wrong."""
-    try:
-        return make(*values)
-    except ValueError as error:
-        raise HTTPException(400, str(error)) from error
 
 
 async def _queue_full(_: Request, error: Exception) -> Response:

@@ -1,6 +1,5 @@
 """Photos of clients edited as `shm-image` does it: bytes in, the bytes of a PNG out."""
 
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,11 +48,10 @@ class PhotoOptions:
 
 
 class PhotoEditor:
-    """Edits photos with one engine, from any thread: reading and writing overlap with the networks of other photos."""
+    """Edits photos from any thread, with an engine that any thread may call."""
 
     def __init__(self, engine: Engine, *, max_pixels: int) -> None:
         self._engine, self._max_pixels = engine, max_pixels
-        self._lock = threading.Lock()
 
     def image(self, data: bytes, options: PhotoOptions) -> bytes:
         """The people of a photo, cut out or on a background, as PNG. Raises MediaError if it cannot be read."""
@@ -77,8 +75,7 @@ class PhotoEditor:
             source.write_bytes(data)
             try:
                 photo = read_photo_for_matting(source, max_pixels=self._max_pixels)
-                with self._lock:
-                    packet = matte_photo(photo, self._engine, keep=keep)
+                packet = matte_photo(photo, self._engine, keep=keep)
                 write(target, packet, photo)
                 return target.read_bytes()
             except TooManyPixels as error:

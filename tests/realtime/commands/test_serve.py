@@ -16,6 +16,7 @@ from PIL import Image
 
 import realtime
 from tests.commands import answers
+from tests.realtime.clips import make_clip
 
 SAMPLE = Path(realtime.__file__).parent / "samples" / "portrait.jpg"
 MISTAKES = [
@@ -30,8 +31,9 @@ MISTAKES = [
 
 
 def curl_examples(address: str, folder: Path) -> list[list[str]]:
-    """The calls of docs/serve.md, to a service at another address, with the photo that they name."""
+    """The calls of docs/serve.md, to a service at another address, with the photo and the video that they name."""
     shutil.copy(SAMPLE, folder)
+    make_clip(folder / "talk.mp4")
     page = (Path(__file__).parents[3] / "docs" / "serve.md").read_text(encoding="utf-8")
     calls = re.findall(r"^curl .*$", page, re.MULTILINE)
     assert len(calls) >= 4
@@ -74,6 +76,9 @@ def test_it_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
         for words in curl_examples(found[1], tmp_path) if shutil.which("curl") else ():
             done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=120)
             assert done.returncode == 0, (words, done.stderr)
+            if any("/v1/video" in word for word in words):
+                assert json.loads(done.stdout)["status"] in ("queued", "running")
+                continue
             if "-o" not in words:
                 assert json.loads(done.stdout)["model"] == "base"
                 continue
@@ -83,7 +88,7 @@ def test_it_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
         server.send_signal(signal.SIGTERM)
         assert server.wait(60) == 128 + signal.SIGTERM
         assert server.stderr.read() == ""
-        assert {path.name for path in tmp_path.iterdir()} <= {SAMPLE.name}
+        assert {path.name for path in tmp_path.iterdir()} <= {SAMPLE.name, "talk.mp4"}
     finally:
         server.kill()
         server.wait()

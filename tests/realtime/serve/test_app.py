@@ -19,7 +19,8 @@ pytest.importorskip("fastapi_offline", reason="the extra web is not installed")
 from fastapi import HTTPException, Request
 from fastapi.testclient import TestClient
 
-from realtime.serve.app import create_app, read_body
+from realtime.serve.app import create_app
+from realtime.serve.bodies import read_body
 
 HOME = "http://127.0.0.1:8400"
 LIMITS = Limits(bytes=100_000, pixels=10_000, seconds=5, queue=2)
@@ -198,4 +199,5 @@ def test_the_description_loads_nothing_from_elsewhere() -> None:
     assert "//cdn" not in page
     for name in ("swagger-ui-bundle.js", "swagger-ui.css"):
         assert service.get(f"/static-offline-docs/{name}").status_code == 200
-    assert {"/v1/image", "/v1/alpha", "/v1/health"} == set(service.get("/openapi.json").json()["paths"])
+    paths = {"/v1/image", "/v1/alpha", "/v1/health", "/v1/video", "/v1/video/{name}", "/v1/video/{name}/result"}
+    assert paths == set(service.get("/openapi.json").json()["paths"])

@@ -1,11 +1,12 @@
 """Malformed requests of many kinds: each is answered in one line that is no 500, and leaves no file behind."""
 
 import io
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as some
 from PIL import Image
 
@@ -55,6 +56,7 @@ PARAMETERS = some.dictionaries(some.sampled_from(["bg", "keep", "light_wrap", "m
 
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(path=some.sampled_from(["image", "alpha"]), body=BODIES, parameters=PARAMETERS)
+@example(path="image", body=WHOLE[0], parameters={"keep": "\n"})
 def test_nothing_breaks_it(
     path: str, body: bytes, parameters: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -65,4 +67,25 @@ def test_nothing_breaks_it(
     if answer.status_code != 200:
         assert "\n" not in answer.json()["detail"]
         assert str(tmp_path) not in answer.text
+    assert list(tmp_path.iterdir()) == []
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(body=BODIES, parameters=PARAMETERS | some.fixed_dictionaries({"show": TEXTS, "format": TEXTS, "smooth": TEXTS}))
+def test_nothing_breaks_videos(
+    body: bytes, parameters: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    service = TestClient(create_app(PlainEngine(), limits=Limits()), base_url="http://127.0.0.1:8400")
+    with service:
+        answer = service.post("/v1/video", params=parameters, content=body)
+        assert answer.status_code in {202, 400}
+        if answer.status_code == 202:
+            address = answer.headers["location"]
+            while (job := service.get(address).json())["status"] in ("queued", "running"):
+                time.sleep(0.01)
+            assert "\n" not in job["detail"]
+            assert str(tmp_path) not in job["detail"]
+        else:
+            assert "\n" not in answer.json()["detail"]
     assert list(tmp_path.iterdir()) == []

@@ -1,20 +1,24 @@
-"""The page in a real browser: a photo goes in, and the PNG that is downloaded has its alpha."""
+"""The page in a real browser: a photo or a video goes in, and what is downloaded has its alpha."""
 
 import shutil
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
 
 from realtime.serve.limits import Limits
+from tests.realtime.clips import make_clip
 from tests.realtime.plain_engine import PlainEngine
 
 pytest.importorskip("fastapi_offline", reason="the extra web is not installed")
 pytest.importorskip("playwright", reason="Playwright is not installed")
 import uvicorn
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 
 from realtime.serve.app import create_app
 from realtime.serve.server import listen
@@ -22,28 +26,68 @@ from realtime.serve.server import listen
 CHROMIUM = shutil.which("chromium")
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
-def test_a_photo_comes_back_as_a_png_with_alpha(tmp_path: Path) -> None:
-    pixels = np.full((48, 64, 3), 255, np.uint8)
-    pixels[:, :32] = 0  # which the engine takes for a person
-    Image.fromarray(pixels).save(tmp_path / "photo.png")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+
+
+@contextmanager
+def page(engine: PlainEngine) -> Iterator[Page]:
+    """The page of a running service, in a browser."""
     opened = listen("127.0.0.1", 0)
-    server = uvicorn.Server(uvicorn.Config(create_app(PlainEngine(), limits=Limits()), log_level="warning"))
+    server = uvicorn.Server(uvicorn.Config(create_app(engine, limits=Limits()), log_level="warning"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [opened]})
     thread.start()
     try:
         with sync_playwright() as started:
             browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-            page = browser.new_page()
-            page.goto(f"http://127.0.0.1:{opened.getsockname()[1]}/")
-            page.set_input_files("#file", tmp_path / "photo.png")
-            with page.expect_download() as download:
-                page.click("#download")
-            alpha = np.asarray(Image.open(download.value.path()))[..., 3]
-            assert (alpha[:, :32] == 255).all()
-            assert (alpha[:, 32:] == 0).all()
+            shown = browser.new_page()
+            shown.goto(f"http://127.0.0.1:{opened.getsockname()[1]}/")
+            yield shown
             browser.close()
     finally:
         server.should_exit = True
         thread.join()
         opened.close()
+
+
+def test_a_photo_comes_back_as_a_png_with_alpha(tmp_path: Path) -> None:
+    pixels = np.full((48, 64, 3), 255, np.uint8)
+    pixels[:, :32] = 0  # which the engine takes for a person
+    Image.fromarray(pixels).save(tmp_path / "photo.png")
+    with page(PlainEngine()) as shown:
+        shown.set_input_files("#file", tmp_path / "photo.png")
+        with shown.expect_download() as download:
+            shown.click("#download")
+        assert download.value.suggested_filename == "matte.png"
+        alpha = np.asarray(Image.open(download.value.path()))[..., 3]
+        assert (alpha[:, :32] == 255).all()
+        assert (alpha[:, 32:] == 0).all()
+
+
+def test_a_video_comes_back_as_a_webm_that_plays(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "clip.mp4")
+    with page(PlainEngine()) as shown:
+        shown.set_input_files("#file", clip)
+        with shown.expect_download() as download:
+            shown.click("#download", timeout=60_000)
+        assert download.value.suggested_filename == "matte.webm"  # transparent, so MP4 is not offered
+        with av.open(str(download.value.path())) as container:
+            assert container.streams.video[0].metadata["ALPHA_MODE"] == "1"
+            assert len(list(container.decode(video=0))) == 10
+        shown.evaluate("document.getElementById('film').play()")
+        for _ in range(600):
+            if shown.evaluate("document.getElementById('film').currentTime") > 0.1:
+                break
+            shown.wait_for_timeout(100)
+        assert shown.evaluate("document.getElementById('film').currentTime") > 0.1
+
+
+def test_a_video_can_be_cancelled(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "clip.mp4")
+    with page(PlainEngine(seconds=1)) as shown:
+        shown.select_option("#bg", "blur")
+        shown.set_input_files("#file", clip)
+        expect(shown.get_by_role("status")).to_contain_text("frames", timeout=60_000)
+        shown.click("#cancel")
+        expect(shown.get_by_role("status")).to_have_text("Cancelled", timeout=60_000)
+        assert shown.is_hidden("#job")
+        assert shown.is_hidden("#download")

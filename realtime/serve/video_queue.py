@@ -1,0 +1,217 @@
+"""Videos of clients: taken one after another, edited as `shm-video` does it, kept for a while."""
+
+import logging
+import secrets
+import shutil
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Literal
+
+from engines.engine import Engine
+from engines.errors import MattingError, MediaError
+from realtime.choices import GREEN, SMOOTH, OutputKind
+from realtime.compositing.backgrounds import named_background
+from realtime.compositing.composite import check_light_wrap
+from realtime.jobs.settings import VideoSettings
+from realtime.jobs.video_job import VideoJob
+from realtime.outputs.formats import codec_for
+from realtime.serve.limits import Limits
+from realtime.serve.work_queue import QueueFull
+
+log = logging.getLogger(__name__)
+
+Suffix = Literal["mp4", "webm", "mov", "mkv"]
+Status = Literal["queued", "running", "done", "failed", "cancelled"]
+MEDIA_TYPES = {"mp4": "video/mp4", "webm": "video/webm", "mov": "video/quicktime", "mkv": "video/matroska"}
+ENDED: tuple[Status, ...] = ("done", "failed", "cancelled")
+LOOK = 1.0  # s between looks for what was kept long enough
+
+
+class Cancelled(Exception):
+    """The client wants no result any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class VideoOptions:
+    """How a video is edited, as by `shm-video`. `bg` never names a file. Raises ValueError for a value that is wrong."""
+
+    bg: str = GREEN
+    light_wrap: float = 0.0
+    keep: str = "all"
+    smooth: float = SMOOTH
+    show: OutputKind = "composite"
+    suffix: Suffix = "mp4"
+
+    def __post_init__(self) -> None:
+        check_light_wrap(self.light_wrap)
+        self.settings().filters()
+        if named_background(self.bg) is None:
+            raise ValueError("bg: is not a background that is served; give a colour such as green or #00b140, blur or blur:2")
+        try:
+            codec_for(Path(f"result.{self.suffix}"), self.show)
+        except MediaError as error:
+            raise ValueError(str(error).partition(": ")[2]) from error
+
+    def settings(self) -> VideoSettings:
+        """The same for a `VideoJob`."""
+        return VideoSettings(bg=self.bg, light_wrap=self.light_wrap, keep=self.keep, smooth=self.smooth, output_kind=self.show)
+
+
+@dataclass(eq=False)
+class ClientVideo:
+    """A video and what becomes of it. `name` cannot be guessed: who knows it is the client.
+
+    Attributes:
+        frames, total: edited so far, and to be edited if the video says so.
+        detail: what went wrong with a video that failed.
+    """
+
+    options: VideoOptions
+    folder: Path
+    name: str = field(default_factory=lambda: secrets.token_urlsafe(16))
+    status: Status = "queued"
+    frames: int = 0
+    total: int | None = None
+    detail: str = ""
+    began: float = 0.0
+    ended: float = 0.0
+
+    @property
+    def source(self) -> Path:
+        """Where the client's bytes are."""
+        return self.folder / "video"
+
+    @property
+    def target(self) -> Path:
+        """Where the result is."""
+        return self.folder / f"result.{self.options.suffix}"
+
+    @property
+    def seconds_left(self) -> float | None:
+        """About how long it will take still, if that is known."""
+        if self.status != "running" or not self.frames or self.total is None:
+            return None
+        return max(0.0, (time.monotonic() - self.began) / self.frames * (self.total - self.frames))
+
+
+class VideoQueue:
+    """At most `limits.videos` videos that wait or are worked on; the thread of one `engine` takes one after another.
+
+    Results are kept for `limits.keep_for` seconds. It works from `open` on; everything is gone after `close`.
+    """
+
+    def __init__(self, engine: Engine, limits: Limits) -> None:
+        self._engine, self._limits = engine, limits
+        self._videos: dict[str, ClientVideo] = {}
+        self._changed = threading.Condition()
+        self._closed = False
+        self._thread = threading.Thread(target=self._work, name="serve-videos")
+
+    def open(self) -> None:
+        """Be ready for videos."""
+        self._root = TemporaryDirectory(prefix="shm-serve-videos-")
+        self._thread.start()
+
+    def place(self, options: VideoOptions) -> ClientVideo:
+        """A place for a video, whose bytes then go into its `source`. Raises QueueFull."""
+        with self._changed:
+            busy = sum(video.status not in ENDED for video in self._videos.values())
+            if busy >= self._limits.videos:
+                raise QueueFull(60)
+            video = ClientVideo(options, Path(self._root.name) / secrets.token_hex(8))
+            video.folder.mkdir()
+            self._videos[video.name] = video
+            return video
+
+    def start(self, video: ClientVideo) -> None:
+        """Let the thread take a video whose bytes are there."""
+        with self._changed:
+            video.began = time.monotonic()
+            self._changed.notify_all()
+
+    def get(self, name: str) -> ClientVideo | None:
+        """A client's video by its name."""
+        return self._videos.get(name)
+
+    def remove(self, video: ClientVideo) -> None:
+        """Stop working on a video, and delete it and its result."""
+        with self._changed:
+            self._videos.pop(video.name, None)
+            working = video.status == "running"
+            video.status = "cancelled"
+        if not working:  # else the thread does it
+            shutil.rmtree(video.folder, ignore_errors=True)
+
+    def close(self) -> None:
+        """Stop, and delete all."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        self._thread.join()
+        self._root.cleanup()
+
+    def _next(self) -> ClientVideo | None:
+        return next((video for video in self._videos.values() if video.status == "queued" and video.began), None)
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                while not self._closed and self._next() is None:
+                    self._changed.wait(LOOK)
+                    self._forget_old()
+                if self._closed:
+                    return
+                video = self._next()
+                assert video is not None
+                video.status, video.began = "running", time.monotonic()
+            self._edit(video)
+            with self._changed:
+                video.ended = time.monotonic()
+                if video.name not in self._videos:
+                    shutil.rmtree(video.folder, ignore_errors=True)
+
+    def _forget_old(self) -> None:
+        now = time.monotonic()
+        for video in [each for each in self._videos.values() if each.status in ENDED]:
+            if now - video.ended > self._limits.keep_for:
+                del self._videos[video.name]
+                shutil.rmtree(video.folder, ignore_errors=True)
+
+    def _edit(self, video: ClientVideo) -> None:
+        def on_progress(frames: int) -> None:
+            video.frames = frames
+            if self._closed or video.status == "cancelled":
+                raise Cancelled
+
+        try:
+            with VideoJob(video.source, video.target, video.options.settings()) as job:
+                video.total = job.source.frames
+                self._check_length(job)
+                job.run(self._engine, on_progress)
+        except Cancelled:
+            video.status = "cancelled"
+        except (MattingError, ValueError) as error:
+            self._fail(video, str(error).replace(str(video.source), "the video").replace(str(video.target), "the result"))
+        except Exception:  # the next video must not wait for ever
+            log.exception("a video failed")
+            self._fail(video, "the service failed")
+        else:
+            if video.status == "running":
+                video.status, video.total = "done", video.frames
+        finally:
+            video.source.unlink(missing_ok=True)
+
+    def _check_length(self, job: VideoJob) -> None:
+        duration, most = job.source.duration, self._limits.video_seconds
+        if duration is None:
+            raise MediaError("the video does not say how long it is; convert it to MP4 first")
+        if duration > most:
+            raise MediaError(f"the video is {float(duration):.0f} s long, and {most:g} s are served at most; cut it first")
+
+    @staticmethod
+    def _fail(video: ClientVideo, detail: str) -> None:
+        if video.status == "running":
+            video.status, video.detail = "failed", detail

@@ -1,0 +1,105 @@
+"""Videos over HTTP: a body in, the address of a job out, and its result when it is done."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from fastapi import FastAPI, HTTPException, Query, Request, Response
+from fastapi.responses import FileResponse
+
+from realtime.choices import GREEN, MAX_SMOOTH, SMOOTH, OutputKind
+from realtime.serve.bodies import BODY, checked_value, receive
+from realtime.serve.limits import Limits
+from realtime.serve.video_queue import MEDIA_TYPES, ClientVideo, Suffix, VideoOptions, VideoQueue
+
+Job = dict[str, str | int | float | None]
+Responses = dict[int | str, dict[str, Any]]
+
+Background = Annotated[str, Query(description="A colour, blur, blur:2 or checkerboard.", max_length=100)]
+LightWrap = Annotated[float, Query(ge=0, le=1, description="The background's light over the edges: 0 (off) to 1.")]
+Keep = Annotated[str, Query(description="Who stays: all, largest, or the person at X,Y of the first frame.", max_length=100)]
+Smooth = Annotated[float, Query(ge=0, le=MAX_SMOOTH, description="Strength of the temporal filter.")]
+Show = Annotated[OutputKind, Query(description="What the result shows.")]
+Format = Annotated[Suffix, Query(description="Of the result. A cutout needs webm, mov or mkv.")]
+
+
+def add_videos(app: FastAPI, videos: VideoQueue, limits: Limits, checked: Sequence[Any]) -> None:
+    """Add the addresses of videos to a service. `checked`: what is asked before each request."""
+    common: dict[str, Any] = {"dependencies": checked, "tags": ["video"]}
+    missing: Responses = {404: {"description": "there is no such video, or not any more"}}
+    wrong: Responses = {
+        400: {"description": "a parameter is wrong, or the body is empty"},
+        408: {"description": "the body did not arrive in time"},
+        413: {"description": "too many bytes"},
+        429: {"description": "too many videos wait; Retry-After says when to come back"},
+    }
+
+    def known(name: str) -> ClientVideo:
+        video = videos.get(name)
+        if video is None:
+            raise HTTPException(404, "there is no such video, or not any more")
+        return video
+
+    @app.post(
+        "/v1/video",
+        status_code=202,
+        summary="Edit a video",
+        openapi_extra={"requestBody": BODY},
+        responses=wrong,
+        **common,
+    )
+    async def post(
+        request: Request,
+        response: Response,
+        bg: Background = GREEN,
+        light_wrap: LightWrap = 0.0,
+        keep: Keep = "all",
+        smooth: Smooth = SMOOTH,
+        show: Show = "composite",
+        format: Format = "mp4",
+    ) -> Job:
+        video = videos.place(checked_value(VideoOptions, bg, light_wrap, keep, smooth, show, format))
+        try:
+            with video.source.open("wb") as file:
+                await receive(request, file.write, most=limits.video_bytes, seconds=limits.video_upload, what="video")
+        except BaseException:
+            videos.remove(video)
+            raise
+        videos.start(video)
+        response.headers["Location"] = f"/v1/video/{video.name}"
+        return described(video)
+
+    @app.get("/v1/video/{name}", summary="How far a video is", responses=missing, **common)
+    async def get(name: str) -> Job:
+        return described(known(name))
+
+    @app.get(
+        "/v1/video/{name}/result",
+        summary="The edited video",
+        response_class=FileResponse,
+        responses={**missing, 409: {"description": "the video is not done"}},
+        **common,
+    )
+    async def result(name: str) -> Response:
+        video = known(name)
+        if video.status != "done":
+            raise HTTPException(409, f"the video is {video.status}{': ' * bool(video.detail)}{video.detail}")
+        headers = {"Cache-Control": "no-store"}
+        file = f"matte.{video.options.suffix}"
+        return FileResponse(video.target, media_type=MEDIA_TYPES[video.options.suffix], filename=file, headers=headers)
+
+    @app.delete("/v1/video/{name}", status_code=204, summary="Stop and delete a video", responses=missing, **common)
+    async def delete(name: str) -> None:
+        videos.remove(known(name))
+
+
+def described(video: ClientVideo) -> Job:
+    """A video as JSON; `seconds_left` and `total` null where they are not known."""
+    left = video.seconds_left
+    return {
+        "id": video.name,
+        "status": video.status,
+        "frames": video.frames,
+        "total": video.total,
+        "seconds_left": None if left is None else round(left, 1),
+        "detail": video.detail,
+    }

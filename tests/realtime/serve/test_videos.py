@@ -1,0 +1,168 @@
+"""Videos over HTTP with an engine for tests: what comes out, how far it is, and that nothing is left."""
+
+import io
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import av
+import pytest
+
+from realtime.serve.limits import Limits
+from tests.realtime.clips import make_clip
+from tests.realtime.plain_engine import PlainEngine
+
+pytest.importorskip("fastapi_offline", reason="the extra web is not installed")
+from fastapi.testclient import TestClient
+
+from realtime.serve.app import create_app
+
+HOME = "http://127.0.0.1:8400"
+LIMITS = Limits(video_bytes=1_000_000, video_seconds=2, videos=2, keep_for=3600)
+
+
+@pytest.fixture(autouse=True)
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the service may put files."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    return folder
+
+
+def serving(seconds: float = 0, limits: Limits = LIMITS) -> TestClient:
+    return TestClient(create_app(PlainEngine(seconds), limits=limits), base_url=HOME)
+
+
+@pytest.fixture
+def client(temporary: Path) -> Iterator[TestClient]:
+    with serving() as ready:
+        yield ready
+    assert not list(temporary.iterdir())
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    return make_clip(tmp_path_factory.mktemp("clips") / "in.mp4", audio="aac").read_bytes()
+
+
+def ended(client: TestClient, job: dict[str, Any]) -> dict[str, Any]:
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        answer = client.get(f"/v1/video/{job['id']}").json()
+        if answer["status"] in ("done", "failed", "cancelled"):
+            return dict(answer)
+        time.sleep(0.02)
+    raise AssertionError(answer)
+
+
+@pytest.mark.parametrize(
+    ("options", "codec", "media_type"),
+    [
+        ({}, "h264", "video/mp4"),
+        ({"show": "cutout", "format": "webm"}, "vp9", "video/webm"),
+        ({"show": "cutout", "format": "mov"}, "prores", "video/quicktime"),
+        ({"bg": "blur", "light_wrap": "0.5", "keep": "largest"}, "h264", "video/mp4"),
+        ({"show": "alpha", "format": "mkv"}, "h264", "video/matroska"),
+    ],
+)
+def test_a_video_comes_back(client: TestClient, clip: bytes, options: dict[str, str], codec: str, media_type: str) -> None:
+    answer = client.post("/v1/video", params=options, content=clip)
+    assert answer.status_code == 202
+    assert answer.headers["location"] == f"/v1/video/{answer.json()['id']}"
+    done = ended(client, answer.json())
+    assert (done["status"], done["frames"], done["total"], done["detail"]) == ("done", 10, 10, "")
+    result = client.get(f"/v1/video/{done['id']}/result")
+    assert result.headers["content-type"] == media_type
+    with av.open(io.BytesIO(result.content)) as container:
+        assert container.streams.video[0].codec_context.name == codec
+        assert len(list(container.decode(video=0))) == 10
+    with av.open(io.BytesIO(result.content)) as container:
+        assert len(container.streams.audio) == 1
+    assert client.delete(f"/v1/video/{done['id']}").status_code == 204
+    for address in (f"/v1/video/{done['id']}", f"/v1/video/{done['id']}/result"):
+        assert client.get(address).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"bg": "/etc/passwd"}, "bg"),
+        ({"bg": "http://127.0.0.1/a.mp4"}, "bg"),
+        ({"show": "cutout"}, "alpha"),
+        ({"format": "exe"}, "format"),
+        ({"keep": "nobody"}, "largest"),
+        ({"smooth": "2"}, "smooth"),
+        ({"light_wrap": "nan"}, "light"),
+    ],
+)
+def test_wrong_options_are_one_line(client: TestClient, clip: bytes, options: dict[str, str], says: str) -> None:
+    answer = client.post("/v1/video", params=options, content=clip)
+    assert answer.status_code == 400
+    assert says in answer.json()["detail"]
+
+
+def test_what_is_no_video_fails_in_words_without_paths(client: TestClient) -> None:
+    for data in (b"not a video", b"#EXTM3U\nhttp://127.0.0.1/a.ts\n"):
+        job = ended(client, client.post("/v1/video", content=data).json())
+        assert job["status"] == "failed"
+        assert job["detail"].startswith("the video: is ")
+        assert "/" not in job["detail"]
+        assert client.get(f"/v1/video/{job['id']}/result").status_code == 409
+
+
+def test_limits(temporary: Path, clip: bytes) -> None:
+    with serving(limits=replace(LIMITS, video_bytes=1000, video_seconds=0.2)) as client:
+        assert client.post("/v1/video", content=clip).status_code == 413
+        assert client.post("/v1/video", content=b"").status_code == 400
+    with serving(limits=replace(LIMITS, video_seconds=0.2)) as client:
+        job = ended(client, client.post("/v1/video", content=clip).json())
+        assert "0.2 s are served at most" in job["detail"]
+
+
+def test_a_full_queue_says_when_to_come_back_and_a_deleted_video_makes_room(clip: bytes) -> None:
+    with serving(seconds=0.3) as client:
+        jobs = [client.post("/v1/video", content=clip).json() for _ in range(2)]
+        full = client.post("/v1/video", content=clip)
+        assert full.status_code == 429
+        assert int(full.headers["retry-after"]) > 0
+        for job in jobs:
+            assert client.delete(f"/v1/video/{job['id']}").status_code == 204
+        assert client.post("/v1/video", content=clip).status_code == 202
+
+
+def test_photos_are_served_beside_a_video(clip: bytes) -> None:
+    with serving(seconds=0.1) as client:
+        job = client.post("/v1/video", content=clip).json()
+        picture = io.BytesIO()
+        from PIL import Image
+
+        Image.new("RGB", (64, 48)).save(picture, "PNG")
+        assert client.post("/v1/image", content=picture.getvalue()).status_code == 200
+        assert client.get(f"/v1/video/{job['id']}").json()["status"] in ("queued", "running")
+
+
+def test_results_are_forgotten(clip: bytes, temporary: Path) -> None:
+    with serving(limits=replace(LIMITS, keep_for=0.0)) as client:
+        job = client.post("/v1/video", content=clip).json()
+        end = time.monotonic() + 60
+        while client.get(f"/v1/video/{job['id']}").status_code != 404 and time.monotonic() < end:
+            time.sleep(0.05)
+        assert client.get(f"/v1/video/{job['id']}").status_code == 404
+        [root] = temporary.iterdir()
+        assert not list(root.iterdir())
+
+
+def test_names_cannot_be_guessed_and_the_token_is_asked_for(clip: bytes) -> None:
+    app = create_app(PlainEngine(), limits=LIMITS, token="secret")
+    with TestClient(app, base_url=HOME) as client:
+        assert client.post("/v1/video", content=clip).status_code == 401
+        allowed = {"Authorization": "Bearer secret"}
+        names = {client.post("/v1/video", content=clip, headers=allowed).json()["id"] for _ in range(2)}
+        assert len(names) == 2
+        assert all(len(name) >= 20 for name in names)
+        for name in names:
+            assert client.get(f"/v1/video/{name}").status_code == 401
+            assert client.get(f"/v1/video/{name}", headers=allowed).status_code == 200
