@@ -4,6 +4,8 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -15,7 +17,7 @@ from engines.networks.blocks import at_windows
 from engines.networks.lite0 import EfficientNetLite0
 from train.data.library import Library
 from train.data.samples import MRNSamples, QUNSamples
-from train.learning.tasks import foreground_iou, mpn_task, mrn_task, qun_task, to_floats
+from train.learning.tasks import at_second_resolution, foreground_iou, mpn_task, mrn_task, qun_task, to_floats
 from train.recipe import Recipe, TaskSettings
 
 
@@ -142,3 +144,13 @@ def test_a_share_of_the_masks_that_mrn_learns_from_is_the_truth(library: Library
     batch = to_floats(next(islice(MRNSamples(library, recipe, 2), 1)))
     mrn_task(recipe, MPN().eval(), None).losses(Watching().train(), batch)
     assert torch.equal(seen[0], batch["mask"]) == (exact == 1.0)
+
+
+@pytest.mark.parametrize(("height", "width"), [(384, 288), (288, 384)])
+def test_the_second_resolution_is_by_area_as_opencv_has_it(height: int, width: int) -> None:
+    picture = np.random.default_rng(1).random((height, width, 3), np.float32)
+    size = (224, 288) if height > width else (288, 224)
+    expected = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    image = torch.from_numpy(picture).permute(2, 0, 1)[None]
+    smaller = at_second_resolution(image, Recipe(low_resolution=(384, 288), second_resolution=(288, 224)))
+    np.testing.assert_allclose(smaller[0].permute(1, 2, 0).numpy(), expected, atol=2e-3)
