@@ -19,11 +19,11 @@ from engines.geometry import SMALLEST, Size
 from realtime.chapters import chapters_of
 from realtime.choices import MAX_PIXELS
 from realtime.inputs.containers import DAMAGE, decoder_limit, open_container, other_streams, video_stream
-from realtime.inputs.deinterlacing import Deinterlacer
 from realtime.inputs.formats import shortfall, states_duration
 from realtime.inputs.pictures import check_pixels, scaled_size
 from realtime.inputs.timestamps import MICROSECOND, WHOLE, Discontinuities, Excerpt, Timestamps
 from realtime.packet import Packet
+from realtime.pixels.deinterlacing import Deinterlacer
 from realtime.pixels.opacity import flatten, opacity_of
 from realtime.pixels.orientation import Orientation
 from realtime.pixels.yuv import beyond_8_bits, to_rgb

@@ -7,9 +7,9 @@ from pathlib import Path
 import av
 import numpy as np
 
-from realtime.inputs.deinterlacing import Deinterlacer
 from realtime.inputs.timestamps import Excerpt
 from realtime.inputs.video_file import VideoSource
+from realtime.pixels.deinterlacing import Deinterlacer
 from tests.realtime.outputs.test_formats import needs_ffmpeg
 
 HEIGHT, WIDTH, COUNT = 96, 128, 12
