@@ -16,7 +16,7 @@ import engines
 from engines.engine import Engine
 from engines.errors import MediaError, TooManyPixels
 from realtime.serve.access import guard
-from realtime.serve.bodies import BODY, checked_value, read_body
+from realtime.serve.bodies import BODY, LightWrap, checked_value, errors, read_body
 from realtime.serve.editing import PhotoEditor, PhotoOptions
 from realtime.serve.limits import Limits
 from realtime.serve.shared_engine import SharedEngine
@@ -26,21 +26,11 @@ from realtime.serve.work_queue import QueueFull, WorkQueue
 
 PAGE = Path(__file__).parent / "page.html"
 POLICY = "default-src 'self' 'unsafe-inline'; img-src 'self' blob: data:; media-src blob:; frame-ancestors 'none'"
-ERRORS = {
-    400: "a parameter is wrong, or the body is empty",
-    401: "the token is missing or wrong",
-    403: "called by a page of another site, or by another name",
-    408: "the body did not arrive in time",
-    413: "too many bytes or pixels",
-    422: "the body is not a photo that can be read",
-    429: "the queue is full; Retry-After says when to come back",
-}
 Keep = Annotated[str, Query(description="Who stays: all, largest, or the person at X,Y in pixels or per cent.", max_length=100)]
 Background = Annotated[
     str | None,
     Query(description="A colour, blur, blur:2, checkerboard or none; without it, a cut-out.", max_length=100),
 ]
-LightWrap = Annotated[float, Query(ge=0, le=1, description="The background's light over the edges: 0 (off) to 1.")]
 
 
 def create_app(engine: Engine, *, limits: Limits, token: str | None = None, loopback: bool = True) -> FastAPI:
@@ -71,7 +61,7 @@ def create_app(engine: Engine, *, limits: Limits, token: str | None = None, loop
         "openapi_extra": {"requestBody": BODY},
         "responses": {
             200: {"content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}, "description": "A PNG."},
-            **{code: {"description": text} for code, text in ERRORS.items()},
+            **errors(400, 401, 403, 408, 413, 422, 429),
         },
     }
 

@@ -1,17 +1,35 @@
-"""What clients send: bodies within their limits, and options that are right."""
+"""What clients send: bodies within their limits, and options that are right; and what they are told if not."""
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from fastapi import HTTPException, Request
+from fastapi import HTTPException, Query, Request
 from starlette.requests import ClientDisconnect
 
 from realtime.serve.limits import Limits
 
 BODY = {"required": True, "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
 
+ERRORS = {
+    400: "a parameter is wrong, or the body is empty",
+    401: "the token is missing or wrong",
+    403: "called by a page of another site, or by another name",
+    404: "there is no such video, or not any more",
+    408: "the body did not arrive in time",
+    409: "the video is not done",
+    413: "too many bytes or pixels",
+    422: "the body is not a photo that can be read",
+    429: "the queue is full; Retry-After says when to come back",
+}
+
+LightWrap = Annotated[float, Query(ge=0, le=1, description="The background's light over the edges: 0 (off) to 1.")]
 Options = TypeVar("Options")
+
+
+def errors(*codes: int) -> dict[int | str, dict[str, Any]]:
+    """What these answers mean, for the description of a call."""
+    return {code: {"description": ERRORS[code]} for code in codes}
 
 
 async def receive(request: Request, take: Callable[[bytes], Any], *, most: int, seconds: float, what: str) -> None:

@@ -20,6 +20,15 @@ Write = Callable[[Path, Packet, Photo], None]
 WRITING = Writing(strip=True)  # where a photo was taken stays with the client
 
 
+def served_background(name: str) -> Background:
+    """A background by its name. Raises ValueError for any other: what a client names is no file."""
+    background = named_background(name)
+    if background is None:
+        choices = "a colour such as green or #00b140, blur, blur:2, checkerboard or none"
+        raise ValueError(f"bg: is not a background that is served; give {choices}")
+    return background
+
+
 @dataclass(frozen=True, slots=True)
 class PhotoOptions:
     """How a photo is edited, as by `shm-image`. `bg` never names a file; without it the people are cut out.
@@ -38,13 +47,7 @@ class PhotoOptions:
 
     def background(self) -> Background | None:
         """The background, None for a cut-out."""
-        if self.bg is None:
-            return None
-        background = named_background(self.bg)
-        if background is None:
-            choices = "a colour such as green or #00b140, blur, blur:2, checkerboard or none"
-            raise ValueError(f"bg: is not a background that is served; give {choices}")
-        return background
+        return None if self.bg is None else served_background(self.bg)
 
 
 class PhotoEditor:

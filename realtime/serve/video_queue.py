@@ -5,7 +5,7 @@ import secrets
 import shutil
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
@@ -13,11 +13,11 @@ from typing import Literal
 from engines.engine import Engine
 from engines.errors import MattingError, MediaError
 from realtime.choices import GREEN, SMOOTH, OutputKind
-from realtime.compositing.backgrounds import named_background
 from realtime.compositing.composite import check_light_wrap
 from realtime.jobs.settings import VideoSettings
 from realtime.jobs.video_job import VideoJob
 from realtime.outputs.formats import codec_for
+from realtime.serve.editing import served_background
 from realtime.serve.limits import Limits
 from realtime.serve.work_queue import QueueFull
 
@@ -48,8 +48,7 @@ class VideoOptions:
     def __post_init__(self) -> None:
         check_light_wrap(self.light_wrap)
         self.settings().filters()
-        if named_background(self.bg) is None:
-            raise ValueError("bg: is not a background that is served; give a colour such as green or #00b140, blur or blur:2")
+        served_background(self.bg)
         try:
             codec_for(Path(f"result.{self.suffix}"), self.show)
         except MediaError as error:
@@ -159,13 +158,11 @@ class VideoQueue:
     def _work(self) -> None:
         while True:
             with self._changed:
-                while not self._closed and self._next() is None:
+                while (video := self._next()) is None and not self._closed:
                     self._changed.wait(LOOK)
                     self._forget_old()
-                if self._closed:
+                if video is None or self._closed:
                     return
-                video = self._next()
-                assert video is not None
                 video.status, video.began = "running", time.monotonic()
             self._edit(video)
             with self._changed:
@@ -187,7 +184,8 @@ class VideoQueue:
                 raise Cancelled
 
         try:
-            with VideoJob(video.source, video.target, video.options.settings()) as job:
+            settings = replace(video.options.settings(), max_pixels=self._limits.pixels)
+            with VideoJob(video.source, video.target, settings) as job:
                 video.total = job.source.frames
                 self._check_length(job)
                 job.run(self._engine, on_progress)

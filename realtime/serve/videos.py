@@ -7,15 +7,13 @@ from fastapi import FastAPI, HTTPException, Query, Request, Response
 from fastapi.responses import FileResponse
 
 from realtime.choices import GREEN, MAX_SMOOTH, SMOOTH, OutputKind
-from realtime.serve.bodies import BODY, checked_value, receive
+from realtime.serve.bodies import BODY, ERRORS, LightWrap, checked_value, errors, receive
 from realtime.serve.limits import Limits
 from realtime.serve.video_queue import MEDIA_TYPES, ClientVideo, Suffix, VideoOptions, VideoQueue
 
 Job = dict[str, str | int | float | None]
-Responses = dict[int | str, dict[str, Any]]
 
 Background = Annotated[str, Query(description="A colour, blur, blur:2 or checkerboard.", max_length=100)]
-LightWrap = Annotated[float, Query(ge=0, le=1, description="The background's light over the edges: 0 (off) to 1.")]
 Keep = Annotated[str, Query(description="Who stays: all, largest, or the person at X,Y of the first frame.", max_length=100)]
 Smooth = Annotated[float, Query(ge=0, le=MAX_SMOOTH, description="Strength of the temporal filter.")]
 Show = Annotated[OutputKind, Query(description="What the result shows.")]
@@ -25,18 +23,12 @@ Format = Annotated[Suffix, Query(description="Of the result. A cutout needs webm
 def add_videos(app: FastAPI, videos: VideoQueue, limits: Limits, checked: Sequence[Any]) -> None:
     """Add the addresses of videos to a service. `checked`: what is asked before each request."""
     common: dict[str, Any] = {"dependencies": checked, "tags": ["video"]}
-    missing: Responses = {404: {"description": "there is no such video, or not any more"}}
-    wrong: Responses = {
-        400: {"description": "a parameter is wrong, or the body is empty"},
-        408: {"description": "the body did not arrive in time"},
-        413: {"description": "too many bytes"},
-        429: {"description": "too many videos wait; Retry-After says when to come back"},
-    }
+    of_known = errors(401, 403, 404)
 
     def known(name: str) -> ClientVideo:
         video = videos.get(name)
         if video is None:
-            raise HTTPException(404, "there is no such video, or not any more")
+            raise HTTPException(404, ERRORS[404])
         return video
 
     @app.post(
@@ -44,7 +36,7 @@ def add_videos(app: FastAPI, videos: VideoQueue, limits: Limits, checked: Sequen
         status_code=202,
         summary="Edit a video",
         openapi_extra={"requestBody": BODY},
-        responses=wrong,
+        responses=errors(400, 401, 403, 408, 413, 429),
         **common,
     )
     async def post(
@@ -68,7 +60,7 @@ def add_videos(app: FastAPI, videos: VideoQueue, limits: Limits, checked: Sequen
         response.headers["Location"] = f"/v1/video/{video.name}"
         return described(video)
 
-    @app.get("/v1/video/{name}", summary="How far a video is", responses=missing, **common)
+    @app.get("/v1/video/{name}", summary="How far a video is", responses=of_known, **common)
     async def get(name: str) -> Job:
         return described(known(name))
 
@@ -76,7 +68,7 @@ def add_videos(app: FastAPI, videos: VideoQueue, limits: Limits, checked: Sequen
         "/v1/video/{name}/result",
         summary="The edited video",
         response_class=FileResponse,
-        responses={**missing, 409: {"description": "the video is not done"}},
+        responses=of_known | errors(409),
         **common,
     )
     async def result(name: str) -> Response:
@@ -87,7 +79,7 @@ def add_videos(app: FastAPI, videos: VideoQueue, limits: Limits, checked: Sequen
         file = f"matte.{video.options.suffix}"
         return FileResponse(video.target, media_type=MEDIA_TYPES[video.options.suffix], filename=file, headers=headers)
 
-    @app.delete("/v1/video/{name}", status_code=204, summary="Stop and delete a video", responses=missing, **common)
+    @app.delete("/v1/video/{name}", status_code=204, summary="Stop and delete a video", responses=of_known, **common)
     async def delete(name: str) -> None:
         videos.remove(known(name))
 

@@ -120,6 +120,10 @@ def test_limits(temporary: Path, clip: bytes) -> None:
     with serving(limits=replace(LIMITS, video_seconds=0.2)) as client:
         job = ended(client, client.post("/v1/video", content=clip).json())
         assert "0.2 s are served at most" in job["detail"]
+    with serving(limits=replace(LIMITS, pixels=1000)) as client:
+        job = ended(client, client.post("/v1/video", content=clip).json())
+        assert job["status"] == "failed"
+        assert "megapixels" in job["detail"]
 
 
 def test_a_full_queue_says_when_to_come_back_and_a_deleted_video_makes_room(clip: bytes) -> None:
