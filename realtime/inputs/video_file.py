@@ -159,8 +159,9 @@ class VideoSource:
     def _describe(self, first: VideoFrame) -> None:
         container, stream = self._container, self._stream
         self._converter, self._opacity_converter, self._fine_converter = (VideoReformatter() for _ in range(3))
-        # Of the first frame alone: PyAV's side data and its frame refer to each other, and all would wait to be collected.
-        self._orientation = Orientation.of(first)
+        # Of one frame alone: PyAV's side data and its frame refer to each other, and all would wait to be collected.
+        if not hasattr(self, "_orientation"):
+            self._orientation = Orientation.of(first)
         rotated = self._orientation.transpose
         native = Size(first.width, first.height) if rotated else Size(first.height, first.width)
         size = scaled_size(native, self._wanted_size)

@@ -93,6 +93,21 @@ def test_no_decoded_frame_waits_for_the_garbage_collector(tmp_path: Path) -> Non
     assert most < 10
 
 
+def test_a_looped_video_leaves_no_frame_to_the_garbage_collector(tmp_path: Path) -> None:
+    with VideoSource(make_clip(tmp_path / "a.mp4")) as source:
+        gc.collect()
+        gc.disable()
+        gc.freeze()
+        try:
+            for _ in range(5):
+                sum(1 for _ in source)
+            left = sum(isinstance(each, av.VideoFrame) for each in gc.get_objects())
+        finally:
+            gc.unfreeze()
+            gc.enable()
+    assert left <= 1
+
+
 @pytest.mark.parametrize(
     ("name", "codec", "options"),
     [
