@@ -1,9 +1,12 @@
 """The HTTP service: its addresses, and how errors become answers."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import errno
+import logging
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory, gettempdir
 from typing import Annotated, Any
 
 import fastapi_offline
@@ -16,14 +19,17 @@ import engines
 from engines.engine import Engine
 from engines.errors import MediaError, TooManyPixels
 from realtime.serve.access import guard
-from realtime.serve.bodies import BODY, LightWrap, checked_value, errors, read_body
-from realtime.serve.editing import PhotoEditor, PhotoOptions
+from realtime.serve.bodies import LightWrap, body, checked_value, errors, receive
+from realtime.serve.editing import BACKGROUND, PHOTO, PhotoEditor, PhotoOptions
 from realtime.serve.limits import Limits
 from realtime.serve.shared_engine import SharedEngine
 from realtime.serve.video_queue import VideoQueue
 from realtime.serve.videos import add_videos
 from realtime.serve.work_queue import QueueFull, WorkQueue
 
+log = logging.getLogger(__name__)
+
+DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 PAGE = Path(__file__).parent / "page.html"
 POLICY = "default-src 'self' 'unsafe-inline'; img-src 'self' blob: data:; media-src blob:; frame-ancestors 'none'"
 Keep = Annotated[str, Query(description="Who stays: all, largest, or the person at X,Y in pixels or per cent.", max_length=100)]
@@ -55,31 +61,31 @@ def create_app(engine: Engine, *, limits: Limits, token: str | None = None, loop
     checked = [Depends(guard(token, loopback=loopback))]
     if token is not None:  # the page at /docs then asks for it; who is let in, the guard decides
         checked.append(Security(HTTPBearer(auto_error=False)))
-    png: dict[str, Any] = {
-        "response_class": Response,
-        "dependencies": checked,
-        "openapi_extra": {"requestBody": BODY},
-        "responses": {
-            200: {"content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}, "description": "A PNG."},
-            **errors(400, 401, 403, 408, 413, 422, 429),
-        },
-    }
 
-    async def answer(request: Request, edit: Callable[[bytes], bytes]) -> Response:
-        with queue.place():
-            data = await read_body(request, limits)
-            picture = await queue.run(lambda: edit(data))
+    def png(*parts: str) -> dict[str, Any]:
+        picture = {"content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}, "description": "A PNG."}
+        return {
+            "response_class": Response,
+            "dependencies": checked,
+            "openapi_extra": body(*parts),
+            "responses": {200: picture, **errors(400, 401, 403, 408, 413, 422, 429, 507)},
+        }
+
+    async def answer(request: Request, parts: Sequence[str], edit: Callable[[Path], bytes]) -> Response:
+        with queue.place(), TemporaryDirectory(prefix="shm-serve-") as name:
+            await receive(request, Path(name), parts, most=limits.bytes, seconds=limits.seconds)
+            picture = await queue.run(lambda: edit(Path(name)))
         return Response(picture, media_type="image/png", headers={"Cache-Control": "no-store"})
 
-    @app.post("/v1/image", summary="Cut the people out of a photo, or put them on a background", **png)
+    @app.post("/v1/image", summary="Cut people out of a photo, or change the background", **png(PHOTO, BACKGROUND))
     async def image(request: Request, bg: Background = None, light_wrap: LightWrap = 0.0, keep: Keep = "all") -> Response:
         options = checked_value(PhotoOptions, bg, light_wrap, keep)
-        return await answer(request, lambda data: editor.image(data, options))
+        return await answer(request, (PHOTO, BACKGROUND), lambda folder: editor.image(folder, options))
 
-    @app.post("/v1/alpha", summary="The alpha matte of a photo, in grey", **png)
+    @app.post("/v1/alpha", summary="The alpha matte of a photo, in grey", **png(PHOTO))
     async def alpha(request: Request, keep: Keep = "all") -> Response:
         options = checked_value(PhotoOptions, None, 0.0, keep)
-        return await answer(request, lambda data: editor.alpha(data, options.keep))
+        return await answer(request, (PHOTO,), lambda folder: editor.alpha(folder, options.keep))
 
     @app.get("/", include_in_schema=False)
     async def page() -> Response:
@@ -93,6 +99,7 @@ def create_app(engine: Engine, *, limits: Limits, token: str | None = None, loop
     add_videos(app, videos, limits, checked)
     app.add_exception_handler(QueueFull, _queue_full)
     app.add_exception_handler(MediaError, _unreadable)
+    app.add_exception_handler(OSError, _failed_write)
     app.add_exception_handler(RequestValidationError, _wrong_parameter)
     return app
 
@@ -102,10 +109,28 @@ async def _queue_full(_: Request, error: Exception) -> Response:
     return JSONResponse({"detail": str(error)}, 429, {"Retry-After": str(seconds)})
 
 
-async def _unreadable(_: Request, error: Exception) -> Response:
+async def _unreadable(request: Request, error: Exception) -> Response:
+    if disk_full(error):
+        return await _failed_write(request, error)
     return JSONResponse({"detail": str(error)}, 413 if isinstance(error, TooManyPixels) else 422)
 
 
 async def _wrong_parameter(_: Request, error: Exception) -> Response:
     wrong = error.errors()[0] if isinstance(error, RequestValidationError) else {"loc": (), "msg": "is wrong"}
     return JSONResponse({"detail": f"{wrong['loc'][-1] if wrong['loc'] else 'request'}: {wrong['msg']}"}, 400)
+
+
+def disk_full(error: BaseException | None) -> bool:
+    """Whether an error, or what it was raised from, is that no more could be stored."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in DISK_FULL:
+            return True
+        error = error.__cause__
+    return False
+
+
+async def _failed_write(_: Request, error: Exception) -> Response:
+    if not disk_full(error):
+        raise error
+    log.error("%s: has no room for what a client sent; make room, or name another folder in TMPDIR", gettempdir())
+    return JSONResponse({"detail": "the disk of the service is full; try again later, or send less"}, 507)

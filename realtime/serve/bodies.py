@@ -1,15 +1,16 @@
 """What clients send: bodies within their limits, and options that are right; and what they are told if not."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 from fastapi import HTTPException, Query, Request
+from python_multipart.exceptions import FormParserError
 from starlette.requests import ClientDisconnect
 
-from realtime.serve.limits import Limits
-
-BODY = {"required": True, "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
+from realtime.serve.forms import WRONG, Form, boundary_of
 
 ERRORS = {
     400: "a parameter is wrong, or the body is empty",
@@ -21,6 +22,7 @@ ERRORS = {
     413: "too many bytes or pixels",
     422: "the body is not a photo that can be read",
     429: "the queue is full; Retry-After says when to come back",
+    507: "the disk of the service is full",
 }
 
 LightWrap = Annotated[float, Query(ge=0, le=1, description="The background's light over the edges: 0 (off) to 1.")]
@@ -32,10 +34,24 @@ def errors(*codes: int) -> dict[int | str, dict[str, Any]]:
     return {code: {"description": ERRORS[code]} for code in codes}
 
 
-async def receive(request: Request, take: Callable[[bytes], Any], *, most: int, seconds: float, what: str) -> None:
-    """Hand the parts of a body to `take`: at most so many bytes, in so many seconds.
+def body(first: str, *others: str, needed: Sequence[str] = ()) -> dict[str, Any]:
+    """The body of a call, for its description: the bytes of the first part, or a form with that and others.
 
-    Raises HTTPException if there are none, more, or not in time. `what`: the body should be the bytes of.
+    `needed`: those without which a call is refused, besides the first; with any, a form is the only way.
+    """
+    file = {"type": "string", "format": "binary"}
+    form = {"type": "object", "properties": dict.fromkeys((first, *others), file), "required": [first, *needed]}
+    content: dict[str, Any] = {"multipart/form-data": {"schema": form}}
+    if not needed:
+        content["application/octet-stream"] = {"schema": file}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+async def receive(request: Request, folder: Path, parts: Sequence[str], *, most: int, seconds: float) -> None:
+    """Store a body in a folder: at most so many bytes, in so many seconds.
+
+    `parts`: the names of the files of a form, which are the names in the folder too; a body that is no form is the first of
+    them. That one is there afterwards, and no file is empty. Raises HTTPException if the body is empty, wrong, larger or late.
     """
     too_large = HTTPException(413, f"the body has more than {most / 1_000_000:g} MB; make it smaller")
     claimed = request.headers.get("content-length", "")
@@ -43,25 +59,28 @@ async def receive(request: Request, take: Callable[[bytes], Any], *, most: int, 
         raise too_large
     received = 0
     try:
+        boundary = boundary_of(request.headers.get("content-type", ""))
+        form = None if boundary is None else Form(boundary, folder, parts)
+        storing: AbstractContextManager[Any] = (folder / parts[0]).open("wb") if form is None else form
         async with asyncio.timeout(seconds):
-            async for part in request.stream():
-                received += len(part)
-                if received > most:
-                    raise too_large
-                take(part)
+            with storing as file:
+                async for part in request.stream():
+                    received += len(part)
+                    if received > most:
+                        raise too_large
+                    file.write(part)
+        if form is not None:
+            form.finish()
     except ClientDisconnect as error:
         raise HTTPException(400, "the body ended early") from error
     except TimeoutError as error:
         raise HTTPException(408, f"the body took more than {seconds:g} s; try again") from error
-    if not received:
-        raise HTTPException(400, f"the body is empty; send the bytes of a {what}")
-
-
-async def read_body(request: Request, limits: Limits) -> bytes:
-    """A photo, whole. Raises HTTPException as `receive` does; no more than the limit is held."""
-    body = bytearray()
-    await receive(request, body.extend, most=limits.bytes, seconds=limits.seconds, what="photo")
-    return bytes(body)
+    except ValueError as error:
+        raise HTTPException(400, WRONG if isinstance(error, FormParserError) else str(error)) from error
+    for name in parts:
+        path = folder / name
+        if (name == parts[0] and not path.exists()) or (path.exists() and not path.stat().st_size):
+            raise HTTPException(400, f"the {name} is empty; send its bytes")
 
 
 def checked_value(make: Callable[..., Options], *values: object) -> Options:

@@ -1,13 +1,14 @@
-"""Photos of clients edited as `shm-image` does it: bytes in, the bytes of a PNG out."""
+"""Photos of clients edited as `shm-image` does it: files in, the bytes of a PNG out."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from engines.engine import Engine
 from engines.errors import MediaError, TooManyPixels
-from realtime.compositing.backgrounds import Background, named_background
+from realtime.compositing.backgrounds import Background, named_background, open_background
 from realtime.compositing.composite import check_light_wrap
 from realtime.compositing.subjects import subject_filter
 from realtime.inputs.photos import Photo
@@ -15,8 +16,7 @@ from realtime.jobs.photo_folders import read_photo_for_matting
 from realtime.loop.edit_photo import Writing, matte_photo, write_alpha, write_composite, write_cut_out
 from realtime.packet import Packet
 
-Write = Callable[[Path, Packet, Photo], None]
-
+PHOTO, BACKGROUND = "photo", "background"  # parts of a request, and the files where they are stored
 WRITING = Writing(strip=True)  # where a photo was taken stays with the client
 
 
@@ -27,6 +27,20 @@ def served_background(name: str) -> Background:
         choices = "a colour such as green or #00b140, blur, blur:2, checkerboard or none"
         raise ValueError(f"bg: is not a background that is served; give {choices}")
     return background
+
+
+@contextmanager
+def in_words_of_parts(folder: Path, max_pixels: int) -> Iterator[None]:
+    """Errors tell clients what is wrong with which part of their request, and no path."""
+    try:
+        yield
+    except MediaError as error:
+        told = str(error).replace(f"{folder}{os.sep}", "the ")
+        if isinstance(error, TooManyPixels):
+            part = told.partition(":")[0]
+            told = f"{part} has more than {max_pixels / 1_000_000:g} megapixels; make it smaller"
+            raise TooManyPixels(told, error.megapixels) from error
+        raise MediaError(told) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,38 +65,36 @@ class PhotoOptions:
 
 
 class PhotoEditor:
-    """Edits photos from any thread, with an engine that any thread may call."""
+    """Edits photos from any thread, with an engine that any thread may call.
+
+    A request's files lie in a folder of its own: `photo`, and `background` if one was sent, which is shown instead of `bg`.
+    """
 
     def __init__(self, engine: Engine, *, max_pixels: int) -> None:
         self._engine, self._max_pixels = engine, max_pixels
 
-    def image(self, data: bytes, options: PhotoOptions) -> bytes:
-        """The people of a photo, cut out or on a background, as PNG. Raises MediaError if it cannot be read."""
-
-        def write(path: Path, packet: Packet, photo: Photo) -> None:
+    def image(self, folder: Path, options: PhotoOptions) -> bytes:
+        """The people of a photo, cut out or on a background, as PNG. Raises MediaError if a file cannot be read."""
+        with in_words_of_parts(folder, self._max_pixels), ExitStack() as stack:
             background = options.background()
+            if (sent := folder / BACKGROUND).exists():
+                background = stack.enter_context(open_background(str(sent), max_pixels=self._max_pixels))
+            photo, packet = self._matte(folder, options.keep)
+            target = folder / "result.png"
             if background is None:
-                write_cut_out(path, packet.fetch(), photo, WRITING)
+                write_cut_out(target, packet.fetch(), photo, WRITING)
             else:
-                write_composite(path, packet, background, photo, WRITING, light_wrap=options.light_wrap)
+                write_composite(target, packet, background, photo, WRITING, light_wrap=options.light_wrap)
+            return target.read_bytes()
 
-        return self._edit(data, write, options.keep)
-
-    def alpha(self, data: bytes, keep: str) -> bytes:
+    def alpha(self, folder: Path, keep: str) -> bytes:
         """The alpha matte of a photo, as a grey PNG. Raises MediaError if the photo cannot be read."""
-        return self._edit(data, lambda path, packet, photo: write_alpha(path, packet.fetch(), photo, WRITING), keep)
+        with in_words_of_parts(folder, self._max_pixels):
+            photo, packet = self._matte(folder, keep)
+            target = folder / "result.png"
+            write_alpha(target, packet.fetch(), photo, WRITING)
+            return target.read_bytes()
 
-    def _edit(self, data: bytes, write: Write, keep: str) -> bytes:
-        with TemporaryDirectory(prefix="shm-serve-") as folder:
-            source, target = Path(folder) / "photo", Path(folder) / "result.png"
-            source.write_bytes(data)
-            try:
-                photo = read_photo_for_matting(source, max_pixels=self._max_pixels)
-                packet = matte_photo(photo, self._engine, keep=keep)
-                write(target, packet, photo)
-                return target.read_bytes()
-            except TooManyPixels as error:
-                told = f"the photo has more than {self._max_pixels / 1_000_000:g} megapixels; make it smaller"
-                raise TooManyPixels(told, error.megapixels) from error
-            except MediaError as error:
-                raise MediaError(str(error).replace(str(source), "the photo")) from error  # clients are told no path
+    def _matte(self, folder: Path, keep: str) -> tuple[Photo, Packet]:
+        photo = read_photo_for_matting(folder / PHOTO, max_pixels=self._max_pixels)
+        return photo, matte_photo(photo, self._engine, keep=keep)

@@ -17,7 +17,7 @@ from realtime.compositing.composite import check_light_wrap
 from realtime.jobs.settings import VideoSettings
 from realtime.jobs.video_job import VideoJob
 from realtime.outputs.formats import codec_for
-from realtime.serve.editing import served_background
+from realtime.serve.editing import BACKGROUND, in_words_of_parts, served_background
 from realtime.serve.limits import Limits
 from realtime.serve.work_queue import QueueFull
 
@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 Suffix = Literal["mp4", "webm", "mov", "mkv"]
 Status = Literal["queued", "running", "done", "failed", "cancelled"]
+VIDEO = "video"  # the part of a request, and the file where it is stored
 MEDIA_TYPES = {"mp4": "video/mp4", "webm": "video/webm", "mov": "video/quicktime", "mkv": "video/matroska"}
 ENDED: tuple[Status, ...] = ("done", "failed", "cancelled")
 LOOK = 1.0  # s between looks for what was kept long enough
@@ -81,7 +82,12 @@ class ClientVideo:
     @property
     def source(self) -> Path:
         """Where the client's bytes are."""
-        return self.folder / "video"
+        return self.folder / VIDEO
+
+    @property
+    def background(self) -> Path:
+        """Where the client's own background is, if it sent one: a picture or a video."""
+        return self.folder / BACKGROUND
 
     @property
     def target(self) -> Path:
@@ -185,14 +191,16 @@ class VideoQueue:
 
         try:
             settings = replace(video.options.settings(), max_pixels=self._limits.pixels)
-            with VideoJob(video.source, video.target, settings) as job:
+            if video.background.exists():
+                settings = replace(settings, bg=str(video.background))
+            with in_words_of_parts(video.folder, self._limits.pixels), VideoJob(video.source, video.target, settings) as job:
                 video.total = job.source.frames
                 self._check_length(job)
                 job.run(self._engine, on_progress)
         except Cancelled:
             video.status = "cancelled"
         except (MattingError, ValueError) as error:
-            self._fail(video, str(error).replace(str(video.source), "the video").replace(str(video.target), "the result"))
+            self._fail(video, str(error))
         except Exception:  # the next video must not wait for ever
             log.exception("a video failed")
             self._fail(video, "the service failed")
@@ -201,6 +209,7 @@ class VideoQueue:
                 video.status, video.total = "done", video.frames
         finally:
             video.source.unlink(missing_ok=True)
+            video.background.unlink(missing_ok=True)
 
     def _check_length(self, job: VideoJob) -> None:
         duration, most = job.source.duration, self._limits.video_seconds

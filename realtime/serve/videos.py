@@ -7,9 +7,10 @@ from fastapi import FastAPI, HTTPException, Query, Request, Response
 from fastapi.responses import FileResponse
 
 from realtime.choices import GREEN, MAX_SMOOTH, SMOOTH, OutputKind
-from realtime.serve.bodies import BODY, ERRORS, LightWrap, checked_value, errors, receive
+from realtime.serve.bodies import ERRORS, LightWrap, body, checked_value, errors, receive
+from realtime.serve.editing import BACKGROUND
 from realtime.serve.limits import Limits
-from realtime.serve.video_queue import MEDIA_TYPES, ClientVideo, Suffix, VideoOptions, VideoQueue
+from realtime.serve.video_queue import MEDIA_TYPES, VIDEO, ClientVideo, Suffix, VideoOptions, VideoQueue
 
 Job = dict[str, str | int | float | None]
 
@@ -35,8 +36,8 @@ def add_videos(app: FastAPI, videos: VideoQueue, limits: Limits, checked: Sequen
         "/v1/video",
         status_code=202,
         summary="Edit a video",
-        openapi_extra={"requestBody": BODY},
-        responses=errors(400, 401, 403, 408, 413, 429),
+        openapi_extra=body(VIDEO, BACKGROUND),
+        responses=errors(400, 401, 403, 408, 413, 429, 507),
         **common,
     )
     async def post(
@@ -51,8 +52,8 @@ def add_videos(app: FastAPI, videos: VideoQueue, limits: Limits, checked: Sequen
     ) -> Job:
         video = videos.place(checked_value(VideoOptions, bg, light_wrap, keep, smooth, show, format))
         try:
-            with video.source.open("wb") as file:
-                await receive(request, file.write, most=limits.video_bytes, seconds=limits.video_upload, what="video")
+            most, seconds = limits.video_bytes, limits.video_upload
+            await receive(request, video.folder, (VIDEO, BACKGROUND), most=most, seconds=seconds)
         except BaseException:
             videos.remove(video)
             raise

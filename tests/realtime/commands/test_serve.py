@@ -31,8 +31,9 @@ MISTAKES = [
 
 
 def curl_examples(address: str, folder: Path) -> list[list[str]]:
-    """The calls of docs/serve.md, to a service at another address, with the photo and the video that they name."""
+    """The calls of docs/serve.md, to a service at another address, with the files that they name."""
     shutil.copy(SAMPLE, folder)
+    shutil.copy(SAMPLE.with_name("background.jpg"), folder)
     make_clip(folder / "talk.mp4")
     page = (Path(__file__).parents[3] / "docs" / "serve.md").read_text(encoding="utf-8")
     calls = re.findall(r"^curl .*$", page, re.MULTILINE)
@@ -88,7 +89,7 @@ def test_it_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
         server.send_signal(signal.SIGTERM)
         assert server.wait(60) == 128 + signal.SIGTERM
         assert server.stderr.read() == ""
-        assert {path.name for path in tmp_path.iterdir()} <= {SAMPLE.name, "talk.mp4"}
+        assert {path.name for path in tmp_path.iterdir()} <= {SAMPLE.name, "background.jpg", "talk.mp4"}
     finally:
         server.kill()
         server.wait()

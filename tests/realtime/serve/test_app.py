@@ -20,7 +20,7 @@ from fastapi import HTTPException, Request
 from fastapi.testclient import TestClient
 
 from realtime.serve.app import create_app
-from realtime.serve.bodies import read_body
+from realtime.serve.bodies import receive
 
 HOME = "http://127.0.0.1:8400"
 LIMITS = Limits(bytes=100_000, pixels=10_000, seconds=5, queue=2)
@@ -103,14 +103,15 @@ def test_what_is_wrong_is_said(body: bytes, parameters: dict[str, str], code: in
     assert list(temporary.iterdir()) == []
 
 
-def refusal(receive: Callable[[], Awaitable[dict[str, Any]]], limits: Limits) -> int:
+def refusal(send: Callable[[], Awaitable[dict[str, Any]]], folder: Path, *, seconds: float = 5) -> int:
     """The status that a body gets which comes in these parts, without a length."""
+    request = Request({"type": "http", "method": "POST", "headers": []}, send)
     with pytest.raises(HTTPException) as refused:
-        asyncio.run(read_body(Request({"type": "http", "method": "POST", "headers": []}, receive), limits))
+        asyncio.run(receive(request, folder, ("photo",), most=100_000, seconds=seconds))
     return refused.value.status_code
 
 
-def test_bodies_without_an_end_are_cut_off() -> None:
+def test_bodies_without_an_end_are_cut_off(tmp_path: Path) -> None:
     parts = 0
 
     async def endless() -> dict[str, Any]:
@@ -118,35 +119,35 @@ def test_bodies_without_an_end_are_cut_off() -> None:
         parts += 1
         return {"type": "http.request", "body": b"0" * 50_000, "more_body": True}
 
-    assert refusal(endless, LIMITS) == 413
+    assert refusal(endless, tmp_path) == 413
     assert parts == 3
 
 
-def test_clients_that_leave_are_no_error_of_the_service() -> None:
+def test_clients_that_leave_are_no_error_of_the_service(tmp_path: Path) -> None:
     async def left() -> dict[str, Any]:
         return {"type": "http.disconnect"}
 
-    assert refusal(left, LIMITS) == 400
+    assert refusal(left, tmp_path) == 400
 
 
-def test_bodies_that_stall_lose_their_place() -> None:
+def test_bodies_that_stall_lose_their_place(tmp_path: Path) -> None:
     async def stalled() -> dict[str, Any]:
         await asyncio.Event().wait()
         raise AssertionError
 
-    assert refusal(stalled, Limits(seconds=0.01)) == 408
+    assert refusal(stalled, tmp_path, seconds=0.01) == 408
 
 
 def test_a_full_queue_sends_clients_away() -> None:
     """Two requests hold the two places, both at the engine; the third is told when to come back."""
     entered, go_on = threading.Semaphore(0), threading.Event()
 
-    def slow(data: bytes, keep: str) -> bytes:
+    def slow(folder: Path) -> bytes:
         entered.release()
         assert go_on.wait(60)
-        return data
+        return (folder / "photo").read_bytes()
 
-    with patch("realtime.serve.editing.PhotoEditor.alpha", lambda self, data, keep: slow(data, keep)), client() as service:
+    with patch("realtime.serve.editing.PhotoEditor.alpha", lambda self, folder, keep: slow(folder)), client() as service:
         answers = []
         threads = [threading.Thread(target=lambda: answers.append(service.post("/v1/alpha", content=b"x"))) for _ in range(2)]
         for thread in threads:
