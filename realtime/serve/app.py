@@ -22,6 +22,7 @@ from realtime.serve.access import guard
 from realtime.serve.bodies import LightWrap, body, checked_value, errors, receive
 from realtime.serve.editing import BACKGROUND, PHOTO, PhotoEditor, PhotoOptions
 from realtime.serve.limits import Limits
+from realtime.serve.pages import add_page
 from realtime.serve.shared_engine import SharedEngine
 from realtime.serve.video_queue import VideoQueue
 from realtime.serve.videos import add_videos
@@ -30,8 +31,6 @@ from realtime.serve.work_queue import QueueFull, WorkQueue
 log = logging.getLogger(__name__)
 
 DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-PAGE = Path(__file__).parent / "page.html"
-POLICY = "default-src 'self' 'unsafe-inline'; img-src 'self' blob: data:; media-src blob:; frame-ancestors 'none'"
 Keep = Annotated[str, Query(description="Who stays: all, largest, or the person at X,Y in pixels or per cent.", max_length=100)]
 Background = Annotated[
     str | None,
@@ -87,15 +86,12 @@ def create_app(engine: Engine, *, limits: Limits, token: str | None = None, loop
         options = checked_value(PhotoOptions, None, 0.0, keep)
         return await answer(request, (PHOTO,), lambda folder: editor.alpha(folder, options.keep))
 
-    @app.get("/", include_in_schema=False)
-    async def page() -> Response:
-        return Response(PAGE.read_bytes(), media_type="text/html", headers={"Content-Security-Policy": POLICY})
-
     @app.get("/v1/health", summary="What runs here, and how full the queue is", dependencies=checked)
     async def health() -> dict[str, str | int]:
         names = {"backend": engine.name, "device": engine.device, "precision": engine.precision, "model": engine.model}
         return {"version": engines.__version__, **names, "requests": queue.held, "queue": limits.queue}
 
+    add_page(app)
     add_videos(app, videos, limits, checked)
     app.add_exception_handler(QueueFull, _queue_full)
     app.add_exception_handler(MediaError, _unreadable)

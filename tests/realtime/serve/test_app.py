@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import re
 import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -21,6 +22,7 @@ from fastapi.testclient import TestClient
 
 from realtime.serve.app import create_app
 from realtime.serve.bodies import receive
+from realtime.serve.pages import FOLDER
 
 HOME = "http://127.0.0.1:8400"
 LIMITS = Limits(bytes=100_000, pixels=10_000, seconds=5, queue=2)
@@ -187,10 +189,17 @@ def test_its_own_page_is_served() -> None:
 
 
 def test_the_page_loads_nothing_from_elsewhere() -> None:
-    page = client().get("/")
+    service = client()
+    page = service.get("/")
     assert page.headers["content-type"].startswith("text/html")
-    assert "default-src 'self'" in page.headers["content-security-policy"]
-    assert "http" not in page.text
+    files = {path.name for path in FOLDER.iterdir()} - {"index.html"}
+    assert set(re.findall(r"(?:src|href)=\"page/([^\"]+)\"", page.text)) <= files
+    for answer in (page, *(service.get(f"/page/{name}") for name in files)):
+        assert answer.status_code == 200
+        assert "default-src 'self'; " in answer.headers["content-security-policy"]
+        assert "http" not in answer.text
+    for name in ("..%2Fapp.py", "%2Fetc%2Fpasswd", "app.py", "."):
+        assert service.get(f"/page/{name}").status_code == 404
 
 
 def test_the_description_loads_nothing_from_elsewhere() -> None:

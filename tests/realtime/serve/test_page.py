@@ -2,6 +2,7 @@
 
 import shutil
 import threading
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -57,10 +58,44 @@ def test_a_photo_comes_back_as_a_png_with_alpha(tmp_path: Path) -> None:
         shown.set_input_files("#file", tmp_path / "photo.png")
         with shown.expect_download() as download:
             shown.click("#download")
-        assert download.value.suggested_filename == "matte.png"
+        assert download.value.suggested_filename == "photo-matte.png"
         alpha = np.asarray(Image.open(download.value.path()))[..., 3]
         assert (alpha[:, :32] == 255).all()
         assert (alpha[:, 32:] == 0).all()
+
+
+def test_several_photos_come_back_each_alone_and_in_one_zip(tmp_path: Path) -> None:
+    files = [tmp_path / "a.jpg", tmp_path / "b.png", tmp_path / "a.png"]
+    for path, level in zip(files, (0, 128, 255), strict=True):
+        Image.new("RGB", (64, 48), (level, level, level)).save(path)
+    (tmp_path / "notes.png").write_text("no picture")
+    with page(PlainEngine()) as shown:
+        shown.set_input_files("#file", [*files[:2], tmp_path / "notes.png", files[2]])
+        with shown.expect_download() as download:
+            shown.click("#all")
+        with zipfile.ZipFile(download.value.path()) as archive:
+            assert archive.testzip() is None
+            assert archive.namelist() == ["a-matte.png", "b-matte.png", "a-matte-2.png"]
+            levels = [Image.open(archive.open(name)).getpixel((20, 20))[3] for name in archive.namelist()]
+            assert levels == [255, 127, 0]
+        assert shown.inner_text("#status").startswith("notes.png: the photo: is broken")
+        with shown.expect_download() as download:
+            shown.click("#gallery a >> nth=1")
+        assert download.value.suggested_filename == "b-matte.png"
+        shown.click("#gallery img >> nth=2")
+        assert shown.get_attribute("#download", "download") == "a-matte-2.png"
+
+
+def test_a_picture_goes_behind_a_photo(tmp_path: Path) -> None:
+    Image.new("RGB", (64, 48), "white").save(tmp_path / "photo.png")
+    Image.new("RGB", (10, 10), "red").save(tmp_path / "red.png")
+    with page(PlainEngine()) as shown:
+        shown.select_option("#bg", "picture")
+        shown.set_input_files("#picture", tmp_path / "red.png")
+        shown.set_input_files("#file", tmp_path / "photo.png")
+        with shown.expect_download() as download:
+            shown.click("#download")
+        assert Image.open(download.value.path()).getpixel((20, 20)) == (255, 0, 0)
 
 
 def test_a_video_comes_back_as_a_webm_that_plays(tmp_path: Path) -> None:

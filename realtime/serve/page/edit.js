@@ -1,0 +1,164 @@
+// Photos and videos: files in, pictures and a film out.
+
+import { ask, at, form, pause, show } from "./service.js";
+import { zip } from "./zip.js";
+
+let photos = [], video = null, job = null;
+let latest = 0;  // what is overtaken by a later choice is not shown
+let addresses = [];  // of what is shown
+
+const background = () => at("bg").value === "colour" ? at("colour").value : at("bg").value;
+const with_background = (name, file) => at("bg").value === "picture" ? form({ [name]: file, background: at("picture").files[0] }) : file;
+
+function address_of(blob) {
+  addresses.push(URL.createObjectURL(blob));
+  return addresses.at(-1);
+}
+
+function offer(id, blob, name) {
+  at(id).href = address_of(blob);
+  at(id).download = name;
+  show(id, true);
+}
+
+// Names of the results: those of the photos, each once.
+function names_for(files) {
+  const taken = new Set();
+  return files.map(file => {
+    const stem = file.name.replace(/\.[^.]*$/, "");
+    let name = `${stem}-matte.png`;
+    for (let number = 2; taken.has(name); number++) name = `${stem}-matte-${number}.png`;
+    taken.add(name);
+    return name;
+  });
+}
+
+function change() {
+  const bg = at("bg").value;
+  show("of-colour", bg === "colour");
+  show("of-picture", bg === "picture");
+  show("of-wrap", bg !== "");
+  show("of-format", video);
+  at("format").options[0].disabled = bg === "";  // MP4 has no alpha
+  if (bg === "" && at("format").value === "mp4") at("format").value = "webm";
+  if (bg === "picture" && !at("picture").files.length) return;
+  begin();
+}
+
+async function begin() {
+  const mine = ++latest;
+  await drop_job();
+  if (mine !== latest) return;
+  for (const address of addresses) URL.revokeObjectURL(address);
+  addresses = [];
+  for (const id of ["film", "views", "of-split", "download", "all", "job"]) show(id, false);
+  at("gallery").replaceChildren();
+  if (video) await edit_video(mine);
+  else if (photos.length) await edit_photos(mine);
+}
+
+async function edit_photos(mine) {
+  const bg = background(), names = names_for(photos), done = [], failed = [];
+  const options = new URLSearchParams(bg && bg !== "picture" ? { bg } : {});
+  if (bg) options.set("light_wrap", at("wrap").value);
+  for (const [index, photo] of photos.entries()) {
+    const now = photos.length > 1 ? `Photo ${index + 1} of ${photos.length}` : "Working";
+    const told = () => { if (mine === latest) at("status").textContent = `${now}: waiting, the service is busy`; };
+    at("status").textContent = now;
+    try {
+      const sent = { method: "POST", body: with_background("photo", photo) };
+      const blob = await (await ask(`v1/image?${options}`, sent, told)).blob();
+      if (mine !== latest) return;
+      done.push({ name: names[index], blob });
+      if (photos.length > 1) add_to_gallery(photo, blob, names[index]);
+      if (done.length === 1) view(photo, blob, names[index]);
+    } catch (error) {
+      failed.push(photos.length > 1 ? `${photo.name}: ${error.message}` : error.message);
+    }
+    if (mine !== latest) return;
+  }
+  at("status").textContent = failed.join("; ");
+  if (done.length < 2) return;
+  const archive = await zip(done);
+  if (mine === latest) offer("all", archive, "mattes.zip");
+}
+
+function view(photo, blob, name) {
+  at("before").src = address_of(photo);
+  show("views", true);
+  show("of-split", true);
+  offer("download", blob, name);
+  at("after").src = at("download").href;
+}
+
+function add_to_gallery(photo, blob, name) {
+  const figure = document.createElement("figure"), image = document.createElement("img"), link = document.createElement("a");
+  image.src = link.href = address_of(blob);
+  image.className = "clear";
+  image.alt = link.textContent = link.download = name;
+  image.onclick = () => view(photo, blob, name);
+  figure.append(image, link);
+  at("gallery").append(figure);
+}
+
+async function drop_job() {
+  const address = job;
+  job = null;
+  if (address) await ask(address, { method: "DELETE" }).catch(() => {});
+}
+
+async function edit_video(mine) {
+  const bg = background(), format = at("format").value;
+  const options = { format, show: bg ? "composite" : "cutout" };
+  if (bg) options.light_wrap = at("wrap").value;
+  if (bg && bg !== "picture") options.bg = bg;
+  at("status").textContent = "Sending";
+  show("job", true);
+  at("progress").removeAttribute("value");
+  try {
+    const sent = await ask(`v1/video?${new URLSearchParams(options)}`, { method: "POST", body: with_background("video", video) });
+    const address = `v1/video/${(await sent.json()).id}`;
+    if (mine !== latest) return void ask(address, { method: "DELETE" });
+    job = address;
+    for (;;) {
+      const state = await (await ask(address)).json();
+      if (mine !== latest) return;
+      if (state.total) { at("progress").max = state.total; at("progress").value = state.frames; }
+      const left = state.seconds_left === null ? "" : `, ${Math.ceil(state.seconds_left)} s left`;
+      at("status").textContent = state.status === "queued" ? "Waiting for other videos" : `${state.frames} frames${left}`;
+      if (state.status === "failed") throw new Error(state.detail);
+      if (state.status === "done") break;
+      await pause(400);
+    }
+    const result = await (await ask(`${address}/result`)).blob();
+    if (mine !== latest) return;
+    at("status").textContent = "";
+    offer("download", result, `matte.${format}`);
+    show("film", format !== "mov");  // browsers play no ProRes
+    if (format !== "mov") at("film").src = at("download").href;
+  } catch (error) {
+    if (mine === latest) at("status").textContent = error.message;
+  }
+  if (mine === latest) show("job", false);
+}
+
+function take(files) {
+  if (!files.length) return;
+  const moving = [...files].find(file => file.type.startsWith("video/") || /\.(mkv|mov|avi|mts|m2ts|ts)$/i.test(file.name));
+  [photos, video] = moving ? [[], moving] : [[...files], null];
+  change();
+}
+
+at("cancel").onclick = async () => {
+  latest++;
+  await drop_job();
+  at("status").textContent = "Cancelled";
+  show("job", false);
+};
+at("file").onchange = event => take(event.target.files);
+at("drop").ondragover = event => { event.preventDefault(); at("drop").classList.add("over"); };
+at("drop").ondragleave = () => at("drop").classList.remove("over");
+at("drop").ondrop = event => { event.preventDefault(); at("drop").classList.remove("over"); take(event.dataTransfer.files); };
+for (const id of ["bg", "colour", "picture", "wrap", "format", "token"]) at(id).onchange = change;
+at("split").oninput = event => { at("before").style.clipPath = `inset(0 ${100 - event.target.value}% 0 0)`; };
+at("edit").querySelector("form").onsubmit = event => event.preventDefault();
