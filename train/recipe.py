@@ -13,6 +13,14 @@ from engines.errors import DataError
 from engines.geometry import LOW_RESOLUTION
 
 RECIPES = Path(__file__).parent / "recipes"
+BASELINES = (
+    "deeplab",
+    "dim",
+    "refinement",
+    "tnet",
+    "mnet",
+    "shm",
+)  # tasks of `train.baselines`, in order
 short_repr = reprlib.repr  # of a value that may be long, or nested deeply
 
 
@@ -23,8 +31,8 @@ class TaskSettings:
     steps: int = 1000
     batch: int = 16
     learning_rate: float = 1e-3
-    encoder_learning_rate: float = 1e-3  # MPN: of the layers with ImageNet weights
-    frozen_encoder_stages: int = 0  # MPN: how many of these, and the stem, keep their ImageNet weights
+    encoder_learning_rate: float = 1e-3  # of the layers with ImageNet weights
+    frozen_encoder_stages: int = 0  # MPN, DeepLab, T-Net: how many of these, and the stem, keep their ImageNet weights
     warm_up: int = 200  # steps
     weight_decay: float = 1e-2
     average: float = 0.998  # decay of the exponential moving average of the weights, which is what is used
@@ -35,9 +43,10 @@ class TaskSettings:
     lambda_h: float = 0.5  # MRN, equation 6
     cross_entropy: float = 0.0  # MPN and MRN: weight of this term beside equations 2 and 6
     laplacian: float = 0.0  # MRN: weight of the Laplacian pyramid's difference beside equation 6
-    crop: tuple[int, int] = (384, 320)  # MRN: height and width in pixels, of which it gives all but a margin
+    crop: tuple[int, int] = (384, 320)  # MRN, DIM, SHM: height and width in pixels, of which MRN gives all but a margin
     exact: float = 0.0  # MRN: share of masks that are the truth at low resolution instead of MPN's and QUN's
     degrade: float = 0.5  # MRN: share of masks that are perturbed
+    unified: bool = True  # MRN: whether its masks pass QUN; if not, it is the row without QUN of the paper's Table 2
 
 
 @dataclass(frozen=True)
@@ -55,7 +64,7 @@ class Augment:
 
 @dataclass(frozen=True)
 class Recipe:
-    """The settings of the three tasks and of the data they draw."""
+    """The settings of the three tasks, of those of the baselines, and of the data they draw."""
 
     seed: int = 1
     low_resolution: tuple[int, int] = LOW_RESOLUTION  # height, width of a portrait frame at MPN and QUN; landscape swaps them
@@ -73,6 +82,12 @@ class Recipe:
     mpn: TaskSettings = field(default_factory=TaskSettings)
     qun: TaskSettings = field(default_factory=TaskSettings)
     mrn: TaskSettings = field(default_factory=TaskSettings)
+    deeplab: TaskSettings = field(default_factory=TaskSettings)
+    dim: TaskSettings = field(default_factory=TaskSettings)
+    refinement: TaskSettings = field(default_factory=TaskSettings)  # the second stage of DIM
+    tnet: TaskSettings = field(default_factory=TaskSettings)  # SHM: T-Net alone
+    mnet: TaskSettings = field(default_factory=TaskSettings)  # SHM: M-Net alone
+    shm: TaskSettings = field(default_factory=TaskSettings)  # SHM: both, end to end
 
     def as_dict(self) -> dict[str, Any]:
         """The recipe as plain values, as a checkpoint stores it."""
@@ -98,6 +113,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     "low_resolution": (32, 4096),
     "second_resolution": (0, 4096),
     "crop": (16, 4096),
+    "unified": (False, True),
 }
 MULTIPLES = {"low_resolution": 32, "second_resolution": 32, "crop": 16}
 
@@ -113,6 +129,8 @@ def _type_error(value: Any, default: Any) -> str:
     if isinstance(default, tuple):
         fits = isinstance(value, list) and len(value) == len(default) and not any(map(_type_error, value, default))
         return "" if fits else f"a list of {len(default)} whole numbers"
+    if isinstance(default, bool):
+        return "" if isinstance(value, bool) else "true or false"
     fits = isinstance(value, numbers) and not isinstance(value, bool)
     return "" if fits else "a number" if isinstance(default, float) else "a whole number"
 

@@ -45,6 +45,7 @@ def test_a_file_gives_what_it_says_and_defaults_for_the_rest(tmp_path: Path) -> 
         ("seed = 'one'", "'seed' must be a whole number"),
         ("seed = true", "'seed' must be a whole number"),
         ("empty = 'never'", "'empty' must be a number"),
+        ("[mrn]\nunified = 1", "'unified' must be true or false"),
         ("mpn = 3", "'mpn' must be a table"),
         ("sets = [1.0]", "'sets' must be a table of numbers"),
         ("[sets]\nstudio = 'often'", "'sets' must be a table of numbers"),

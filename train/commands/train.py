@@ -1,4 +1,4 @@
-"""`shm-train`: train MPN, QUN and MRN, and release or plot what was trained."""
+"""`shm-train`: train MPN, QUN and MRN, or a baseline, and release or plot what was trained."""
 
 import os
 import time
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from train.recipe import Recipe
 
 NETWORKS = ("mpn", "qun", "mrn")
+STEPS = {"all": NETWORKS, "dim": ("dim", "refinement"), "shm": ("tnet", "mnet", "shm")}  # of more than one network
 EXIT_DELAY = 10.0  # seconds
 
 Data = Annotated[Path, typer.Option(help="Folder with fine/, coarse/ and backgrounds/ (or train/ with these in it).")]
@@ -61,6 +62,7 @@ app = command_app(
     "  shm-train all --data data --out runs/release --recipe release\n"
     "  torchrun --standalone --nproc-per-node 2 --no-python shm-train all --data data --out runs/mine\n"
     "  shm-train mpn --data data --out runs/mine --begin-with released --minutes 10\n"
+    "  shm-train deeplab --data data --out runs/table2/deeplab --recipe table2\n"
     "  shm-train pack data packed --part 45MB\n"
     "  shm-train curves runs/mine curves.png"
 )
@@ -88,6 +90,9 @@ _add("mpn", "Train MPN, the coarse masks, on fine and coarse data.")
 _add("qun", "Train QUN, the unified masks, behind MPN.")
 _add("mrn", "Train MRN, the mattes, behind MPN and QUN.")
 _add("all", "Train MPN, QUN and MRN in this order, or what a schedule says.")
+_add("deeplab", "Train DeepLab, a baseline of the paper's Table 2, on fine and coarse data.")
+_add("dim", "Train DIM, a baseline that takes a trimap, and then its refinement stage.")
+_add("shm", "Train SHM, a baseline: T-Net, M-Net, then both end to end.")
 app.command()(release)
 app.command()(curves)
 app.command()(pack)
@@ -159,7 +164,7 @@ def jobs(which: str, plan: "Recipe | Schedule", name: str, data: Path, run: "Run
     from train.recipe import Recipe
 
     if isinstance(plan, Recipe):
-        return [Job(NETWORKS if which == "all" else (which,), plan, read_data(data, plan, name), run)]
+        return [Job(STEPS.get(which, (which,)), plan, read_data(data, plan, name), run)]
     if which != "all" or run.begin_with or run.on:
         raise UsageError(f"--recipe {name}: is a schedule; give it to `shm-train all`, without --begin-with and --on")
     libraries = [read_data(data, recipe, phase.recipe) for recipe, phase in zip(plan.recipes, plan.phases, strict=True)]

@@ -84,9 +84,11 @@ class Samples(IterableDataset[Sample]):
         batch: int,
         seed: int = 0,
         shard: slice = WHOLE_BATCH,
+        crop: tuple[int, int] | None = None,
     ) -> None:
         super().__init__()
         self.library, self.recipe, self.batch, self.seed, self.shard = library, recipe, batch, seed, shard
+        self.crop = crop or recipe.mrn.crop  # height and width in pixels, of samples that are crops
         self.weights = recipe.fine_sets if self.fine_only else recipe.sets
         subjects = [s for s in library.subjects if s.fine or not self.fine_only]
         self.groups = by_set([s for s in subjects if self.weights.get(s.set, 1.0) > 0])
@@ -159,7 +161,7 @@ class MRNSamples(Samples):
         exposure = draw_exposure(random.Random(rng.getrandbits(32)), augment)
         whole = render(scene, (2 * low[0], 2 * low[1]), clean=False)
         seen = apply_grain(apply_tint(whole.picture, exposure), draw_grain(rng, augment))
-        across, down = crop_span(scene.aspect, self.recipe.mrn.crop, rng)
+        across, down = crop_span(scene.aspect, self.crop, rng)
         x, y = rng.random() * (1 - across), rng.random() * (1 - down)
         edges = np.argwhere((whole.alpha > EDGE_LEVELS[0]) & (whole.alpha < EDGE_LEVELS[1]))
         if len(edges) and rng.random() < NEAR_AN_EDGE:
@@ -167,7 +169,7 @@ class MRNSamples(Samples):
             x = min(max(cx - across * rng.uniform(0.2, 0.8), 0), 1 - across)
             y = min(max(cy - down * rng.uniform(0.2, 0.8), 0), 1 - down)
         window = (x, y, x + across, y + down)
-        view = render(scene, self.recipe.mrn.crop, window)
+        view = render(scene, self.crop, window)
         return {
             "whole": to_image(seen),
             "mask": to_mask(halve(whole.alpha)),

@@ -8,10 +8,15 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from engines.atomic import replacing
 from engines.errors import DataError
-from train.learning.tasks import TASK_NAMES
+from train.learning.tasks import ALL_TASKS
 
 SUFFIXES = (".png", ".svg", ".pdf")
-SHOWN = {"mpn": ("loss", "mse", "iou"), "qun": ("loss", "identity", "consistence"), "mrn": ("loss", "alpha", "mse")}
+SHOWN = dict.fromkeys(ALL_TASKS, ("loss", "alpha", "mse")) | {
+    "mpn": ("loss", "mse", "iou"),
+    "qun": ("loss", "identity", "consistence"),
+    "deeplab": ("loss", "mse", "iou"),
+    "tnet": ("loss", "accuracy", "unknown"),
+}
 
 Curve = list[tuple[int, float]]  # steps and values
 
@@ -40,11 +45,11 @@ def draw_curves(runs: Mapping[str, Path], picture: Path) -> None:
     """
     if picture.suffix.lower() not in SUFFIXES:
         raise DataError(f"{picture}: name a {', '.join(SUFFIXES)} file")
-    curves = {name: {task: read_curves(run / "logs" / task) for task in TASK_NAMES} for name, run in runs.items()}
+    curves = {name: {task: read_curves(run / "logs" / task) for task in ALL_TASKS} for name, run in runs.items()}
     for name, tasks in curves.items():
         if not any(tasks.values()):
             raise DataError(f"{runs[name]}: has no logs; give the folder of a run of shm-train")
-    rows = [task for task in TASK_NAMES if any(tasks[task] for tasks in curves.values())]
+    rows = [task for task in ALL_TASKS if any(tasks[task] for tasks in curves.values())]
     figure = Figure(figsize=(13, 3.4 * len(rows)), layout="constrained")
     panels = figure.subplots(len(rows), 3, squeeze=False)
     for row, task in enumerate(rows):

@@ -38,7 +38,8 @@ class Feed:
         """
         library = self.library.held_out() if held_out else self.library
         kind = self.task.drawn if self.on_device else self.task.samples
-        samples = kind(library, self.recipe, self.task.settings.batch, seed, self.shard)
+        settings = self.task.settings
+        samples = kind(library, self.recipe, settings.batch, seed, self.shard, settings.crop)
         if isinstance(samples, Drawn):
             if self._studio is None:
                 side = FINE_SIDE if samples.fine_only else SIDE
@@ -50,5 +51,5 @@ class Feed:
         """A batch of `samples` as floats on the device."""
         if self._studio is not None:
             with torch.no_grad():
-                return self.task.render(self._studio.renderer, drawn, self.recipe)
+                return self.task.render(self._studio.renderer, drawn, self.task.settings)
         return {name: value.to(self.device, non_blocking=True) for name, value in to_floats(drawn).items()}

@@ -6,13 +6,13 @@ import torch
 from torch import Tensor, nn
 
 from engines.backends.torch import released_networks
-from engines.errors import WeightsError
+from engines.errors import DataError, WeightsError
 from engines.networks.fold import normalised_convolutions
 from engines.weights import verified
 from train.data.library import Library
 from train.learning.distributed import raise_on_all_ranks
 from train.learning.progress import report
-from train.learning.tasks import Task, to_floats
+from train.learning.tasks import TASK_NAMES, Task, to_floats
 from train.recipe import Recipe
 
 BATCHES = 24  # enough for the mean and variance of every channel
@@ -87,7 +87,12 @@ def other_size(recipe: Recipe) -> str | None:
 
 
 def load_released(task: Task, library: Library, recipe: Recipe) -> None:
-    """Load the released weights into the network of a task, ready to be trained. Raises WeightsError if they do not fit."""
+    """Load the released weights into the network of a task, ready to be trained.
+
+    Raises WeightsError if they do not fit, DataError for a network that is not released.
+    """
+    if task.name not in TASK_NAMES:
+        raise DataError(f"{task.name}: is not among the released networks; begin with a run that trained it")
     samples = task.samples(library, recipe, task.settings.batch, seed=-2)
     if not samples.groups:
         return  # the trainer raises, and says why

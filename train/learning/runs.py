@@ -9,17 +9,23 @@ import torch
 from torch import nn
 
 from engines.backends.torch import released_networks
+from engines.errors import DataError
 from engines.networks import MPN, QUN
+from train.baselines.dim import DIM
+from train.baselines.shm import MNet, TNet
+from train.baselines.tasks import deeplab_task, dim_task, mnet_task, refinement_task, shm_task, tnet_task
 from train.data.library import Library
 from train.learning.checkpoints import checkpoint_exists, load_checkpoint, load_weights
 from train.learning.feed import Rendering
 from train.learning.progress import report
 from train.learning.released import load_released
-from train.learning.tasks import Task, mpn_task, mrn_task, qun_task
+from train.learning.tasks import TASK_NAMES, Task, mpn_task, mrn_task, qun_task
 from train.learning.trainer import Trainer
 from train.recipe import Recipe
 
 RELEASED = Path("released")  # in place of a run: the released weights
+
+FIRST_BASELINES = {"deeplab": deeplab_task, "dim": dim_task, "tnet": tnet_task, "mnet": mnet_task}  # need no other network
 
 NetworkT = TypeVar("NetworkT", bound=nn.Module)
 
@@ -44,6 +50,8 @@ def load_earlier(kind: type[NetworkT], name: str, run: Path) -> NetworkT:
     """A network of a run, or the released one if `run` is RELEASED. Raises DataError if it is missing."""
     if run != RELEASED:
         return load_frozen(kind, run / f"{name}.pt")
+    if name not in TASK_NAMES:
+        raise DataError(f"{name}: is not among the released networks; name a run that trained it")
     return released_networks()._asdict()[name].to(memory_format=torch.channels_last)  # type: ignore[no-any-return]
 
 
@@ -53,7 +61,14 @@ def make_task(name: str, recipe: Recipe, run: Path, *, pretrained: bool = True) 
         return mpn_task(recipe, pretrained=pretrained)
     if name == "qun":
         return qun_task(recipe, load_earlier(MPN, "mpn", run))
-    return mrn_task(recipe, load_earlier(MPN, "mpn", run), load_earlier(QUN, "qun", run))
+    if name in FIRST_BASELINES:
+        return FIRST_BASELINES[name](recipe, pretrained=pretrained)
+    if name == "refinement":
+        return refinement_task(recipe, load_earlier(DIM, "dim", run))
+    if name == "shm":
+        return shm_task(recipe, load_earlier(TNet, "tnet", run), load_earlier(MNet, "mnet", run))
+    qun = load_earlier(QUN, "qun", run) if recipe.mrn.unified else None
+    return mrn_task(recipe, load_earlier(MPN, "mpn", run), qun)
 
 
 def prepare_task(name: str, library: Library, recipe: Recipe, run: Run) -> Task:

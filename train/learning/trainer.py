@@ -31,7 +31,7 @@ from train.learning.distributed import (
 from train.learning.feed import Feed, Rendering
 from train.learning.precision import choose_precision, computing_in, fast_precision
 from train.learning.progress import TaskProgress
-from train.learning.tasks import TASK_NAMES, Losses, Task
+from train.learning.tasks import ALL_TASKS, Losses, Task
 from train.recipe import Recipe
 
 SAVE_EVERY = 120.0  # seconds
@@ -106,7 +106,7 @@ def next_batch(batches: Iterator[Sample]) -> Sample:
 
 def _relevant(recipe: dict[str, Any], task: str) -> dict[str, Any]:
     """The settings that a task's result depends on: not those of other tasks, nor how many steps it is to take."""
-    shared = {key: value for key, value in recipe.items() if key not in TASK_NAMES}
+    shared = {key: value for key, value in recipe.items() if key not in ALL_TASKS}
     return shared | {key: value for key, value in recipe[task].items() if key != "steps"}
 
 
@@ -163,7 +163,7 @@ class Trainer:
         groups: dict[float, list[nn.Parameter]] = {}
         for name, parameter in self.network.named_parameters():
             if parameter.requires_grad:
-                rate = settings.encoder_learning_rate if name.startswith("encoder.") else settings.learning_rate
+                rate = settings.encoder_learning_rate if "encoder" in name.split(".") else settings.learning_rate
                 groups.setdefault(rate, []).append(parameter)
         return torch.optim.AdamW(
             [{"params": p, "lr": r, "peak": r} for r, p in groups.items()],

@@ -16,7 +16,7 @@ from train.data.foregrounds import foreground_of
 from train.data.library import Library, Subject, read_background, read_subject
 from train.data.samples import EDGE_LEVELS, NEAR_AN_EDGE, Sample, Samples, crop_span, degrade, low_resolution_size
 from train.data.scenes import Measure, Scene, know_measures, measure
-from train.recipe import Recipe
+from train.recipe import Recipe, TaskSettings
 from train.rendering.optics import grain, tint
 from train.rendering.parameters import Arrays, Places, grain_arrays, scene_arrays, tint_numbers
 from train.rendering.renderer import Renderer, Views
@@ -110,7 +110,7 @@ def doubled(batch: Sample) -> tuple[int, int]:
     return 2 * height, 2 * width
 
 
-def render_mpn(renderer: Renderer, batch: Sample, _: Recipe) -> Sample:
+def render_mpn(renderer: Renderer, batch: Sample, _: TaskSettings) -> Sample:
     """What `MPNSamples` gives, as floats on the device."""
     views = renderer(batch, doubled(batch))
     image = levels(F.avg_pool2d(seen(views, batch), 2) / 255)
@@ -129,9 +129,9 @@ class DrawnQUN(DrawnMPN):
         return drawn | {"degrade_seed": seed, "random": torch.tensor([rng.random()])}
 
 
-def render_qun(renderer: Renderer, batch: Sample, recipe: Recipe) -> Sample:
+def render_qun(renderer: Renderer, batch: Sample, settings: TaskSettings) -> Sample:
     """What `QUNSamples` gives, as floats on the device. Masks are degraded on the CPU, where the filters are."""
-    rendered = render_mpn(renderer, batch, recipe)
+    rendered = render_mpn(renderer, batch, settings)
     masks = (rendered["mask"] * 255).round().byte().cpu().numpy()
     worse = [degrade(mask[0], random.Random(seed)) for mask, seed in zip(masks, batch["degrade_seed"].tolist(), strict=True)]
     coarse = torch.from_numpy(np.stack(worse))[:, None].to(renderer.device).float() / 255
@@ -146,7 +146,7 @@ class DrawnMRN(DrawnMPN):
     def sample(self, scene: Scene, rng: random.Random) -> Sample:
         """A whole frame and where a crop of it is."""
         drawn = super().sample(scene, rng)
-        span = crop_span(scene.aspect, self.recipe.mrn.crop, rng)
+        span = crop_span(scene.aspect, self.crop, rng)
         crop_grain = grain_arrays(draw_grain(rng, self.recipe.augment))
         return (
             drawn
@@ -178,11 +178,11 @@ def crop_windows(alpha: Tensor, batch: Sample) -> Tensor:
     return torch.cat([corner, corner + span], dim=1)
 
 
-def render_mrn(renderer: Renderer, batch: Sample, recipe: Recipe) -> Sample:
+def render_mrn(renderer: Renderer, batch: Sample, settings: TaskSettings) -> Sample:
     """What `MRNSamples` gives, as floats on the device: of the same scenes, with other draws of light, grain and crop."""
     views = renderer(batch, doubled(batch))
     windows = crop_windows(views.alpha, batch)
-    close = renderer(batch, recipe.mrn.crop, windows, batch["span"])
+    close = renderer(batch, settings.crop, windows, batch["span"])
     exposure = batch["exposure"].to(renderer.device)
     return {
         "whole": levels(seen(views, batch) / 255),

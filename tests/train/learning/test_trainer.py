@@ -212,6 +212,14 @@ def test_a_task_needs_the_ones_before(tmp_path: Path, library: Library) -> None:
         trainer("qun", library, tiny(2), tmp_path)
 
 
+def test_a_recipe_may_leave_qun_out(out: Path) -> None:
+    (out / "qun.pt").unlink()
+    with pytest.raises(DataError, match=r"qun\.pt: no such checkpoint"):
+        make_task("mrn", tiny(2), out)
+    settings = tiny(2)
+    assert len(make_task("mrn", replace(settings, mrn=replace(settings.mrn, unified=False)), out).earlier) == 1
+
+
 def test_earlier_networks_are_frozen(finished: Path) -> None:
     network = load_frozen(MPN, finished / "mpn.pt")
     average = load_checkpoint(finished / "mpn.pt")["average"]

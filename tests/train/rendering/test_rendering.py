@@ -208,7 +208,7 @@ def test_samples_are_those_that_opencv_draws(library: Library, studio: Studio) -
     drawn = DrawnMPN(library, recipe, 6)
     drawn.places, drawn.measures = studio.places, studio.measures
     for ours, theirs in islice(zip(drawn, MPNSamples(library, recipe, 6), strict=True), 3):
-        rendered = render_mpn(studio.renderer, ours, recipe)
+        rendered = render_mpn(studio.renderer, ours, recipe.mpn)
         assert rendered["image"].shape == theirs["image"].shape
         assert (rendered["mask"] * 255 - theirs["mask"].float()).abs().mean() < 1.5
         noiseless = ours["noise"] == 0
@@ -219,7 +219,7 @@ def test_qun_has_masks_of_two_qualities(library: Library, studio: Studio) -> Non
     recipe = Recipe(low_resolution=(64, 32))
     drawn = DrawnQUN(library, recipe, 4)
     drawn.places, drawn.measures = studio.places, studio.measures
-    rendered, theirs = render_qun(studio.renderer, next(iter(drawn)), recipe), next(iter(QUNSamples(library, recipe, 4)))
+    rendered, theirs = render_qun(studio.renderer, next(iter(drawn)), recipe.qun), next(iter(QUNSamples(library, recipe, 4)))
     assert {name: value.shape for name, value in rendered.items()} == {name: value.shape for name, value in theirs.items()}
     assert (rendered["mask"] - rendered["coarse_mask"]).abs().mean() > 0
 
@@ -229,7 +229,7 @@ def test_a_crop_shows_its_window_of_the_frame(library: Library, studio: Studio) 
     drawn = DrawnMRN(library, recipe, 8)
     drawn.places, drawn.measures = studio.places, studio.measures
     batch = next(iter(drawn))
-    rendered = render_mrn(studio.renderer, batch, recipe)
+    rendered = render_mrn(studio.renderer, batch, recipe.mrn)
     assert rendered["crop"].shape == rendered["foreground"].shape == (8, 3, 160, 112)
     x0, y0, x1, y1 = rendered["window"].unbind(1)
     assert (rendered["window"] >= 0).all()
@@ -251,7 +251,7 @@ def test_a_crop_is_mostly_around_an_edge(library: Library, studio: Studio) -> No
     drawn = DrawnMRN(library, recipe, 40)
     drawn.places, drawn.measures = studio.places, studio.measures
     batch = next(iter(drawn))
-    alpha = render_mrn(studio.renderer, batch, recipe)["alpha"]
+    alpha = render_mrn(studio.renderer, batch, recipe.mrn)["alpha"]
     has_edge = ((alpha > 0.05) & (alpha < 0.95)).flatten(1).any(dim=1)
     assert has_edge[batch["near_an_edge"]].float().mean() > 0.9
 

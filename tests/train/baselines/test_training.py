@@ -1,0 +1,121 @@
+"""Each baseline is trained by the trainer of the paper's networks: its loss falls, and it goes on where it was stopped."""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from engines.errors import DataError
+from tests.train.conftest import TINY
+from train.commands import train
+from train.data.library import Library
+from train.learning.checkpoints import load_checkpoint
+from train.learning.feed import Feed
+from train.learning.runs import RELEASED, Run, make_task, prepare_task, train_networks
+from train.learning.tasks import to_floats
+from train.recipe import BASELINES, Recipe, TaskSettings
+
+NEEDS = {"refinement": ("dim",), "shm": ("tnet", "mnet")}
+
+
+def tiny(steps: int) -> Recipe:
+    settings = TaskSettings(steps=steps, batch=4, warm_up=1, learning_rate=3e-3, encoder_learning_rate=1e-3, crop=(64, 48))
+    return replace(Recipe(low_resolution=(64, 32), validation=0.0), **dict.fromkeys(BASELINES, settings))
+
+
+def mean_loss(name: str, library: Library, out: Path, weights: dict[str, torch.Tensor] | None = None) -> float:
+    """The loss on a batch, normalised by its own statistics."""
+    torch.manual_seed(1)
+    recipe = tiny(1)
+    task = make_task(name, recipe, out)
+    if weights is not None:
+        task.network.load_state_dict(weights)
+    batch = to_floats(next(iter(task.samples(library, recipe, 4, seed=5, crop=(64, 48)))))
+    with torch.no_grad():
+        return float(task.losses(task.network.train(), batch)["loss"])
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_a_short_training_lowers_the_loss_and_resumes(name: str, library: Library, tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    for earlier in NEEDS.get(name, ()):
+        assert train_networks([earlier], library, tiny(0), run, workers=0, precision="fp32")
+    before = mean_loss(name, library, tmp_path)
+    for steps in (3, 9):
+        assert train_networks([name], library, tiny(steps), run, workers=0, precision="fp32")
+        state = load_checkpoint(tmp_path / f"{name}.pt")
+        assert (state["stage"], state["step"]) == (name, steps)
+    assert mean_loss(name, library, tmp_path, state["network"]) < 0.97 * before
+    for earlier in NEEDS.get(name, ()):
+        assert load_checkpoint(tmp_path / f"{earlier}.pt")["step"] == 0
+    assert list((tmp_path / "logs" / name).iterdir())
+    with pytest.raises(DataError, match=f"{name}.pt: was made with another recipe"):
+        train_networks([name], library, replace(tiny(20), seed=9), run, workers=0, precision="fp32")
+
+
+@pytest.mark.parametrize("name", ["dim", "shm"])
+def test_the_device_renders_crops_of_the_size_that_the_task_asks_for(name: str, library: Library, tmp_path: Path) -> None:
+    for earlier in NEEDS.get(name, ()):
+        train_networks([earlier], library, tiny(0), Run(tmp_path), workers=0, precision="fp32")
+    recipe = replace(tiny(1), mrn=TaskSettings(crop=(32, 32)))
+    task = make_task(name, recipe, tmp_path)
+    shapes = []
+    for rendering in ("workers", "device"):
+        feed = Feed(task, library, recipe, torch.device("cpu"), rendering)  # type: ignore[arg-type]
+        batch = feed.batch_of(next(iter(feed.samples(0))))
+        assert batch["crop"].shape == (4, 3, 64, 48)
+        assert torch.isfinite(task.losses(task.network.train(), batch)["loss"])
+        shapes.append({key: value.shape for key, value in batch.items()})
+    assert shapes[0] == shapes[1]
+
+
+def test_in_validation_trimaps_are_fixed(library: Library, tmp_path: Path) -> None:
+    task = make_task("dim", tiny(1), tmp_path)
+    batch = to_floats(next(iter(task.samples(library, tiny(1), 4, crop=(64, 48)))))
+    seen = []
+    for mode in (False, True):
+        for number in (0.0, 0.9):
+            with torch.no_grad():
+                random = torch.full_like(batch["random"], number)
+                seen.append(float(task.losses(task.network.train(mode), batch | {"random": random})["loss"]))
+    assert seen[0] == seen[1]
+    assert seen[2] != seen[3]
+
+
+def test_shm_begins_with_the_weights_of_its_parts(library: Library, tmp_path: Path) -> None:
+    train_networks(["tnet", "mnet"], library, tiny(1), Run(tmp_path), workers=0, precision="fp32")
+    state = make_task("shm", tiny(1), tmp_path).network.state_dict()
+    for part in ("tnet", "mnet"):
+        for name, value in load_checkpoint(tmp_path / f"{part}.pt")["average"].items():
+            assert torch.equal(state[f"{part}.{name}"], value), name
+
+
+@pytest.mark.parametrize("name", ["deeplab", "dim"])
+def test_no_baseline_is_among_the_released_networks(name: str, library: Library, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=f"{name}: is not among the released networks"):
+        prepare_task(name, library, tiny(1), Run(tmp_path, begin_with=RELEASED))
+    with pytest.raises(DataError, match="dim: is not among the released networks"):
+        prepare_task("refinement", library, tiny(1), Run(tmp_path, on=RELEASED))
+
+
+@pytest.mark.parametrize(
+    ("which", "steps"), [("deeplab", ("deeplab",)), ("dim", ("dim", "refinement")), ("shm", train.STEPS["shm"])]
+)
+def test_the_command_trains_all_steps_of_a_baseline(
+    which: str,
+    steps: tuple[str, ...],
+    data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    tables = "".join(f"[{name}]\nsteps = 1\nbatch = 2\nwarm_up = 1\ncrop = [32, 32]\n" for name in steps)
+    (tmp_path / "tiny.toml").write_text(TINY.format(steps=1) + tables)
+    arguments = ["--data", data, "--out", tmp_path / "run", "--recipe", tmp_path / "tiny.toml", "--workers", "0"]
+    monkeypatch.setattr(sys, "argv", ["shm-train", which, *map(str, arguments), "--precision", "fp32", "--threads", "1"])
+    with pytest.raises(SystemExit) as end:
+        train.main()
+    assert not end.value.code, capsys.readouterr().err
+    assert sorted(path.stem for path in (tmp_path / "run").glob("*.pt")) == sorted(steps)
