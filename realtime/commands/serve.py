@@ -1,4 +1,4 @@
-"""`shm-serve`: cuts the people out of photos and videos, on a page and for programs that ask for it over HTTP."""
+"""`shm-serve`: cuts people out of photos, videos and a browser's camera, on a page and for programs, over HTTP."""
 
 import ipaddress
 from contextlib import ExitStack
@@ -11,7 +11,16 @@ from engines.commands.options import Backend, Model, Precision, Threads, load_en
 from engines.commands.running import UsageError, needs_extra, run
 from realtime.commands.checks import notify
 from realtime.commands.options import MAX_MEGAPIXELS, MEGAPIXEL, MaxMegapixelsOption
-from realtime.serve.limits import KEEP_FOR, MAX_MEGABYTES, MAX_VIDEO_MEGABYTES, MAX_VIDEO_SECONDS, QUEUE, VIDEOS, Limits
+from realtime.serve.limits import (
+    CAMERAS,
+    KEEP_FOR,
+    MAX_MEGABYTES,
+    MAX_VIDEO_MEGABYTES,
+    MAX_VIDEO_SECONDS,
+    QUEUE,
+    VIDEOS,
+    Limits,
+)
 
 app = command_app()
 
@@ -31,13 +40,14 @@ def serve(
     max_video_megabytes: Annotated[int, typer.Option(min=1, help="Refuse larger videos.")] = MAX_VIDEO_MEGABYTES,
     max_video_seconds: Annotated[int, typer.Option(min=1, help="Refuse longer videos.")] = MAX_VIDEO_SECONDS,
     keep_for: Annotated[int, typer.Option(min=1, metavar="MINUTES", help="How long edited videos are kept.")] = KEEP_FOR,
+    cameras: Annotated[int, typer.Option(min=0, max=1000, help="Cameras at a time that are matted live.")] = CAMERAS,
     backend: Backend = "auto",
     threads: Threads = None,
     precision: Precision = "auto",
     model: Model = "base",
     version: Version = False,
 ) -> None:
-    """Serve mattes over HTTP: a page for photos and videos, and calls for programs, which /docs describes.
+    """Serve mattes over HTTP: a page for photos, videos and the camera, and calls for programs, which /docs describes.
 
     It ends on Ctrl-C or SIGTERM, when the requests that were taken are done.
 
@@ -67,6 +77,7 @@ def serve(
         video_seconds=max_video_seconds,
         videos=videos,
         keep_for=60.0 * keep_for,
+        cameras=cameras,
     )
     with ExitStack() as stack:
         opened = stack.enter_context(listen(host, port))

@@ -22,6 +22,7 @@ from realtime.serve.access import guard
 from realtime.serve.bodies import LightWrap, body, checked_value, errors, receive
 from realtime.serve.editing import BACKGROUND, PHOTO, PhotoEditor, PhotoOptions
 from realtime.serve.limits import Limits
+from realtime.serve.live import add_live
 from realtime.serve.pages import add_page
 from realtime.serve.shared_engine import SharedEngine
 from realtime.serve.video_queue import VideoQueue
@@ -92,6 +93,7 @@ def create_app(engine: Engine, *, limits: Limits, token: str | None = None, loop
         return {"version": engines.__version__, **names, "requests": queue.held, "queue": limits.queue}
 
     add_page(app)
+    add_live(app, shared, limits, token=token, loopback=loopback)
     add_videos(app, videos, limits, checked)
     app.add_exception_handler(QueueFull, _queue_full)
     app.add_exception_handler(MediaError, _unreadable)

@@ -10,6 +10,7 @@ MAX_VIDEO_MEGABYTES = 500
 MAX_VIDEO_SECONDS = 600
 VIDEOS = 4
 KEEP_FOR = 60  # minutes
+CAMERAS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,9 @@ class Limits:
         video_seconds: of a video's length.
         videos: that are in the service at a time and not yet done.
         keep_for: seconds after which a video that is done is deleted.
+        cameras: that are matted live at a time.
+        camera_pixels: of a frame of a camera, or of a background for one.
+        camera_idle: seconds after which a camera that sends nothing loses its place.
     """
 
     bytes: int = MAX_MEGABYTES * 1_000_000
@@ -37,3 +41,6 @@ class Limits:
     video_seconds: float = MAX_VIDEO_SECONDS
     videos: int = VIDEOS
     keep_for: float = 60.0 * KEEP_FOR
+    cameras: int = CAMERAS
+    camera_pixels: int = 3840 * 2160
+    camera_idle: float = 60.0

@@ -4,6 +4,7 @@ import socket
 
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from engines.errors import MediaError
 
@@ -22,5 +23,16 @@ def listen(host: str, port: int) -> socket.socket:
 
 def serve(app: FastAPI, opened: socket.socket) -> None:
     """Serve until a signal comes, which is raised again when the requests that were taken have ended."""
-    config = uvicorn.Config(app, log_level="warning", server_header=False, timeout_graceful_shutdown=LAST_REQUESTS)
-    uvicorn.Server(config).run(sockets=[opened])
+    uvicorn.Server(configured(app)).run(sockets=[opened])
+
+
+def configured(app: FastAPI) -> uvicorn.Config:
+    """The settings of the server. Its WebSockets take no message before the last one was read, and compress no JPEG."""
+    return uvicorn.Config(
+        app,
+        log_level="warning",
+        server_header=False,
+        timeout_graceful_shutdown=LAST_REQUESTS,
+        ws=WebSocketsSansIOProtocol,
+        ws_per_message_deflate=False,
+    )

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from engines.engine import Engine
 from realtime.serve.limits import Limits
 from tests.realtime.clips import make_clip
 from tests.realtime.plain_engine import PlainEngine
@@ -22,24 +23,24 @@ import uvicorn
 from playwright.sync_api import Page, expect, sync_playwright
 
 from realtime.serve.app import create_app
-from realtime.serve.server import listen
+from realtime.serve.server import configured, listen
 
 CHROMIUM = shutil.which("chromium")
-
+DEFAULTS = Limits()
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 
 
 @contextmanager
-def page(engine: PlainEngine) -> Iterator[Page]:
-    """The page of a running service, in a browser."""
+def page(engine: Engine, *arguments: str, limits: Limits = DEFAULTS) -> Iterator[Page]:
+    """The page of a running service, in a browser with command-line arguments."""
     opened = listen("127.0.0.1", 0)
-    server = uvicorn.Server(uvicorn.Config(create_app(engine, limits=Limits()), log_level="warning"))
+    server = uvicorn.Server(configured(create_app(engine, limits=limits)))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [opened]})
     thread.start()
     try:
         with sync_playwright() as started:
-            browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+            browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", *arguments])
             shown = browser.new_page()
             shown.goto(f"http://127.0.0.1:{opened.getsockname()[1]}/")
             yield shown
