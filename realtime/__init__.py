@@ -29,20 +29,22 @@ if TYPE_CHECKING:
     from realtime.jobs.settings import VideoSettings
     from realtime.jobs.video_job import VideoJob
     from realtime.loop.mattes import mattes
-    from realtime.outputs.audio import AudioCopier
     from realtime.outputs.photos import write_photo
     from realtime.outputs.pictures.sequence import PictureSequence
+    from realtime.outputs.tracks.audio import AudioCopier
+    from realtime.outputs.tracks.subtitles import SubtitleCopier
     from realtime.outputs.video_file import VideoSink
     from realtime.packet import Packet
 
 _MODULES = {
-    "AudioCopier": "realtime.outputs.audio",
+    "AudioCopier": "realtime.outputs.tracks.audio",
     "Background": "realtime.compositing.backgrounds",
     "LargestSubject": "realtime.compositing.subjects",
     "NetworkStream": "realtime.inputs.network_stream",
     "PacedVideo": "realtime.inputs.paced_video",
     "Packet": "realtime.packet",
     "Photo": "realtime.inputs.photos",
+    "SubtitleCopier": "realtime.outputs.tracks.subtitles",
     "TemporalFilter": "realtime.compositing.temporal",
     "PictureSequence": "realtime.outputs.pictures.sequence",
     "VideoJob": "realtime.jobs.video_job",
@@ -67,6 +69,7 @@ __all__ = [
     "Packet",
     "Photo",
     "PictureSequence",
+    "SubtitleCopier",
     "TemporalFilter",
     "VideoJob",
     "VideoSettings",

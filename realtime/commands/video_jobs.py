@@ -26,9 +26,9 @@ from realtime.jobs.settings import VideoSettings
 from realtime.jobs.shards import Shard
 from realtime.jobs.video_folders import video_files
 from realtime.jobs.video_job import VideoJob
-from realtime.outputs.audio import AudioNotSupported
 from realtime.outputs.formats import SEQUENCES
 from realtime.outputs.target import check_target
+from realtime.outputs.tracks.audio import AudioNotSupported
 
 Record = dict[str, Any]  # of a file, for JSON, with its status: written, planned, existed or failed
 

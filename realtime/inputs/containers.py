@@ -2,9 +2,11 @@
 
 from collections import Counter
 from pathlib import Path
+from typing import NamedTuple
 
 import av
 from av.container import InputContainer
+from av.stream import Stream
 from av.video.stream import VideoStream
 
 from engines.errors import MediaError
@@ -69,18 +71,40 @@ def shown_video(container: InputContainer) -> VideoStream | None:
     return max(videos, key=lambda stream: bool(stream.disposition & av.stream.Disposition.default), default=None)
 
 
-def other_streams(container: InputContainer, shown: VideoStream) -> str:
-    """What a file has beside a video stream and its sound, in words: "2 subtitle tracks, a cover picture"; empty if nothing."""
+def stated_size(path: Path) -> tuple[int, int]:
+    """Height and width of a file's video as its header has them, also if it is too large to be decoded."""
+    with open_container(path, max_pixels=None) as container:
+        stream = video_stream(container, path)
+        return stream.height, stream.width
+
+
+def codec_name(stream: Stream) -> str:
+    """The name of a stream's codec, whichever decoder there is for it; "unknown" if there is none."""
+    return stream.codec_context.codec.canonical_name if stream.codec_context else "unknown"
+
+
+class Beside(NamedTuple):
+    """What a file has beside the video that is shown: names of the codecs of its sound and its subtitles, the rest in words."""
+
+    audio: tuple[str, ...]
+    subtitles: tuple[str, ...]
+    rest: str  # "2 data tracks, a cover picture"; empty if there is nothing
+
+
+def streams_beside(container: InputContainer, shown: VideoStream) -> Beside:
+    """What a file has beside a video stream."""
     counts: Counter[str] = Counter()
     for stream in container.streams:
         if stream.type == "video" and stream.index != shown.index:
             cover = stream.disposition & av.stream.Disposition.attached_pic
             counts["cover picture" if cover else "video track"] += 1
-        elif stream.type in ("subtitle", "data", "attachment"):
+        elif stream.type in ("data", "attachment"):
             counts["attachment" if stream.type == "attachment" else f"{stream.type} track"] += 1
     if container.chapters() and "mov" in container.format.name and counts["data track"]:
         counts["data track"] -= 1  # the names of the chapters
     articles = {name: "an" if name[0] in "aeiou" else "a" for name in counts}
-    return ", ".join(
+    rest = ", ".join(
         f"{articles[name]} {name}" if count == 1 else f"{count} {name}s" for name, count in counts.items() if count
     )
+    audio, subtitles = container.streams.audio, container.streams.subtitles
+    return Beside(tuple(codec_name(each) for each in audio), tuple(codec_name(each) for each in subtitles), rest)

@@ -148,6 +148,17 @@ class Discontinuities:
         packet.dts += ticks
         packet.pts = None if packet.pts is None else packet.pts + ticks
 
+    def nearest(self, packet: "av.Packet[Stream]") -> Fraction | None:
+        """The time in seconds of a packet of subtitles, of which there may be none for long, or several at once.
+
+        None if it has none.
+        """
+        ticks = packet.pts if packet.pts is not None else packet.dts
+        if ticks is None:
+            return None
+        near = self.position or Fraction(0)
+        return min((ticks * packet.time_base + shift for shift in self._shifts), key=lambda time: abs(time - near))
+
     def time(self, packet: "av.Packet[Stream]", *, last_resort: bool = False) -> Fraction | None:
         """The time in seconds of a packet of another stream; None if it fits to none of the jumps so far.
 

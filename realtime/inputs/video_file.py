@@ -18,7 +18,7 @@ from engines.errors import MediaError
 from engines.geometry import SMALLEST, Size
 from realtime.chapters import chapters_of
 from realtime.choices import MAX_PIXELS
-from realtime.inputs.containers import DAMAGE, decoder_limit, open_container, other_streams, video_stream
+from realtime.inputs.containers import DAMAGE, decoder_limit, open_container, stated_size, streams_beside, video_stream
 from realtime.inputs.formats import shortfall, states_duration
 from realtime.inputs.pictures import check_pixels, scaled_size
 from realtime.inputs.timestamps import MICROSECOND, WHOLE, Discontinuities, Excerpt, Timestamps
@@ -60,7 +60,7 @@ class VideoSource:
         origin: seconds subtracted from the file's own times to give packet times.
         end: packet time at which the last frame ends, once an excerpt that ends before the file does has been read; else None.
         pixel_aspect: width of a pixel over its height, after rotation.
-        audio: names of the codecs of its audio streams.
+        audio, subtitles: names of the codecs of its streams of sound, and of subtitles.
         metadata: of the file: title, date, ...
         chapters: of the file, as far as they are in the excerpt.
         left_out: what else is in the file, in words; empty if nothing is.
@@ -151,9 +151,7 @@ class VideoSource:
     def _check_size(self) -> None:
         size = self._stream.height, self._stream.width
         if not all(size):  # FFmpeg forgets a size that is over the limit
-            with open_container(self.path, max_pixels=None) as container:
-                stream = video_stream(container, self.path)
-                size = stream.height, stream.width
+            size = stated_size(self.path)
         check_pixels(self.path, *size, self._max_pixels)
 
     def _describe(self, first: VideoFrame) -> None:
@@ -186,10 +184,9 @@ class VideoSource:
         aspect = stream.sample_aspect_ratio or Fraction(1)
         aspect = 1 / aspect if rotated else aspect
         self.pixel_aspect = aspect * Fraction(native.width, size.width) * Fraction(size.height, native.height)
-        self.audio = tuple(audio.codec_context.name if audio.codec_context else "unknown" for audio in container.streams.audio)
         self.metadata = dict(container.metadata)
         self.chapters = chapters_of(container, self.origin, self.duration)
-        self.left_out = other_streams(container, stream)
+        self.audio, self.subtitles, self.left_out = streams_beside(container, stream)
 
     @property
     def interlaced(self) -> bool:

@@ -1,4 +1,4 @@
-"""Segments of a video joined to one file, with its sound: packets are copied, and nothing is encoded again."""
+"""Segments of a video joined to one file, with its sound and subtitles: packets are copied, and nothing is encoded again."""
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
@@ -11,8 +11,9 @@ from av.video.stream import VideoStream
 from engines.errors import MediaError
 from realtime.chapters import add_chapters
 from realtime.inputs.video_file import VideoSource
-from realtime.outputs.audio import AudioCopier
 from realtime.outputs.formats import CONTAINERS
+from realtime.outputs.tracks.audio import AudioCopier
+from realtime.outputs.tracks.subtitles import SPARSE, SubtitleCopier
 from realtime.outputs.video_file import CONTAINER_TAGS, FIFO, OPTIONS
 
 
@@ -24,23 +25,34 @@ class Segment(NamedTuple):
     frames: int
 
 
-def join(segments: Sequence[Segment], file: Path, path: Path, *, source: VideoSource, audio: AudioCopier | None) -> None:
-    """Write the segments of a video to a file, one after the other, with its sound beside them.
+def join(
+    segments: Sequence[Segment],
+    file: Path,
+    path: Path,
+    *,
+    source: VideoSource,
+    audio: AudioCopier | None = None,
+    subtitles: SubtitleCopier | None = None,
+) -> None:
+    """Write the segments of a video to a file, one after the other, with its sound and subtitles beside them.
 
     Args:
         segments: at least one; all from one encoder with the same settings.
         file: to write.
         path: the name that it will have, whose suffix says what kind of file it is.
         source: the video that was edited, whose title and the like, and chapters, the file gets.
-        audio: the sound to copy.
+        audio, subtitles: what to copy.
 
     Raises:
         MediaError: if a segment cannot be read or joined, or the disk fails.
     """
     name = CONTAINERS[path.suffix.lower()]
     options = OPTIONS[name]
+    copiers = [each for each in (audio, subtitles) if each is not None]
     if name == "matroska" and audio is not None and audio.wav_tagged:
         name, options = "fifo", FIFO
+    if subtitles is not None:
+        options = {**options, **SPARSE}
     try:
         with av.open(str(file), "w", format=name, options=options) as container:
             container.metadata.update({key: text for key, text in source.metadata.items() if key not in CONTAINER_TAGS})
@@ -51,20 +63,21 @@ def join(segments: Sequence[Segment], file: Path, path: Path, *, source: VideoSo
                 stream.metadata.update({key: text for key, text in template.metadata.items() if key.lower() == "alpha_mode"})
                 if name in ("mp4", "mov"):
                     stream.codec_context.codec_tag = template.codec_context.codec_tag
-            if audio is not None:
-                audio.attach(container, path)
+            for each in copiers:
+                each.attach(container, path)
             container.start_encoding()
             for packet in packets(segments, stream):
-                if audio is not None and packet.dts is not None:
-                    audio.copy(container, until=packet.dts * packet.time_base)
+                if packet.dts is not None:
+                    for each in copiers:
+                        each.copy(container, until=packet.dts * packet.time_base)
                 try:
                     container.mux_one(packet)
                 except av.InvalidDataError:  # of a sound packet that waited in the muxer
                     if audio is None:
                         raise
                     audio.damaged += 1
-            if audio is not None:
-                audio.copy(container)
+            for each in copiers:
+                each.copy(container)
     except (av.FFmpegError, OSError) as error:
         raise MediaError(f"{path}: its segments cannot be joined ({error.strerror or error}); check the disk") from error
 

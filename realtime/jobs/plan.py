@@ -6,7 +6,7 @@ from av.video.reformatter import Colorspace
 
 from realtime.jobs.report import VideoPlan
 from realtime.jobs.settings import VideoSettings
-from realtime.jobs.video_job import open_audio, open_source
+from realtime.jobs.video_job import open_audio, open_source, open_subtitles
 from realtime.outputs.formats import codec_for
 from realtime.pixels.yuv import FrameConverter
 
@@ -21,6 +21,9 @@ def plan_video(source: Path, target: Path, settings: VideoSettings) -> VideoPlan
         if audio is not None:
             with audio:
                 converted = audio.check(target)
+        subtitles = open_subtitles(video, settings, target)
+        if subtitles is not None:
+            subtitles.close()
         converter = FrameConverter(Colorspace.ITU709, codec.pixel_format(settings.output_kind))
         width, height = converter.size(video.width, video.height)
         return VideoPlan(
@@ -33,4 +36,6 @@ def plan_video(source: Path, target: Path, settings: VideoSettings) -> VideoPlan
             codec=codec.title,
             audio=() if audio is None else video.audio,
             converted_audio=converted,
+            subtitles=() if subtitles is None else subtitles.copied,
+            converted_subtitles=None if subtitles is None else subtitles.converted,
         )

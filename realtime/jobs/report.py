@@ -17,6 +17,8 @@ class VideoPlan:
         codec: of the file to write, for people.
         audio: names of the codecs of the sound.
         converted_audio: which of them are converted, and to what, because the file cannot hold them; the others are copied.
+        subtitles: names of the codecs of the tracks of subtitles that the file gets.
+        converted_subtitles: which of them are converted, and to what.
     """
 
     source: Path
@@ -28,6 +30,8 @@ class VideoPlan:
     codec: str
     audio: tuple[str, ...]
     converted_audio: str | None = None
+    subtitles: tuple[str, ...] = ()
+    converted_subtitles: str | None = None
 
     def line(self) -> str:
         """All of it in one line."""
@@ -36,7 +40,10 @@ class VideoPlan:
         sound = f"sound copied ({', '.join(self.audio)})" if self.audio else "no sound"
         if self.converted_audio is not None:
             sound = f"sound converted ({self.converted_audio})"
-        return f"{self.source} -> {self.target}: {self.width}x{self.height}, {frames}{seconds}, {self.codec}, {sound}"
+        text = f", subtitles copied ({', '.join(self.subtitles)})" if self.subtitles else ""
+        if self.converted_subtitles is not None:
+            text = f", subtitles converted ({self.converted_subtitles})"
+        return f"{self.source} -> {self.target}: {self.width}x{self.height}, {frames}{seconds}, {self.codec}, {sound}{text}"
 
     def record(self) -> dict[str, Any]:
         """The same for JSON."""
@@ -54,9 +61,10 @@ class VideoReport:
         done_before: of these, by an interrupted run.
         seconds: from the first frame to the finished file.
         stage_ms: median milliseconds a frame of each stage; they run side by side.
-        damaged, damaged_audio: parts of the source and packets of its sound that were left out.
+        damaged, damaged_audio, damaged_subtitles: parts of the source, its sound and subtitles that were left out.
         shortfall: a line that says so if the source should go on for longer.
         converted_audio: which codecs of its sound were converted, and to what, because the result cannot hold them.
+        converted_subtitles: the same of its subtitles.
         silent: whether the source's sound was left out because the result holds none.
         left_out: what else of the source is not in the result, in words; empty if nothing is.
     """
@@ -70,8 +78,10 @@ class VideoReport:
     stage_ms: dict[str, float]
     damaged: int = 0
     damaged_audio: int = 0
+    damaged_subtitles: int = 0
     shortfall: str | None = None
     converted_audio: str | None = None
+    converted_subtitles: str | None = None
     silent: bool = False
     left_out: str = ""
 
@@ -96,8 +106,14 @@ class VideoReport:
             lines.append(self.shortfall)
         if self.damaged_audio:
             lines.append(f"{self.source}: {self.damaged_audio} damaged packets of its audio were left out")
+        if self.damaged_subtitles:
+            lines.append(f"{self.source}: {self.damaged_subtitles} damaged packets of its subtitles were left out")
         if self.converted_audio is not None:
             lines.append(f"{self.target}: its sound was converted, {self.converted_audio}, which {self.target.suffix} can hold")
+        if self.converted_subtitles is not None:
+            lines.append(
+                f"{self.target}: its subtitles were converted, {self.converted_subtitles}, which {self.target.suffix} can hold"
+            )
         if not self.complete:
             lines.append(f"{self.target}: appears when all shards of it are done")
         if self.silent:

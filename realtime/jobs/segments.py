@@ -20,10 +20,11 @@ from realtime.jobs.segment_folder import Memories, SegmentFolder, fingerprint
 from realtime.jobs.settings import VideoSettings
 from realtime.jobs.shards import Shard
 from realtime.jobs.sinks import open_sink
-from realtime.outputs.audio import AudioCopier
 from realtime.outputs.formats import MOV, MP4, SEQUENCES, codec_for
 from realtime.outputs.sink import Sink
 from realtime.outputs.target import check_target
+from realtime.outputs.tracks.audio import AudioCopier
+from realtime.outputs.tracks.subtitles import SubtitleCopier
 from realtime.outputs.video_file import time_unit
 from realtime.packet import Packet
 
@@ -57,7 +58,7 @@ class Stretch(NamedTuple):
 
 
 class SegmentedSink(Sink):
-    """A video file that is written in segments, and joined from them at the end, with its sound.
+    """A video file that is written in segments, and joined from them at the end, with its sound and subtitles.
 
     An interruption leaves the segments that are complete, and `resume` goes on behind them. Several processes may each write
     a shard of the segments; the last of them joins all.
@@ -71,7 +72,7 @@ class SegmentedSink(Sink):
         path: of the file.
         source: whose frames it shows.
         settings: of the file.
-        audio: the sound to copy.
+        audio, subtitles: what to copy of the source.
         snapshots: of the filters of the stream.
         shard: of the segments that are written here; None for all.
         overwrite: whether an existing file may be replaced.
@@ -88,6 +89,7 @@ class SegmentedSink(Sink):
         source: VideoSource,
         settings: VideoSettings,
         audio: AudioCopier | None,
+        subtitles: SubtitleCopier | None,
         snapshots: Snapshots,
         *,
         shard: Shard | None = None,
@@ -104,6 +106,7 @@ class SegmentedSink(Sink):
         self._source = source
         self._settings = replace(settings, codec=codec.name)
         self._audio = audio
+        self._subtitles = subtitles
         self.snapshots = snapshots
         suffix = next((each for each in codec.suffixes if each in EXACT), path.suffix.lower())
         self._exact = suffix in EXACT
@@ -210,7 +213,7 @@ class SegmentedSink(Sink):
             return  # another shard has joined them meanwhile
         if not segments:
             raise MediaError(f"{self.folder.path}: segments were removed from it; start again")
-        join(segments, self._unfinished, self.path, source=self._source, audio=self._audio)
+        join(segments, self._unfinished, self.path, source=self._source, audio=self._audio, subtitles=self._subtitles)
         try:
             with self._media_errors():
                 self._stack.close()
@@ -227,8 +230,9 @@ class SegmentedSink(Sink):
             return []
         number, end = ends
         segments = self.folder.complete(0, number)
-        if self._audio is not None:
-            self._audio.end = end
+        for each in (self._audio, self._subtitles):
+            if each is not None:
+                each.end = end
         return segments if len(segments) == number else []
 
     @contextmanager

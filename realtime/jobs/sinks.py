@@ -6,10 +6,11 @@ from pathlib import Path
 
 from realtime.inputs.video_file import VideoSource
 from realtime.jobs.settings import VideoSettings
-from realtime.outputs.audio import AudioCopier
 from realtime.outputs.formats import SEQUENCES
 from realtime.outputs.pictures.sequence import PictureSequence
 from realtime.outputs.sink import Sink
+from realtime.outputs.tracks.audio import AudioCopier
+from realtime.outputs.tracks.subtitles import SubtitleCopier
 from realtime.outputs.video_file import VideoSink
 
 
@@ -18,6 +19,7 @@ def open_sink(
     source: VideoSource,
     settings: VideoSettings,
     audio: AudioCopier | None = None,
+    subtitles: SubtitleCopier | None = None,
     *,
     time_base: Fraction | None = None,
     overwrite: bool = False,
@@ -54,6 +56,7 @@ def open_sink(
         bit_depth=source.bit_depth,
         nvenc=settings.nvenc,
         audio=audio,
+        subtitles=subtitles,
         metadata=source.metadata,
         chapters=source.chapters,
         overwrite=overwrite,

@@ -16,6 +16,7 @@ from engines.engine import Engine
 from realtime.compositing.composite import check_light_wrap
 from realtime.compositing.filters import Filter
 from realtime.compositing.subjects import naming
+from realtime.inputs.timestamps import WHOLE
 from realtime.inputs.video_file import VideoSource
 from realtime.jobs.report import VideoReport
 from realtime.jobs.segments import SegmentedSink, Snapshots, Stretch, describe_run
@@ -23,9 +24,10 @@ from realtime.jobs.settings import VideoSettings
 from realtime.jobs.shards import Shard
 from realtime.jobs.sinks import open_sink, settings_of_alpha
 from realtime.loop.edit_video import Edited, edit_video
-from realtime.outputs.audio import AudioCopier
 from realtime.outputs.formats import SEQUENCES
 from realtime.outputs.sink import Sink
+from realtime.outputs.tracks.audio import AudioCopier
+from realtime.outputs.tracks.subtitles import SubtitleCopier, in_words
 from realtime.outputs.video_file import VideoSink
 
 DEFAULTS = VideoSettings()
@@ -74,18 +76,22 @@ class VideoJob:
             self._audio = open_audio(self.source, settings, target)
             if self._audio is not None:
                 stack.enter_context(self._audio)
+            self._subtitles = open_subtitles(self.source, settings, target)
+            if self._subtitles is not None:
+                stack.enter_context(self._subtitles)
             self._sink: Sink = (
                 SegmentedSink(
                     target,
                     self.source,
                     settings,
                     self._audio,
+                    self._subtitles,
                     Snapshots(self._filters),
                     shard=shard,
                     overwrite=overwrite,
                 )
                 if resume or shard is not None
-                else open_sink(target, self.source, settings, self._audio, overwrite=overwrite)
+                else open_sink(target, self.source, settings, self._audio, self._subtitles, overwrite=overwrite)
             )
             stack.callback(self._sink.abort)  # which does nothing after `close`
             self.source.fine = self._sink.codec.deep is not None and settings.output_kind != "alpha" and not settings.nvenc
@@ -135,11 +141,13 @@ class VideoJob:
             if segmented is not None:
                 segmented.finish(passed + edited.frames if stretch.end is None else None)
             edited = edited._replace(frames=max(0, edited.frames - warm_up))
-        if self._audio is not None:
-            self._audio.end = self.source.end
+        for each in (self._audio, self._subtitles):
+            if each is not None:
+                each.end = self.source.end
         self._sink.close()
         if self._alpha_sink is not None:
             self._alpha_sink.close()
+        lost_subtitles = self.source.subtitles if self._subtitles is None else self._subtitles.left_out
         return VideoReport(
             source=self.source.path,
             target=self.target,
@@ -153,7 +161,9 @@ class VideoJob:
             shortfall=self.source.shortfall,
             converted_audio=None if self._audio is None else self._audio.converted,
             silent=self.settings.audio and bool(self.source.audio) and self._audio is None,
-            left_out=self.source.left_out,
+            converted_subtitles=None if self._subtitles is None else self._subtitles.converted,
+            damaged_subtitles=0 if self._subtitles is None else self._subtitles.damaged,
+            left_out=", ".join(each for each in (in_words(lost_subtitles), self.source.left_out) if each),
         )
 
     def close(self) -> None:
@@ -177,3 +187,11 @@ def open_audio(source: VideoSource, settings: VideoSettings, target: Path) -> Au
     if not settings.audio or not source.audio or target.suffix.lower() in SEQUENCES:
         return None
     return AudioCopier(source.path, origin=source.origin, from_origin=settings.excerpt.start is not None, convert=True)
+
+
+def open_subtitles(source: VideoSource, settings: VideoSettings, target: Path) -> SubtitleCopier | None:
+    """Open the subtitles of a video, to be copied in step with its frames, if it has some and `target` holds them."""
+    if not source.subtitles or target.suffix.lower() in SEQUENCES:
+        return None
+    length = None if settings.excerpt == WHOLE else source.duration
+    return SubtitleCopier(source.path, target, origin=source.origin, length=length)

@@ -1,4 +1,4 @@
-"""Video files of pictures, at the source's own frame times, with its audio copied unchanged."""
+"""Video files of pictures, at the source's own frame times, with its audio and subtitles copied."""
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,12 +19,13 @@ from engines.atomic import replacing
 from engines.errors import MediaError
 from realtime.chapters import Chapter, add_chapters
 from realtime.choices import OutputKind, Preset
-from realtime.outputs.audio import AudioCopier, AudioNotSupported
 from realtime.outputs.formats import CONTAINERS, codec_for
 from realtime.outputs.fragments import cut_after_last_fragment
 from realtime.outputs.scheduling import scheduling_kept
 from realtime.outputs.sink import Sink
 from realtime.outputs.target import check_suffix, check_target
+from realtime.outputs.tracks.audio import AudioCopier, AudioNotSupported
+from realtime.outputs.tracks.subtitles import SPARSE, SubtitleCopier
 from realtime.packet import Packet
 from realtime.pixels.opacity import premultiply
 from realtime.pixels.yuv import FrameConverter, with_fine
@@ -51,8 +52,7 @@ class VideoSink(Sink):
 
     Pictures are shown at their packets' times, rounded to `time_base` (Matroska, WebM: to the millisecond), in steps that need
     not be even. YUV is BT.709, of limited range, and tagged so. Where colour is subsampled, an odd height or width grows by
-    one: the last row or column is repeated. Audio is copied as the pictures come, never decoded. Subtitles and data streams
-    are left out.
+    one: the last row or column is repeated. Audio and subtitles are copied as the pictures come. Data streams are left out.
 
         with VideoSink("out.mp4", width=source.width, height=source.height, audio=AudioCopier(source.path)) as sink:
             sink.write(packet)
@@ -75,6 +75,7 @@ class VideoSink(Sink):
         bit_depth: of the source. With more than 8, pictures are encoded in 10 bits where the codec has them.
         nvenc: encode on an NVIDIA GPU. Where that cannot be opened, `software_because` says why.
         audio: the audio streams to copy, or None.
+        subtitles: the subtitles to copy, or None; made for `path`.
         metadata: title, date, ...
         chapters: of the video.
         overwrite: whether an existing file may be replaced.
@@ -104,6 +105,7 @@ class VideoSink(Sink):
         bit_depth: int = 8,
         nvenc: bool = False,
         audio: AudioCopier | None = None,
+        subtitles: SubtitleCopier | None = None,
         metadata: Mapping[str, str] | None = None,
         chapters: Sequence[Chapter] = (),
         overwrite: bool = False,
@@ -117,6 +119,7 @@ class VideoSink(Sink):
         self._last: int | None = None
         self._recoverable = recoverable
         self._audio = audio
+        self._copiers = [each for each in (audio, subtitles) if each is not None]
         self._premultiplied = premultiplied
         self.codec.check_rate(crf, bitrate, nvenc=nvenc)
         self._encoder = self.codec.encoder
@@ -169,6 +172,8 @@ class VideoSink(Sink):
         tagged = name == "matroska" and self._audio is not None and self._audio.wav_tagged
         if tagged:  # PyAV refuses these codecs for Matroska itself
             name, of_container = "fifo", FIFO
+        if any(isinstance(each, SubtitleCopier) for each in self._copiers):
+            of_container = {**of_container, **SPARSE}
         container = av.open(str(self._unfinished), "w", format=name, options=of_container)
         self._container = container
         container.metadata.update({key: text for key, text in metadata.items() if key not in CONTAINER_TAGS})
@@ -197,8 +202,8 @@ class VideoSink(Sink):
         if self.kind == "cutout" and self.codec.encoder == "libvpx-vp9":
             stream.metadata["alpha_mode"] = "1"  # without it players take no notice of alpha
         self._stream = stream
-        if self._audio is not None:
-            self._audio.attach(container, self.path)
+        for each in self._copiers:
+            each.attach(container, self.path)
         with scheduling_kept():
             container.start_encoding()
 
@@ -237,8 +242,8 @@ class VideoSink(Sink):
         try:
             with self._recovering(), self._media_errors("check the disk"):
                 self._mux(self._stream.encode(None))
-                if self._audio is not None:
-                    self._audio.copy(self._container)
+                for each in self._copiers:
+                    each.copy(self._container)
                 self._container.close()
                 self._container = None
                 self._replacing.__exit__(None, None, None)
@@ -271,8 +276,8 @@ class VideoSink(Sink):
                 with suppress(av.FFmpegError, OSError):
                     step()
         self._replacing.__exit__(GeneratorExit, GeneratorExit(), None)
-        if self._audio is not None:
-            self._audio.close()
+        for each in self._copiers:
+            each.close()
 
     def _mux(self, packets: "Iterable[av.Packet[VideoStream]]") -> None:
         assert self._container is not None
@@ -281,8 +286,9 @@ class VideoSink(Sink):
                 delay = (packet.pts - packet.dts) * packet.time_base
                 if not 0 <= delay <= LONGEST_DELAY:  # x265 leaves it unset in a video of fewer frames than its own delay
                     packet.dts = packet.pts
-            if self._audio is not None and packet.dts is not None:
-                self._audio.copy(self._container, until=packet.dts * packet.time_base)
+            if packet.dts is not None:
+                for each in self._copiers:
+                    each.copy(self._container, until=packet.dts * packet.time_base)
             try:
                 self._container.mux_one(packet)
             except av.InvalidDataError:  # of a sound packet that waited in the muxer

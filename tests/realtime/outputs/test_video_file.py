@@ -11,7 +11,7 @@ import pytest
 
 from engines.errors import MediaError
 from realtime.inputs.video_file import VideoSource
-from realtime.outputs.audio import AudioCopier
+from realtime.outputs.tracks.audio import AudioCopier
 from realtime.outputs.video_file import VideoSink
 from realtime.packet import Packet
 from tests.realtime.clips import (

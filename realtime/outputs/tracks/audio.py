@@ -18,8 +18,9 @@ from av.video.stream import VideoStream
 from engines.errors import MediaError
 from realtime.inputs.containers import DAMAGE, open_container, shown_video
 from realtime.inputs.timestamps import Discontinuities
-from realtime.outputs.audio_conversion import ENCODERS, LAYOUTS, AudioConversion
 from realtime.outputs.formats import CONTAINERS
+from realtime.outputs.tracks.audio_conversion import ENCODERS, LAYOUTS, AudioConversion
+from realtime.outputs.tracks.description import describe_copy
 
 PATIENCE = Fraction(1)  # s of the video in which it may pass a jump that the sound has passed
 INTERLEAVED = Fraction(10)  # s by which one track may be behind another in a file
@@ -114,8 +115,7 @@ class AudioCopier:
             copy = add_copy(container, stream)
             if container.format.name == "fifo":
                 copy.time_base = Fraction(1, 1000)  # that of Matroska, which is behind it
-            copy.metadata.update(stream.metadata)
-            copy.disposition = stream.disposition
+            describe_copy(copy, stream, container)
             self._copies[stream.index] = copy
         self._packets = self._timed()
         self._advance()

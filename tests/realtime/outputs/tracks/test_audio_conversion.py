@@ -11,10 +11,10 @@ import pytest
 from numpy.typing import NDArray
 
 from realtime.inputs.video_file import VideoSource
-from realtime.outputs.audio import AudioCopier
+from realtime.outputs.tracks.audio import AudioCopier
 from realtime.outputs.video_file import VideoSink
 from tests.realtime.clips import even_times, make_clip
-from tests.realtime.outputs.test_audio import remux
+from tests.realtime.outputs.tracks.test_audio import remux
 
 pytestmark = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="needs the ffmpeg program")
 

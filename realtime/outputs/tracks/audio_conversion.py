@@ -14,6 +14,8 @@ from av.audio.stream import AudioStream
 from av.container import OutputContainer
 from av.stream import Stream
 
+from realtime.outputs.tracks.description import describe_copy
+
 ENCODERS = {"webm": ("libopus", "Opus"), "matroska": ("libopus", "Opus"), "mp4": ("aac", "AAC"), "mov": ("aac", "AAC")}
 RATE = 48_000  # samples/s
 BITRATE = 96_000  # bits/s of each channel: no loss that is heard
@@ -36,8 +38,7 @@ class AudioConversion:
         self._layout = LAYOUTS.get(stream.channels, "stereo")
         copy.codec_context.layout = self._layout
         copy.bit_rate = BITRATE * copy.codec_context.channels
-        copy.metadata.update(stream.metadata)
-        copy.disposition = stream.disposition
+        describe_copy(copy, stream, container)
         self._encoder = copy
         self._resampler = self._new_resampler()
         self._fifo = AudioFifo()

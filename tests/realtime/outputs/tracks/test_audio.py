@@ -10,7 +10,7 @@ import av
 import pytest
 
 from realtime.inputs.video_file import VideoSource
-from realtime.outputs.audio import AudioCopier, AudioNotSupported
+from realtime.outputs.tracks.audio import AudioCopier, AudioNotSupported
 from realtime.outputs.video_file import VideoSink
 from tests.realtime.clips import audio_packets, even_times, frame_times, make_clip
 

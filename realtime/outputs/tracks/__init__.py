@@ -1,0 +1,1 @@
+"""What is beside the pictures of a file, copied to another: sound and subtitles."""

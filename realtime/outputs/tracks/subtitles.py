@@ -1,0 +1,208 @@
+"""Subtitles copied from one file to another, packet by packet; text is converted where the other file demands it."""
+
+import io
+import os
+from collections import Counter
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import av
+from av.container import OutputContainer
+from av.stream import Stream
+from av.subtitles.codeccontext import SubtitleCodecContext
+from av.subtitles.stream import SubtitleStream
+from av.video.stream import VideoStream
+
+from engines.errors import MediaError
+from realtime.inputs.containers import DAMAGE, codec_name, open_container, shown_video
+from realtime.inputs.timestamps import Discontinuities
+from realtime.outputs.formats import CONTAINERS
+from realtime.outputs.tracks.description import describe_copy
+
+# What players expect of each container: kinds that are copied, the first of which other text is converted to.
+HELD = {
+    "mp4": ("mov_text",),
+    "mov": ("mov_text",),
+    "matroska": ("subrip", "ass", "hdmv_pgs_subtitle", "dvb_subtitle", "dvd_subtitle"),
+    "webm": ("webvtt",),
+}
+TEXT = ("subrip", "ass", "webvtt", "mov_text", "text")  # the rest are pictures, or cannot be decoded
+EMPTY = b"\0\0"  # in MP4 a packet that clears the screen: the copy gets its own
+AHEAD = Fraction(1)  # s of the video by which it is searched ahead
+INTERLEAVED = Fraction(10)  # s by which one track may be behind another in a file
+TICK = Fraction(1, 1000)
+# For the file: it waits so many µs for the next subtitle, and keeps the pictures of that time in memory; 10 s by default.
+SPARSE = {"max_interleave_delta": "1000000"}
+
+
+class SubtitleCopier:
+    """The subtitles of a file, to be copied to another. A context manager; `VideoSink` closes it, too.
+
+    Times follow the pictures of the file's `VideoSource`. What begins before them is cut there, and so is what ends after an
+    excerpt. Tracks of text are converted to the kind that the other file holds; others that it cannot hold are left out.
+
+    Attributes:
+        path: the file.
+        copied: names of the codecs of the tracks that the other file gets.
+        converted: which of them are converted, and to what, in words; None if none is.
+        left_out: names of the codecs of the tracks that it does not get.
+        damaged: packets that could not be converted or written so far.
+        end: seconds, after `origin`, at which the copy ends; None for all there is. It may be set late.
+
+    Args:
+        path: of the file that has them.
+        target: the file to write, of which only the suffix counts, one of `realtime.outputs.formats.CONTAINERS`.
+        origin: seconds to subtract from its times: its `VideoSource.origin`.
+        length: of the excerpt in seconds, as far as it is known: what would go on beyond it ends there.
+
+    Raises:
+        MediaError: if it is not a readable media file.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        target: str | os.PathLike[str],
+        *,
+        origin: Fraction = Fraction(0),
+        length: Fraction | None = None,
+    ) -> None:
+        self.path = Path(path)
+        self.damaged = 0
+        self.end: Fraction | None = None
+        self._origin, self._length = origin, length
+        self._container = open_container(self.path)
+        self._video = shown_video(self._container)
+        self._discontinuities = Discontinuities(self._container, self._video)
+        self._holder = CONTAINERS[Path(target).suffix.lower()]
+        self._kept = [each for each in self._container.streams.subtitles if self._is_kept(each)]
+        self.copied = tuple(codec_name(each) for each in self._kept)
+        self.left_out = tuple(codec_name(each) for each in self._container.streams.subtitles if each not in self._kept)
+        other = dict.fromkeys(name for name in self.copied if name not in HELD[self._holder])
+        self.converted = f"{', '.join(other)} to {HELD[self._holder][0]}" if other else None
+        self._copies: dict[int, SubtitleStream] = {}  # by the index of a stream
+        self._least: dict[int, int] = {}  # by the index of a copy: the least time of its next packet
+        self._packets: Iterator[av.Packet[Stream]] = iter(())
+        self._next: tuple[av.Packet[Stream], Fraction] | None = None
+
+    def _is_kept(self, stream: SubtitleStream) -> bool:
+        name = codec_name(stream)
+        if name in TEXT:
+            return True
+        if name not in HELD[self._holder]:
+            return False
+        try:  # pictures may lack what their header needs
+            with av.open(io.BytesIO(), "w", format=self._holder) as container:
+                container.add_stream_from_template(stream)
+                container.start_encoding()
+        except (av.FFmpegError, ValueError):
+            return False
+        return True
+
+    def attach(self, container: OutputContainer, path: Path) -> None:
+        """Add the tracks to a container that is being opened for a file `path`, of the suffix of `target`."""
+        for stream in self._kept:
+            copy: Any
+            if codec_name(stream) in HELD[self._holder]:
+                copy = container.add_stream_from_template(stream)
+            else:
+                decoder = stream.codec_context
+                decoder.open()
+                copy = container.add_stream(HELD[self._holder][0])
+                copy.codec_context.time_base = TICK
+                copy.codec_context.subtitle_header = (decoder.subtitle_header or b"") + b"\0"  # PyAV does not end it
+            copy.time_base = TICK
+            describe_copy(copy, stream, container)
+            self._copies[stream.index] = copy
+        if self._kept:
+            streams: list[Stream] = [*self._kept] if self._video is None else [*self._kept, self._video]
+            self._packets = self._demux(streams)
+
+    def copy(self, container: OutputContainer, until: Fraction | None = None) -> None:
+        """Copy the packets up to a time in seconds, or all that are left."""
+        while True:
+            if self._next is None:
+                self._next = self._advance(until)
+            if self._next is None:
+                return
+            packet, time = self._next
+            if until is not None and time > until:
+                return
+            self._next = None
+            if self.end is None or time < self.end:
+                self._write(container, packet, time)
+
+    def _write(self, container: OutputContainer, packet: "av.Packet[Stream]", time: Fraction) -> None:
+        stream, copy = packet.stream, self._copies[packet.stream.index]
+        unit = copy.time_base
+        assert unit is not None
+        begin, end = max(time, Fraction(0)), time + (packet.duration or 0) * packet.time_base
+        end = min([end, *(each for each in (self._length, self.end) if each is not None and each > begin)])
+        if end < begin or (time < 0 and end == begin):
+            return  # it was over before the first picture
+        try:
+            new = packet if codec_name(stream) in HELD[self._holder] else self._converted(packet, copy)
+            if new is None:
+                return
+            ticks = round(begin / unit)
+            new.pts = new.dts = max(self._least.get(copy.index, ticks), ticks)
+            self._least[copy.index] = new.dts
+            new.duration, new.time_base = round((end - begin) / unit), unit
+            new.stream = copy
+            container.mux_one(new)
+        except DAMAGE:
+            self.damaged += 1
+
+    def _converted(self, packet: "av.Packet[Stream]", copy: SubtitleStream) -> "av.Packet[Any] | None":
+        decoder = packet.stream.codec_context
+        assert isinstance(decoder, SubtitleCodecContext)
+        subtitle = decoder.decode2(packet)
+        return copy.codec_context.encode_subtitle(subtitle) if subtitle else None
+
+    def _advance(self, until: Fraction | None) -> "tuple[av.Packet[Stream], Fraction] | None":
+        """The next packet and its time in seconds; None at the end, or if the video gets well past `until` before it comes."""
+        last = None if until is None else until + AHEAD
+        if self.end is not None:
+            last = self.end + INTERLEAVED
+        for packet in self._packets:
+            if isinstance(packet.stream, VideoStream):
+                self._discontinuities.follow(packet)
+                position = self._discontinuities.position
+                if last is not None and position is not None and position - self._origin > last:
+                    return None
+            elif not (codec_name(packet.stream) == "mov_text" and bytes(packet)[:2] == EMPTY):
+                time = self._discontinuities.nearest(packet)
+                if time is not None:
+                    return packet, time - self._origin
+        return None
+
+    def _demux(self, streams: list[Stream]) -> "Iterator[av.Packet[Stream]]":
+        try:
+            for packet in self._container.demux(*streams):
+                if packet.size:  # the last ones are empty
+                    yield packet
+        except DAMAGE:
+            return  # the file is cut short: its frames end here, too
+        except av.FFmpegError as error:
+            raise MediaError(f"{self.path}: reading failed ({error.strerror}); check the file and its disk") from error
+
+    def close(self) -> None:
+        """Close the file."""
+        self._next = None
+        self._container.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        self.close()
+
+
+def in_words(codecs: tuple[str, ...]) -> str:
+    """Tracks of these codecs in words: "a subtitle track (ass)", "2 subtitle tracks (ass, subrip)"; empty for none."""
+    names = ", ".join(Counter(codecs))
+    number = "a subtitle track" if len(codecs) == 1 else f"{len(codecs)} subtitle tracks"
+    return f"{number} ({names})" if codecs else ""
