@@ -10,6 +10,7 @@ from benchmarks.quality import quality
 from benchmarks.refine import refine
 from benchmarks.scale import scale
 from benchmarks.soak import soak
+from benchmarks.table2 import table2
 from benchmarks.throughput import throughput
 from engines.commands.app import command_app
 from engines.commands.running import needs_extra, run
@@ -24,7 +25,7 @@ Examples:
 """
 
 app = command_app(HELP)
-COMMANDS = (latency, throughput, scale, peers, quality, refine, clips, soak, figures, picture)
+COMMANDS = (latency, throughput, scale, peers, quality, table2, refine, clips, soak, figures, picture)
 
 
 for command in COMMANDS:

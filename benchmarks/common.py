@@ -33,10 +33,6 @@ Runs = Annotated[int, typer.Option(min=1, help="Frames that count, of each engin
 Seconds = Annotated[float, typer.Option(min=0, help="Time for each size, after at least five runs.")]
 JsonFile = Annotated[Path | None, typer.Option("--json", help="Write all figures to this file.")]
 PlotFile = Annotated[Path | None, typer.Option("--plot", metavar="PNG", help="Draw the figures into this picture.")]
-TableRun = Annotated[
-    Path | None, typer.Option("--run", metavar="RUN", help="A run of shm-train for our rows of the paper's Table 2.")
-]
-WithoutCoarse = Annotated[Path | None, typer.Option(metavar="RUN", help="A run of equal length that saw no coarse data.")]
 
 NAMES = {"mp_selfie": "MediaPipe Selfie", "rvm": "RobustVideoMatting"}
 HEADINGS = {"sad": "SAD", "mse": "MSE", "gradient": "gradient", "connectivity": "connectivity", "band": "SAD at edges"}

@@ -12,7 +12,6 @@ import typer
 
 from benchmarks import common
 from benchmarks.clips import clips, open_clips
-from benchmarks.common import TableRun, WithoutCoarse
 from benchmarks.figures import write_page
 from benchmarks.latency import latency
 from benchmarks.measuring.turns import Plan
@@ -45,8 +44,6 @@ def everything(
     adapters: Adapters = None,
     peer: Peers = None,
     peer_python: PeerPython = None,
-    run: TableRun = None,
-    without_coarse: WithoutCoarse = None,
 ) -> None:
     """All of it, into a folder: report.md with tables and a plot, and the figures as JSON. The page is written after each part.
 
@@ -81,13 +78,12 @@ def everything(
         latency_only["starts"] = min(runs, Plan.starts)
     if find_spec("matplotlib") is not None:
         latency_only["plot"] = report / "latency.png"
-    table_2: dict[str, Any] = {"run": run, "without_coarse": without_coarse}
     parts: dict[str, tuple[str, Callable[..., None], str, dict[str, Any]]] = {  # file, command, the option it lacks, options
         "latency": ("latency", latency, "", timed | latency_only),
         "peers": ("peers", peers, "" if peer else "--peer", others | timed),
         "throughput": ("throughput", throughput, "", one | {name: min(count, 3) for name, count in counted.items()}),
         "scale": ("scale", scale, "", one | counted),
-        "quality": ("quality", quality, "" if sets else "--set", others | {"sets": sets} | table_2),
+        "quality": ("quality", quality, "" if sets else "--set", others | {"sets": sets}),
         "refine": ("refinement", refine, "" if sets else "--set", others | {"folder": first}),
         "clips": ("clips", clips, "" if videos else "--clips", others | {"folder": videos}),
     }

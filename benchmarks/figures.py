@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from benchmarks import clips, common, latency, peers, quality, refine, scale, throughput
+from benchmarks import clips, common, latency, peers, quality, refine, scale, table2, throughput
 from engines.atomic import replacing
 from engines.commands.running import UsageError
 
@@ -27,8 +27,8 @@ TABLES = {  # by name: the JSON file, the heading on the page of `bench all` (""
     "scale": ("scale", "Scale", scale.table),
     "quality": ("quality", "Quality", quality.table),
     "people": ("people", "Quality on people unlike the training data", quality.whole_table),
-    "ablation": ("quality", "", quality.ablation_table),
-    "table_2": ("quality", "The paper's Table 2", quality.paper_table),
+    "ablation": ("table2", "", quality.table),
+    "table_2": ("table2", "The paper's Table 2", table2.paper_table),
     "refinement": ("refinement", "Refining masks", refine.table),
     "clips": ("clips", "Flicker", clips.table),
 }

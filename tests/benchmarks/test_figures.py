@@ -9,7 +9,6 @@ from benchmarks import figures
 from benchmarks.figures import RESULTS, TABLES, pages, refreshed, table
 from engines.commands.running import UsageError
 
-NAMES = ("quality", "people", "ablation")
 REPORTS = {
     "quality": {
         "sets": [
@@ -154,12 +153,11 @@ def test_the_command_refreshes_readme_docs_and_card(bench, results: Path, monkey
     assert bench("figures", "--results", results)[1] == ""
 
 
-def test_the_ablation_has_a_table_of_its_own(tmp_path: Path) -> None:
-    models = [{"model": name, "precision": "fp32", "mean": {"iou": 0.5}} for name in ("ours, openvino", "ablation, all", "rvm")]
+def test_variants_have_no_place_among_whole_models(tmp_path: Path) -> None:
+    models = [{"model": name, "precision": "fp32", "mean": {"iou": 0.5}} for name in ("ours, openvino", "rvm")]
     models.append(models[0] | {"model": "ours, MPN alone"})
     for file in ("quality", "people"):
         (tmp_path / f"{file}.json").write_text(json.dumps({"sets": [{"set": "s", "models": models}]}))
-    rows = {name: [line.split(" | ")[0] for line in table(name, tmp_path).splitlines()[2:]] for name in NAMES}
+    rows = {name: [line.split(" | ")[0] for line in table(name, tmp_path).splitlines()[2:]] for name in ("quality", "people")}
     assert rows["quality"] == ["| ours, fp32", "| RobustVideoMatting, fp32", "| ours: MPN alone, fp32"]
     assert rows["people"] == rows["quality"][:2]
-    assert rows["ablation"] == ["| ablation: all, fp32"]
