@@ -55,14 +55,18 @@ def crop_to_people(photo: Photo, packet: Packet, margin: float) -> tuple[Photo, 
     return part, replace(packet, frame=frame, matte=cropped)
 
 
-def refine_mask(photo: Photo, mask: Mask, engine: Engine) -> Matte:
-    """Refine a coarse mask of a photo into a matte (section 6 of the paper). Raises MediaError if their aspects differ."""
-    frame = photo.flat()
-    (height, width), (mask_height, mask_width) = frame.shape[:2], mask.shape
+def check_mask(photo: Photo, mask: Mask) -> None:
+    """Raise MediaError if the aspect of a mask is not that of its photo."""
+    (height, width), (mask_height, mask_width) = photo.frame.shape[:2], mask.shape
     if abs(np.log(mask_width / mask_height * height / width)) > ASPECT_TOLERANCE:
         sizes = f"{mask_width}x{mask_height} for a photo of {width}x{height}"
         raise MediaError(f"{photo.name}: its mask has another shape ({sizes}); is it the mask of this photo?")
-    return engine(frame, mask)
+
+
+def refine_mask(photo: Photo, mask: Mask, engine: Engine) -> Matte:
+    """Refine a coarse mask of a photo into a matte (section 6 of the paper). Raises MediaError if their aspects differ."""
+    check_mask(photo, mask)
+    return engine(photo.flat(), mask)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import fastapi_offline
 from fastapi import Depends, FastAPI, Query, Request, Response, Security
@@ -24,10 +24,11 @@ from realtime.serve.editing import BACKGROUND, PHOTO, PhotoEditor, PhotoOptions
 from realtime.serve.limits import Limits
 from realtime.serve.live import add_live
 from realtime.serve.pages import add_page
+from realtime.serve.refining import MASK, MaskRefiner
 from realtime.serve.shared_engine import SharedEngine
 from realtime.serve.video_queue import VideoQueue
 from realtime.serve.videos import add_videos
-from realtime.serve.work_queue import QueueFull, WorkQueue
+from realtime.serve.work_queue import QueueFull, Result, WorkQueue
 
 log = logging.getLogger(__name__)
 
@@ -38,11 +39,14 @@ Background = Annotated[
     Query(description="A colour, blur, blur:2, checkerboard or none; without it, a cut-out.", max_length=100),
 ]
 
+Refined = Annotated[Literal["alpha", "cutout"], Query(description="The matte in grey, or the people cut out.")]
+
 
 def create_app(engine: Engine, *, limits: Limits, token: str | None = None, loopback: bool = True) -> FastAPI:
     """The service on an engine, which stays open. `token`: what clients must know; `loopback`: served to this machine only."""
     queue, shared = WorkQueue(limits.queue), SharedEngine(engine)
     editor, videos = PhotoEditor(shared, max_pixels=limits.pixels), VideoQueue(shared, limits)
+    refiner = MaskRefiner(shared, max_pixels=limits.pixels)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -62,30 +66,41 @@ def create_app(engine: Engine, *, limits: Limits, token: str | None = None, loop
     if token is not None:  # the page at /docs then asks for it; who is let in, the guard decides
         checked.append(Security(HTTPBearer(auto_error=False)))
 
-    def png(*parts: str) -> dict[str, Any]:
-        picture = {"content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}, "description": "A PNG."}
-        return {
-            "response_class": Response,
-            "dependencies": checked,
-            "openapi_extra": body(*parts),
-            "responses": {200: picture, **errors(400, 401, 403, 408, 413, 422, 429, 507)},
-        }
+    def call(*parts: str, needed: int = 1) -> dict[str, Any]:
+        problems = errors(400, 401, 403, 408, 413, 422, 429, 507)
+        return {"dependencies": checked, "openapi_extra": body(*parts, needed=needed), "responses": problems}
 
-    async def answer(request: Request, parts: Sequence[str], edit: Callable[[Path], bytes]) -> Response:
+    def png(*parts: str, needed: int = 1) -> dict[str, Any]:
+        made = call(*parts, needed=needed)
+        made["responses"][200] = {"content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}}
+        return {**made, "response_class": Response}
+
+    async def work(request: Request, parts: Sequence[str], edit: Callable[[Path], Result], *, needed: int = 1) -> Result:
         with queue.place(), TemporaryDirectory(prefix="shm-serve-") as name:
-            await receive(request, Path(name), parts, most=limits.bytes, seconds=limits.seconds)
-            picture = await queue.run(lambda: edit(Path(name)))
+            await receive(request, Path(name), parts, needed=needed, most=limits.bytes, seconds=limits.seconds)
+            return await queue.run(lambda: edit(Path(name)))
+
+    def answer(picture: bytes) -> Response:
         return Response(picture, media_type="image/png", headers={"Cache-Control": "no-store"})
 
     @app.post("/v1/image", summary="Cut people out of a photo, or change the background", **png(PHOTO, BACKGROUND))
     async def image(request: Request, bg: Background = None, light_wrap: LightWrap = 0.0, keep: Keep = "all") -> Response:
         options = checked_value(PhotoOptions, bg, light_wrap, keep)
-        return await answer(request, (PHOTO, BACKGROUND), lambda folder: editor.image(folder, options))
+        return answer(await work(request, (PHOTO, BACKGROUND), lambda folder: editor.image(folder, options)))
 
     @app.post("/v1/alpha", summary="The alpha matte of a photo, in grey", **png(PHOTO))
     async def alpha(request: Request, keep: Keep = "all") -> Response:
         options = checked_value(PhotoOptions, None, 0.0, keep)
-        return await answer(request, (PHOTO,), lambda folder: editor.alpha(folder, options.keep))
+        return answer(await work(request, (PHOTO,), lambda folder: editor.alpha(folder, options.keep)))
+
+    @app.post("/v1/refine", summary="The fine matte of a photo and a coarse mask", **png(PHOTO, MASK, needed=2))
+    async def refine(request: Request, show: Refined = "alpha") -> Response:
+        refined = await work(request, (PHOTO, MASK), lambda folder: refiner.refined(folder, cut_out=show == "cutout"), needed=2)
+        return answer(refined)
+
+    @app.post("/v1/steps", summary="What each network makes of a photo, or of a mask", **call(PHOTO, MASK))
+    async def steps(request: Request) -> dict[str, str | dict[str, float]]:
+        return await work(request, (PHOTO, MASK), refiner.steps)
 
     @app.get("/v1/health", summary="What runs here, and how full the queue is", dependencies=checked)
     async def health() -> dict[str, str | int]:

@@ -13,14 +13,14 @@ from starlette.requests import ClientDisconnect
 from realtime.serve.forms import WRONG, Form, boundary_of
 
 ERRORS = {
-    400: "a parameter is wrong, or the body is empty",
+    400: "a parameter or a form is wrong, or a file is empty",
     401: "the token is missing or wrong",
     403: "called by a page of another site, or by another name",
     404: "there is no such video, or not any more",
     408: "the body did not arrive in time",
     409: "the video is not done",
     413: "too many bytes or pixels",
-    422: "the body is not a photo that can be read",
+    422: "a file cannot be read, or is of the wrong shape",
     429: "the queue is full; Retry-After says when to come back",
     507: "the disk of the service is full",
 }
@@ -34,24 +34,22 @@ def errors(*codes: int) -> dict[int | str, dict[str, Any]]:
     return {code: {"description": ERRORS[code]} for code in codes}
 
 
-def body(first: str, *others: str, needed: Sequence[str] = ()) -> dict[str, Any]:
-    """The body of a call, for its description: the bytes of the first part, or a form with that and others.
-
-    `needed`: those without which a call is refused, besides the first; with any, a form is the only way.
-    """
+def body(*parts: str, needed: int = 1) -> dict[str, Any]:
+    """The body of a call, for its description: the bytes of the first part, or a form. For the rest see `receive`."""
     file = {"type": "string", "format": "binary"}
-    form = {"type": "object", "properties": dict.fromkeys((first, *others), file), "required": [first, *needed]}
+    form = {"type": "object", "properties": dict.fromkeys(parts, file), "required": list(parts[:needed])}
     content: dict[str, Any] = {"multipart/form-data": {"schema": form}}
-    if not needed:
+    if needed == 1:
         content["application/octet-stream"] = {"schema": file}
     return {"requestBody": {"required": True, "content": content}}
 
 
-async def receive(request: Request, folder: Path, parts: Sequence[str], *, most: int, seconds: float) -> None:
+async def receive(request: Request, folder: Path, parts: Sequence[str], *, needed: int = 1, most: int, seconds: float) -> None:
     """Store a body in a folder: at most so many bytes, in so many seconds.
 
     `parts`: the names of the files of a form, which are the names in the folder too; a body that is no form is the first of
-    them. That one is there afterwards, and no file is empty. Raises HTTPException if the body is empty, wrong, larger or late.
+    them. So many of the first as are `needed` are there afterwards, and no file is empty. Raises HTTPException if the body is
+    empty, wrong, larger or late.
     """
     too_large = HTTPException(413, f"the body has more than {most / 1_000_000:g} MB; make it smaller")
     claimed = request.headers.get("content-length", "")
@@ -77,10 +75,10 @@ async def receive(request: Request, folder: Path, parts: Sequence[str], *, most:
         raise HTTPException(408, f"the body took more than {seconds:g} s; try again") from error
     except ValueError as error:
         raise HTTPException(400, WRONG if isinstance(error, FormParserError) else str(error)) from error
-    for name in parts:
+    for index, name in enumerate(parts):
         path = folder / name
-        if (name == parts[0] and not path.exists()) or (path.exists() and not path.stat().st_size):
-            raise HTTPException(400, f"the {name} is empty; send its bytes")
+        if not path.stat().st_size if path.exists() else index < needed:
+            raise HTTPException(400, f"the {name} is missing or empty; send its bytes")
 
 
 def checked_value(make: Callable[..., Options], *values: object) -> Options:

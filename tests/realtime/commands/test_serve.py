@@ -34,6 +34,7 @@ def curl_examples(address: str, folder: Path) -> list[list[str]]:
     """The calls of docs/serve.md, to a service at another address, with the files that they name."""
     shutil.copy(SAMPLE, folder)
     shutil.copy(SAMPLE.with_name("background.jpg"), folder)
+    Image.new("L", Image.open(SAMPLE).size, 255).save(folder / "mask.png")
     make_clip(folder / "talk.mp4")
     page = (Path(__file__).parents[3] / "docs" / "serve.md").read_text(encoding="utf-8")
     calls = re.findall(r"^curl .*$", page, re.MULTILINE)
@@ -89,7 +90,7 @@ def test_it_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
         server.send_signal(signal.SIGTERM)
         assert server.wait(60) == 128 + signal.SIGTERM
         assert server.stderr.read() == ""
-        assert {path.name for path in tmp_path.iterdir()} <= {SAMPLE.name, "background.jpg", "talk.mp4"}
+        assert {path.name for path in tmp_path.iterdir()} <= {SAMPLE.name, "background.jpg", "mask.png", "talk.mp4"}
     finally:
         server.kill()
         server.wait()

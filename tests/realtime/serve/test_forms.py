@@ -66,8 +66,8 @@ def test_a_background_is_sent_with_a_video(client: TestClient, tmp_path: Path) -
         ({"photo": picture("red"), "background": b"no picture"}, 422, "the background: "),
         ({"photo": picture("red"), "background": b"#EXTM3U\nhttp://127.0.0.1/a.ts\n"}, 422, "the background: "),
         ({"photo": picture("red"), "background": picture("red", (200, 200))}, 413, "the background has more than"),
-        ({"photo": picture("red"), "background": b""}, 400, "the background is empty"),
-        ({"background": picture("red")}, 400, "the photo is empty"),
+        ({"photo": picture("red"), "background": b""}, 400, "the background is missing or empty"),
+        ({"background": picture("red")}, 400, "the photo is missing"),
         ({"photo": picture("red"), "../photo": picture("red")}, 400, "photo and background"),
     ],
 )
