@@ -267,8 +267,9 @@ class VideoSource:
 
     def _shortfall(self, last: Fraction) -> str | None:
         container = self._container
-        length = self.duration if container.format.name == "avi" else (container.duration or 0) * MICROSECOND
-        if not states_duration(container) or length is None or self._reached >= length - CUT_OFF:
+        counted = self._stream.frames / self.rate if self.rate else Fraction(0)
+        length = counted if container.format.name == "avi" else (container.duration or 0) * MICROSECOND
+        if not states_duration(container) or self._reached >= length - CUT_OFF:
             return None
         return shortfall(str(self.path), last, length)
 

@@ -125,6 +125,11 @@ def test_times_that_the_file_does_not_tell(tmp_path: Path, name: str, codec: str
     assert all(difference(packet.frame, picture(packet.index)) < 6 for packet in packets)
 
 
+def test_an_avi_of_a_single_frame(tmp_path: Path) -> None:
+    with VideoSource(make_clip(tmp_path / "clip.avi", even_times(1), codec="mpeg4", time_base=Fraction(1, 25))) as source:
+        assert len(list(source)) == source.frames == 1
+
+
 @pytest.mark.parametrize("colour_range", [1, 2])
 @pytest.mark.parametrize("matrix", [1, 5])  # BT.709, BT.601
 def test_colours_follow_matrix_and_range(tmp_path: Path, matrix: int, colour_range: int) -> None:
