@@ -1,7 +1,6 @@
 """The page in a real browser: a photo or a video goes in, and what is downloaded has its alpha."""
 
 import shutil
-import threading
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,14 +18,11 @@ from tests.realtime.plain_engine import PlainEngine
 
 pytest.importorskip("fastapi_offline", reason="the extra web is not installed")
 pytest.importorskip("playwright", reason="Playwright is not installed")
-import uvicorn
 from playwright.sync_api import Page, expect, sync_playwright
 
-from realtime.serve.app import create_app
-from realtime.serve.server import configured, listen
+from tests.realtime.serve.serving import DEFAULTS, serving
 
 CHROMIUM = shutil.which("chromium")
-DEFAULTS = Limits()
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 
@@ -34,21 +30,12 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not instal
 @contextmanager
 def page(engine: Engine, *arguments: str, limits: Limits = DEFAULTS) -> Iterator[Page]:
     """The page of a running service, in a browser with command-line arguments."""
-    opened = listen("127.0.0.1", 0)
-    server = uvicorn.Server(configured(create_app(engine, limits=limits)))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [opened]})
-    thread.start()
-    try:
-        with sync_playwright() as started:
-            browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", *arguments])
-            shown = browser.new_page()
-            shown.goto(f"http://127.0.0.1:{opened.getsockname()[1]}/")
-            yield shown
-            browser.close()
-    finally:
-        server.should_exit = True
-        thread.join()
-        opened.close()
+    with serving(engine, limits) as address, sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", *arguments])
+        shown = browser.new_page()
+        shown.goto(address)
+        yield shown
+        browser.close()
 
 
 def test_a_photo_comes_back_as_a_png_with_alpha(tmp_path: Path) -> None:
