@@ -101,7 +101,7 @@ def table2(
       bench table2 eval/composites eval/people --runs runs/table2
       bench table2 eval/composites eval/portraits --runs runs/table2 --json table2.json --pictures figures
     """
-    from train.evaluation.curves import draw_curves
+    from train.evaluation.curves import curves_of, draw_curves
     from train.evaluation.scores import open_set
     from train.evaluation.table2 import ROWS, open_rows
 
@@ -118,16 +118,16 @@ def table2(
         common.show(quality.table({"sets": sections[-1:]}))
         if pictures is not None and test_set.truths == "alphas":
             draw(pictures, test_set, methods, count)
-    if pictures is not None:
-        logged = {folder.parent.name: folder.parent for folder in sorted(runs.glob("*/logs"))}
-        if logged:
-            draw_curves(logged, pictures / "curves.png")
     steps = {name: each for method in methods for name, each in method.steps.items()}
     facts: Report = {"steps": steps, "missing": missing, "paper": {row.name: row.paper for row in ROWS}}
     report = common.environment(monitor, None) | facts | {"sets": sections}
     common.show(f"\n{paper_table(report)}\n{trained(steps)}\n")
     print(*missing, sep="\n")
     common.write_report(json_file, report)
+    if pictures is not None:
+        logged = {folder.name: folder for folder in sorted(runs.iterdir()) if curves_of(folder)}
+        if logged:
+            draw_curves(logged, pictures / "curves.png")
 
 
 def trained(steps: dict[str, int]) -> str:

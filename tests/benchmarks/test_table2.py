@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from torch.utils.tensorboard import SummaryWriter
 
 from benchmarks.table2 import paper_table
 from tests.train.conftest import figure, scenery, write
@@ -21,6 +22,11 @@ def test_the_command(bench, people: Path, tmp_path: Path) -> None:  # type: igno
     runs = write_runs(tmp_path / "runs", ["deeplab/deeplab", "all/mpn", "all/qun", "all/mrn", "without-qun/mrn"])
     result, pictures = tmp_path / "table2.json", tmp_path / "figures"
     words = ["--runs", runs, "--no-closed-form", "--json", result, "--pictures", pictures]
+    for run, logs in (("deeplab", {"validation/loss": [(1, 0.5), (2, 0.4)]}), ("all", {})):
+        with SummaryWriter(str(runs / run / "logs/deeplab")) as log:  # "all" was stopped before anything was logged
+            for tag, curve in logs.items():
+                for step, value in curve:
+                    log.add_scalar(tag, value, step)
     code, out, err = bench("table2", people, *words)
     assert code == 0, err
     report = json.loads(result.read_text())
@@ -35,7 +41,8 @@ def test_the_command(bench, people: Path, tmp_path: Path) -> None:  # type: igno
     for row in ("Trimap + DIM", "SHM", "ours, without coarse data"):
         assert f"{row}: not measured, as there is no" in out
     assert "The data differ" in out
-    assert sorted(path.name for path in pictures.iterdir()) == ["figure-3-a.jpg", "figure-5-people-a.jpg", "figure-6-a.jpg"]
+    names = ["curves.png", "figure-3-a.jpg", "figure-5-people-a.jpg", "figure-6-a.jpg"]
+    assert sorted(path.name for path in pictures.iterdir()) == names
 
 
 def test_bad_input_is_one_line(bench, people: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

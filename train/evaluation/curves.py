@@ -38,6 +38,12 @@ def read_curves(logs: Path) -> dict[str, Curve]:
     return curves
 
 
+def curves_of(run: Path) -> dict[str, dict[str, Curve]]:
+    """The curves of a run by its tasks, of those that have any."""
+    curves = {task: read_curves(run / "logs" / task) for task in ALL_TASKS}
+    return {task: each for task, each in curves.items() if each}
+
+
 def draw_curves(runs: Mapping[str, Path], picture: Path) -> None:
     """Draw the curves of the named runs, a row for each task; validation solid, training dotted.
 
@@ -45,11 +51,11 @@ def draw_curves(runs: Mapping[str, Path], picture: Path) -> None:
     """
     if picture.suffix.lower() not in SUFFIXES:
         raise DataError(f"{picture}: name a {', '.join(SUFFIXES)} file")
-    curves = {name: {task: read_curves(run / "logs" / task) for task in ALL_TASKS} for name, run in runs.items()}
+    curves = {name: curves_of(run) for name, run in runs.items()}
     for name, tasks in curves.items():
-        if not any(tasks.values()):
+        if not tasks:
             raise DataError(f"{runs[name]}: has no logs; give the folder of a run of shm-train")
-    rows = [task for task in ALL_TASKS if any(tasks[task] for tasks in curves.values())]
+    rows = [task for task in ALL_TASKS if any(task in tasks for tasks in curves.values())]
     figure = Figure(figsize=(13, 3.4 * len(rows)), layout="constrained")
     panels = figure.subplots(len(rows), 3, squeeze=False)
     for row, task in enumerate(rows):
@@ -59,7 +65,7 @@ def draw_curves(runs: Mapping[str, Path], picture: Path) -> None:
             panel.grid(alpha=0.3)
             for number, (name, tasks) in enumerate(curves.items()):
                 for kind, style in (("validation", "-"), ("train", ":")):
-                    curve = tasks[task].get(f"{kind}/{metric}", [])
+                    curve = tasks.get(task, {}).get(f"{kind}/{metric}", [])
                     if curve:
                         label = name if kind == "validation" else f"{name}, in training"
                         panel.plot(*zip(*curve, strict=True), style, color=f"C{number % 10}", label=label, linewidth=1.2)

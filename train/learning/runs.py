@@ -67,8 +67,8 @@ def make_task(name: str, recipe: Recipe, run: Path, *, pretrained: bool = True) 
         return refinement_task(recipe, load_earlier(DIM, "dim", run))
     if name == "shm":
         return shm_task(recipe, load_earlier(TNet, "tnet", run), load_earlier(MNet, "mnet", run))
-    qun = load_earlier(QUN, "qun", run) if recipe.mrn.unified else None
-    return mrn_task(recipe, load_earlier(MPN, "mpn", run), qun)
+    mpn = load_earlier(MPN, "mpn", run)
+    return mrn_task(recipe, mpn, load_earlier(QUN, "qun", run) if recipe.mrn.unified else None)
 
 
 def prepare_task(name: str, library: Library, recipe: Recipe, run: Run) -> Task:
