@@ -1,6 +1,7 @@
 """`shm-serve`: cuts people out of photos, videos and a browser's camera, on a page and for programs, over HTTP."""
 
 import ipaddress
+import webbrowser
 from contextlib import ExitStack
 from typing import Annotated
 
@@ -29,6 +30,7 @@ app = command_app()
 def serve(
     host: Annotated[str, typer.Option(help="The address to serve on. Beyond this machine it needs --token.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0: one that is free.")] = 8400,
+    open_page: Annotated[bool, typer.Option("--open", help="Show the page in the browser.")] = False,
     token: Annotated[
         str | None, typer.Option(envvar="SHM_SERVE_TOKEN", help="What clients have to send: Authorization: Bearer TOKEN.")
     ] = None,
@@ -53,7 +55,7 @@ def serve(
 
     \b
     Examples:
-      shm-serve
+      shm-serve --open
       shm-serve --port 8500 --model large
       shm-serve --host 0.0.0.0 --token "$TOKEN"
     """
@@ -87,6 +89,8 @@ def serve(
         shown = f"[{host}]" if ":" in host else host
         address = f"http://{shown}:{opened.getsockname()[1]}"
         notify(f"serving on {address} ({engine.name} {engine.precision}, {engine.device}); {address}/docs describes it")
+        if open_page and not webbrowser.open(address.replace("0.0.0.0", "127.0.0.1").replace("[::]", "[::1]")):
+            notify("there is no browser to open it in")
         serve_until_stopped(create_app(engine, limits=limits, token=token, loopback=loopback), opened)
 
 

@@ -62,8 +62,12 @@ def test_a_missing_extra_is_named() -> None:
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM")
 def test_it_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
     pytest.importorskip("fastapi_offline", reason="the extra web is not installed")
-    command = [sys.executable, "-m", "realtime.commands.serve", "--port", "0"]
-    server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, "TMPDIR": str(tmp_path)})
+    command = [sys.executable, "-m", "realtime.commands.serve", "--port", "0", "--open"]
+    browser = tmp_path / "browser"
+    browser.write_text('#!/bin/sh\necho "$1" > "$0.opened"\n')
+    browser.chmod(0o700)
+    environment = {**os.environ, "TMPDIR": str(tmp_path), "BROWSER": str(browser)}
+    server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
     try:
         assert server.stderr is not None
         line = server.stderr.readline()
@@ -71,6 +75,7 @@ def test_it_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
         assert found, line
         with urllib.request.urlopen(f"{found[1]}/v1/health", timeout=60) as health:
             assert json.load(health)["model"] == "base"
+        assert (tmp_path / "browser.opened").read_text() == f"{found[1]}\n"
         with urllib.request.urlopen(f"{found[1]}/v1/image", SAMPLE.read_bytes(), timeout=120) as answer:
             picture = Image.open(answer)
             assert picture.mode == "RGBA"
@@ -90,7 +95,10 @@ def test_it_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
         server.send_signal(signal.SIGTERM)
         assert server.wait(60) == 128 + signal.SIGTERM
         assert server.stderr.read() == ""
-        assert {path.name for path in tmp_path.iterdir()} <= {SAMPLE.name, "background.jpg", "mask.png", "talk.mp4"}
+        assert {path.name for path in tmp_path.iterdir()} <= {
+            *(SAMPLE.name, "background.jpg", "mask.png", "talk.mp4"),
+            *("browser", "browser.opened"),
+        }
     finally:
         server.kill()
         server.wait()
