@@ -9,6 +9,7 @@ from benchmarks.picture import picture
 from benchmarks.quality import quality
 from benchmarks.refine import refine
 from benchmarks.scale import scale
+from benchmarks.serve import serve
 from benchmarks.soak import soak
 from benchmarks.table2 import table2
 from benchmarks.throughput import throughput
@@ -25,7 +26,7 @@ Examples:
 """
 
 app = command_app(HELP)
-COMMANDS = (latency, throughput, scale, peers, quality, table2, refine, clips, soak, figures, picture)
+COMMANDS = (latency, throughput, scale, peers, quality, table2, refine, clips, serve, soak, figures, picture)
 
 
 for command in COMMANDS:

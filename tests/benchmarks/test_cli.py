@@ -16,7 +16,20 @@ Bench = Callable[..., subprocess.CompletedProcess[str]]
 
 ROOT = Path(__file__).parents[2]
 HEAVY = ("cv2", "av", "numpy", "torch", "rich", "matplotlib", "psutil", "openvino", "scipy")
-COMMANDS = ("latency", "throughput", "scale", "peers", "quality", "refine", "clips", "soak", "figures", "picture", "all")
+COMMANDS = (
+    "latency",
+    "throughput",
+    "scale",
+    "peers",
+    "quality",
+    "refine",
+    "clips",
+    "serve",
+    "soak",
+    "figures",
+    "picture",
+    "all",
+)
 HELP = [("--help",), *((command, "--help") for command in COMMANDS)]
 MISTAKES = [
     (["latency", "--modle", "base"], "--modle"),

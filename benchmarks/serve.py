@@ -1,0 +1,160 @@
+"""`bench serve`: requests a second of `shm-serve` with many clients at once, beside the engine alone."""
+
+from __future__ import annotations
+
+import http.client
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from benchmarks import common
+from benchmarks.common import JsonFile, Report
+from benchmarks.measuring.frames import SAMPLES
+from benchmarks.measuring.machine import LoadMonitor
+from benchmarks.soak import engine_alone
+from engines.commands.options import Backend, Model, Overwrite, Precision, Threads, load_engine
+from engines.commands.running import UsageError, needs_extra
+from engines.geometry import BASE
+
+if TYPE_CHECKING:
+    import psutil
+
+ANSWER = 120.0  # s that a client waits for at most
+SAMPLES_OF_MEMORY = 40  # in a run
+
+
+@contextmanager
+def service(options: list[str]) -> Iterator[tuple[int, psutil.Process]]:
+    """The port and the process of a service that runs while this lasts. Raises UsageError if it does not start."""
+    import psutil
+
+    command = [sys.executable, "-m", "realtime.commands.serve", "--port", "0", *options]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stderr is not None
+            lines = []
+            for line in process.stderr:
+                if found := re.search(r"serving on http://127\.0\.0\.1:(\d+) ", line):
+                    yield int(found[1]), psutil.Process(process.pid)
+                    return
+                lines.append(line.strip())
+            raise UsageError(lines[-1].removeprefix("error: ") if lines else "the service does not start")
+        finally:
+            process.terminate()
+
+
+def measure(port: int, process: psutil.Process, photo: bytes, call: str, clients: int, seconds: float) -> Report:
+    """Let clients call the service for so long, each again when it has its answer: rates, delays, and the service's memory.
+
+    Memory is in MB of 2^20 bytes: medians of the second and of the last quarter of the run, which warming up does not reach.
+    """
+    statuses: Counter[str] = Counter()
+    delays: list[float] = []
+    memory: list[float] = []
+    begin = time.perf_counter()
+
+    def ask() -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=ANSWER)
+        while (start := time.perf_counter()) < begin + seconds:
+            try:
+                connection.request("POST", f"/v1/{call}", photo)
+                answer = connection.getresponse()
+                answer.read()
+                statuses[str(answer.status)] += 1
+                delays.append(1e3 * (time.perf_counter() - start))
+            except (OSError, http.client.HTTPException) as error:
+                statuses[type(error).__name__] += 1
+                connection.close()
+        connection.close()
+
+    threads = [threading.Thread(target=ask) for _ in range(clients)]
+    for thread in threads:
+        thread.start()
+    for _ in range(SAMPLES_OF_MEMORY):
+        time.sleep(seconds / SAMPLES_OF_MEMORY)
+        memory.append(process.memory_info().rss / 2**20)
+    for thread in threads:
+        thread.join()
+    elapsed = time.perf_counter() - begin
+    delays.sort()
+    quarter = SAMPLES_OF_MEMORY // 4
+    return {
+        "requests": statuses.total(),
+        "statuses": dict(statuses),
+        "requests_a_second": statuses["200"] / elapsed,
+        "delay_ms": {"median": median(delays), "p95": delays[int(0.95 * (len(delays) - 1))]} if delays else {},
+        "memory_mb": [median(memory[quarter : 2 * quarter]), median(memory[-quarter:])],
+    }
+
+
+def serve(
+    photo: Annotated[
+        Path, typer.Argument(metavar="[PHOTO]", help="What clients send; else the sample.", show_default=False)
+    ] = (SAMPLES / "portrait.jpg"),
+    call: Annotated[Literal["alpha", "image"], typer.Option(help="What they ask for: /v1/alpha or /v1/image.")] = "alpha",
+    clients: Annotated[int, typer.Option(min=1, max=1000, help="How many at once.")] = 8,
+    seconds: Annotated[float, typer.Option(min=1, help="How long they ask.")] = 60,
+    backend: Backend = "auto",
+    threads: Threads = None,
+    precision: Precision = "auto",
+    model: Model = BASE,
+    json_file: JsonFile = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Requests a second of shm-serve with clients at once, and what the engine alone would give; exit code 1 where one failed.
+
+    Beside the engine, the service reads each photo and writes each PNG.
+
+    \b
+    Examples:
+      bench serve
+      bench serve portrait.jpg --call image --clients 16 --json serve.json
+    """
+    common.check_outputs(json_file, overwrite=overwrite)
+    with needs_extra("bench"):
+        import psutil  # noqa: F401 - before the work begins
+    from realtime.jobs.photo_folders import read_photo_for_matting
+
+    frame = read_photo_for_matting(photo).flat()
+    with load_engine(backend, threads=threads, precision=precision, model=model) as engine:
+        alone = engine_alone(engine, [frame] * 20)
+        names = {"engine": engine.name, "precision": engine.precision, "model": model}
+    options = ["--backend", backend, "--precision", precision, "--model", model, "--queue", str(2 * clients)]
+    options += [] if threads is None else ["--threads", str(threads)]
+    with service(options) as (port, process):
+        measure(port, process, photo.read_bytes(), call, 1, 1)  # the first request is slow
+        monitor = LoadMonitor()
+        measured = measure(port, process, photo.read_bytes(), call, clients, seconds)
+        report = common.environment(monitor, threads) | names
+    measured["share_of_engine"] = measured["requests_a_second"] * alone / 1e3
+    report |= {"photo": photo.name, "size": frame.shape[1::-1], "call": call, "clients": clients, "seconds": seconds}
+    report |= {"engine_ms": alone, "service": measured}
+    common.show(table(report))
+    common.write_report(json_file, report)
+    if set(measured["statuses"]) != {"200"}:
+        raise typer.Exit(1)
+
+
+def table(report: Report) -> str:
+    """The figures in Markdown."""
+    run = report["service"]
+    text = common.head("clients", "requests", "a second", "delay, ms", "95 %", "memory, MB", "at the end")
+    delays = [f"{run['delay_ms'][each]:.0f}" if run["delay_ms"] else "-" for each in ("median", "p95")]
+    memory = [f"{value:.0f}" for value in run["memory_mb"]]
+    text += common.row(f"{report['clients']}", f"{run['requests']}", f"{run['requests_a_second']:.1f}", *delays, *memory)
+    failed = {status: count for status, count in run["statuses"].items() if status != "200"}
+    text += f"\n/v1/{report['call']}, {report['photo']}, {common.size_name(report['size'])}, {report['seconds']:g} s: "
+    text += ", ".join(f"{count} failed ({status})" for status, count in failed.items()) if failed else "none failed"
+    text += f". The engine alone takes {report['engine_ms']:.1f} ms a frame; the service gives "
+    text += f"{100 * run['share_of_engine']:.0f} % of that rate. {common.engine_of(report)}; {common.machine_of(report)}\n"
+    return text
