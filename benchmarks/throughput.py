@@ -6,7 +6,9 @@ import itertools
 import tempfile
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Annotated
@@ -52,6 +54,7 @@ def measure_file(
 ) -> Report:
     """Milliseconds a frame of the engine alone, on frames in memory, and of a clip from file to file through the loop.
 
+    As many frames at once as the engine takes.
     Both in turn, one number a run; of the loop each stage, too (median of the frames). `advance` is called after each.
     """
     count, alone, loop = 0, [], []
@@ -59,8 +62,9 @@ def measure_file(
     engine(frames[0])
     for _ in range(runs):
         begin = time.perf_counter()
-        for frame in frames:
-            engine(frame)
+        with ThreadPoolExecutor(engine.at_once) as pool:
+            for _ in pool.map(engine, frames):
+                pass
         alone.append(1e3 * (time.perf_counter() - begin) / len(frames))
         advance()
         count, milliseconds, by_stage = through_the_loop(clip, target, engine, background)
@@ -123,7 +127,8 @@ def table(report: Report) -> str:
         text += common.row(stage, f"{median(figures):.1f}")
     text += common.row("from file to file", f"{median(run['loop']):.1f}")
     text += f"\n{report['clip']}, {size_name(report['size'])}, {run['frames']} frames, {common.engine_of(report)}: "
-    text += f"{run['frames_a_second']:.1f} frames/s. The engine alone takes {median(run['engine']):.1f} ms a frame; the loop "
+    text += f"{run['frames_a_second']:.1f} frames/s, "
+    text += f"{report['at_once']} at once. The engine alone takes {median(run['engine']):.1f} ms a frame; the loop "
     text += f"takes {100 * (run['loop_over_engine'] - 1):+.0f} % over that. {common.machine_of(report)}\n\n"
     text += common.head("live source", "shown", "dropped", "frames/s", "delay, ms", "95 %", "worst")
     for live in report["live"]:
@@ -168,16 +173,19 @@ def throughput(
     with ExitStack() as stack:
         target = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-"))) / "out.mp4"
         background = stack.enter_context(open_background(bg))
-        engine = stack.enter_context(load_engine(backend, threads=threads, precision=precision, model=model))
+        load = partial(load_engine, backend, threads=threads, precision=precision, model=model)
+        for_files = stack.enter_context(load(at_once=2))
+        for_live = for_files if for_files.at_once == 1 else stack.enter_context(load())
         monitor = LoadMonitor()
         with common.progress_bar(f"{clip.name}, {size_name(size)}", 2 * runs) as advance:
-            measured = measure_file(clip, frames, target, engine, background, runs, advance)
+            measured = measure_file(clip, frames, target, for_files, background, runs, advance)
         live = []
         for each in rate or [30, 60]:
             count = max(2, round(each * live_seconds))
             with common.progress_bar(f"live, {each} frames/s", count) as advance:
-                live.append(measure_live(frames, each, count, engine, background, advance))
-        report = common.environment(monitor, threads) | {"engine": engine.name, "precision": engine.precision, "model": model}
+                live.append(measure_live(frames, each, count, for_live, background, advance))
+        engine = {"engine": for_live.name, "precision": for_live.precision, "at_once": for_files.at_once}
+        report = common.environment(monitor, threads) | engine | {"model": model}
     report |= {"clip": clip.name, "size": size, "file": measured, "live": live}
     common.show(table(report))
     common.write_report(json_file, report)

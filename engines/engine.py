@@ -47,6 +47,7 @@ class Engine(Protocol):
     device: str  # as its maker names it: "AMD EPYC", "NVIDIA H100", ...
     precision: str  # "bf16", "fp32", "fp16"
     model: str  # "base" or "large"
+    at_once: int = 1  # calls from as many threads run in parallel; others wait
 
     def __call__(self, frame: Frame, mask: Mask | None = None) -> Matte:
         """The matte of a frame: uint8 RGB (H, W, 3), C-contiguous, H and W at least 32.

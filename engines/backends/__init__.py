@@ -9,7 +9,7 @@ from typing import Literal
 class Backend:
     """What is known of a backend before anything of it is imported."""
 
-    module: str  # has open_engine(name, *, device, threads, precision, model)
+    module: str  # has open_engine(name, *, device, threads, precision, model, at_once)
     devices: tuple[Literal["gpu", "cpu"], ...]
     precisions: tuple[str, ...]
     packages: tuple[str, ...]  # modules that must be installed

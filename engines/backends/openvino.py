@@ -8,9 +8,9 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from queue import SimpleQueue
 
 import cv2
 import numpy as np
@@ -36,6 +36,7 @@ BATCH = 32  # tiles that MRN's details see at once
 FLOAT32 = {"mpn-low"}
 
 Models = dict[str, ov.CompiledModel]
+Requests = dict[str, ov.InferRequest]  # of the graphs, chained; they hold buffers, so frames pass one at a time
 CheckParity = Callable[[MatteOf], object]  # raises EngineError where an engine is off
 
 
@@ -45,7 +46,10 @@ def openvino() -> ov.Core:
 
     On a CPU with AMX each Core gives the thread a stack for signals, and restores the one before when it goes. Of two, the last
     to go may restore that of the first, which is freed by then: the next signal, such as Ctrl-C, would be a segmentation fault.
+
+    The first array of a tensor is taken here, where no other thread can: two that take it at once wait for each other for ever.
     """
+    _ = ov.Tensor(ov.Type.f32, ov.Shape([1])).data
     return ov.Core()
 
 
@@ -54,12 +58,11 @@ def bf16_is_native() -> bool:
     return "BF16" in openvino().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
-@dataclass
-class Compiled:
-    """The graphs, for frames of one direction. An inference request holds buffers, so frames pass one at a time."""
-
-    requests: dict[str, ov.InferRequest]
-    lock: threading.Lock
+def physical_cores() -> int:
+    """The number of threads that OpenVINO takes by default: one per physical core that it may use."""
+    nothing = ov.opset15.parameter([1])
+    model = openvino().compile_model(ov.Model([nothing], [nothing]), "CPU", {"PERFORMANCE_HINT": "LATENCY"})
+    return int(model.get_property("INFERENCE_NUM_THREADS"))
 
 
 def part_shapes(height: int, width: int, model: str, channels: int) -> dict[str, dict[str, tuple[int, ...]]]:
@@ -114,7 +117,7 @@ def refine_tiles(features: ov.InferRequest, details: ov.InferRequest, frame: Fra
     return alpha, foreground
 
 
-def chain(models: Models) -> Compiled:
+def chain(models: Models) -> Requests:
     """Requests without copies between them: the output tensors of one network are the inputs of the next."""
     requests = {name: model.create_infer_request() for name, model in models.items()}
     requests["qun"].set_tensor("image", requests["mpn-low"].get_tensor("image"))
@@ -122,7 +125,7 @@ def chain(models: Models) -> Compiled:
     requests["mrn-features"].set_tensor("doubled", requests["mpn-low"].get_tensor("doubled"))
     requests["mrn-features"].set_tensor("unified", requests["qun"].get_tensor("unified"))
     requests["mrn-details"].set_tensor("all_features", requests["mrn-features"].get_tensor("features"))
-    return Compiled(requests, threading.Lock())
+    return requests
 
 
 class OpenVINOEngine(Engine):
@@ -138,10 +141,12 @@ class OpenVINOEngine(Engine):
         model: str = BASE,
         folder: Path = FOLDER,
         cache: Cache | None = None,
+        at_once: int = 1,
     ) -> None:
         """`threads` None: one per physical core. `precision`: "bf16", "fp32", or "auto": bf16 where it is native.
 
-        In "bf16" the networks of FLOAT32 stay float32. `cache` None: the user's.
+        In "bf16" the networks of FLOAT32 stay float32. `cache` None: the user's. `at_once`: frames, each on its share of the
+        threads and with buffers of its own; no more than threads.
         Raises WeightsError if the weights are missing or damaged.
         """
         verified(folder)
@@ -152,19 +157,15 @@ class OpenVINOEngine(Engine):
         self.device = str(self._core.get_property("CPU", "FULL_DEVICE_NAME")).strip()
         self.precision = ("bf16" if bf16_is_native() else "fp32") if precision == "auto" else precision
         self._settings = {"PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": "1", "ENABLE_HYPER_THREADING": "NO"}
-        if threads:
-            self._settings["INFERENCE_NUM_THREADS"] = str(threads)
-        self._compiled: dict[Size, Compiled] = {}  # by the low resolution: nothing in the graphs depends on the frame's size
+        threads = threads or physical_cores()
+        self.at_once = min(at_once, threads)
+        self.threads = threads // self.at_once
+        self._settings["INFERENCE_NUM_THREADS"] = str(self.threads)
+        if self.at_once > 1:
+            self._settings["ENABLE_CPU_PINNING"] = "NO"  # else the threads of all would share the first cores
+        # Those not in use, by the low resolution: nothing in the graphs depends on the frame's size.
+        self._ready: dict[Size, SimpleQueue[Requests]] = {}
         self._lock = threading.Lock()
-
-    @property
-    def threads(self) -> int:
-        """The number of threads of an inference."""
-        with self._lock:
-            for compiled in self._compiled.values():
-                model = compiled.requests["qun"].get_compiled_model()
-                return int(model.get_property("INFERENCE_NUM_THREADS"))
-        return int(self._settings.get("INFERENCE_NUM_THREADS", 0))
 
     def _settings_for(self, name: str) -> dict[str, str]:
         bf16 = self.precision == "bf16" and name not in FLOAT32
@@ -188,7 +189,7 @@ class OpenVINOEngine(Engine):
             models[name] = self._core.compile_model(model, "CPU", self._settings_for(name))
         return models
 
-    def _import(self, exported: Engines) -> Compiled:
+    def _import(self, exported: Engines) -> Requests:
         """Load compiled graphs from the cache. Raises Outdated if this OpenVINO does not take them."""
         try:
             return chain({name: self._core.import_model(exported[name], "CPU", self._settings_for(name)) for name in PARTS})
@@ -200,7 +201,7 @@ class OpenVINOEngine(Engine):
 
         Raises EngineError where `check` does, or, with `must_keep`, where the disk does not take what was compiled.
         """
-        ready: list[Compiled] = []
+        ready: list[Requests] = []
 
         def build() -> Engines:
             models = self._compile(height, width)
@@ -213,54 +214,62 @@ class OpenVINOEngine(Engine):
             if check is not None:
                 check(lambda frame: self._run(ready[0], frame, None).matte)
 
-        key = self.key(height, width)
-        self._cache.obtain(key, build, check=load_and_check, must_keep=must_keep, keep=KEPT)
-        self._compiled[low_resolution(height, width, self.model)] = ready[0]
+        exported = self._cache.obtain(self.key(height, width), build, check=load_and_check, must_keep=must_keep, keep=KEPT)
+        ready += [self._import(exported) for _ in range(1, self.at_once)]
+        self._offer(height, width, ready)
 
-    def _for_size(self, height: int, width: int) -> Compiled:
+    def _offer(self, height: int, width: int, ready: list[Requests]) -> None:
+        waiting = self._ready[low_resolution(height, width, self.model)] = SimpleQueue()
+        for requests in ready:
+            waiting.put(requests)
+
+    def _for_size(self, height: int, width: int) -> SimpleQueue[Requests]:
         low = low_resolution(height, width, self.model)
         with self._lock:
-            if low not in self._compiled:
+            if low not in self._ready:
                 if self._folder != FOLDER:  # the cache is for the released weights
-                    self._compiled[low] = chain(self._compile(height, width))
+                    self._offer(height, width, [chain(self._compile(height, width)) for _ in range(self.at_once)])
                 else:
                     self.prepare(height, width)
-            return self._compiled[low]
+            return self._ready[low]
 
     def __call__(self, frame: Frame, mask: Mask | None = None) -> Matte:
         return self.profile(frame, mask).matte
 
     def profile(self, frame: Frame, mask: Mask | None = None) -> Profiled:
         check_frame(frame)
-        return self._run(self._for_size(*frame.shape[:2]), frame, mask)
+        ready = self._for_size(*frame.shape[:2])
+        requests = ready.get()
+        try:
+            return self._run(requests, frame, mask)
+        finally:
+            ready.put(requests)
 
-    def _run(self, compiled: Compiled, frame: Frame, mask: Mask | None) -> Profiled:
-        with compiled.lock:
-            requests = compiled.requests
-            times = [time.perf_counter()]
-            shrink(frame, requests["mpn-low"].get_tensor("doubled").data[0])
-            requests["mpn-low"].infer()
-            coarse = requests["mpn-low"].get_tensor("coarse").data
-            if mask is not None:
-                coarse[:] = fit_mask(mask, coarse.shape)
-            times.append(time.perf_counter())
-            requests["qun"].infer()
-            times.append(time.perf_counter())
-            unified = requests["qun"].get_tensor("unified").data.copy()
-            alpha, foreground = refine_tiles(requests["mrn-features"], requests["mrn-details"], frame, unified)
-            times.append(time.perf_counter())
-            matte = Matte(alpha=alpha, foreground=foreground, coarse=coarse.copy(), unified=unified)
-            return Profiled(matte, dict(zip(NETWORKS, (np.diff(times) * 1e3).tolist(), strict=True)))
+    def _run(self, requests: Requests, frame: Frame, mask: Mask | None) -> Profiled:
+        times = [time.perf_counter()]
+        shrink(frame, requests["mpn-low"].get_tensor("doubled").data[0])
+        requests["mpn-low"].infer()
+        coarse = requests["mpn-low"].get_tensor("coarse").data
+        if mask is not None:
+            coarse[:] = fit_mask(mask, coarse.shape)
+        times.append(time.perf_counter())
+        requests["qun"].infer()
+        times.append(time.perf_counter())
+        unified = requests["qun"].get_tensor("unified").data.copy()
+        alpha, foreground = refine_tiles(requests["mrn-features"], requests["mrn-details"], frame, unified)
+        times.append(time.perf_counter())
+        matte = Matte(alpha=alpha, foreground=foreground, coarse=coarse.copy(), unified=unified)
+        return Profiled(matte, dict(zip(NETWORKS, (np.diff(times) * 1e3).tolist(), strict=True)))
 
     def close(self) -> None:
         """Release the compiled graphs."""
         with self._lock:
-            self._compiled.clear()
+            self._ready.clear()
 
 
-def open_engine(name: str, *, device: str, threads: int | None, precision: str, model: str) -> OpenVINOEngine:
+def open_engine(name: str, *, device: str, threads: int | None, precision: str, model: str, at_once: int) -> OpenVINOEngine:
     """The engine, for `engines.load`."""
-    return OpenVINOEngine(threads=threads, precision=precision, model=model)
+    return OpenVINOEngine(threads=threads, precision=precision, model=model, at_once=at_once)
 
 
 def compile_ahead(request: Request) -> list[Path]:

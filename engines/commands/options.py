@@ -41,13 +41,20 @@ def unavailable(backend: str, error: BackendUnavailable) -> UsageError:
     return UsageError(f"--backend {error}" if str(error).startswith(backend) else f"--backend {backend}: {error}")
 
 
-def load_engine(backend: str = "auto", *, threads: int | None = None, precision: str = "auto", model: str = BASE) -> "Engine":
+def load_engine(
+    backend: str = "auto",
+    *,
+    threads: int | None = None,
+    precision: str = "auto",
+    model: str = BASE,
+    at_once: int = 1,
+) -> "Engine":
     """`engines.load` for a command: what is wrong with its options is a UsageError that names them."""
     check_precision(backend, precision)
     import engines
 
     try:
-        return engines.load(backend, threads=threads, precision=precision, model=model)
+        return engines.load(backend, threads=threads, precision=precision, model=model, at_once=at_once)
     except BackendUnavailable as error:
         raise unavailable(backend, error) from error
     except ValueError as error:  # backend "auto" and a precision that the one it took does not have

@@ -133,7 +133,7 @@ def video(
         alpha_target=alpha_out,
         resume=resume,
         shard=shard_option(shard),
-        load=lambda: load_engine(backend, threads=threads, precision=precision, model=model),
+        load=lambda: load_engine(backend, threads=threads, precision=precision, model=model, at_once=2),
         overwrite=overwrite,
         dry_run=dry_run,
         as_json=as_json,

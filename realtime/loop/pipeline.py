@@ -27,7 +27,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 from realtime.loop.queue import PacketQueue, Policy
 from realtime.packet import Packet
@@ -47,7 +47,8 @@ class Stage:
     outside, such as the reader of a pipe, returns soon after.
 
     `depth` is how many packets may wait for it, by default as many as the pipeline's own depth. `idle()` is called, in the
-    stage's thread, whenever no packet has come for `idle_seconds`.
+    stage's thread, whenever no packet has come for `idle_seconds`. With several `threads` it works on as many packets at once,
+    which leave it in their order all the same.
     """
 
     name: str
@@ -56,6 +57,35 @@ class Stage:
     depth: int | None = None
     idle: Callable[[], object] = nothing
     idle_seconds: float | None = None
+    threads: int = 1
+
+
+class Turn(NamedTuple):
+    """Both are set once a packet has gone on: the one before, and this one."""
+
+    before: threading.Event
+    done: threading.Event
+
+
+class Turns:
+    """The order in which the packets of a stage go on, whichever of its threads worked on them."""
+
+    def __init__(self, threads: int) -> None:
+        self.taking = threading.Lock()  # of a packet and of its turn
+        self._last = threading.Event()
+        self._last.set()
+        self._working = threads
+
+    def take(self) -> "Turn":
+        """The next turn. Called with `taking`."""
+        before, self._last = self._last, threading.Event()
+        return Turn(before, self._last)
+
+    def leave(self) -> bool:
+        """Count a thread that ends; return whether it was the last."""
+        with self.taking:
+            self._working -= 1
+            return not self._working
 
 
 class StageTimes:
@@ -122,14 +152,13 @@ class Pipeline:
         outlets = [*(self._queues[sink.name] for sink in sinks), self._queues["caller"]]
         following = [[self._queues[stage.name]] for stage in stages] + [outlets]
         self._threads = [self._thread("source", self._read, following[0])]
-        self._threads += [
-            self._thread(stage.name, self._work, stage, after) for stage, after in zip(stages, following[1:], strict=True)
-        ]
-        self._threads += [self._thread(sink.name, self._work, sink, []) for sink in sinks]
+        for stage, after in [*zip(stages, following[1:], strict=True), *((sink, []) for sink in sinks)]:
+            turns = Turns(stage.threads)
+            self._threads += [self._thread(stage.name, self._work, stage, after, turns) for _ in range(stage.threads)]
 
     @property
     def median_ms(self) -> dict[str, float]:
-        """Median milliseconds a packet for "source" and each stage and sink, over the recent ones."""
+        """Median milliseconds a packet for "source" and each stage and sink, over the recent ones, divided by its threads."""
         return {name: times.median_ms for name, times in self.times.items()}
 
     @property
@@ -233,17 +262,30 @@ class Pipeline:
             put(packet, after)
         end(after)
 
-    def _work(self, stage: Stage, after: list[PacketQueue]) -> None:
+    def _work(self, stage: Stage, after: list[PacketQueue], turns: Turns) -> None:
         waiting = self._queues[stage.name]
-        while (packet := waiting.get(stage.idle_seconds)) is not None or not waiting.over:
-            if packet is None:
+        while True:
+            with turns.taking:
+                packet = waiting.get(stage.idle_seconds)
+                turn = turns.take() if packet is not None else None
+            if packet is None or turn is None:
+                if waiting.over:
+                    break
                 stage.idle()
                 continue
-            start = self._clock()
-            stage.work(packet)
-            self.times[stage.name].add(self._clock() - start)
-            put(packet, after)
-        end(after)
+            try:
+                start = self._clock()
+                stage.work(packet)
+                self.times[stage.name].add((self._clock() - start) / stage.threads)
+                turn.before.wait()
+                put(packet, after)
+            except BaseException:
+                self.stop()  # before the packets behind it may go on
+                raise
+            finally:
+                turn.done.set()
+        if turns.leave():
+            end(after)
 
 
 def put(packet: Packet, queues: list[PacketQueue]) -> None:

@@ -26,6 +26,7 @@ REPORTS = {
         "size": [64, 48],
         "engine": "openvino",
         "precision": "bf16",
+        "at_once": 2,
         "file": {
             "frames": 7,
             "engine": [20.0],
@@ -120,10 +121,10 @@ def test_tables_by_hand(results: Path, name: str) -> None:
 
 
 def test_sentences_by_hand(results: Path) -> None:
-    sentence = "40.0 frames/s. The engine alone takes 20.0 ms a frame; the loop takes +25 % over that."
+    sentence = "40.0 frames/s, 2 at once. The engine alone takes 20.0 ms a frame; the loop takes +25 % over that."
     assert sentence in table("throughput", results)
     assert "1.0 ms + 98.0 ms a megapixel, exponent 0.99; 100 MB + 200 MB a megapixel." in table("scale", results)
-    assert "7 frames, openvino bf16: 40.0 frames/s" in table("throughput", results)
+    assert "7 frames, openvino bf16: 40.0 frames/s, 2 at once. The engine alone takes 20.0 ms" in table("throughput", results)
     assert "openvino fp32 (large model), 2 cores" in table("scale", results)
     assert "weights abc, 1 runs in turn. Busy!" in table("peers", results)
 

@@ -1,5 +1,7 @@
 """PyTorch is the oracle: OpenVINO gives the same on real frames of several sizes, odd ones too."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -7,6 +9,7 @@ import numpy as np
 import pytest
 
 from engines import Engine, Frame
+from engines.backends import openvino
 from engines.backends.openvino import OpenVINOEngine
 from engines.geometry import low_resolution
 from engines.store.cache import Cache
@@ -78,14 +81,34 @@ def test_masks_of_another_form_are_refused(openvino_engine: Engine, torch_engine
 
 
 def test_one_engine_serves_threads_of_two_sizes(openvino_engine: Engine, portrait: Frame) -> None:
-    from concurrent.futures import ThreadPoolExecutor
-
     frames = [portrait[:200, :160].copy(), portrait[:160, :200].copy()] * 4
     alone = [openvino_engine(frame).alpha for frame in frames[:2]]
     with ThreadPoolExecutor(4) as pool:
         together = list(pool.map(lambda frame: openvino_engine(frame).alpha, frames))
     for index, alpha in enumerate(together):
         np.testing.assert_array_equal(alpha, alone[index % 2])
+
+
+def test_two_frames_at_once_each_get_their_own_matte(
+    openvino_engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, portrait: Frame
+) -> None:
+    both = threading.Barrier(2, timeout=60)
+    shrink = openvino.shrink
+    with OpenVINOEngine(precision="fp32", threads=2, at_once=2, cache=Cache(tmp_path)) as engine:
+        assert (engine.at_once, engine.threads) == (2, 1)
+        frames = [portrait[:200, :160].copy(), portrait[100:300, 40:200].copy()] * 3
+        alone = [openvino_engine(frame).alpha for frame in frames[:2]]
+        # As many are within it together.
+        monkeypatch.setattr(openvino, "shrink", lambda *arguments: (both.wait(), shrink(*arguments)))
+        with ThreadPoolExecutor(2) as pool:
+            together = list(pool.map(lambda frame: engine(frame).alpha, frames))
+    for index, alpha in enumerate(together):
+        np.testing.assert_allclose(alpha, alone[index % 2], atol=1e-4)  # one thread sums in another order than two
+
+
+def test_no_more_frames_at_once_than_threads() -> None:
+    with OpenVINOEngine(threads=1, at_once=2) as engine:
+        assert (engine.at_once, engine.threads) == (1, 1)
 
 
 def test_frames_of_all_sizes_share_what_is_compiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, portrait: Frame) -> None:

@@ -17,6 +17,7 @@ class PlainEngine:
     device = "a test"
     precision = "fp32"
     model = "base"
+    at_once = 1
 
     def __init__(self, seconds: float = 0) -> None:
         self.seconds = seconds

@@ -172,6 +172,6 @@ class TensorRTEngine(LaneEngine):
         return self._runner.lane(self._plans(height, width), height, width, self.model)
 
 
-def open_engine(name: str, *, device: str, threads: int | None, precision: str, model: str) -> TensorRTEngine:
+def open_engine(name: str, *, device: str, threads: int | None, precision: str, model: str, at_once: int) -> TensorRTEngine:
     """The engine, for `engines.load`."""
     return TensorRTEngine(name, model=model)

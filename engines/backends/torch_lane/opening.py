@@ -6,7 +6,7 @@ if TYPE_CHECKING:
     from engines.engine import Engine
 
 
-def open_engine(name: str, *, device: str, threads: int | None, precision: str, model: str) -> "Engine":
+def open_engine(name: str, *, device: str, threads: int | None, precision: str, model: str, at_once: int) -> "Engine":
     """The engine, for `engines.load`."""
     import torch
 

@@ -1,5 +1,7 @@
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -50,3 +52,26 @@ def test_where_nobody_is_the_frame_is_its_own_foreground(portrait: Frame) -> Non
         np.testing.assert_array_equal(matte.foreground, portrait)
         assert matte.foreground is not portrait
         assert engine(portrait).alpha.any()
+
+
+FIRST_TOGETHER = """
+import threading, time
+import numpy as np
+from numpy.lib import NumpyVersion
+from engines.backends.openvino import OpenVINOEngine
+
+engine = OpenVINOEngine(threads=2, at_once=2)
+engine.prepare(64, 64)
+plain = NumpyVersion.__init__
+NumpyVersion.__init__ = lambda *args: (time.sleep(0.5), plain(*args))[1]  # OpenVINO asks when the first array is taken
+threads = [threading.Thread(target=engine, args=(np.zeros((64, 64, 3), np.uint8),)) for _ in range(2)]
+for each in threads:
+    each.start()
+for each in threads:
+    each.join()
+"""
+
+
+def test_two_threads_that_come_first_do_not_wait_for_each_other(tmp_path: Path) -> None:
+    environment = os.environ | {"SHM_CACHE": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", FIRST_TOGETHER], env=environment, check=True, timeout=120)

@@ -133,7 +133,7 @@ def test_on_a_gpu_fp16_goes_through_the_lanes(precision: str, in_lanes: bool, mo
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr("engines.backends.torch_lane.engine.TorchLaneEngine", lambda **_: opened.append("lanes"))
     monkeypatch.setattr("engines.backends.torch.TorchEngine", lambda **_: opened.append("reference"))
-    opening.open_engine("torch", device="auto", threads=None, precision=precision, model="base")
+    opening.open_engine("torch", device="auto", threads=None, precision=precision, model="base", at_once=1)
     assert opened == ["lanes" if in_lanes else "reference"]
 
 

@@ -38,7 +38,7 @@ GREEN = (0, 0xB1, 0x40)
 class BallEngine:
     """Knows the ball of the clips by its colour; as slow as asked for."""
 
-    name, device, precision, model = "ball", "test", "exact", "base"
+    name, device, precision, model, at_once = "ball", "test", "exact", "base", 1
 
     def __init__(self, seconds: float = 0) -> None:
         self.seconds = seconds
@@ -62,7 +62,7 @@ class BallEngine:
 def engine(monkeypatch: pytest.MonkeyPatch) -> BallEngine:
     ball = BallEngine()
 
-    def load(backend: str = "auto", *, threads: int | None, precision: str, model: str) -> BallEngine:
+    def load(backend: str = "auto", *, threads: int | None, precision: str, model: str, at_once: int) -> BallEngine:
         return ball
 
     monkeypatch.setattr(engines, "load", load, raising=False)

@@ -37,7 +37,7 @@ FRAMES = 8
 class Ordinary:
     """The same engine without its ability."""
 
-    name, device, precision, model = "ordinary", "a test", "fp16", "base"
+    name, device, precision, model, at_once = "ordinary", "a test", "fp16", "base", 1
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
