@@ -73,7 +73,7 @@ class Recipe:
     validation_backgrounds: float = 0.1  # share of the backgrounds that are held out
     empty: float = 0.05  # share of frames with nobody in them
     props: float = 0.0  # share of composed frames with furniture behind people, and before them
-    held: float = 0.0  # share of composed frames in which somebody holds a thing or two
+    held: float = 0.0  # share of composed frames in which somebody holds a thing or two, and of empty ones with such things
     whole: float = 0.5  # share of photos that MPN sees whole, rather than in part
     composed: dict[str, float] = field(default_factory=dict)  # share of a set's photos that are put on another background
     sets: dict[str, float] = field(default_factory=dict)  # sampling weight of each set for MPN; 1 by default, 0 leaves it out

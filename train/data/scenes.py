@@ -16,7 +16,7 @@ import numpy as np
 from train.data.camera import Tint, apply_tint, draw_tint
 from train.data.foregrounds import foreground_of
 from train.data.library import Picture, Subject, aspect_ratio, choose, read_background, read_subject, read_truth
-from train.data.props import Floats, Prop, Window, blend, draw_props, put, seen, thing
+from train.data.props import Floats, Prop, Window, blend, draw_props, loose, put, seen, thing
 from train.recipe import Augment, Recipe
 
 WHOLE: Window = (0.0, 0.0, 1.0, 1.0)
@@ -209,6 +209,8 @@ def draw_scene(
     aspect = rng.choice(ASPECTS)
     behind, before = draw_props(backgrounds, recipe.props, rng) if recipe.props else ((), ())
     if rng.random() < recipe.empty:
+        if rng.random() < recipe.held:
+            behind = loose(backgrounds, aspect, rng)
         return Scene((_background_layer(backgrounds, aspect, rng, recipe.augment),), aspect, behind, before=before)
     first = choose(groups, weights, rng)
     if not first.cutout and rng.random() >= recipe.composed.get(first.set, 0.0):

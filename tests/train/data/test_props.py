@@ -14,6 +14,7 @@ from tests.train.data.test_scenes import FIXTURES, SEEDS, draw
 from train.data.library import Library
 from train.data.props import Prop, desk, draw_props, furniture, put, thing
 from train.data.scenes import WHOLE, render
+from train.rendering.parameters import BEHIND
 
 HALF = Prop(((-0.1, 0.5), (1.1, 0.5), (1.1, 1.1), (-0.1, 1.1)), (10, 200, 30))
 
@@ -61,6 +62,15 @@ def test_things_are_where_people_are(library: Library) -> None:
                 touching.append(((shape > 0.5) & (without > 127)).any())
     assert np.mean(touching) > 0.8
     assert not draw(library, 1, cutout=True).held
+
+
+def test_things_where_nobody_is_are_not_person(library: Library) -> None:
+    scenes = [draw(library, seed, empty=1.0, held=0.5) for seed in range(40)]
+    assert all(len(scene.layers) == 1 and not scene.held for scene in scenes)
+    assert 10 < sum(bool(scene.behind) for scene in scenes) < 30
+    for scene in scenes:
+        assert not render(scene, (48, 48)).alpha.any()
+        assert len(scene.behind) <= BEHIND
 
 
 @FIXTURES
