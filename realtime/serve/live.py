@@ -18,6 +18,7 @@ from realtime.serve.limits import Limits
 from realtime.serve.live_stream import LiveSettings, LiveStream, read_settings
 
 REFUSED, BUSY = 1008, 1013  # codes of the protocol: against the rules, try again later
+LONGEST_REASON = 123  # bytes, of the protocol
 FIRST = 10.0  # s within which the settings have to come
 
 
@@ -113,7 +114,7 @@ def add_live(app: FastAPI, engine: Engine, limits: Limits, *, token: str | None,
         try:
             await LiveClient(socket, engine, limits, token).run()
         except Ended as ended:
-            await socket.close(REFUSED, str(ended)[:120])
+            await socket.close(REFUSED, str(ended).encode()[:LONGEST_REASON].decode(errors="ignore"))
         except WebSocketDisconnect:
             pass
         finally:

@@ -21,8 +21,11 @@ pytest.importorskip("fastapi_offline", reason="the extra web is not installed")
 from fastapi.testclient import TestClient
 from starlette.testclient import WebSocketTestSession
 from starlette.websockets import WebSocketDisconnect
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
 from realtime.serve.app import create_app
+from tests.realtime.serve.serving import serving
 
 LIMITS = Limits(cameras=2, camera_pixels=10_000)
 RED = (255, 0, 0)
@@ -187,6 +190,16 @@ def test_wrong_settings_are_refused(first: str | bytes) -> None:
         end = told(socket)
         assert end.code == 1008
         assert end.reason.startswith("the first message is the settings")
+
+
+def test_a_long_reason_fits_into_the_protocol() -> None:
+    with serving(PlainEngine()) as address, connect(address.replace("http", "ws") + "/v1/live") as socket:
+        socket.send(json.dumps({"keep": "ä" * 90}))
+        with pytest.raises(ConnectionClosed) as end:
+            socket.recv(timeout=30)
+    assert end.value.rcvd is not None
+    assert end.value.rcvd.code == 1008
+    assert end.value.rcvd.reason.startswith("the first message is the settings")
 
 
 def test_frames_that_are_none_are_told_so_and_the_next_one_counts() -> None:
