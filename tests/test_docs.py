@@ -181,7 +181,9 @@ def place(tmp_path: Path, short_clip: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 ON_FILES = [  # without those that need a long clip
-    words for words in ALL_COMMANDS if words[0] in {"shm-video", "shm-image", "shm-refine"} and "--start" not in words
+    words
+    for words in ALL_COMMANDS
+    if words[0] in {"shm-video", "shm-image", "shm-refine"} and not any(each == "--start" or "@" in each for each in words)
 ]
 
 

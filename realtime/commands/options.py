@@ -17,7 +17,16 @@ KeepPointOption = Annotated[
     typer.Option(
         "--keep",
         metavar="all|largest|X,Y",
-        help="Who stays: all, the largest person, or the one at a point of the first frame, in pixels or per cent (50%,40%).",
+        help="Who stays: all, the largest person, or the one at a point, in pixels or per cent (50%,40%).",
+    ),
+]
+KeepAtOption = Annotated[
+    str,
+    typer.Option(
+        "--keep",
+        metavar="all|largest|X,Y[@TIME]",
+        help="Who stays: all, the largest person, or the one at a point (in pixels or per cent: 50%,40%) of the first frame, "
+        "or of that at a time of IN (50%,40%@1:30), followed both ways.",
     ),
 ]
 LightWrapOption = Annotated[

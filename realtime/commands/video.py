@@ -40,7 +40,7 @@ from realtime.commands.options import (
     MAX_MEGAPIXELS,
     MEGAPIXEL,
     FitOption,
-    KeepPointOption,
+    KeepAtOption,
     LightWrapOption,
     MaxMegapixelsOption,
     SmoothOption,
@@ -67,7 +67,7 @@ def video(
     frames: FramesOption = None,
     fit: FitOption = "cover",
     smooth: SmoothOption = SMOOTH,
-    keep: KeepPointOption = "all",
+    keep: KeepAtOption = "all",
     light_wrap: LightWrapOption = 0.0,
     audio: Annotated[
         bool, typer.Option("--audio/--no-audio", help="Copy the audio of IN, or convert it if OUT cannot hold it.")

@@ -123,7 +123,7 @@ def tell_what_is_kept(target: Path) -> None:
 def check_settings(settings: VideoSettings) -> None:
     """Raise UsageError, before anything is loaded, for a setting that no video could be edited with."""
     with blaming("--keep", settings.keep):
-        subject_filter(settings.keep)
+        subject_filter(settings.keep, timed=True)
     with blaming("--smooth"):
         settings.filters()
     with blaming("--light-wrap"):
@@ -198,6 +198,8 @@ def edit(job: VideoJob, engine: Engine) -> Record:
         notify(interlaced(source.path))
     if job.software_because is not None:
         notify(f"{job.target}: {job.software_because}; it is encoded in software")
+    for subject in job.sought:
+        notify(f"{source.path}: the frames before are searched first for who is at {subject.point.text}")
     with frames_progress(job.target.name, source.frames) as on_progress:
         done = job.run(engine, on_progress)
     if source.interlaced and not told:

@@ -28,12 +28,12 @@ class StreamFilter(Protocol):
         ...
 
 
-def stream_filters(keep: str, smooth: float) -> list[StreamFilter]:
-    """The filters of one stream, in order; each call makes new ones.
+def stream_filters(keep: str, smooth: float, *, timed: bool = False) -> list[StreamFilter]:
+    """The filters of one stream, in order; each call makes new ones. `timed`: whether `keep` may name a time of it.
 
     Raises ValueError if `smooth` is out of range, or `keep` is not what `subject_filter` takes.
     """
-    subject = subject_filter(keep)
+    subject = subject_filter(keep, timed=timed)
     filters: list[StreamFilter] = [] if subject is None else [subject]
     temporal = TemporalFilter(smooth)
     return [*filters, temporal] if smooth else filters

@@ -1,16 +1,19 @@
 """Which subjects stay in the matte: all, or one person alone, the largest or the one at a point; others become background."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.engine import Mask
 from engines.errors import MediaError
+from realtime.inputs.timestamps import parse_time
 from realtime.packet import Packet
 
 COLUMNS = 160  # of the small mask, along the longer side, at most
@@ -20,14 +23,14 @@ LARGER = 1.5  # times as large another person must be to become the subject
 MIN_SHARE = 0.002  # of the frame: smaller specks are not people
 
 NEAR = 5  # small pixels by which a point may miss the person who is meant
-POINT = re.compile(r"(\d+(?:\.\d+)?)(%?),(\d+(?:\.\d+)?)(%?)")
+POINT = re.compile(r"(\d+(?:\.\d+)?)(%?),(\d+(?:\.\d+)?)(%?)(?:@(.*))?")
 
 Small = NDArray[np.uint8]
 Labels = NDArray[np.int32]
 
 
 class NobodyThere(MediaError):
-    """A point at which the first frame of a stream has no person."""
+    """A point at which a frame has no person, or a time at which there is no frame."""
 
 
 @contextmanager
@@ -40,13 +43,17 @@ def naming(name: object) -> Iterator[None]:
 
 
 class Point(NamedTuple):
-    """A point of a picture: pixels from the left and from the top, or per cent of its width and height."""
+    """A point of a picture: pixels from the left and from the top, or per cent of its width and height.
+
+    `time`, of the video in seconds, is that of the frame meant; None for the first.
+    """
 
     text: str  # as it was written
     x: float
     y: float
     x_unit: str  # "%" or ""
     y_unit: str
+    time: Fraction | None = None
 
     def scaled(self, height: int, width: int) -> tuple[float, float]:
         """Row and column from 0 to 1. Raises NobodyThere if the point is outside of a picture of this size."""
@@ -74,19 +81,15 @@ class FollowedSubject:
             raise ValueError("the packet has no matte yet: run the engine first")
         alpha = packet.matte.alpha
         height, width = alpha.shape
-        scale = min(1.0, COLUMNS / max(height, width))
-        size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        mask = (cv2.resize(alpha, size, interpolation=cv2.INTER_AREA) > PERSON).astype(np.uint8)
-        count, regions, statistics, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
-        labels, areas = np.asarray(regions, np.int32), np.array(statistics[:, cv2.CC_STAT_AREA], np.int32)
-        areas[0] = 0  # the background
+        mask = small_mask(alpha)
+        labels, areas = connected(mask)
         chosen = self._choose(labels, areas, (height, width))
         if chosen is None:
             return
         subject = (labels == chosen).astype(np.uint8) if chosen else np.zeros_like(mask)
         if chosen:
             self._subject = subject
-        if count == 2 and chosen:  # there is nobody else
+        if len(areas) == 2 and chosen:  # there is nobody else
             return
         others = mask - subject
         disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * MARGIN + 1, 2 * MARGIN + 1))
@@ -101,14 +104,7 @@ class FollowedSubject:
 
     def _covered(self, labels: Labels, number: int) -> NDArray[np.int64]:
         """How much of the subject, when last seen, each of so many regions covers."""
-        if self._subject is None:
-            return np.zeros(number, np.int64)
-        last = self._subject
-        if last.shape != labels.shape:
-            last = np.asarray(cv2.resize(last, labels.shape[::-1], interpolation=cv2.INTER_NEAREST), np.uint8)
-        covered = np.bincount(labels[last > 0], minlength=number)
-        covered[0] = 0
-        return covered
+        return np.zeros(number, np.int64) if self._subject is None else covered(labels, number, self._subject)
 
     def memory(self) -> dict[str, NDArray[Any]]:
         """What is remembered of the stream: arrays that `recall` takes in another process; none while there is no subject."""
@@ -134,29 +130,70 @@ class LargestSubject(FollowedSubject):
 
 
 class ChosenSubject(FollowedSubject):
-    """Keeps the person at a point of the first frame. While that person is away, nobody stays."""
+    """Keeps the person at a point of the first frame, or of the one at a time. While that person is away, nobody stays.
+
+    Attributes:
+        point: where and when that person is.
+        track: where that person is up to that frame, if it is not the first; to be set before the first packet.
+    """
 
     def __init__(self, point: Point) -> None:
         super().__init__()
-        self._point = point
+        self.point = point
+        self.track: Sequence[Small] = ()
+
+    def __call__(self, packet: Packet) -> None:
+        """Remove all others from the packet's alpha. Raises NobodyThere if nobody is at the point."""
+        if packet.index < len(self.track):
+            self._subject = self.track[packet.index]
+        super().__call__(packet)
 
     def _choose(self, labels: Labels, areas: NDArray[np.int32], size: tuple[int, int]) -> int | None:
         """Raises NobodyThere if nobody is at the point, or it is outside of the frame."""
         if self._subject is not None:
             return int(self._covered(labels, len(areas)).argmax())
-        row, column = self._point.scaled(*size)
+        return self.find(labels, size)
+
+    def find(self, labels: Labels, size: tuple[int, int]) -> int:
+        """The label of the region at the point, in a frame of `size`. Raises NobodyThere if there is none."""
+        row, column = self.point.scaled(*size)
         rows, columns = np.nonzero(labels)
         distances = np.hypot(rows + 0.5 - row * labels.shape[0], columns + 0.5 - column * labels.shape[1])
         if not len(distances) or distances.min() > NEAR:
-            raise NobodyThere(f"nobody is at {self._point.text}; name a point on a person")
+            raise NobodyThere(f"nobody is at {self.point.text}; name a point on a person")
         nearest = int(distances.argmin())
         return int(labels[rows[nearest], columns[nearest]])
 
 
-def subject_filter(keep: str) -> FollowedSubject | None:
+def small_mask(alpha: Mask) -> Small:
+    """Where there are people in a matte: 0 or 1, of COLUMNS pixels along the longer side at most."""
+    height, width = alpha.shape
+    scale = min(1.0, COLUMNS / max(height, width))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return (cv2.resize(alpha, size, interpolation=cv2.INTER_AREA) > PERSON).astype(np.uint8)
+
+
+def connected(mask: Small) -> tuple[Labels, NDArray[np.int32]]:
+    """The connected regions of a small mask, numbered from 1 on, 0 where there is none; and their areas, that of 0 as 0."""
+    _, regions, statistics, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    areas = np.array(statistics[:, cv2.CC_STAT_AREA], np.int32)
+    areas[0] = 0
+    return np.asarray(regions, np.int32), areas
+
+
+def covered(labels: Labels, number: int, subject: Small) -> NDArray[np.int64]:
+    """How much of a subject each of so many regions covers; that of region 0, the background, counts as none."""
+    if subject.shape != labels.shape:
+        subject = np.asarray(cv2.resize(subject, labels.shape[::-1], interpolation=cv2.INTER_NEAREST), np.uint8)
+    counts = np.bincount(labels[subject > 0], minlength=number)
+    counts[0] = 0
+    return counts
+
+
+def subject_filter(keep: str, *, timed: bool = False) -> FollowedSubject | None:
     """What keeps who is asked for: "all", for which nothing is needed, "largest", or the one at a point such as "50%,320".
 
-    Raises ValueError for anything else.
+    With `timed`, a time may follow the point: "50%,320@12.5". Raises ValueError for anything else.
     """
     if keep == "all":
         return None
@@ -167,4 +204,10 @@ def subject_filter(keep: str) -> FollowedSubject | None:
         raise ValueError(
             f"{keep}: is neither all nor largest nor a point; write one as X,Y in pixels or per cent, such as 50%,40%"
         )
-    return ChosenSubject(Point(keep, float(found[1]), float(found[3]), found[2], found[4]))
+    if found[5] is not None and not timed:
+        raise ValueError(f"{keep}: names a time, which counts in video files alone; leave out @{found[5]}")
+    try:
+        time = None if found[5] is None else parse_time(found[5])
+    except ValueError as error:
+        raise ValueError(f"{keep}: has no time behind the @; write one such as 50%,40%@83.5 or 50%,40%@1:23.5") from error
+    return ChosenSubject(Point(keep, float(found[1]), float(found[3]), found[2], found[4], time))

@@ -58,6 +58,7 @@ class VideoSource:
         duration: of the video stream in seconds, or None.
         time_base: the unit of frame times in the file, in seconds.
         origin: seconds subtracted from the file's own times to give packet times.
+        begin: time of the first frame, as an excerpt's `start` counts; 0 without a `start`: then packet times count so, too.
         end: packet time at which the last frame ends, once an excerpt that ends before the file does has been read; else None.
         pixel_aspect: width of a pixel over its height, after rotation.
         audio, subtitles: names of the codecs of its streams of sound, and of subtitles.
@@ -171,6 +172,7 @@ class VideoSource:
         self.bit_depth = first.format.components[0].bits
         self._coded_size = Size(self.width, self.height) if rotated else size
         self.origin = self._timestamps.origin + self._shift
+        self.begin = self._shift
         self.duration: Fraction | None
         if container.format.name == "avi" and stream.frames and self.rate:
             self.duration = stream.frames / self.rate  # else FFmpeg takes the length of what is there

@@ -18,7 +18,7 @@ class VideoSettings:
         size: of the result, or its height; by default that of the video.
         bg, fit: the background, as `open_background` takes it.
         smooth: strength of the temporal filter.
-        keep: who stays, as of `subject_filter`.
+        keep: who stays, as of `subject_filter`; at a time of the video, which the person is then followed from both ways.
         light_wrap: how much of the background's light reaches over the edges, from 0 to 1.
         audio: whether to copy the sound.
         output_kind, premultiplied: what the file shows; `kind` of `VideoSink`.
@@ -49,4 +49,4 @@ class VideoSettings:
 
     def filters(self) -> list[StreamFilter]:
         """New filters: they serve one video. Raises ValueError if `keep` or `smooth` is out of range."""
-        return stream_filters(self.keep, self.smooth)
+        return stream_filters(self.keep, self.smooth, timed=True)

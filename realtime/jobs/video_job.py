@@ -6,16 +6,20 @@ with VideoJob(Path("talk.mp4"), Path("out.mp4"), VideoSettings(bg="beach.jpg")) 
 
 import itertools
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from engines.engine import Engine
+from engines.engine import Engine, OverlappingEngine
+from engines.geometry import SMALLEST, Size
 from realtime.compositing.composite import check_light_wrap
 from realtime.compositing.filters import Filter
-from realtime.compositing.subjects import naming
+from realtime.compositing.subjects import ChosenSubject, naming
+from realtime.compositing.tracking import Track, track_back
 from realtime.inputs.timestamps import WHOLE
 from realtime.inputs.video_file import VideoSource
 from realtime.jobs.report import VideoReport
@@ -24,13 +28,16 @@ from realtime.jobs.settings import VideoSettings
 from realtime.jobs.shards import Shard
 from realtime.jobs.sinks import open_sink, settings_of_alpha
 from realtime.loop.edit_video import Edited, edit_video
+from realtime.loop.mattes import mattes
 from realtime.outputs.formats import SEQUENCES
 from realtime.outputs.sink import Sink
 from realtime.outputs.tracks.audio import AudioCopier
 from realtime.outputs.tracks.subtitles import SubtitleCopier, in_words
 from realtime.outputs.video_file import VideoSink
+from realtime.packet import Packet
 
 DEFAULTS = VideoSettings()
+LOOK_UP = 512  # px of the longer side of a frame, at most, in which somebody is only looked up
 
 
 class VideoJob:
@@ -107,6 +114,30 @@ class VideoJob:
         """Why software encodes although NVENC was asked for; None if it was not, or does."""
         return self._sink.software_because if isinstance(self._sink, VideoSink) else None
 
+    @property
+    def sought(self) -> list[ChosenSubject]:
+        """Who is looked up in a first pass over the frames up to a time."""
+        return [each for each in self._filters if isinstance(each, ChosenSubject) and each.point.time is not None]
+
+    def _moment(self, subject: ChosenSubject) -> Fraction:
+        assert subject.point.time is not None
+        return subject.point.time - self.source.begin
+
+    def _look_up(self, subject: ChosenSubject, engine: Engine, on_frame: Callable[[], object]) -> Track:
+        source, size = self.source, self.settings.size
+        if not isinstance(engine, OverlappingEngine):  # which is fast, but not at once ready for another size
+            share = min(1.0, LOOK_UP / max(source.height, source.width))
+            size = Size(*(max(SMALLEST, round(side * share)) for side in (source.height, source.width)))
+        # The mattes are closed before the source: a thread of theirs reads it.
+        with open_source(source.path, replace(self.settings, size=size)) as again, closing(mattes(again, engine)) as matted:
+
+            def packets() -> Iterator[Packet]:
+                for packet in matted:
+                    on_frame()
+                    yield packet
+
+            return track_back(packets(), subject, self._moment(subject), (source.height, source.width))
+
     def run(self, engine: Engine, on_progress: Callable[[int], object] = lambda frames: None) -> VideoReport:
         """Edit the video, once. `on_progress` is called with the number of frames so far; what it raises stops the job.
 
@@ -123,11 +154,15 @@ class VideoJob:
         edited = Edited(0, {})
         if stretch.begin != stretch.end:
             passed = 0
+            moment: Fraction | None = None
             for moment in self.source.skip(stretch.begin):
                 self._background.follow(moment)
                 passed += 1
             warm_up = stretch.start - stretch.begin
             with naming(self.source.path):
+                for subject in self.sought:
+                    if moment is None or moment < self._moment(subject):  # else it was found before an interruption
+                        subject.track = self._look_up(subject, engine, lambda: on_progress(before))
                 edited = edit_video(
                     itertools.islice(self.source, None if stretch.end is None else stretch.end - stretch.begin),
                     engine,

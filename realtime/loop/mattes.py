@@ -5,7 +5,7 @@ with load() as engine, VideoSource("talk.mp4") as source:
         print(packet.time, packet.matte.alpha.mean())
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 
 from engines.engine import Engine
 from realtime.inputs.live_source import LiveSource
@@ -15,7 +15,7 @@ from realtime.loop.queue import Policy
 from realtime.packet import Packet
 
 
-def mattes(source: Iterable[Packet], engine: Engine) -> Iterator[Packet]:
+def mattes(source: Iterable[Packet], engine: Engine) -> Generator[Packet, None, None]:
     """Yield packets with their mattes; reading, matting and the caller's own work run in parallel.
 
     Of a file every frame comes, in order. Of a `LiveSource` the newest comes; frames for which there is no time are dropped.

@@ -131,6 +131,11 @@ def test_a_point_where_nobody_is_is_refused(point: str, says: str) -> None:
         kept(chosen(point), alpha_of(BIG, SMALL))
 
 
+def test_a_time_counts_in_files_alone() -> None:
+    with pytest.raises(ValueError, match="5,5@3: names a time, which counts in video files alone; leave out @3"):
+        subject_filter("5,5@3")
+
+
 @pytest.mark.parametrize("keep", ["", "biggest", "5", "5,", "5,-5", "5;5", "101%,5", "5,1e3", "nan,5"])
 def test_what_is_no_point_is_refused(keep: str) -> None:
     with pytest.raises(ValueError, match="is neither all nor largest nor a point"):

@@ -1,0 +1,102 @@
+"""--keep X,Y@TIME: the person at a point of a later frame is kept from the first frame on."""
+
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from realtime.commands.video import main
+from realtime.jobs import segments
+from realtime.packet import Packet
+from tests.realtime.clips import frames
+from tests.realtime.plain_engine import plain_engine
+
+COUNT, RATE = 50, 25
+HER, HIM = 8, 24  # radii
+
+
+def place(index: int) -> tuple[tuple[int, int] | None, tuple[int, int]]:
+    """Where she and he are: she walks to the right, below, and comes only in frame 5; he walks to the left, above."""
+    return None if index < 5 else (20 + 2 * index, 100), (150 - 2 * index, 40)
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    path = tmp_path / "in.mkv"
+    with av.open(str(path), "w") as container:
+        stream: Any = container.add_stream("ffv1", rate=RATE)
+        stream.width, stream.height, stream.pix_fmt = 176, 120, "gray"
+        for index in range(COUNT):
+            picture = np.full((120, 176), 255, np.uint8)
+            for centre, radius in zip(place(index), (HER, HIM), strict=True):
+                if centre is not None:
+                    cv2.circle(picture, centre, radius, 0, -1)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, "gray")))
+        container.mux(stream.encode(None))
+    return path
+
+
+def run(*arguments: object) -> int:
+    options = ["--output-kind", "alpha", "--codec", "ffv1", "--smooth", "0"]
+    with patch("sys.argv", ["shm-video", *map(str, arguments), *options]), plain_engine(), pytest.raises(SystemExit) as ended:
+        main()
+    return int(ended.value.code or 0)
+
+
+def check(path: Path, first: int = 0, count: int = COUNT) -> None:
+    mattes = frames(path)
+    assert len(mattes) == count
+    for index, matte in enumerate(mattes, first):
+        her, him = place(index)
+        assert matte[him[1], him[0]].max() < 8, f"he is in frame {index}"
+        assert her is None or matte[her[1], her[0]].min() > 247, f"she is not in frame {index}"
+
+
+@pytest.mark.parametrize("keep", ["60,100@0.8", "57%,84%@1.6"])  # where she is at those times, in frames 20 and 40
+def test_who_is_at_a_point_later_is_kept_from_the_first_frame_on(tmp_path: Path, clip: Path, keep: str) -> None:
+    assert run(clip, tmp_path / "out.mkv", "--keep", keep) == 0
+    check(tmp_path / "out.mkv")
+
+
+def test_times_are_those_of_the_source_also_in_an_excerpt(tmp_path: Path, clip: Path) -> None:
+    assert run(clip, tmp_path / "out.mkv", "--keep", "60,100@0.8", "--start", "0.4", "--end", "1.2") == 0
+    check(tmp_path / "out.mkv", first=10, count=20)
+
+
+def test_an_interrupted_run_goes_on_with_her(tmp_path: Path, clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(segments, "FRAMES", 10)
+    write = segments.SegmentedSink.write
+    for last in (15, 35):  # in the frames before that time, and behind it
+
+        def interrupted(self: Any, packet: Packet, last: int = last) -> None:
+            if packet.index == last:
+                raise KeyboardInterrupt
+            write(self, packet)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(segments.SegmentedSink, "write", interrupted)
+            assert run(clip, tmp_path / "out.mkv", "--keep", "60,100@0.8", "--resume") != 0
+        assert not (tmp_path / "out.mkv").exists()
+    assert run(clip, tmp_path / "out.mkv", "--keep", "60,100@0.8", "--resume") == 0
+    check(tmp_path / "out.mkv")
+
+
+@pytest.mark.parametrize(
+    ("keep", "says"),
+    [
+        ("60,100@9", "60,100@9: no frame is shown at that time; name one"),
+        ("60,100@0.04", "nobody is at 60,100@0.04; name a point on a person"),
+        ("60,100@soon", "--keep 60,100@soon: has no time behind the @; write"),
+        ("60,100@", "--keep 60,100@: has no time"),
+    ],
+)
+def test_a_wrong_time_or_point_is_named_and_nothing_is_left(
+    tmp_path: Path, clip: Path, keep: str, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(clip, tmp_path / "out.mkv", "--keep", keep) == 2
+    assert says in capsys.readouterr().err
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["in.mkv"]
