@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.engine import Frame, Matte, Pending
+from engines.engine import Frame, Mask, Matte, Pending
 
 
 @dataclass(slots=True)
@@ -23,6 +23,7 @@ class Packet:
     opacity   uint8 (H, W): alpha of the frame itself, on white; None where nothing in it is clear
     fine      int16 (H, W, 3): what 8 bits leave out of a source of more, if that is wanted: 256 * frame + fine is RGB of 16
               bits, whose white is 65,280. Once there is a picture, the same of the picture
+    mask      float32 (h, w) in [0, 1]: given for this frame, in the place of the first network's; None to let that find one
     absent    True for a placeholder while a camera delivers nothing: a black frame with an empty matte
     """
 
@@ -36,6 +37,7 @@ class Packet:
     pending: Pending | None = None
     opacity: NDArray[np.uint8] | None = None
     fine: NDArray[np.int16] | None = None
+    mask: Mask | None = None
 
     def fetch(self) -> Matte:
         """Return the matte, downloaded from the engine's device if it is still there. Raises ValueError if there is none."""

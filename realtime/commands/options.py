@@ -29,6 +29,14 @@ KeepAtOption = Annotated[
         "or of that at a time of IN (50%,40%@1:30), followed both ways.",
     ),
 ]
+MaskOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FRAME.png@TIME",
+        help="A mask of the frame at a time of IN, white = person: the networks refine it there, and in neighbouring frames; "
+        "that person is kept.",
+    ),
+]
 LightWrapOption = Annotated[
     float, typer.Option(min=0, max=1, help="Let the background's light reach over the edges: 0 (off) to 1.")
 ]

@@ -42,6 +42,7 @@ from realtime.commands.options import (
     FitOption,
     KeepAtOption,
     LightWrapOption,
+    MaskOption,
     MaxMegapixelsOption,
     SmoothOption,
 )
@@ -68,6 +69,7 @@ def video(
     fit: FitOption = "cover",
     smooth: SmoothOption = SMOOTH,
     keep: KeepAtOption = "all",
+    mask: MaskOption = None,
     light_wrap: LightWrapOption = 0.0,
     audio: Annotated[
         bool, typer.Option("--audio/--no-audio", help="Copy the audio of IN, or convert it if OUT cannot hold it.")
@@ -117,6 +119,7 @@ def video(
         fit=fit,
         smooth=smooth,
         keep=keep,
+        mask=mask,
         light_wrap=light_wrap,
         audio=audio,
         output_kind=output_kind,

@@ -18,6 +18,7 @@ from realtime.commands.encoding import check_encoding
 from realtime.commands.progress import frames_progress
 from realtime.compositing.composite import check_light_wrap
 from realtime.compositing.subjects import subject_filter
+from realtime.compositing.temporal import TemporalFilter
 from realtime.inputs.pictures import is_still
 from realtime.jobs.photo_folders import make_folder
 from realtime.jobs.plan import plan_video
@@ -125,7 +126,10 @@ def check_settings(settings: VideoSettings) -> None:
     with blaming("--keep", settings.keep):
         subject_filter(settings.keep, timed=True)
     with blaming("--smooth"):
-        settings.filters()
+        TemporalFilter(settings.smooth)
+    if settings.mask is not None:
+        with naming_options(), blaming("--mask", settings.mask):
+            settings.filters()
     with blaming("--light-wrap"):
         check_light_wrap(settings.light_wrap)
     with naming_options(), blaming("--bg", settings.bg):
@@ -134,10 +138,13 @@ def check_settings(settings: VideoSettings) -> None:
 
 def refuse(source: Path, target: Path, run: Run) -> None:
     """Raise UsageError if a video is none, or its file would replace another."""
-    refuse_inputs(target, {"IN": source, "--bg": Path(run.settings.bg).expanduser()})
+    inputs = {"IN": source, "--bg": Path(run.settings.bg).expanduser()}
+    if run.settings.mask is not None:
+        inputs["--mask"] = Path(run.settings.mask.rpartition("@")[0]).expanduser()
+    refuse_inputs(target, inputs)
     refuse_existing(target, overwrite=run.overwrite)
     if run.alpha_target is not None:
-        refuse_inputs(run.alpha_target, {"IN": source, "--bg": Path(run.settings.bg).expanduser(), "OUT": target})
+        refuse_inputs(run.alpha_target, {**inputs, "OUT": target})
         refuse_existing(run.alpha_target, overwrite=run.overwrite)
         if run.alpha_target.absolute() == target.absolute():
             raise UsageError(f"--alpha-out {run.alpha_target}: is OUT; name another file")
@@ -166,6 +173,8 @@ def open_job(source: Path, target: Path, run: Run, shard: Shard | None = None) -
     for option, given in (("--nvenc", run.settings.nvenc), ("--alpha-out", run.alpha_target is not None)):
         if given and (run.resume or shard is not None):
             raise UsageError(f"{option}: cannot be resumed or sharded; leave it out, or --resume and --shard")
+    if shard is not None and run.settings.mask is not None:
+        raise UsageError(f"--mask {run.settings.mask}: cannot be sharded, as one shard alone sees its frame; leave it out")
     if shard is not None and run.settings.keep not in ("all", "largest"):
         raise UsageError(
             f"--keep {run.settings.keep}: cannot be sharded, as one shard alone sees the first frame; leave it out"
@@ -199,7 +208,7 @@ def edit(job: VideoJob, engine: Engine) -> Record:
     if job.software_because is not None:
         notify(f"{job.target}: {job.software_because}; it is encoded in software")
     for subject in job.sought:
-        notify(f"{source.path}: the frames before are searched first for who is at {subject.point.text}")
+        notify(f"{source.path}: its frames are searched first for who is at {subject.point.text}")
     with frames_progress(job.target.name, source.frames) as on_progress:
         done = job.run(engine, on_progress)
     if source.interlaced and not told:

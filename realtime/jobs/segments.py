@@ -17,7 +17,7 @@ from realtime.compositing.filters import StreamFilter
 from realtime.inputs.video_file import VideoSource
 from realtime.jobs.joining import Segment, join
 from realtime.jobs.segment_folder import Memories, SegmentFolder, fingerprint
-from realtime.jobs.settings import VideoSettings
+from realtime.jobs.settings import VideoSettings, split_mask
 from realtime.jobs.shards import Shard
 from realtime.jobs.sinks import open_sink
 from realtime.outputs.formats import MOV, MP4, SEQUENCES, codec_for
@@ -267,6 +267,7 @@ def describe_run(source: VideoSource, settings: VideoSettings, engine: Engine) -
     background = Path(settings.bg).expanduser()
     return {
         "video": fingerprint(source.path),
+        "mask": None if settings.mask is None else fingerprint(split_mask(settings.mask)[0]),
         "background": fingerprint(background) if background.is_file() else settings.bg,
         "options": {name: repr(value) for name, value in vars(settings).items()},
         "engine": [engine.name, engine.precision, engine.model],

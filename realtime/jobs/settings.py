@@ -1,12 +1,16 @@
 """What is to be done to a video, whichever it is."""
 
 from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
 
 from engines.geometry import Size
 from realtime.choices import GREEN, MAX_PIXELS, SMOOTH, Fit, OutputKind, Preset
 from realtime.compositing.backgrounds import Background, open_background
 from realtime.compositing.filters import StreamFilter, stream_filters
-from realtime.inputs.timestamps import WHOLE, Excerpt
+from realtime.compositing.given_mask import MaskedSubject
+from realtime.inputs.masks import FolderMasks
+from realtime.inputs.timestamps import WHOLE, Excerpt, parse_time
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +23,7 @@ class VideoSettings:
         bg, fit: the background, as `open_background` takes it.
         smooth: strength of the temporal filter.
         keep: who stays, as of `subject_filter`; at a time of the video, which the person is then followed from both ways.
+        mask: of one frame, a file and a time of the video, "FRAME.png@TIME": the person in it is kept, and followed both ways.
         light_wrap: how much of the background's light reaches over the edges, from 0 to 1.
         audio: whether to copy the sound.
         output_kind, premultiplied: what the file shows; `kind` of `VideoSink`.
@@ -32,6 +37,7 @@ class VideoSettings:
     fit: Fit = "cover"
     smooth: float = SMOOTH
     keep: str = "all"
+    mask: str | None = None
     light_wrap: float = 0.0
     audio: bool = True
     output_kind: OutputKind = "composite"
@@ -48,5 +54,28 @@ class VideoSettings:
         return open_background(self.bg, fit=self.fit, max_pixels=self.max_pixels)
 
     def filters(self) -> list[StreamFilter]:
-        """New filters: they serve one video. Raises ValueError if `keep` or `smooth` is out of range."""
-        return stream_filters(self.keep, self.smooth, timed=True)
+        """New filters: they serve one video.
+
+        Raises ValueError if `keep` or `smooth` is out of range, or with `mask` somebody else is to be kept; MediaError if that
+        cannot be read.
+        """
+        filters = stream_filters(self.keep, self.smooth, timed=True)
+        if self.mask is None:
+            return filters
+        if self.keep != "all":
+            raise ValueError(f"{self.mask}: says who is kept, and so does {self.keep}; choose one of them")
+        return [open_mask(self.mask, max_pixels=self.max_pixels), *filters]
+
+
+def split_mask(text: str) -> tuple[Path, Fraction]:
+    """The file and the time of "FRAME.png@TIME". Raises ValueError for anything else."""
+    name, found, time = text.rpartition("@")
+    if not found or not name:
+        raise ValueError(f"{text}: names no time; write the time of its frame behind it, such as mask.png@1:23.5")
+    return Path(name).expanduser(), parse_time(time)
+
+
+def open_mask(text: str, *, max_pixels: int) -> MaskedSubject:
+    """Read a mask of "FRAME.png@TIME". Raises ValueError if it is none, or empty; MediaError if it cannot be read."""
+    path, time = split_mask(text)
+    return MaskedSubject(text, FolderMasks(path, max_pixels=max_pixels).read(path), time)

@@ -6,7 +6,8 @@ with VideoJob(Path("talk.mp4"), Path("out.mp4"), VideoSettings(bg="beach.jpg")) 
 
 import itertools
 import time
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from fractions import Fraction
@@ -18,6 +19,7 @@ from engines.engine import Engine, OverlappingEngine
 from engines.geometry import SMALLEST, Size
 from realtime.compositing.composite import check_light_wrap
 from realtime.compositing.filters import Filter
+from realtime.compositing.given_mask import MaskedSubject
 from realtime.compositing.subjects import ChosenSubject, naming
 from realtime.compositing.tracking import Track, track_back
 from realtime.inputs.timestamps import WHOLE
@@ -74,7 +76,7 @@ class VideoJob:
         self._filters = settings.filters()
         if (resume or shard is not None) and (alpha_target is not None or settings.nvenc):
             raise ValueError("a second file, or one that NVENC encodes, cannot be resumed")
-        if shard is not None and settings.keep not in ("all", "largest"):
+        if shard is not None and (settings.mask is not None or settings.keep not in ("all", "largest")):
             raise ValueError("who is at a point of the first frame is not known in the middle of a video")
         check_light_wrap(settings.light_wrap)
         with ExitStack() as stack:
@@ -119,6 +121,13 @@ class VideoJob:
         """Who is looked up in a first pass over the frames up to a time."""
         return [each for each in self._filters if isinstance(each, ChosenSubject) and each.point.time is not None]
 
+    def _frames(self) -> Iterator[Packet]:
+        """The frames of the source, with the masks that were given for them."""
+        masks = {index: mask for each in self.sought if isinstance(each, MaskedSubject) for index, mask in each.masks.items()}
+        for packet in self.source:
+            packet.mask = masks.get(packet.index)
+            yield packet
+
     def _moment(self, subject: ChosenSubject) -> Fraction:
         assert subject.point.time is not None
         return subject.point.time - self.source.begin
@@ -129,14 +138,21 @@ class VideoJob:
             share = min(1.0, LOOK_UP / max(source.height, source.width))
             size = Size(*(max(SMALLEST, round(side * share)) for side in (source.height, source.width)))
         # The mattes are closed before the source: a thread of theirs reads it.
-        with open_source(source.path, replace(self.settings, size=size)) as again, closing(mattes(again, engine)) as matted:
+        with open_source(source.path, replace(self.settings, size=size)) as again, ExitStack() as stack:
+            frames: Iterable[Packet] = (
+                subject.seeing(again, self._moment(subject)) if isinstance(subject, MaskedSubject) else again
+            )
+            matted = stack.enter_context(closing(mattes(frames, engine)))
 
             def packets() -> Iterator[Packet]:
                 for packet in matted:
                     on_frame()
                     yield packet
 
-            return track_back(packets(), subject, self._moment(subject), (source.height, source.width))
+            track = track_back(packets(), subject, self._moment(subject), (source.height, source.width))
+            if isinstance(subject, MaskedSubject):
+                deque(matted, maxlen=0)  # the frames behind it, too
+            return track
 
     def run(self, engine: Engine, on_progress: Callable[[int], object] = lambda frames: None) -> VideoReport:
         """Edit the video, once. `on_progress` is called with the number of frames so far; what it raises stops the job.
@@ -161,10 +177,11 @@ class VideoJob:
             warm_up = stretch.start - stretch.begin
             with naming(self.source.path):
                 for subject in self.sought:
-                    if moment is None or moment < self._moment(subject):  # else it was found before an interruption
+                    again = isinstance(subject, MaskedSubject) or moment is None or moment < self._moment(subject)
+                    if again:  # else it was found before an interruption
                         subject.track = self._look_up(subject, engine, lambda: on_progress(before))
                 edited = edit_video(
-                    itertools.islice(self.source, None if stretch.end is None else stretch.end - stretch.begin),
+                    itertools.islice(self._frames(), None if stretch.end is None else stretch.end - stretch.begin),
                     engine,
                     self._background,
                     self._sink,

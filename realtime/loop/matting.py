@@ -14,9 +14,9 @@ def make_matte(packet: Packet, engine: Engine, filters: Sequence[Filter] = ()) -
     Return when the networks are done: submitting a live frame earlier would only make it wait there, and grow old.
     """
     if not isinstance(engine, OverlappingEngine):
-        packet.matte = engine(packet.frame)
+        packet.matte = engine(packet.frame, packet.mask)
     else:
-        packet.pending = engine.submit(packet.frame)
+        packet.pending = engine.submit(packet.frame, packet.mask)
         if not filters:
             packet.pending.wait()
     apply_filters(packet, filters)
@@ -38,7 +38,7 @@ def matte_stages(engine: Engine, filters: Sequence[Filter] = ()) -> list[Stage]:
         return [matting, Stage("filter", lambda packet: apply_filters(packet, filters))] if filters else [matting]
 
     def submit(packet: Packet) -> None:
-        packet.pending = engine.submit(packet.frame)
+        packet.pending = engine.submit(packet.frame, packet.mask)
 
     submitting = Stage("submit", submit)
     return [submitting, Stage("matte", lambda packet: apply_filters(packet, filters))] if filters else [submitting]
