@@ -43,6 +43,9 @@ def serve(
     max_video_seconds: Annotated[int, typer.Option(min=1, help="Refuse longer videos.")] = MAX_VIDEO_SECONDS,
     keep_for: Annotated[int, typer.Option(min=1, metavar="MINUTES", help="How long edited videos are kept.")] = KEEP_FOR,
     cameras: Annotated[int, typer.Option(min=0, max=1000, help="Cameras at a time that are matted live.")] = CAMERAS,
+    workers: Annotated[
+        int, typer.Option(min=1, max=64, help="Frames matted at once on a CPU, each on its share of the cores.")
+    ] = 1,
     backend: Backend = "auto",
     threads: Threads = None,
     precision: Precision = "auto",
@@ -83,7 +86,9 @@ def serve(
     )
     with ExitStack() as stack:
         opened = stack.enter_context(listen(host, port))
-        engine = stack.enter_context(load_engine(backend, threads=threads, precision=precision, model=model))
+        engine = stack.enter_context(load_engine(backend, threads=threads, precision=precision, model=model, at_once=workers))
+        if engine.at_once < workers:
+            notify(f"--workers {workers}: {engine.name} mattes {engine.at_once} at a time here")
         if not loopback and token is None:
             notify("whoever can reach this machine is served: --no-token")
         shown = f"[{host}]" if ":" in host else host

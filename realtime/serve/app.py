@@ -44,7 +44,7 @@ Refined = Annotated[Literal["alpha", "cutout"], Query(description="The matte in 
 
 def create_app(engine: Engine, *, limits: Limits, token: str | None = None, loopback: bool = True) -> FastAPI:
     """The service on an engine, which stays open. `token`: what clients must know; `loopback`: served to this machine only."""
-    queue, shared = WorkQueue(limits.queue), SharedEngine(engine)
+    queue, shared = WorkQueue(limits.queue, engine.at_once), SharedEngine(engine)
     editor, videos = PhotoEditor(shared, max_pixels=limits.pixels), VideoQueue(shared, limits)
     refiner = MaskRefiner(shared, max_pixels=limits.pixels)
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 Result = TypeVar("Result")
 
-THREADS = 2  # one at the networks, one that reads or writes a photo
+BESIDE = 1  # thread that reads or writes a photo, beside those at the networks
 RECENT = 0.2  # weight of the newest request in the mean of what one takes
 
 
@@ -23,13 +23,13 @@ class QueueFull(Exception):
 
 
 class WorkQueue:
-    """At most `size` requests at a time, worked on in the order in which they are complete."""
+    """At most `size` requests at a time, worked on in the order in which they are complete; `at_once` are at the networks."""
 
-    def __init__(self, size: int) -> None:
-        self._size = size
+    def __init__(self, size: int, at_once: int = 1) -> None:
+        self._size, self._count = size, at_once + BESIDE
         self._held = 0
         self._mean = 1.0  # s
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="serve")
+        self._threads = ThreadPoolExecutor(self._count, thread_name_prefix="serve")
 
     @property
     def held(self) -> int:
@@ -40,7 +40,7 @@ class WorkQueue:
     def place(self) -> Iterator[None]:
         """Hold a place from before the body is read: the queue bounds the memory that bodies take. Raises QueueFull."""
         if self._held >= self._size:
-            raise QueueFull(math.ceil(self._mean * self._size / THREADS))
+            raise QueueFull(math.ceil(self._mean * self._size / self._count))
         self._held += 1
         try:
             yield

@@ -27,6 +27,7 @@ MISTAKES = [
     (["--token", "abc", "--no-token"], "--no-token"),
     (["--host", "192.0.2.1", "--no-token"], "192.0.2.1, port 8400"),
     (["--queue", "0"], "--queue"),
+    (["--workers", "0"], "--workers"),
 ]
 
 
