@@ -21,7 +21,7 @@ from train.data.library import Picture, read_background
 Floats = NDArray[np.float32]
 Window = tuple[float, float, float, float]  # x0, y0, x1, y1 in unit coordinates
 SIDE = 384  # pixels, of the backgrounds that give props their pictures
-STICKS = 0.2  # of the things held
+STICKS, LOADS = 0.2, 0.2  # of the things held
 
 
 class Piece(NamedTuple):
@@ -90,15 +90,21 @@ def furniture(backgrounds: Sequence[Path], rng: random.Random) -> Prop:
 
 
 def thing(backgrounds: Sequence[Path], hand: tuple[float, float], width: float, aspect: float, rng: random.Random) -> Prop:
-    """A box, a bag, a book, a phone, or a stick, held where `hand` is by someone `width` wide.
+    """A box, a bag, a book, a phone, a stick, or a load as wide as its bearer, held where `hand` is by someone `width` wide.
 
     `aspect`: width by height of the frame.
     """
-    if rng.random() < STICKS:
+    kind = rng.random()
+    if kind < STICKS:
         return _stick(backgrounds, hand, width, aspect, rng)
-    across = width * math.exp(rng.uniform(math.log(0.06), math.log(0.45)))
-    down = across * aspect * math.exp(rng.uniform(math.log(0.4), math.log(2.0)))
-    x, y = hand[0] + rng.uniform(-0.6, 0.6) * across, hand[1] + rng.uniform(-0.6, 0.6) * down
+    if kind < STICKS + LOADS:  # below the face, and not as wide as a desk
+        across = min(width * rng.uniform(0.4, 0.8), 0.42)
+        down = across * aspect * math.exp(rng.uniform(math.log(0.4), math.log(1.2)))
+        x, y = hand[0] + rng.uniform(-0.2, 0.2) * across, hand[1] + rng.uniform(0.0, 0.9) * down
+    else:
+        across = width * math.exp(rng.uniform(math.log(0.06), math.log(0.45)))
+        down = across * aspect * math.exp(rng.uniform(math.log(0.4), math.log(2.0)))
+        x, y = hand[0] + rng.uniform(-0.6, 0.6) * across, hand[1] + rng.uniform(-0.6, 0.6) * down
     outline = superellipse((x, y), across, down, rng.choice((2.0, 4.0, 20.0, 20.0)), rng.gauss(0, 0.15))
     return Prop(outline, _surface(backgrounds, rng))
 
@@ -108,7 +114,7 @@ def _stick(backgrounds: Sequence[Path], hand: tuple[float, float], width: float,
     long, thin = width * rng.uniform(0.3, 1.8), width * math.exp(rng.uniform(math.log(0.015), math.log(0.08)))
     begin = -long * rng.random()  # the hand is anywhere along it
     neck, end = begin + long * rng.uniform(0.6, 1.0), begin + long
-    wide = thin * rng.uniform(1, 8) if rng.random() < 0.6 else thin
+    wide = max(thin, width * rng.uniform(0.05, 0.45)) if rng.random() < 0.6 else thin
     shape = ((begin, thin), (neck, thin), (neck, wide), (end, wide), (end, -wide), (neck, -wide), (neck, -thin), (begin, -thin))
     angle = rng.uniform(0, 2 * math.pi)
     c, s = math.cos(angle), math.sin(angle)
