@@ -25,10 +25,9 @@ from realtime.serve.limits import Limits
 from realtime.serve.live import add_live
 from realtime.serve.pages import add_page
 from realtime.serve.refining import MASK, MaskRefiner
-from realtime.serve.shared_engine import SharedEngine
 from realtime.serve.video_queue import VideoQueue
 from realtime.serve.videos import add_videos
-from realtime.serve.work_queue import QueueFull, Result, WorkQueue
+from realtime.serve.work_queue import QueueFull, Result, SharedEngine, WorkQueue
 
 log = logging.getLogger(__name__)
 

@@ -24,7 +24,7 @@ def shm_live(*arguments: str) -> int:
     return int(exit_.value.code or 0)
 
 
-def wait_until(holds: Any, seconds: float = 20) -> None:
+def wait_until(holds: Any, seconds: float = 60) -> None:
     end = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < end, "waited in vain"

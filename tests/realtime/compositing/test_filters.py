@@ -26,7 +26,7 @@ HEIGHT, WIDTH = 96, 160
 class TwoPeople:
     """Finds a large and a small person in any frame, and flickers: every second alpha is halved."""
 
-    name, device, precision, model = "two", "test", "exact", "base"
+    name, device, precision, model, at_once = "two", "test", "exact", "base", 1
 
     def __init__(self) -> None:
         self.calls = 0

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from engines.engine import Frame, Mask, Matte
-from realtime.serve.shared_engine import SharedEngine
+from realtime.serve.work_queue import SharedEngine
 from tests.realtime.plain_engine import PlainEngine
 
 

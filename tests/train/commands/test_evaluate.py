@@ -152,7 +152,7 @@ def test_reports_and_pictures_are_not_replaced_unasked(monkeypatch, capsys, matt
 
 
 def test_ours_and_the_pictures(monkeypatch, capsys, mattes, adapters, tmp_path):
-    monkeypatch.setattr(engines, "load", lambda backend, *, threads, precision, model: Oracle(), raising=False)
+    monkeypatch.setattr(engines, "load", lambda backend, **_: Oracle(), raising=False)
     folder = tmp_path / "new/pictures"
     code, out, err = shm_eval(
         monkeypatch, capsys, mattes, "--adapters", adapters, "--peer", "bright",
