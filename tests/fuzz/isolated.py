@@ -11,6 +11,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 POLL = 0.002  # s from one look at the process to the next
 PEAK_UNIT = 2**10 if sys.platform == "linux" else 1  # bytes: of ru_maxrss, which other systems count in bytes
 
@@ -30,7 +32,10 @@ class Limits:
 
 @dataclass(frozen=True)
 class Ended:
-    """How a process ended: its exit code, or the negative number of a signal; whether it was out of time; its peak in bytes."""
+    """How a process ended: its exit code, or the negative number of a signal; whether it was out of time; its peak in bytes.
+
+    The peak is of what it took itself: a fork begins with all that its parent holds.
+    """
 
     code: int
     hung: bool
@@ -52,6 +57,8 @@ def run_isolated(function: Callable[[], object], folder: Path, log: Path, limits
     sys.stdout.flush()
     sys.stderr.flush()
     log.write_bytes(b"")  # the process may be out of time before it opens it
+    memory = psutil.Process().memory_info()
+    inherited = memory.rss - getattr(memory, "shared", 0)  # Linux maps files anew
     start = time.monotonic()
     process = os.fork()
     if process == 0:
@@ -67,7 +74,8 @@ def run_isolated(function: Callable[[], object], folder: Path, log: Path, limits
         time.sleep(POLL)
     code = os.waitstatus_to_exitcode(status)
     text = log.read_text(encoding="utf-8", errors="replace")
-    return Ended(code, hung or -code == signal.SIGXCPU, time.monotonic() - start, usage.ru_maxrss * PEAK_UNIT, text)
+    peak = max(0, usage.ru_maxrss * PEAK_UNIT - inherited)
+    return Ended(code, hung or -code == signal.SIGXCPU, time.monotonic() - start, peak, text)
 
 
 def _be_the_program(function: Callable[[], object], folder: Path, log: Path, limits: Limits) -> None:
