@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from benchmarks import clips, common, latency, peers, quality, refine, scale, table2, throughput
+from benchmarks import clips, common, latency, peers, quality, refine, scale, serve, table2, throughput
 from engines.atomic import replacing
 from engines.commands.running import UsageError
 
@@ -31,6 +31,7 @@ TABLES = {  # by name: the JSON file, the heading on the page of `bench all` (""
     "table_2": ("table2", "The paper's Table 2", table2.paper_table),
     "refinement": ("refinement", "Refining masks", refine.table),
     "clips": ("clips", "Flicker", clips.table),
+    "serve": ("serve", "", serve.table),
 }
 
 
