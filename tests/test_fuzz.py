@@ -85,9 +85,16 @@ def test_each_fault_is_noticed(tmp_path: Path, action: Callable[[Path], object],
 
 
 def test_memory_is_measured_without_that_of_the_tests(tmp_path: Path) -> None:
-    held = bytearray(b"x" * (1200 << 20))
+    held = bytearray(b"x" * (600 << 20))
     ended = run_isolated(lambda: take_memory(tmp_path), tmp_path, tmp_path / "log", Limits())
-    assert 1050 << 20 < ended.peak < len(held) + (1000 << 20)
+    assert 1050 << 20 < ended.peak < (1050 << 20) + len(held)
+
+
+def test_memory_is_limited_beside_that_of_the_tests(tmp_path: Path) -> None:
+    for limit, code in ((1 << 30, 1), (2 << 30, 2)):
+        ended = run_isolated(lambda: take_memory(tmp_path), tmp_path, tmp_path / "log", Limits(memory=limit))
+        assert ended.code == code
+        assert ("MemoryError" in ended.text) == (code == 1)
 
 
 def test_the_same_seed_gives_the_same_damage() -> None:

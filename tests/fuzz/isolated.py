@@ -111,7 +111,7 @@ def _set_up(folder: Path, log: Path, limits: Limits) -> None:
         signal.signal(each, signal.default_int_handler if each == signal.SIGINT else signal.SIG_DFL)
     for which, limit in (
         (resource.RLIMIT_CPU, limits.cpu_seconds),
-        (resource.RLIMIT_AS, limits.memory),
+        (resource.RLIMIT_AS, psutil.Process().memory_info().vms + limits.memory),  # beside what the parent holds
         (resource.RLIMIT_FSIZE, limits.file),
         (resource.RLIMIT_CORE, 0),
     ):
