@@ -6,8 +6,6 @@ import re
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import av
 from av.audio.stream import AudioStream
@@ -16,14 +14,13 @@ from av.stream import Stream
 from av.video.stream import VideoStream
 
 from engines.errors import MediaError
-from realtime.inputs.containers import DAMAGE, open_container, shown_video
-from realtime.inputs.timestamps import Discontinuities
+from realtime.inputs.containers import DAMAGE
 from realtime.outputs.formats import CONTAINERS
 from realtime.outputs.tracks.audio_conversion import ENCODERS, LAYOUTS, AudioConversion
+from realtime.outputs.tracks.copier import INTERLEAVED, TrackCopier
 from realtime.outputs.tracks.description import describe_copy
 
 PATIENCE = Fraction(1)  # s of the video in which it may pass a jump that the sound has passed
-INTERLEAVED = Fraction(10)  # s by which one track may be behind another in a file
 PLAYED_IN_MP4 = ("pcm_s16be", "pcm_s16le")  # other samples are noise or silence in players with FFmpeg 5 or older
 WAV_TAGGED = {
     *("adpcm_g726", "adpcm_ima_wav", "adpcm_ms", "adpcm_yamaha", "gsm_ms", "pcm_alaw", "pcm_mulaw"),
@@ -35,7 +32,7 @@ class AudioNotSupported(MediaError):
     """Audio that a container format cannot hold."""
 
 
-class AudioCopier:
+class AudioCopier(TrackCopier):
     """The audio streams of a file, to be copied to another. A context manager; `VideoSink` closes it, too.
 
     Times that do not rise are moved by a tick. Where the clock of the file jumps, sound goes with the pictures of its
@@ -60,21 +57,13 @@ class AudioCopier:
     def __init__(
         self, path: str | os.PathLike[str], *, origin: Fraction = Fraction(0), from_origin: bool = False, convert: bool = False
     ) -> None:
-        self.path = Path(path)
-        self.damaged = 0
+        super().__init__(path, origin)
         self.converted: str | None = None
-        self.end: Fraction | None = None
         self._from_origin = from_origin
         self._convert = convert
         self._conversions: dict[int, AudioConversion] = {}
-        self._origin = origin
-        self._container = open_container(self.path)
-        self._video = shown_video(self._container)
-        self._discontinuities = Discontinuities(self._container, self._video)
         self._copies: dict[int, AudioStream] = {}
-        self._least: dict[int, int] = {}  # by the index of a copy: the least time of its next packet
         self._packets: Iterator[tuple[av.Packet[Stream], Fraction]] = iter(())
-        self._next: tuple[av.Packet[Stream], Fraction] | None = None
 
     @property
     def wav_tagged(self) -> bool:
@@ -117,8 +106,9 @@ class AudioCopier:
                 copy.time_base = Fraction(1, 1000)  # that of Matroska, which is behind it
             describe_copy(copy, stream, container)
             self._copies[stream.index] = copy
-        self._packets = self._timed()
-        self._advance()
+        if self._copies or self._conversions:
+            self._packets = self._timed()
+            self._advance()
 
     def copy(self, container: OutputContainer, until: Fraction | None = None) -> None:
         """Copy the packets up to a time in seconds, or all that are left."""
@@ -170,7 +160,7 @@ class AudioCopier:
         waiting: list[av.Packet[Stream]] = []
         patience = Fraction(0)
         jumps = 0
-        for packet in self._demux():
+        for packet in self._demux(self._container.streams.audio):
             position = self._discontinuities.position or Fraction(0)
             if isinstance(packet.stream, VideoStream):
                 self._discontinuities.follow(packet)
@@ -190,32 +180,6 @@ class AudioCopier:
             time = self._discontinuities.time(packet, last_resort=True)
             assert time is not None
             yield packet, time - self._origin
-
-    def _demux(self) -> "Iterator[av.Packet[Stream]]":
-        if not self._copies and not self._conversions:
-            return
-        streams: list[Stream] = [*self._container.streams.audio]
-        if self._video is not None:
-            streams.append(self._video)
-        try:
-            for packet in self._container.demux(*streams):
-                if packet.size:  # the last ones are empty
-                    yield packet
-        except DAMAGE:
-            return  # the file is cut short: its frames end here, too
-        except av.FFmpegError as error:
-            raise MediaError(f"{self.path}: reading failed ({error.strerror}); check the file and its disk") from error
-
-    def close(self) -> None:
-        """Close the file."""
-        self._next = None
-        self._container.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
-        self.close()
 
 
 def add_copy(container: OutputContainer, stream: AudioStream) -> AudioStream:

@@ -6,8 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import av
 from av.container import OutputContainer
@@ -16,10 +15,9 @@ from av.subtitles.codeccontext import SubtitleCodecContext
 from av.subtitles.stream import SubtitleStream
 from av.video.stream import VideoStream
 
-from engines.errors import MediaError
-from realtime.inputs.containers import DAMAGE, codec_name, open_container, shown_video
-from realtime.inputs.timestamps import Discontinuities
+from realtime.inputs.containers import DAMAGE, codec_name
 from realtime.outputs.formats import CONTAINERS
+from realtime.outputs.tracks.copier import INTERLEAVED, TrackCopier
 from realtime.outputs.tracks.description import describe_copy
 
 # What players expect of each container: kinds that are copied, the first of which other text is converted to.
@@ -32,13 +30,12 @@ HELD = {
 TEXT = ("subrip", "ass", "webvtt", "mov_text", "text")  # the rest are pictures, or cannot be decoded
 EMPTY = b"\0\0"  # in MP4 a packet that clears the screen: the copy gets its own
 AHEAD = Fraction(1)  # s of the video by which it is searched ahead
-INTERLEAVED = Fraction(10)  # s by which one track may be behind another in a file
 TICK = Fraction(1, 1000)
 # For the file: it waits so many µs for the next subtitle, and keeps the pictures of that time in memory; 10 s by default.
 SPARSE = {"max_interleave_delta": "1000000"}
 
 
-class SubtitleCopier:
+class SubtitleCopier(TrackCopier):
     """The subtitles of a file, to be copied to another. A context manager; `VideoSink` closes it, too.
 
     Times follow the pictures of the file's `VideoSource`. What begins before them is cut there, and so is what ends after an
@@ -70,13 +67,8 @@ class SubtitleCopier:
         origin: Fraction = Fraction(0),
         length: Fraction | None = None,
     ) -> None:
-        self.path = Path(path)
-        self.damaged = 0
-        self.end: Fraction | None = None
-        self._origin, self._length = origin, length
-        self._container = open_container(self.path)
-        self._video = shown_video(self._container)
-        self._discontinuities = Discontinuities(self._container, self._video)
+        super().__init__(path, origin)
+        self._length = length
         self._holder = CONTAINERS[Path(target).suffix.lower()]
         self._kept = [each for each in self._container.streams.subtitles if self._is_kept(each)]
         self.copied = tuple(codec_name(each) for each in self._kept)
@@ -84,9 +76,7 @@ class SubtitleCopier:
         other = dict.fromkeys(name for name in self.copied if name not in HELD[self._holder])
         self.converted = f"{', '.join(other)} to {HELD[self._holder][0]}" if other else None
         self._copies: dict[int, SubtitleStream] = {}  # by the index of a stream
-        self._least: dict[int, int] = {}  # by the index of a copy: the least time of its next packet
         self._packets: Iterator[av.Packet[Stream]] = iter(())
-        self._next: tuple[av.Packet[Stream], Fraction] | None = None
 
     def _is_kept(self, stream: SubtitleStream) -> bool:
         name = codec_name(stream)
@@ -118,8 +108,7 @@ class SubtitleCopier:
             describe_copy(copy, stream, container)
             self._copies[stream.index] = copy
         if self._kept:
-            streams: list[Stream] = [*self._kept] if self._video is None else [*self._kept, self._video]
-            self._packets = self._demux(streams)
+            self._packets = self._demux(self._kept)
 
     def copy(self, container: OutputContainer, until: Fraction | None = None) -> None:
         """Copy the packets up to a time in seconds, or all that are left."""
@@ -178,27 +167,6 @@ class SubtitleCopier:
                 if time is not None:
                     return packet, time - self._origin
         return None
-
-    def _demux(self, streams: list[Stream]) -> "Iterator[av.Packet[Stream]]":
-        try:
-            for packet in self._container.demux(*streams):
-                if packet.size:  # the last ones are empty
-                    yield packet
-        except DAMAGE:
-            return  # the file is cut short: its frames end here, too
-        except av.FFmpegError as error:
-            raise MediaError(f"{self.path}: reading failed ({error.strerror}); check the file and its disk") from error
-
-    def close(self) -> None:
-        """Close the file."""
-        self._next = None
-        self._container.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
-        self.close()
 
 
 def in_words(codecs: tuple[str, ...]) -> str:

@@ -1,0 +1,68 @@
+"""What copying audio and copying subtitles share: the file that has them, and its clock, which its pictures set."""
+
+import os
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import av
+from av.stream import Stream
+
+from engines.errors import MediaError
+from realtime.inputs.containers import DAMAGE, open_container, shown_video
+from realtime.inputs.timestamps import Discontinuities
+
+INTERLEAVED = Fraction(10)  # s by which one track may be behind another in a file
+
+
+class TrackCopier:
+    """A file of which some tracks are copied to another. A context manager; `VideoSink` closes it, too.
+
+    Attributes:
+        path: the file.
+        damaged: packets that could not be converted or written so far.
+        end: seconds, after `origin`, at which the copy ends; None for all there is. It may be set late.
+
+    Args:
+        path: of the file that has them.
+        origin: seconds to subtract from its times: its `VideoSource.origin`.
+
+    Raises:
+        MediaError: if it is not a readable media file.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], origin: Fraction) -> None:
+        self.path = Path(path)
+        self.damaged = 0
+        self.end: Fraction | None = None
+        self._origin = origin
+        self._container = open_container(self.path)
+        self._video = shown_video(self._container)
+        self._discontinuities = Discontinuities(self._container, self._video)
+        self._least: dict[int, int] = {}  # by the index of a copy: the least time of its next packet
+        self._next: tuple[av.Packet[Stream], Fraction] | None = None
+
+    def _demux(self, tracks: Sequence[Stream]) -> "Iterator[av.Packet[Stream]]":
+        """The packets of these tracks, and of the pictures."""
+        streams = [*tracks] if self._video is None else [*tracks, self._video]
+        try:
+            for packet in self._container.demux(*streams):
+                if packet.size:  # the last ones are empty
+                    yield packet
+        except DAMAGE:
+            return  # the file is cut short: its frames end here, too
+        except av.FFmpegError as error:
+            raise MediaError(f"{self.path}: reading failed ({error.strerror}); check the file and its disk") from error
+
+    def close(self) -> None:
+        """Close the file."""
+        self._next = None
+        self._container.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        self.close()
