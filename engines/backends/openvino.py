@@ -157,11 +157,14 @@ class OpenVINOEngine(Engine):
         self.device = str(self._core.get_property("CPU", "FULL_DEVICE_NAME")).strip()
         self.precision = ("bf16" if bf16_is_native() else "fp32") if precision == "auto" else precision
         self._settings = {"PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": "1", "ENABLE_HYPER_THREADING": "NO"}
-        threads = threads or physical_cores()
-        self.at_once = min(at_once, threads)
-        self.threads = threads // self.at_once
-        self._settings["INFERENCE_NUM_THREADS"] = str(self.threads)
-        if self.at_once > 1:
+        if at_once > 1:
+            threads = threads or physical_cores()
+            at_once = min(at_once, threads)
+        self.at_once = at_once
+        self.threads = threads and threads // at_once  # of one inference; None: OpenVINO's choice
+        if self.threads:
+            self._settings["INFERENCE_NUM_THREADS"] = str(self.threads)
+        if at_once > 1:
             self._settings["ENABLE_CPU_PINNING"] = "NO"  # else the threads of all would share the first cores
         # Those not in use, by the low resolution: nothing in the graphs depends on the frame's size.
         self._ready: dict[Size, SimpleQueue[Requests]] = {}
