@@ -34,8 +34,14 @@ def apply_filters(packet: Packet, filters: Sequence[Filter]) -> None:
 def matte_stages(engine: Engine, filters: Sequence[Filter] = ()) -> list[Stage]:
     """The stages that do this when every frame counts: as many frames at once as the engine can take."""
     if not isinstance(engine, OverlappingEngine):
-        matting = Stage("matte", lambda packet: make_matte(packet, engine), threads=engine.at_once)
-        return [matting, Stage("filter", lambda packet: apply_filters(packet, filters))] if filters else [matting]
+
+        def matte(packet: Packet) -> None:
+            packet.matte = engine(packet.frame, packet.mask)
+
+        filtering = Stage("filter", lambda packet: apply_filters(packet, filters))
+        if filters:
+            return [Stage("matte", matte, threads=engine.at_once), filtering]
+        return [Stage("matte", lambda packet: make_matte(packet, engine), threads=engine.at_once)]
 
     def submit(packet: Packet) -> None:
         packet.pending = engine.submit(packet.frame, packet.mask)

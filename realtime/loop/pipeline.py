@@ -1,4 +1,4 @@
-"""One loop for files and for live video: a source and its stages, each in a thread of its own, joined by bounded queues.
+"""One loop for files and for live video: a source and its stages, each in threads of its own, joined by bounded queues.
 
     stages = [Stage("matte", matte), Stage("composite", compose), Stage("encode", sink.write)]
     with Pipeline(source, stages) as pipeline:                           # a file: every frame, in order
