@@ -13,6 +13,7 @@ from benchmarks.common import HEADINGS, JsonFile, Report
 from benchmarks.measuring.machine import LoadMonitor
 from engines.commands.options import Overwrite
 from engines.commands.running import UsageError
+from train.commands.reports import make_pictures_folder
 
 if TYPE_CHECKING:
     from train.evaluation.scores import TestSet
@@ -109,7 +110,7 @@ def table2(
     test_sets = [open_set(folder) for folder in sets]
     if len({test_set.name for test_set in test_sets}) < len(test_sets):
         raise UsageError("two sets have the same name; score them one at a time")
-    make_folder(pictures, overwrite=overwrite)
+    make_pictures_folder(pictures, overwrite=overwrite)
     methods, missing = open_rows(runs, with_closed_form=with_closed_form)
     monitor = LoadMonitor()
     sections: list[dict[str, Any]] = []
@@ -133,15 +134,3 @@ def table2(
 def trained(steps: dict[str, int]) -> str:
     """How long each network was trained, in a sentence."""
     return f"Steps of training: {', '.join(f'{name} {count}' for name, count in steps.items())}." if steps else ""
-
-
-def make_folder(folder: Path | None, *, overwrite: bool) -> None:
-    """Make the folder of --pictures. Raises UsageError if that fails, or if there are files in it that may be replaced."""
-    if folder is None:
-        return
-    if folder.is_dir() and any(folder.iterdir()) and not overwrite:
-        raise UsageError(f"--pictures {folder}: has files already; use --overwrite to replace those of the same names")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"--pictures {folder}: cannot make this folder: {error.strerror}") from error

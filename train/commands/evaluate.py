@@ -14,7 +14,7 @@ from train.commands import blind
 from train.commands.clips import clips
 from train.commands.empty import empty
 from train.commands.options import Adapters, ComparedPrecision, EngineOrNone, JsonFile, PeerPython, Peers
-from train.commands.reports import check_report, write_report
+from train.commands.reports import check_report, make_pictures_folder, write_report
 
 if TYPE_CHECKING:
     from train.evaluation.scores import Candidate, Score, TestSet
@@ -144,14 +144,8 @@ def _check_outputs(
 ) -> None:
     """Raise UsageError for outputs that cannot be written, before the work for them is done."""
     check_report(json_file, overwrite=overwrite)
-    if pictures is not None:
-        if pictures.is_dir() and any(pictures.iterdir()) and not overwrite:
-            raise UsageError(f"--pictures {pictures}: has files already; use --overwrite to replace those of the same names")
-        try:
-            pictures.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UsageError(f"--pictures {pictures}: cannot make this folder: {error.strerror}") from error
-    elif chosen:
+    make_pictures_folder(pictures, overwrite=overwrite)
+    if chosen and pictures is None:
         raise UsageError("--picture needs --pictures: the folder to write it into")
     stems = {item.stem for test_set in test_sets for item in test_set.items}
     for stem in chosen:

@@ -1,4 +1,4 @@
-"""The JSON reports of commands."""
+"""What commands report: figures as JSON, and pictures."""
 
 import json
 from pathlib import Path
@@ -18,6 +18,18 @@ def check_report(path: Path | None, *, overwrite: bool, option: str = "--json", 
         raise UsageError(f"{option} {path}: must end in {suffix}")
     if path.is_file() and not overwrite:
         raise UsageError(f"{option} {path}: exists already; use --overwrite to replace it")
+
+
+def make_pictures_folder(folder: Path | None, *, overwrite: bool) -> None:
+    """Make the folder of --pictures. Raises UsageError if that fails, or if there are files in it that may not be replaced."""
+    if folder is None:
+        return
+    if folder.is_dir() and any(folder.iterdir()) and not overwrite:
+        raise UsageError(f"--pictures {folder}: has files already; use --overwrite to replace those of the same names")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"--pictures {folder}: cannot make this folder: {error.strerror}") from error
 
 
 def write_report(path: Path, report: dict[str, Any]) -> None:
