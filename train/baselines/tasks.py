@@ -4,6 +4,7 @@ DIM and SHM are trained in steps, as their papers do (DIM, section 4.2; SHM, sec
 of its own. Of DIM's three, the last, which tunes both stages together, is left out.
 """
 
+from collections.abc import Callable
 from typing import TypeVar
 
 import torch
@@ -65,18 +66,23 @@ def _alpha_losses(loss: Tensor, alpha: Tensor, truth: Tensor) -> Losses:
     return {"loss": loss, "alpha": l1(alpha, truth), "mse": F.mse_loss(alpha, truth)}
 
 
-def dim_task(recipe: Recipe, *, pretrained: bool = True) -> Task:
-    """DIM's first stage on crops of fine data with a trimap of the truth: both losses, where it is unknown (section 4.1)."""
+def _trimap_losses(given: Callable[[Tensor], Tensor]) -> Callable[[nn.Module, Sample], Losses]:
+    """Both losses of the alpha from a crop and what is `given` of a trimap of the truth, where that is unknown."""
 
     def losses(network: nn.Module, batch: Sample) -> Losses:
         image, truth = batch["crop"], batch["alpha"]
         trimap = trimaps(truth, random_of(network, batch))
-        alpha = network(image, as_one_channel(trimap)).float()
+        alpha = network(image, given(trimap)).float()
         loss = matting_loss(alpha, truth, image, batch["foreground"], trimap[:, 2:])
         return _alpha_losses(loss, _known(alpha, trimap), truth)
 
+    return losses
+
+
+def dim_task(recipe: Recipe, *, pretrained: bool = True) -> Task:
+    """DIM's first stage on crops of fine data with a trimap of the truth (section 4.1)."""
     network = _with_imagenet(DIM(), pretrained=pretrained)
-    return Task("dim", network, recipe.dim, MRNSamples, DrawnMRN, render_mrn, losses)
+    return Task("dim", network, recipe.dim, MRNSamples, DrawnMRN, render_mrn, _trimap_losses(as_one_channel))
 
 
 def _known(alpha: Tensor, trimap: Tensor) -> Tensor:
@@ -118,16 +124,8 @@ def tnet_task(recipe: Recipe, *, pretrained: bool = True) -> Task:
 
 def mnet_task(recipe: Recipe, *, pretrained: bool = True) -> Task:
     """M-Net alone on crops of fine data, with a trimap of the truth."""
-
-    def losses(network: nn.Module, batch: Sample) -> Losses:
-        image, truth = batch["crop"], batch["alpha"]
-        trimap = trimaps(truth, random_of(network, batch))
-        alpha = network(image, trimap).float()
-        loss = matting_loss(alpha, truth, image, batch["foreground"], trimap[:, 2:])
-        return _alpha_losses(loss, _known(alpha, trimap), truth)
-
     network = _with_imagenet(MNet(), pretrained=pretrained)
-    return Task("mnet", network, recipe.mnet, MRNSamples, DrawnMRN, render_mrn, losses)
+    return Task("mnet", network, recipe.mnet, MRNSamples, DrawnMRN, render_mrn, _trimap_losses(lambda trimap: trimap))
 
 
 def shm_task(recipe: Recipe, tnet: TNet, mnet: MNet) -> Task:
