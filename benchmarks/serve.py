@@ -21,7 +21,7 @@ from benchmarks import common
 from benchmarks.common import JsonFile, Report
 from benchmarks.measuring.frames import SAMPLES
 from benchmarks.measuring.machine import LoadMonitor
-from benchmarks.soak import engine_alone
+from benchmarks.measuring.timing import engine_alone
 from engines.commands.options import Backend, Model, Overwrite, Precision, Threads, load_engine
 from engines.commands.running import UsageError, needs_extra
 from engines.geometry import BASE
@@ -128,7 +128,7 @@ def serve(
 
     frame = read_photo_for_matting(photo).flat()
     with load_engine(backend, threads=threads, precision=precision, model=model) as engine:
-        alone = engine_alone(engine, [frame] * 20)
+        alone = engine_alone(engine, [frame])
         names = {"engine": engine.name, "precision": engine.precision, "model": model}
     options = ["--backend", backend, "--precision", precision, "--model", model, "--queue", str(2 * clients)]
     options += [] if threads is None else ["--threads", str(threads)]

@@ -10,21 +10,20 @@ from contextlib import ExitStack
 from dataclasses import astuple, dataclass
 from fractions import Fraction
 from pathlib import Path
-from statistics import mean, median
+from statistics import mean
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from benchmarks import common
 from benchmarks.measuring.machine import LoadMonitor
+from benchmarks.measuring.timing import engine_alone
 from engines.commands.options import Backend, Model, Precision, Threads, load_engine
 from engines.commands.running import needs_extra
 
 if TYPE_CHECKING:
-    from engines import Engine, Frame
     from realtime.loop.live_session import LiveSession
 
-ALONE = 20  # frames of the engine alone, at the start and at the end
 WARM_UP = 0.4  # part of the run after which nothing may grow: buffers and caches have their size
 RATE = 60  # frames/s of the source: more than the engine can take
 SLACK = {"memory, MB": 24.0, "threads": 0.0, "open files": 0.0, "delay, ms": 50.0}  # growth that counts as noise
@@ -39,17 +38,6 @@ class Sample:
     threads: int
     files: int
     delay_ms: float
-
-
-def engine_alone(engine: Engine, frames: list[Frame]) -> float:
-    """Median milliseconds a frame of the engine alone."""
-    engine(frames[0])
-    times = []
-    for frame in frames[:ALONE]:
-        begin = time.perf_counter()
-        engine(frame)
-        times.append(1000 * (time.perf_counter() - begin))
-    return median(times)
 
 
 def run_sampled(session: LiveSession, seconds: float) -> list[Sample]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import tempfile
 import time
+from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -54,8 +55,8 @@ def measure_file(
 ) -> Report:
     """Milliseconds a frame of the engine alone, on frames in memory, and of a clip from file to file through the loop.
 
-    As many frames at once as the engine takes.
-    Both in turn, one number a run; of the loop each stage, too (median of the frames). `advance` is called after each.
+    The engine alone gets as many frames at once as it takes. Both in turn, one number a run; of the loop each stage, too
+    (median of the frames). `advance` is called after each.
     """
     count, alone, loop = 0, [], []
     within: dict[str, list[float]] = {}
@@ -63,8 +64,7 @@ def measure_file(
     for _ in range(runs):
         begin = time.perf_counter()
         with ThreadPoolExecutor(engine.at_once) as pool:
-            for _ in pool.map(engine, frames):
-                pass
+            deque(pool.map(engine, frames), maxlen=0)
         alone.append(1e3 * (time.perf_counter() - begin) / len(frames))
         advance()
         count, milliseconds, by_stage = through_the_loop(clip, target, engine, background)

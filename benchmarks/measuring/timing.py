@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
+from itertools import accumulate, cycle, islice
 from statistics import median
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from engines import Engine, Frame
 
 WHOLE = "whole"  # from the uint8 frame to the model's last output
 NETWORKS = "networks"  # the networks alone
@@ -13,6 +18,7 @@ AROUND = "around them"  # the part of the whole that no network takes
 COMPOSITE = "composite"  # alpha, foreground and background to a picture
 END_TO_END = "end to end"  # from the uint8 frame to the uint8 composite
 RESAMPLES = 2000
+ALONE = 20  # frames of the engine alone
 
 
 @dataclass
@@ -58,6 +64,17 @@ class Timing:
         import numpy as np
 
         return float(np.percentile(self.stages[self.whole], percent))
+
+
+def engine_alone(engine: Engine, frames: Sequence[Frame]) -> float:
+    """Median milliseconds a frame of the engine alone, for these in turn."""
+    engine(frames[0])
+    times = []
+    for frame in islice(cycle(frames), ALONE):
+        begin = time.perf_counter()
+        engine(frame)
+        times.append(1000 * (time.perf_counter() - begin))
+    return median(times)
 
 
 def own_name(backend: str | None, model: str) -> str:

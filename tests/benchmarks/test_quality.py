@@ -9,15 +9,9 @@ import pytest
 
 from benchmarks.quality import CLOSED_FORM
 from tests.benchmarks.test_peers import ADAPTER
+from tests.train.evaluation.test_trimap import ramp
 
-
-@pytest.fixture(scope="module")
-def ramp() -> tuple[np.ndarray, np.ndarray]:
-    """A soft-edged red disc on green, of known alpha."""
-    y, x = np.mgrid[:96, :96]
-    truth = np.clip((34 - np.hypot(x - 48, y - 48)) / 6 + 0.5, 0, 1).astype(np.float32)
-    frame = np.rint(truth[..., None] * (220, 30, 20) + (1 - truth[..., None]) * (20, 180, 60)).astype(np.uint8)
-    return frame, truth
+__all__ = ["ramp"]  # the fixture
 
 
 @pytest.fixture
