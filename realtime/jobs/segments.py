@@ -113,8 +113,8 @@ class SegmentedSink(Sink):
         self._unit = time_unit(Fraction(1, source.time_base.denominator))
         self.folder = SegmentFolder(path, suffix)
         self.joined = False
-        self._shared = shard is not None
         self._shard = shard or Shard(1, 1)
+        self._shared = self._shard.count > 1
         self._overwrite = overwrite
         self._first, self._last = self._range()
         self._complete: list[Segment] = []  # of this shard
