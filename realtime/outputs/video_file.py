@@ -33,6 +33,9 @@ from realtime.pixels.yuv import FrameConverter, with_fine
 CONTAINER_TAGS = ("major_brand", "minor_version", "compatible_brands", "encoder")  # of a container, not of its video
 MAX_TIMESCALE = 1_000_000  # ticks a second; some players fail at more
 LONGEST_DELAY = 86_400  # s between decoding and showing a frame
+# Frames/s that an encoder is told, at most: a damaged file may claim millions, and x264 then writes reordered frames that no
+# player can decode. Frames keep their own times.
+MOST_RATE = Fraction(1000)
 MAX_DURATION = 2**31 - 1  # ticks that MP4 can hold
 FASTSTART, OWN_TIMES = {"movflags": "+faststart"}, {"avoid_negative_ts": "disabled"}
 OPTIONS = {"mp4": FASTSTART, "mov": FASTSTART, "matroska": OWN_TIMES, "webm": OWN_TIMES}
@@ -181,7 +184,8 @@ class VideoSink(Sink):
         assert self._encoder is not None
         if self._encoder == "libsvtav1":
             os.environ.setdefault("SVT_LOG", "1")  # errors only: it prints its settings otherwise
-        stream = container.add_stream(self._encoder, rate=rate or 30, options=dict(options))
+        rate = min(rate or Fraction(30), MOST_RATE)
+        stream = container.add_stream(self._encoder, rate=rate, options=dict(options))
         assert isinstance(stream, VideoStream)
         stream.width, stream.height = self._convert.size(*self._size)
         stream.pix_fmt = self._pixel_format

@@ -80,6 +80,18 @@ def test_times_and_audio_are_kept_exactly(tmp_path: Path, milliseconds: tuple[in
     assert duration(out) == pytest.approx(duration(clip), abs=0.03)
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_frames_of_an_absurd_rate_can_be_decoded(tmp_path: Path, suffix: str) -> None:
+    """That of a damaged AVI."""
+    rate, out = Fraction(536_870_937), tmp_path / f"out{suffix}"
+    with VideoSink(out, width=64, height=48, rate=rate) as sink:
+        for index in range(3):
+            picture = np.full((48, 64, 3), 80 * index, np.uint8)
+            sink.write(Packet(picture, index / rate, index, picture=picture))
+    with av.open(str(out)) as container:
+        assert len(list(container.decode(video=0))) == 3
+
+
 @pytest.mark.parametrize("rate", [Fraction(24_000, 1001), Fraction(30), Fraction(60)])
 def test_the_last_frame_keeps_its_time_on_screen(tmp_path: Path, rate: Fraction) -> None:
     times = [index / rate for index in range(7)]
