@@ -3,6 +3,7 @@
 import ipaddress
 import webbrowser
 from contextlib import ExitStack
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -96,7 +97,10 @@ def serve(
         notify(f"serving on {address} ({engine.name} {engine.precision}, {engine.device}); {address}/docs describes it")
         if open_page and not webbrowser.open(address.replace("0.0.0.0", "127.0.0.1").replace("[::]", "[::1]")):
             notify("there is no browser to open it in")
-        serve_until_stopped(create_app(engine, limits=limits, token=token, loopback=loopback), opened)
+
+        again = partial(load_engine, engine.name, threads=threads, precision=engine.precision, at_once=workers)
+        service = create_app(engine, limits=limits, load=lambda name: again(model=name), token=token, loopback=loopback)
+        serve_until_stopped(service, opened)
 
 
 def is_loopback(host: str) -> bool:

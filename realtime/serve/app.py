@@ -19,15 +19,15 @@ import engines
 from engines.engine import Engine
 from engines.errors import MediaError, TooManyPixels
 from realtime.serve.access import guard
-from realtime.serve.bodies import LightWrap, body, checked_value, errors, receive
-from realtime.serve.editing import BACKGROUND, PHOTO, PhotoEditor, PhotoOptions
+from realtime.serve.bodies import LightWrap, Model, body, checked_value, errors, receive
+from realtime.serve.editing import BACKGROUND, PHOTO, PHOTO_TYPES, PhotoEditor, PhotoFormat, PhotoOptions
 from realtime.serve.limits import Limits
 from realtime.serve.live import add_live
 from realtime.serve.pages import add_page
 from realtime.serve.refining import MASK, MaskRefiner
 from realtime.serve.video_queue import VideoQueue
 from realtime.serve.videos import add_videos
-from realtime.serve.work_queue import QueueFull, Result, SharedEngine, WorkQueue
+from realtime.serve.work_queue import QueueFull, Result, SharedEngines, WorkQueue
 
 log = logging.getLogger(__name__)
 
@@ -38,14 +38,26 @@ Background = Annotated[
     Query(description="A colour, blur, blur:2, checkerboard or none; without it, a cut-out.", max_length=100),
 ]
 
+Format = Annotated[PhotoFormat, Query(description="Of the answer. A cut-out needs png.")]
 Refined = Annotated[Literal["alpha", "cutout"], Query(description="The matte in grey, or the people cut out.")]
 
 
-def create_app(engine: Engine, *, limits: Limits, token: str | None = None, loopback: bool = True) -> FastAPI:
-    """The service on an engine, which stays open. `token`: what clients must know; `loopback`: served to this machine only."""
-    queue, shared = WorkQueue(limits.queue, engine.at_once), SharedEngine(engine)
+def create_app(
+    engine: Engine,
+    *,
+    limits: Limits,
+    load: Callable[[str], Engine] | None = None,
+    token: str | None = None,
+    loopback: bool = True,
+) -> FastAPI:
+    """The service on an engine, which stays open.
+
+    `load`: opens the engine of another model, which photos and videos may ask for. `token`: what clients must know; `loopback`:
+    served to this machine only.
+    """
+    queue, shared = WorkQueue(limits.queue, engine.at_once), SharedEngines(engine, load)
     editor, videos = PhotoEditor(shared, max_pixels=limits.pixels), VideoQueue(shared, limits)
-    refiner = MaskRefiner(shared, max_pixels=limits.pixels)
+    refiner = MaskRefiner(shared.first, max_pixels=limits.pixels)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -53,6 +65,7 @@ def create_app(engine: Engine, *, limits: Limits, token: str | None = None, loop
         yield
         await asyncio.to_thread(videos.close)
         await asyncio.to_thread(queue.close)
+        shared.close()
 
     app = fastapi_offline.FastAPIOffline(
         title="Semantic human matting",
@@ -69,9 +82,9 @@ def create_app(engine: Engine, *, limits: Limits, token: str | None = None, loop
         problems = errors(400, 401, 403, 408, 413, 422, 429, 507)
         return {"dependencies": checked, "openapi_extra": body(*parts, needed=needed), "responses": problems}
 
-    def png(*parts: str, needed: int = 1) -> dict[str, Any]:
+    def picture(*parts: str, needed: int = 1, kinds: Sequence[str] = ("image/png",)) -> dict[str, Any]:
         made = call(*parts, needed=needed)
-        made["responses"][200] = {"content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}}
+        made["responses"][200] = {"content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in kinds}}
         return {**made, "response_class": Response}
 
     async def work(request: Request, parts: Sequence[str], edit: Callable[[Path], Result], *, needed: int = 1) -> Result:
@@ -79,20 +92,35 @@ def create_app(engine: Engine, *, limits: Limits, token: str | None = None, loop
             await receive(request, Path(name), parts, needed=needed, most=limits.bytes, seconds=limits.seconds)
             return await queue.run(lambda: edit(Path(name)))
 
-    def answer(picture: bytes) -> Response:
-        return Response(picture, media_type="image/png", headers={"Cache-Control": "no-store"})
+    def answer(data: bytes, kind: str = "image/png") -> Response:
+        return Response(data, media_type=kind, headers={"Cache-Control": "no-store"})
 
-    @app.post("/v1/image", summary="Cut people out of a photo, or change the background", **png(PHOTO, BACKGROUND))
-    async def image(request: Request, bg: Background = None, light_wrap: LightWrap = 0.0, keep: Keep = "all") -> Response:
-        options = checked_value(PhotoOptions, bg, light_wrap, keep)
-        return answer(await work(request, (PHOTO, BACKGROUND), lambda folder: editor.image(folder, options)))
+    @app.post(
+        "/v1/image",
+        summary="Cut people out of a photo, or change the background",
+        **picture(PHOTO, BACKGROUND, kinds=tuple(PHOTO_TYPES.values())),
+    )
+    async def image(
+        request: Request,
+        bg: Background = None,
+        light_wrap: LightWrap = 0.0,
+        keep: Keep = "all",
+        model: Model = None,
+        format: Format = "png",
+    ) -> Response:
+        options = checked_value(PhotoOptions, bg, light_wrap, keep, checked_value(shared.named, model), format)
 
-    @app.post("/v1/alpha", summary="The alpha matte of a photo, in grey", **png(PHOTO))
-    async def alpha(request: Request, keep: Keep = "all") -> Response:
-        options = checked_value(PhotoOptions, None, 0.0, keep)
-        return answer(await work(request, (PHOTO,), lambda folder: editor.alpha(folder, options.keep)))
+        def edit(folder: Path) -> bytes:
+            return checked_value(editor.image, folder, options)
 
-    @app.post("/v1/refine", summary="The fine matte of a photo and a coarse mask", **png(PHOTO, MASK, needed=2))
+        return answer(await work(request, (PHOTO, BACKGROUND), edit), PHOTO_TYPES[format])
+
+    @app.post("/v1/alpha", summary="The alpha matte of a photo, in grey", **picture(PHOTO))
+    async def alpha(request: Request, keep: Keep = "all", model: Model = None) -> Response:
+        options = checked_value(PhotoOptions, None, 0.0, keep, checked_value(shared.named, model))
+        return answer(await work(request, (PHOTO,), lambda folder: editor.alpha(folder, options)))
+
+    @app.post("/v1/refine", summary="The fine matte of a photo and a coarse mask", **picture(PHOTO, MASK, needed=2))
     async def refine(request: Request, show: Refined = "alpha") -> Response:
         refined = await work(request, (PHOTO, MASK), lambda folder: refiner.refined(folder, cut_out=show == "cutout"), needed=2)
         return answer(refined)
@@ -107,8 +135,8 @@ def create_app(engine: Engine, *, limits: Limits, token: str | None = None, loop
         return {"version": engines.__version__, **names, "requests": queue.held, "queue": limits.queue}
 
     add_page(app)
-    add_live(app, shared, limits, token=token, loopback=loopback)
-    add_videos(app, videos, limits, checked)
+    add_live(app, shared.first, limits, token=token, loopback=loopback)
+    add_videos(app, videos, shared, limits, checked)
     app.add_exception_handler(QueueFull, _queue_full)
     app.add_exception_handler(MediaError, _unreadable)
     app.add_exception_handler(OSError, _failed_write)

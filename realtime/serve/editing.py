@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-from engines.engine import Engine
 from engines.errors import MediaError, TooManyPixels
+from engines.geometry import BASE
 from realtime.compositing.backgrounds import Background, named_background, open_background
 from realtime.compositing.composite import check_light_wrap
 from realtime.compositing.subjects import subject_filter
@@ -15,8 +16,11 @@ from realtime.inputs.photos import Photo
 from realtime.jobs.photo_folders import read_photo_for_matting
 from realtime.loop.edit_photo import Writing, matte_photo, write_alpha, write_composite, write_cut_out
 from realtime.packet import Packet
+from realtime.serve.work_queue import SharedEngines
 
 PHOTO, BACKGROUND = "photo", "background"  # parts of a request, and the files where they are stored
+PhotoFormat = Literal["png", "jpg"]
+PHOTO_TYPES = {"png": "image/png", "jpg": "image/jpeg"}
 WRITING = Writing(strip=True)  # where a photo was taken stays with the client
 
 
@@ -53,6 +57,8 @@ class PhotoOptions:
     bg: str | None = None
     light_wrap: float = 0.0
     keep: str = "all"
+    model: str = BASE
+    format: PhotoFormat = "png"
 
     def __post_init__(self) -> None:
         check_light_wrap(self.light_wrap)
@@ -65,36 +71,41 @@ class PhotoOptions:
 
 
 class PhotoEditor:
-    """Edits photos from any thread, with an engine that any thread may call.
+    """Edits photos from any thread, with engines that any thread may call.
 
     A request's files lie in a folder of its own: `photo`, and `background` if one was sent, which is shown instead of `bg`.
     """
 
-    def __init__(self, engine: Engine, *, max_pixels: int) -> None:
-        self._engine, self._max_pixels = engine, max_pixels
+    def __init__(self, engines: SharedEngines, *, max_pixels: int) -> None:
+        self._engines, self._max_pixels = engines, max_pixels
 
     def image(self, folder: Path, options: PhotoOptions) -> bytes:
-        """The people of a photo, cut out or on a background, as PNG. Raises MediaError if a file cannot be read."""
+        """The people of a photo, cut out or on a background. Raises MediaError if a file cannot be read.
+
+        Raises ValueError for a cut-out in a format that has no alpha.
+        """
         with in_words_of_parts(folder, self._max_pixels), ExitStack() as stack:
             background = options.background()
             if (sent := folder / BACKGROUND).exists():
                 background = stack.enter_context(open_background(str(sent), max_pixels=self._max_pixels))
-            photo, packet = self._matte(folder, options.keep)
-            target = folder / "result.png"
+            if background is None and options.format == "jpg":
+                raise ValueError("format: jpg has no alpha; take png, or give a background")
+            photo, packet = self._matte(folder, options)
+            target = folder / f"result.{options.format}"
             if background is None:
                 write_cut_out(target, packet.fetch(), photo, WRITING)
             else:
                 write_composite(target, packet, background, photo, WRITING, light_wrap=options.light_wrap)
             return target.read_bytes()
 
-    def alpha(self, folder: Path, keep: str) -> bytes:
+    def alpha(self, folder: Path, options: PhotoOptions) -> bytes:
         """The alpha matte of a photo, as a grey PNG. Raises MediaError if the photo cannot be read."""
         with in_words_of_parts(folder, self._max_pixels):
-            photo, packet = self._matte(folder, keep)
+            photo, packet = self._matte(folder, options)
             target = folder / "result.png"
             write_alpha(target, packet.fetch(), photo, WRITING)
             return target.read_bytes()
 
-    def _matte(self, folder: Path, keep: str) -> tuple[Photo, Packet]:
+    def _matte(self, folder: Path, options: PhotoOptions) -> tuple[Photo, Packet]:
         photo = read_photo_for_matting(folder / PHOTO, max_pixels=self._max_pixels)
-        return photo, matte_photo(photo, self._engine, keep=keep)
+        return photo, matte_photo(photo, self._engines.of(options.model), keep=options.keep)

@@ -10,8 +10,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
 
-from engines.engine import Engine
 from engines.errors import MattingError, MediaError
+from engines.geometry import BASE
 from realtime.choices import GREEN, SMOOTH, OutputKind
 from realtime.compositing.composite import check_light_wrap
 from realtime.jobs.settings import VideoSettings
@@ -19,7 +19,7 @@ from realtime.jobs.video_job import VideoJob
 from realtime.outputs.formats import codec_for
 from realtime.serve.editing import BACKGROUND, in_words_of_parts, served_background
 from realtime.serve.limits import Limits
-from realtime.serve.work_queue import QueueFull
+from realtime.serve.work_queue import QueueFull, SharedEngines
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +45,7 @@ class VideoOptions:
     smooth: float = SMOOTH
     show: OutputKind = "composite"
     suffix: Suffix = "mp4"
+    model: str = BASE
 
     def __post_init__(self) -> None:
         check_light_wrap(self.light_wrap)
@@ -103,13 +104,13 @@ class ClientVideo:
 
 
 class VideoQueue:
-    """At most `limits.videos` videos that wait or are worked on; the thread of one `engine` takes one after another.
+    """At most `limits.videos` videos that wait or are worked on; the thread of the `engines` takes one after another.
 
     Results are kept for `limits.keep_for` seconds. It works from `open` on; everything is gone after `close`.
     """
 
-    def __init__(self, engine: Engine, limits: Limits) -> None:
-        self._engine, self._limits = engine, limits
+    def __init__(self, engines: SharedEngines, limits: Limits) -> None:
+        self._engines, self._limits = engines, limits
         self._videos: dict[str, ClientVideo] = {}
         self._changed = threading.Condition()
         self._closed = False
@@ -196,7 +197,7 @@ class VideoQueue:
             with in_words_of_parts(video.folder, self._limits.pixels), VideoJob(video.source, video.target, settings) as job:
                 video.total = job.source.frames
                 self._check_length(job)
-                job.run(self._engine, on_progress)
+                job.run(self._engines.of(video.options.model), on_progress)
         except Cancelled:
             video.status = "cancelled"
         except (MattingError, ValueError) as error:

@@ -7,10 +7,11 @@ from fastapi import FastAPI, HTTPException, Query, Request, Response
 from fastapi.responses import FileResponse
 
 from realtime.choices import GREEN, MAX_SMOOTH, SMOOTH, OutputKind
-from realtime.serve.bodies import ERRORS, LightWrap, body, checked_value, errors, receive
+from realtime.serve.bodies import ERRORS, LightWrap, Model, body, checked_value, errors, receive
 from realtime.serve.editing import BACKGROUND
 from realtime.serve.limits import Limits
 from realtime.serve.video_queue import MEDIA_TYPES, VIDEO, ClientVideo, Suffix, VideoOptions, VideoQueue
+from realtime.serve.work_queue import SharedEngines
 
 Job = dict[str, str | int | float | None]
 
@@ -21,7 +22,7 @@ Show = Annotated[OutputKind, Query(description="What the result shows.")]
 Format = Annotated[Suffix, Query(description="Of the result. A cutout needs webm, mov or mkv.")]
 
 
-def add_videos(app: FastAPI, videos: VideoQueue, limits: Limits, checked: Sequence[Any]) -> None:
+def add_videos(app: FastAPI, videos: VideoQueue, engines: SharedEngines, limits: Limits, checked: Sequence[Any]) -> None:
     """Add the addresses of videos to a service. `checked`: what is asked before each request."""
     common: dict[str, Any] = {"dependencies": checked, "tags": ["video"]}
     of_known = errors(401, 403, 404)
@@ -49,8 +50,10 @@ def add_videos(app: FastAPI, videos: VideoQueue, limits: Limits, checked: Sequen
         smooth: Smooth = SMOOTH,
         show: Show = "composite",
         format: Format = "mp4",
+        model: Model = None,
     ) -> Job:
-        video = videos.place(checked_value(VideoOptions, bg, light_wrap, keep, smooth, show, format))
+        chosen = checked_value(engines.named, model)
+        video = videos.place(checked_value(VideoOptions, bg, light_wrap, keep, smooth, show, format, chosen))
         try:
             most, seconds = limits.video_bytes, limits.video_upload
             await receive(request, video.folder, (VIDEO, BACKGROUND), most=most, seconds=seconds)

@@ -73,10 +73,13 @@ class WorkQueue:
 
 
 class SharedEngine(Engine):
-    """An engine that takes frames from any thread, as many as it can at once: photos pass between the frames of a video."""
+    """An engine that takes frames from any thread, as many as it can at once: photos pass between the frames of a video.
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine, self._free = engine, threading.Semaphore(engine.at_once)
+    `free`: of engines that share one machine, which together take no more.
+    """
+
+    def __init__(self, engine: Engine, free: threading.Semaphore | None = None) -> None:
+        self._engine, self._free = engine, free or threading.Semaphore(engine.at_once)
         self.name, self.device, self.precision, self.model = engine.name, engine.device, engine.precision, engine.model
         self.at_once = engine.at_once
 
@@ -90,3 +93,37 @@ class SharedEngine(Engine):
 
     def close(self) -> None:
         """Leaves the engine open, which belongs to who opened it."""
+
+
+class SharedEngines:
+    """The engine of each model, of which the first was loaded; `load` opens another when it is first asked for, if it is given.
+
+    They share the machine: together they take as many frames at once as the first.
+    """
+
+    def __init__(self, first: Engine, load: Callable[[str], Engine] | None = None) -> None:
+        self._free = threading.Semaphore(first.at_once)
+        self.first = SharedEngine(first, self._free)
+        self._load, self._loading = load, threading.Lock()
+        self._loaded: dict[str, Engine] = {}
+        self._shared = {first.model: self.first}
+
+    def named(self, model: str | None) -> str:
+        """The name of a model, the first's for None. Raises ValueError for one that cannot be loaded."""
+        if model is not None and model not in self._shared and self._load is None:
+            raise ValueError(f"model: this service has the model {self.first.model} alone")
+        return model or self.first.model
+
+    def of(self, model: str) -> SharedEngine:
+        """The engine of a model that `named` gave. From any thread; the first call for a model takes a while."""
+        with self._loading:
+            if model not in self._shared:
+                assert self._load is not None
+                self._loaded[model] = self._load(model)
+                self._shared[model] = SharedEngine(self._loaded[model], self._free)
+            return self._shared[model]
+
+    def close(self) -> None:
+        """Close those that were loaded here. The first belongs to who opened it."""
+        for engine in self._loaded.values():
+            engine.close()

@@ -10,6 +10,8 @@ let addresses = [];  // of what is shown
 const background = () => at("bg").value === "colour" ? at("colour").value : at("bg").value;
 const with_background = (name, file) => at("bg").value === "picture" ? form({ [name]: file, background: at("picture").files[0] }) : file;
 
+const photo_format = () => at("bg").value === "" ? "png" : at("photo-format").value;  // JPEG has no alpha
+
 function address_of(blob) {
   addresses.push(URL.createObjectURL(blob));
   return addresses.at(-1);
@@ -26,8 +28,8 @@ function names_for(files) {
   const taken = new Set();
   return files.map(file => {
     const stem = file.name.replace(/\.[^.]*$/, "");
-    let name = `${stem}-matte.png`;
-    for (let number = 2; taken.has(name); number++) name = `${stem}-matte-${number}.png`;
+    let name = `${stem}-matte.${photo_format()}`;
+    for (let number = 2; taken.has(name); number++) name = `${stem}-matte-${number}.${photo_format()}`;
     taken.add(name);
     return name;
   });
@@ -39,6 +41,7 @@ function change() {
   show("of-picture", bg === "picture");
   show("of-wrap", bg !== "");
   show("of-format", video);
+  show("of-photo-format", !video && bg !== "");
   at("format").options[0].disabled = bg === "";  // MP4 has no alpha
   if (bg === "" && at("format").value === "mp4") at("format").value = "webm";
   if (bg === "picture" && !at("picture").files.length) return;
@@ -59,7 +62,8 @@ async function begin() {
 
 async function edit_photos(mine) {
   const bg = background(), names = names_for(photos), done = [], failed = [];
-  const options = new URLSearchParams(bg && bg !== "picture" ? { bg } : {});
+  const options = new URLSearchParams({ model: at("model").value, format: photo_format() });
+  if (bg && bg !== "picture") options.set("bg", bg);
   if (bg) options.set("light_wrap", at("wrap").value);
   for (const [index, photo] of photos.entries()) {
     const now = photos.length > 1 ? `Photo ${index + 1} of ${photos.length}` : "Working";
@@ -109,7 +113,7 @@ async function drop_job() {
 
 async function edit_video(mine) {
   const bg = background(), format = at("format").value;
-  const options = { format, show: bg ? "composite" : "cutout" };
+  const options = { format, model: at("model").value, show: bg ? "composite" : "cutout" };
   if (bg) options.light_wrap = at("wrap").value;
   if (bg && bg !== "picture") options.bg = bg;
   at("status").textContent = "Sending";
@@ -159,6 +163,7 @@ at("file").onchange = event => take(event.target.files);
 at("drop").ondragover = event => { event.preventDefault(); at("drop").classList.add("over"); };
 at("drop").ondragleave = () => at("drop").classList.remove("over");
 at("drop").ondrop = event => { event.preventDefault(); at("drop").classList.remove("over"); take(event.dataTransfer.files); };
-for (const id of ["bg", "colour", "picture", "wrap", "format", "token"]) at(id).onchange = change;
+for (const id of ["bg", "colour", "picture", "wrap", "model", "photo-format", "format", "token"]) at(id).onchange = change;
 at("split").oninput = event => { at("before").style.clipPath = `inset(0 ${100 - event.target.value}% 0 0)`; };
+ask("v1/health").then(answer => answer.json()).then(state => { at("model").value = state.model; }).catch(() => {});
 at("edit").querySelector("form").onsubmit = event => event.preventDefault();

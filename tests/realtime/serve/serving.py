@@ -1,7 +1,7 @@
 """A service that runs while a test lasts."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import uvicorn
@@ -15,10 +15,10 @@ DEFAULTS = Limits()
 
 
 @contextmanager
-def serving(engine: Engine, limits: Limits = DEFAULTS) -> Iterator[str]:
-    """The address of a service on this engine."""
+def serving(engine: Engine, limits: Limits = DEFAULTS, load: Callable[[str], Engine] | None = None) -> Iterator[str]:
+    """The address of a service on this engine, and on those that `load` gives for other models."""
     opened = listen("127.0.0.1", 0)
-    server = uvicorn.Server(configured(create_app(engine, limits=limits)))
+    server = uvicorn.Server(configured(create_app(engine, limits=limits, load=load)))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [opened]})
     thread.start()
     try:

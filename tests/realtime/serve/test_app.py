@@ -72,6 +72,26 @@ def test_alpha_comes_alone() -> None:
     assert pixels_of(client().post("/v1/alpha", content=photo()).content).shape == (48, 64)
 
 
+def test_a_photo_on_a_background_may_be_a_jpeg() -> None:
+    for sent in ({"params": {"bg": "#00b140"}, "content": photo()}, {"files": {"photo": photo(), "background": photo()}}):
+        params = {**sent.get("params", {}), "format": "jpg"}  # type: ignore[dict-item]
+        answer = client().post("/v1/image", **{**sent, "params": params})  # type: ignore[arg-type]
+        assert answer.headers["content-type"] == "image/jpeg"
+        assert Image.open(io.BytesIO(answer.content)).format == "JPEG"
+        assert pixels_of(answer.content).shape == (48, 64, 3)
+    refused = client().post("/v1/image", params={"format": "jpg"}, content=photo())
+    assert (refused.status_code, refused.json()["detail"]) == (400, "format: jpg has no alpha; take png, or give a background")
+
+
+def test_a_request_may_ask_for_another_model() -> None:
+    base, large = PlainEngine(), PlainEngine()
+    service = client(base, load=lambda _: large)
+    for address in ("/v1/image", "/v1/alpha"):
+        assert service.post(address, params={"model": "large"}, content=photo()).status_code == 200
+    assert service.post("/v1/image", content=photo()).status_code == 200
+    assert (base.calls, large.calls) == (1, 2)
+
+
 @pytest.mark.parametrize("bg", ["/etc/passwd", "background.jpg", "http://127.0.0.1/a.jpg", "concat:a|b", "~", "blur:99", "#12"])
 def test_no_file_or_address_of_a_client_is_opened(bg: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
@@ -95,6 +115,8 @@ def test_no_file_or_address_of_a_client_is_opened(bg: str, tmp_path: Path, monke
         (photo(), {"light_wrap": "nan"}, 400, "light_wrap"),
         (photo(), {"light_wrap": "2"}, 400, "light_wrap"),
         (photo(), {"keep": "nobody"}, 400, "nobody"),
+        (photo(), {"model": "huge"}, 400, "model"),
+        (photo(), {"model": "large"}, 400, "model: this service has the model base alone"),
         (photo(), {"keep": "60,10"}, 422, "the photo"),
     ],
 )

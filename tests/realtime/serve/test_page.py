@@ -2,7 +2,7 @@
 
 import shutil
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -28,9 +28,11 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not instal
 
 
 @contextmanager
-def page(engine: Engine, *arguments: str, limits: Limits = DEFAULTS) -> Iterator[Page]:
+def page(
+    engine: Engine, *arguments: str, limits: Limits = DEFAULTS, load: Callable[[str], Engine] | None = None
+) -> Iterator[Page]:
     """The page of a running service, in a browser with command-line arguments."""
-    with serving(engine, limits) as address, sync_playwright() as started:
+    with serving(engine, limits, load) as address, sync_playwright() as started:
         browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", *arguments])
         shown = browser.new_page()
         shown.goto(address)
@@ -84,6 +86,22 @@ def test_a_picture_goes_behind_a_photo(tmp_path: Path) -> None:
         with shown.expect_download() as download:
             shown.click("#download")
         assert Image.open(download.value.path()).getpixel((20, 20)) == (255, 0, 0)
+
+
+def test_a_photo_on_a_colour_comes_back_as_a_jpeg_of_the_large_model(tmp_path: Path) -> None:
+    Image.new("RGB", (64, 48), "white").save(tmp_path / "photo.png")
+    base, large = PlainEngine(), PlainEngine()
+    with page(base, load=lambda _: large) as shown:
+        expect(shown.locator("#model")).to_have_value("base")  # that of the service
+        expect(shown.locator("#of-photo-format")).to_be_hidden()
+        for name, value in (("bg", "colour"), ("photo-format", "jpg"), ("model", "large")):
+            shown.select_option(f"#{name}", value)
+        shown.set_input_files("#file", tmp_path / "photo.png")
+        with shown.expect_download() as download:
+            shown.click("#download")
+        assert download.value.suggested_filename == "photo-matte.jpg"
+        assert Image.open(download.value.path()).format == "JPEG"
+    assert (base.calls, large.calls) == (0, 1)
 
 
 def test_a_video_comes_back_as_a_webm_that_plays(tmp_path: Path) -> None:

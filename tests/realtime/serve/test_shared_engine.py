@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from engines.engine import Frame, Mask, Matte
-from realtime.serve.work_queue import SharedEngine
+from realtime.serve.work_queue import SharedEngine, SharedEngines
 from tests.realtime.plain_engine import PlainEngine
 
 
@@ -36,3 +36,32 @@ def test_as_many_frames_at_once_as_the_engine_takes(at_once: int) -> None:
     for thread in threads:
         thread.join()
     assert (engine.done, engine.most) == (8, at_once)
+
+
+def test_another_model_is_loaded_once_when_it_is_asked_for_and_shares_the_machine() -> None:
+    loaded: list[PlainEngine] = []
+
+    def load(model: str) -> PlainEngine:
+        assert model == "large"
+        loaded.append(PlainEngine())
+        return loaded[-1]
+
+    first = PlainEngine()
+    engines = SharedEngines(first, load)  # type: ignore[arg-type]
+    assert engines.named(None) == "base"
+    assert not loaded
+    frame = np.zeros((32, 32, 3), np.uint8)
+    for model in ("base", engines.named("large"), "large"):
+        engines.of(model)(frame)
+    assert [engine.calls for engine in (first, *loaded)] == [1, 2]
+    assert engines.of("base") is engines.first
+    assert engines.of("large")._free is engines.first._free
+    engines.close()
+    assert [engine.closed for engine in (first, *loaded)] == [False, True]
+
+
+def test_a_model_that_cannot_be_loaded_is_refused() -> None:
+    engines = SharedEngines(PlainEngine())  # type: ignore[arg-type]
+    assert engines.named("base") == "base"
+    with pytest.raises(ValueError, match="model: this service has the model base alone"):
+        engines.named("large")

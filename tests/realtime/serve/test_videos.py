@@ -138,7 +138,7 @@ def test_a_full_queue_says_when_to_come_back_and_a_deleted_video_makes_room(clip
 
 
 def test_photos_are_served_beside_a_video(clip: bytes) -> None:
-    with serving(seconds=0.1) as client:
+    with serving(seconds=0.5) as client:
         job = client.post("/v1/video", content=clip).json()
         picture = io.BytesIO()
         from PIL import Image
