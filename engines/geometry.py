@@ -3,9 +3,9 @@
 import re
 from typing import NamedTuple
 
-# The released models share their weights and differ in how finely MPN and QUN see a frame: (height, width) for a frame that is
-# not wider than high, the transpose for one that is. The paper uses 192x160.
-MODELS = {"base": (288, 224), "large": (384, 288)}
+# How finely MPN and QUN of a model see a frame: (height, width) for a frame that is not wider than high, the transpose for one
+# that is. The paper uses 192x160.
+MODELS = {"base": (288, 224), "large": (512, 384)}
 BASE = "base"
 LOW_RESOLUTION = MODELS[BASE]
 # A frame is resized bilinearly to half its size, then to OVERSAMPLING times the low resolution, as MRN sees it whole, then to
@@ -31,6 +31,11 @@ def parse_size(text: str) -> Size:
     if match is None or min(int(side) for side in match.groups()) < SMALLEST:
         raise ValueError(f"{text}: give WIDTHxHEIGHT, each side at least {SMALLEST}, such as 1280x720")
     return Size(height=int(match[2]), width=int(match[1]))
+
+
+def model_of_size(low: tuple[int, int]) -> str:
+    """The model whose networks see frames of a low resolution (height, width); BASE if there is none."""
+    return next((model for model, size in MODELS.items() if size == low), BASE)
 
 
 def low_resolution(height: int, width: int, model: str = BASE) -> Size:

@@ -1,4 +1,4 @@
-"""The released weights: one safetensors file, the three graphs that point into it, and a manifest with their SHA-256.
+"""The released weights: for each model a folder with a safetensors file, the graphs that point into it, and their SHA-256.
 
 The tensors are stored in float16, batch normalisation folded into the convolutions. The graphs (ONNX) hold no weights of their
 own: their initialisers point into the safetensors file, so that each number is on disk once.
@@ -27,18 +27,19 @@ def sha256(path: Path) -> str:
 
 
 @cache
-def verified(folder: Path = FOLDER) -> dict[str, Any]:
-    """The manifest of a folder of weights, after verifying each file against it.
+def verified(model: str = BASE, folder: Path = FOLDER) -> dict[str, Any]:
+    """The manifest of a model, after verifying each of its files. `folder`: of all models.
 
     Raises WeightsError that names the file if one is missing or damaged.
     """
+    own = folder / model
     try:
-        manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        manifest: dict[str, Any] = json.loads((own / MANIFEST).read_text(encoding="utf-8"))
         expected = {name: str(digest) for name, digest in manifest["sha256"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise WeightsError(f"{folder / MANIFEST}: cannot be read; install the package again") from error
+        raise WeightsError(f"{own / MANIFEST}: cannot be read; install the package again") from error
     for name, digest in expected.items():
-        path = folder / name
+        path = own / name
         if not path.is_file():
             raise WeightsError(f"{path}: is missing; install the package again")
         if sha256(path) != digest:
@@ -46,12 +47,12 @@ def verified(folder: Path = FOLDER) -> dict[str, Any]:
     return manifest
 
 
-def graph_file(name: str, model: str = BASE) -> str:
-    """The file of a graph, one of NETWORKS or PARTS. MPN has one per model; the others take masks of any size."""
-    return f"{name}-{model}.onnx" if name == "mpn" and model != BASE else f"{name}.onnx"
+def graph_file(name: str) -> str:
+    """The file of a graph, one of NETWORKS or PARTS."""
+    return f"{name}.onnx"
 
 
-def graph(name: str, folder: Path = FOLDER, model: str = BASE) -> Path:
+def graph(name: str, model: str = BASE, folder: Path = FOLDER) -> Path:
     """The verified ONNX graph of one of NETWORKS or PARTS."""
-    verified(folder)
-    return folder / graph_file(name, model)
+    verified(model, folder)
+    return folder / model / graph_file(name)

@@ -44,11 +44,12 @@ def describe() -> dict[str, str]:
 
 
 def weights() -> str:
-    """The first digits of the SHA-256 of the released weights; "none" where they are missing or damaged."""
+    """The first digits of the SHA-256 of each released model's weights; "none" where they are missing or damaged."""
+    from engines.geometry import MODELS
     from engines.weights import SAFETENSORS, verified
 
     try:
-        return str(verified()["sha256"][SAFETENSORS])[:12]
+        return ", ".join(f"{model} {verified(model)['sha256'][SAFETENSORS][:8]}" for model in MODELS)
     except (MattingError, KeyError):
         return "none"
 

@@ -149,7 +149,7 @@ class OpenVINOEngine(Engine):
         threads and with buffers of its own; no more than threads.
         Raises WeightsError if the weights are missing or damaged.
         """
-        verified(folder)
+        verified(model, folder)
         self.model = model
         self._folder = folder
         self._cache = cache or Cache()
@@ -183,11 +183,11 @@ class OpenVINOEngine(Engine):
 
     def _compile(self, height: int, width: int) -> Models:
         # Static shapes: OpenVINO runs them in two thirds of the time of dynamic ones.
-        channels = verified(self._folder)["dimensions"]["mrn"]["widths"][0] + 1  # the last is the mask's logit
+        channels = verified(self.model, self._folder)["dimensions"]["mrn"]["widths"][0] + 1  # the last is the mask's logit
         shapes = part_shapes(height, width, self.model, channels)
         models = {}
         for name in PARTS:
-            model = self._core.read_model(graph(name, self._folder, self.model))
+            model = self._core.read_model(graph(name, self.model, self._folder))
             model.reshape(shapes[name])
             models[name] = self._core.compile_model(model, "CPU", self._settings_for(name))
         return models

@@ -20,10 +20,10 @@ from engines.weights import FOLDER, NETWORKS, SAFETENSORS, verified
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
-def released_networks(folder: Path = FOLDER) -> Networks:
-    """The three networks with the released weights, in float32, for inference. Raises WeightsError if these are damaged."""
-    dimensions = verified(folder)["dimensions"]
-    tensors = load_file(folder / SAFETENSORS)
+def released_networks(model: str = BASE, folder: Path = FOLDER) -> Networks:
+    """The three networks of a released model, in float32, for inference. Raises WeightsError if its files are damaged."""
+    dimensions = verified(model, folder)["dimensions"]
+    tensors = load_file(folder / model / SAFETENSORS)
     networks = Networks(MPN(**dimensions["mpn"]), QUN(**dimensions["qun"]), MRN(**dimensions["mrn"]))
     for name, network in networks._asdict().items():
         own = {key.removeprefix(f"{name}."): value.float() for key, value in tensors.items() if key.startswith(f"{name}.")}
@@ -64,7 +64,7 @@ class TorchEngine(Engine):
             torch.set_num_threads(threads)
         self.model = model
         self._tiled = tiled
-        self._networks = released_networks(folder)
+        self._networks = released_networks(model, folder)
         for network in self._networks:
             network.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 

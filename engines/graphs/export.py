@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from engines.atomic import replacing
-from engines.geometry import BASE, MODELS
+from engines.geometry import BASE
 from engines.graphs.edits import replace_nodes
 from engines.graphs.onnx_glue import details_glue, features_glue, low_glue, mpn_glue, mrn_glue, qun_glue
 from engines.networks import MRN, Networks
@@ -156,8 +156,8 @@ def point_into(model: ModelProto, network: str, weights: Path) -> None:
     replace_nodes(model, [*casts, *model.graph.node])
 
 
-def export(networks: Networks, folder: Path, about: dict[str, Any]) -> None:
-    """Write the release of three trained networks; `about`, with their dimensions, goes into the manifest.
+def export(networks: Networks, folder: Path, about: dict[str, Any], model: str = BASE) -> None:
+    """Write the release of a model's three networks; `about`, with their dimensions, goes into the manifest.
 
     The networks are changed: batch normalisation is folded in, and numbers are rounded to float16, as every backend sees them.
     """
@@ -173,9 +173,8 @@ def export(networks: Networks, folder: Path, about: dict[str, Any]) -> None:
         path.chmod(0o644)  # safetensors makes it readable by its owner only, and an installed package is for all users
     files = [SAFETENSORS]
     for name, network in networks._asdict().items():
-        made = cores(name, network)
-        for file, (graph, model) in {graph_file(graph, model): (graph, model) for model in MODELS for graph in made}.items():
-            whole = with_glue(graph, made[graph], model)
+        for graph, core in cores(name, network).items():
+            whole, file = with_glue(graph, core, model), graph_file(graph)
             for node in whole.graph.node:  # the source line of each node: of no use to a backend
                 del node.metadata_props[:]
                 node.doc_string = ""

@@ -8,7 +8,7 @@ how far). alpha leaves as float16 as well: its steps, at most 1/2048, are an eig
 leave the GPU.
 
 MPN is float32 inside, and only its outputs are float16: rounding each of its operations moves the edge of the mask, on dark
-and bright frames by more than 40 levels of alpha. It is small: it sees 288x224 pixels (the large model: 384x288), whatever the
+and bright frames by more than 40 levels of alpha. It is small: it sees 288x224 pixels (the large model: 512x384), whatever the
 frame's size.
 """
 
@@ -79,7 +79,7 @@ def fp16_graph(name: str, height: int, width: int, folder: Path = FOLDER, model:
     Inputs and outputs have the names and shapes of the released graph; those that were float32 are float16.
     Raises WeightsError if the weights are missing or damaged, and EngineError if they hold a number that float16 cannot.
     """
-    proto = onnx.load(graph(name, folder, model))
+    proto = onnx.load(graph(name, model, folder))
     to_fp16(proto)
     make_static(proto, input_shapes(height, width, model)[name])
     onnx.checker.check_model(proto)
@@ -90,7 +90,7 @@ def fp16_graph_for(name: str, profile: Profile, folder: Path = FOLDER) -> ModelP
     """The same for a range of frame sizes: of the frame's inputs and outputs, height and width are free."""
     if profile.fixed:
         return fp16_graph(name, *profile.usual, folder, profile.model)
-    model = onnx.load(graph(name, folder, profile.model))
+    model = onnx.load(graph(name, profile.model, folder))
     to_fp16(model)
     shapes: dict[str, tuple[int | str, ...]] = {**input_shapes(*profile.usual, profile.model)[name]}
     if "frame" in shapes:

@@ -65,8 +65,8 @@ class Digests(NamedTuple):
 @cache
 def released_digests(model: str = BASE) -> Digests:
     """The digests of a released model. Raises WeightsError if its files are missing or damaged."""
-    digests = verified()["sha256"]
-    together = hashlib.sha256("".join(digests[graph_file(name, model)] for name in dict.fromkeys(NETWORKS + PARTS)).encode())
+    digests = verified(model)["sha256"]
+    together = hashlib.sha256("".join(digests[graph_file(name)] for name in dict.fromkeys(NETWORKS + PARTS)).encode())
     return Digests(digests[SAFETENSORS], together.hexdigest())
 
 
@@ -90,22 +90,21 @@ def tensorrt_key(backend: str, profile: Profile, *, device: str, compiler: str, 
 
     `device`: a GPU generation ("sm89"), or a GPU's name and that.
     """
-    weights = released_digests().weights
+    weights = released_digests(profile.model).weights
     return Key(backend, device, str(profile), "fp16", compiler, weights, fp16_digest(profile.model, via))
 
 
 def torch_key(profile: Profile, *, device: str, compiler: str) -> Key:
     """The key of the FP16 networks that PyTorch compiled for one frame size. `device`: a GPU's name."""
-    weights = released_digests().weights
+    weights = released_digests(profile.model).weights
     return Key("torch", device, str(profile), "fp16", compiler, weights, fp16_digest(profile.model, "torch"))
 
 
 def model_of(key: Key) -> str | None:
     """The model of an engine, or None if its weights or graphs are not the released ones, so that nothing will load it."""
-    if key.weights != released_digests().weights:
-        return None
-    if key.backend == "openvino":
-        graphs = {released_digests(model).graphs: model for model in MODELS}
-    else:
-        graphs = {fp16_digest(model, via): model for via in FP16_SOURCES for model in MODELS}
-    return graphs.get(key.graphs)
+    for model in MODELS:
+        digests = released_digests(model)
+        graphs = {digests.graphs} if key.backend == "openvino" else {fp16_digest(model, via) for via in FP16_SOURCES}
+        if key.weights == digests.weights and key.graphs in graphs:
+            return model
+    return None

@@ -271,7 +271,7 @@ def describe_run(source: VideoSource, settings: VideoSettings, engine: Engine) -
         "background": fingerprint(background) if background.is_file() else settings.bg,
         "options": {name: repr(value) for name, value in vars(settings).items()},
         "engine": [engine.name, engine.precision, engine.model],
-        "weights": verified()["sha256"],
+        "weights": verified(engine.model)["sha256"],
         "version": engines.__version__,
         "frames of a segment": FRAMES,
     }

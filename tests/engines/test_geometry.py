@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engines.geometry import MODELS, SMALLEST, Size, low_resolution, parse_size
+from engines.geometry import BASE, MODELS, SMALLEST, Size, low_resolution, model_of_size, parse_size
 
 
 def test_a_size_is_width_by_height_as_text_and_height_and_width_as_a_tuple() -> None:
@@ -22,3 +22,8 @@ def test_landscape_frames_have_a_landscape_mask(height: int, width: int, model: 
     h, w = low_resolution(height, width, model)
     assert {h, w} == set(MODELS[model])
     assert (w > h) == (width > height)
+
+
+def test_a_low_resolution_says_which_model_has_it() -> None:
+    assert {model_of_size(size): size for size in MODELS.values()} == MODELS
+    assert model_of_size((64, 32)) == BASE

@@ -12,12 +12,12 @@ from engines import load
 from engines.backends.openvino import OpenVINOEngine
 from engines.backends.torch import TorchEngine
 from engines.errors import WeightsError
+from engines.geometry import BASE, MODELS
 from engines.weights import FOLDER, MANIFEST, SAFETENSORS, verified
 
 FILES = (
     SAFETENSORS,
     "mpn.onnx",
-    "mpn-large.onnx",
     "qun.onnx",
     "mrn.onnx",
     "mpn-low.onnx",
@@ -33,14 +33,16 @@ def copy(tmp_path: Path) -> Path:
     return folder
 
 
-def test_the_manifest_names_every_file() -> None:
-    assert set(verified()["sha256"]) == set(FILES)
+@pytest.mark.parametrize("model", MODELS)
+def test_the_manifest_names_every_file(model: str) -> None:
+    assert set(verified(model)["sha256"]) == set(FILES)
+    assert {path.name for path in (FOLDER / model).iterdir()} == {*FILES, MANIFEST}
 
 
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("engine", [OpenVINOEngine, TorchEngine])
 def test_a_flipped_byte_is_found(copy: Path, name: str, engine: type) -> None:
-    path = copy / name
+    path = copy / BASE / name
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(data)
@@ -49,7 +51,7 @@ def test_a_flipped_byte_is_found(copy: Path, name: str, engine: type) -> None:
 
 
 def test_a_missing_file_is_named(copy: Path) -> None:
-    (copy / "qun.onnx").unlink()
+    (copy / BASE / "qun.onnx").unlink()
     with pytest.raises(WeightsError, match=r"qun\.onnx: is missing"):
         OpenVINOEngine(folder=copy)
 
@@ -58,23 +60,25 @@ def test_a_missing_file_is_named(copy: Path) -> None:
     "text", ["", "[]", "{}", "\0", '{"sha256": []}', '{"sha256": "abc"}', '{"sha256": null}', 100_000 * "["]
 )
 def test_a_broken_manifest_is_named(copy: Path, text: str) -> None:
-    (copy / MANIFEST).write_text(text)
+    (copy / BASE / MANIFEST).write_text(text)
     with pytest.raises(WeightsError, match=MANIFEST):
         OpenVINOEngine(folder=copy)
 
 
-def test_the_weights_carry_their_dimensions() -> None:
-    with safe_open(FOLDER / SAFETENSORS, "pt") as file:
-        assert json.loads(file.metadata()["dimensions"]) == verified()["dimensions"]
+@pytest.mark.parametrize("model", MODELS)
+def test_the_weights_carry_their_dimensions(model: str) -> None:
+    with safe_open(FOLDER / model / SAFETENSORS, "pt") as file:
+        assert json.loads(file.metadata()["dimensions"]) == verified(model)["dimensions"]
 
 
 @pytest.mark.parametrize("name", ["mpn", "qun", "mrn"])
 def test_the_graphs_hold_no_weights_of_their_own(name: str) -> None:
-    model = onnx.load(FOLDER / f"{name}.onnx", load_external_data=False)
+    path = FOLDER / BASE / f"{name}.onnx"
+    model = onnx.load(path, load_external_data=False)
     inside = sum(len(i.raw_data) for i in model.graph.initializer if i.data_location != onnx.TensorProto.EXTERNAL)
     assert inside < 4096
     assert any(i.data_location == onnx.TensorProto.EXTERNAL for i in model.graph.initializer)
-    onnx.checker.check_model(str(FOLDER / f"{name}.onnx"))
+    onnx.checker.check_model(str(path))
 
 
 def test_load_logs_what_it_took(caplog: pytest.LogCaptureFixture) -> None:

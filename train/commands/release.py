@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
-from engines.commands.options import Overwrite
+from engines.commands.options import ModelChoice, Overwrite
 from engines.commands.running import UsageError, needs_extra
+from engines.geometry import BASE
 from engines.weights import FOLDER, MANIFEST
 
 
@@ -16,8 +17,9 @@ def release(
         Path | None, typer.Option(help="Folder of another run, or `released`: where MPN and QUN come from; by default RUN.")
     ] = None,
     out: Annotated[
-        Path, typer.Option(help="Folder for the weights, the graphs and the manifest.", show_default="the package's own")
+        Path, typer.Option(help="Folder of the models, where this one gets a folder.", show_default="the package's own")
     ] = FOLDER,
+    model: Annotated[ModelChoice, typer.Option(help="Which model they are.")] = BASE,
     overwrite: Overwrite = False,
 ) -> None:
     """Export the averaged weights (safetensors), the graphs (ONNX) and the manifest of a finished run.
@@ -27,16 +29,17 @@ def release(
     \b
     Examples:
       shm-train release runs/mine --overwrite
+      shm-train release runs/fine --model large --overwrite
       shm-train release runs/mrn --on released --out my-weights
     """
-    if (out / MANIFEST).exists() and not overwrite:
-        raise UsageError(f"--out {out}: has weights already; give another folder, or --overwrite")
+    if (out / model / MANIFEST).exists() and not overwrite:
+        raise UsageError(f"--out {out}: has weights of the {model} model already; give another folder, or --overwrite")
     with needs_extra("train"):
-        _release(run, on, out)
-    print(f"released to {out}")
+        _release(run, on, out, model)
+    print(f"released to {out / model}")
 
 
-def _release(run: Path, on: Path | None, out: Path) -> None:
+def _release(run: Path, on: Path | None, out: Path, model: str = BASE) -> None:
     from engines.graphs.export import export
     from engines.networks import MPN, MRN, QUN, Networks
     from engines.weights import verified
@@ -45,8 +48,9 @@ def _release(run: Path, on: Path | None, out: Path) -> None:
 
     before = on or run
     mrn = load_checkpoint(run / "mrn.pt")
-    networks = Networks(load_earlier(MPN, "mpn", before), load_earlier(QUN, "qun", before), load_frozen(MRN, run / "mrn.pt"))
-    training = dict(verified()["training"]) if before == RELEASED else {}
+    mpn, qun = load_earlier(MPN, "mpn", before, model), load_earlier(QUN, "qun", before, model)
+    networks = Networks(mpn, qun, load_frozen(MRN, run / "mrn.pt"))
+    training = dict(verified(model)["training"]) if before == RELEASED else {}
     for name in Networks._fields:
         if name == "mrn" or before != RELEASED:
             state = mrn if name == "mrn" else load_checkpoint(before / f"{name}.pt")
@@ -56,4 +60,4 @@ def _release(run: Path, on: Path | None, out: Path) -> None:
         "training": training,
         "recipe": mrn["recipe"],
     }
-    export(networks, out, about)
+    export(networks, out / model, about, model)

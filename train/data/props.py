@@ -21,7 +21,7 @@ from train.data.library import Picture, read_background
 Floats = NDArray[np.float32]
 Window = tuple[float, float, float, float]  # x0, y0, x1, y1 in unit coordinates
 SIDE = 384  # pixels, of the backgrounds that give props their pictures
-STICKS, LOADS = 0.2, 0.2  # of the things held
+STICKS, LOADS = 0.2, 0.25  # of the things held
 
 
 class Piece(NamedTuple):

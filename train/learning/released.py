@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from engines.backends.torch import released_networks
 from engines.errors import DataError, WeightsError
+from engines.geometry import MODELS, model_of_size
 from engines.networks.fold import normalised_convolutions
-from engines.weights import verified
 from train.data.library import Library
 from train.learning.distributed import raise_on_all_ranks
 from train.learning.progress import report
@@ -75,8 +75,8 @@ def unfold(network: nn.Module, folded: dict[str, Tensor], passes: Iterable[objec
 
 
 def other_size(recipe: Recipe) -> str | None:
-    """A note if the released weights were trained at another low resolution than the recipe's."""
-    height, width = verified()["recipe"]["low_resolution"]
+    """A note if no released model sees frames at the recipe's low resolution."""
+    height, width = MODELS[model_of_size(recipe.low_resolution)]
     if (height, width) == recipe.low_resolution:
         return None
     own_height, own_width = recipe.low_resolution
@@ -107,4 +107,5 @@ def load_released(task: Task, library: Library, recipe: Recipe) -> None:
                 batch = next(batches)
             yield task.losses(task.network, to_floats(batch))
 
-    unfold(task.network, released_networks()._asdict()[task.name].state_dict(), passes())
+    released = released_networks(model_of_size(recipe.low_resolution))._asdict()[task.name]
+    unfold(task.network, released.state_dict(), passes())

@@ -10,6 +10,7 @@ from torch import nn
 
 from engines.backends.torch import released_networks
 from engines.errors import DataError
+from engines.geometry import BASE, model_of_size
 from engines.networks import MPN, QUN
 from train.baselines.dim import DIM
 from train.baselines.shm import MNet, TNet
@@ -46,29 +47,30 @@ def load_frozen(kind: type[NetworkT], path: Path) -> NetworkT:
     return network.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 
-def load_earlier(kind: type[NetworkT], name: str, run: Path) -> NetworkT:
-    """A network of a run, or the released one if `run` is RELEASED. Raises DataError if it is missing."""
+def load_earlier(kind: type[NetworkT], name: str, run: Path, model: str = BASE) -> NetworkT:
+    """A network of a run, or that of a released model if `run` is RELEASED. Raises DataError if it is missing."""
     if run != RELEASED:
         return load_frozen(kind, run / f"{name}.pt")
     if name not in TASK_NAMES:
         raise DataError(f"{name}: is not among the released networks; name a run that trained it")
-    return released_networks()._asdict()[name].to(memory_format=torch.channels_last)  # type: ignore[no-any-return]
+    return released_networks(model)._asdict()[name].to(memory_format=torch.channels_last)  # type: ignore[no-any-return]
 
 
 def make_task(name: str, recipe: Recipe, run: Path, *, pretrained: bool = True) -> Task:
     """A task behind the earlier networks of `run`. Raises DataError if one is missing. `pretrained`: see `mpn_task`."""
     if name == "mpn":
         return mpn_task(recipe, pretrained=pretrained)
+    model = model_of_size(recipe.low_resolution)
     if name == "qun":
-        return qun_task(recipe, load_earlier(MPN, "mpn", run))
+        return qun_task(recipe, load_earlier(MPN, "mpn", run, model))
     if name in FIRST_BASELINES:
         return FIRST_BASELINES[name](recipe, pretrained=pretrained)
     if name == "refinement":
         return refinement_task(recipe, load_earlier(DIM, "dim", run))
     if name == "shm":
         return shm_task(recipe, load_earlier(TNet, "tnet", run), load_earlier(MNet, "mnet", run))
-    mpn = load_earlier(MPN, "mpn", run)
-    return mrn_task(recipe, mpn, load_earlier(QUN, "qun", run) if recipe.mrn.unified else None)
+    mpn = load_earlier(MPN, "mpn", run, model)
+    return mrn_task(recipe, mpn, load_earlier(QUN, "qun", run, model) if recipe.mrn.unified else None)
 
 
 def prepare_task(name: str, library: Library, recipe: Recipe, run: Run) -> Task:

@@ -72,7 +72,7 @@ class Program(NamedTuple):
 
 def programs(profile: Profile, device: str) -> dict[str, Program]:
     """The three networks with their glue as exported programs for one frame size, each with example inputs."""
-    networks = released_networks()
+    networks = released_networks(profile.model)
     modules: dict[str, nn.Module] = {
         "mpn": Predicted(networks.mpn, profile.model),
         "qun": Unified(networks.qun),

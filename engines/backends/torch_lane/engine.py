@@ -72,7 +72,7 @@ class TorchLaneEngine(LaneEngine):
         with gpu_errors("torch"):
             streams = Streams(on or CudaDevice())
             self._torch_device = streams.device.torch_device
-            self._networks = to_fp16(released_networks(), self._torch_device)
+            self._networks = to_fp16(released_networks(model), self._torch_device)
         self.device = torch.cuda.get_device_name() if self._torch_device.type == "cuda" else "CPU"
         super().__init__("torch", model, streams)
 

@@ -33,7 +33,7 @@ def examples(height: int, width: int, model: str, device: torch.device) -> dict[
 def fill(settings: dict[str, Any]) -> None:
     """Compile, and report each network when it is done."""
     device, (height, width) = torch.device(settings["device"]), settings["size"]
-    functions = steps(to_fp16(released_networks(), device), settings["model"])
+    functions = steps(to_fp16(released_networks(settings["model"]), device), settings["model"])
     tensors = examples(height, width, settings["model"], device)
     for name in ORDER:
         _, outcome = compile_all({name: functions[name]}, tensors, Path(settings["folder"]))

@@ -6,6 +6,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto
 
+from engines.geometry import BASE
 from engines.graphs.casts import cast_at_boundaries
 from engines.weights import FOLDER, graph
 
@@ -20,7 +21,7 @@ def test_bytes_are_floats_inside_and_nothing_else_changes(name: str, size: tuple
     assert casts[0].input[0] == "frame"
     assert [node.input[0] for node in model.graph.node if "frame" in node.input] == ["frame"]
     assert len(casts) == 1 if name == "mpn" else casts[-1].attribute[0].i == TensorProto.UINT8
-    onnx.load_external_data_for_model(model, str(FOLDER))
+    onnx.load_external_data_for_model(model, str(FOLDER / BASE))
     rng = np.random.default_rng(1)
     values = {
         "frame": rng.integers(0, 255, (*size, 3), np.uint8),

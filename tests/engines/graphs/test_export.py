@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from engines import Engine, Frame
+from engines.geometry import BASE
 from engines.graphs.export import cores, with_glue
 from engines.networks import QUN
 from engines.networks.fold import fold
@@ -21,10 +22,10 @@ def session(path: Path) -> onnxruntime.InferenceSession:
 
 def test_the_three_graphs_in_onnx_runtime(torch_engine: Engine, portrait: Frame) -> None:
     frame = np.ascontiguousarray(portrait[:301, :211])
-    doubled, image, coarse = session(FOLDER / "mpn.onnx").run(["doubled", "image", "coarse"], {"frame": frame})
-    (unified,) = session(FOLDER / "qun.onnx").run(["unified"], {"image": image, "coarse": coarse})
+    doubled, image, coarse = session(FOLDER / BASE / "mpn.onnx").run(["doubled", "image", "coarse"], {"frame": frame})
+    (unified,) = session(FOLDER / BASE / "qun.onnx").run(["unified"], {"image": image, "coarse": coarse})
     inputs = {"frame": frame, "doubled": doubled, "unified": unified}
-    alpha, foreground = session(FOLDER / "mrn.onnx").run(["alpha", "foreground"], inputs)
+    alpha, foreground = session(FOLDER / BASE / "mrn.onnx").run(["alpha", "foreground"], inputs)
     oracle = torch_engine(frame)
     np.testing.assert_allclose(coarse, oracle.coarse, atol=1e-3)
     np.testing.assert_allclose(alpha, oracle.alpha, atol=1e-3)
@@ -34,10 +35,10 @@ def test_the_three_graphs_in_onnx_runtime(torch_engine: Engine, portrait: Frame)
 def test_mrn_in_its_two_parts_is_mrn(torch_engine: Engine, portrait: Frame) -> None:
     """With every tile on: the same alpha and foreground, within float error."""
     frame = np.ascontiguousarray(portrait[:301, :211])
-    doubled, image, coarse = session(FOLDER / "mpn.onnx").run(["doubled", "image", "coarse"], {"frame": frame})
-    (unified,) = session(FOLDER / "qun.onnx").run(["unified"], {"image": image, "coarse": coarse})
-    (features,) = session(FOLDER / "mrn-features.onnx").run(None, {"doubled": doubled, "unified": unified})
-    details, tiled = session(FOLDER / "mrn-details.onnx"), Layout(301, 211)
+    doubled, image, coarse = session(FOLDER / BASE / "mpn.onnx").run(["doubled", "image", "coarse"], {"frame": frame})
+    (unified,) = session(FOLDER / BASE / "qun.onnx").run(["unified"], {"image": image, "coarse": coarse})
+    (features,) = session(FOLDER / BASE / "mrn-features.onnx").run(None, {"doubled": doubled, "unified": unified})
+    details, tiled = session(FOLDER / BASE / "mrn-details.onnx"), Layout(301, 211)
     tiles = np.empty((4, TILE + 2 * HALO, TILE + 2 * HALO, 3), np.uint8)
     places = np.empty((4, TILE // 2 + 2, TILE // 2 + 2, 2), np.float32)
     alpha, foreground = np.full(frame.shape[:2], np.nan, np.float32), np.empty_like(frame)

@@ -20,6 +20,18 @@ def test_mpn_gives_two_masks(height: int, width: int) -> None:
     assert masks.max() <= 1
 
 
+def test_the_context_of_mpn_begins_as_if_it_were_not_there_and_sees_all_of_a_frame() -> None:
+    context = MPN().eval().context
+    features = torch.rand(1, 128, 16, 12)
+    torch.testing.assert_close(context(features), features)
+    for block in context:
+        nn.init.ones_(block.project[2].weight)  # type: ignore[index, union-attr, arg-type]
+    features.requires_grad_()
+    context(features)[:, :, 8, 6].sum().backward()
+    assert features.grad is not None
+    assert (features.grad.abs().sum(1) > 0).all()
+
+
 @pytest.mark.parametrize(("height", "width"), [(256, 192), (192, 256), (40, 48)])
 def test_qun_gives_one_mask_and_starts_near_its_input(height: int, width: int) -> None:
     mask = (torch.rand(1, 1, height, width) > 0.5).float()

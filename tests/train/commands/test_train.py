@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from engines.backends.torch import released_networks
+from engines.geometry import BASE, MODELS
 from engines.weights import FOLDER, SAFETENSORS, verified
 from tests.train.conftest import TINY, scenery, write
 from train.commands import train as cli
@@ -125,7 +126,7 @@ def test_training_starts_from_the_released_weights(
     assert run(monkeypatch, "mpn", "--out", tmp_path, "--recipe", recipe_file, *options) == 0
     trained, released = load_checkpoint(tmp_path / "mpn.pt")["average"], released_networks().mpn.state_dict()
     head = "head.weight"  # without normalisation: as released, but for what one step changes
-    height, width = verified()["recipe"]["low_resolution"]  # not 64x32
+    height, width = MODELS[BASE]  # not 64x32
     assert f"note: the released weights were trained on frames of {height}x{width}" in capfd.readouterr().err
     assert (height, width) != (64, 32)
     assert 0 < (trained[head] - released[head]).abs().max() < 0.02
@@ -138,14 +139,14 @@ def test_mrn_is_trained_behind_the_released_networks_and_released_with_them(
     assert run(monkeypatch, "mrn", "--out", tmp_path / "run", "--recipe", recipe_file, *options) == 0
     assert {p.name for p in (tmp_path / "run").glob("*.pt")} == {"mrn.pt"}
     release(tmp_path / "run", Path("released"), tmp_path / "made")
-    made, released = (load_file(folder / SAFETENSORS) for folder in (tmp_path / "made", FOLDER))
+    made, released = (load_file(folder / BASE / SAFETENSORS) for folder in (tmp_path / "made", FOLDER))
     same = {name.partition(".")[0] for name, value in made.items() if torch.equal(value, released[name])}
     assert same == {"mpn", "qun"}
-    manifest = verified(tmp_path / "made")
+    manifest = verified(BASE, tmp_path / "made")
     assert manifest["training"]["mrn"]["steps"] == 1
     assert manifest["training"]["mpn"] == verified()["training"]["mpn"]
     assert run(monkeypatch, "release", tmp_path / "run", "--on", "released", "--out", tmp_path / "made") == 2
-    assert "has weights already; give another folder, or --overwrite" in capfd.readouterr().err
+    assert "has weights of the base model already; give another folder, or --overwrite" in capfd.readouterr().err
 
 
 def test_curves_of_two_runs(
