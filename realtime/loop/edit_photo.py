@@ -13,6 +13,7 @@ from realtime.compositing.composite import blend
 from realtime.compositing.crop import people_box
 from realtime.compositing.subjects import naming, subject_filter
 from realtime.inputs.photos import Photo
+from realtime.loop.supersample import matte_supersampled
 from realtime.outputs.photos import write_photo
 from realtime.outputs.pictures.formats import picture_format
 from realtime.packet import Packet
@@ -28,7 +29,7 @@ def matte_photo(photo: Photo, engine: Engine, *, keep: str = "all") -> Packet:
     `keep`: who stays, as of `subject_filter`. Raises NobodyThere if that is a point where nobody is.
     """
     packet = Packet(photo.flat(), Fraction(0), 0)
-    packet.matte = engine(packet.frame)
+    packet.matte = matte_supersampled(packet.frame, engine)
     if photo.alpha is not None:
         packet.matte = replace(packet.matte, alpha=np.minimum(packet.matte.alpha, photo.alpha))
     subject = subject_filter(keep)

@@ -1,0 +1,63 @@
+"""Photos matted on more pixels than they have."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import engines
+import realtime
+from engines.engine import Frame, Mask, Matte
+from realtime.loop.supersample import ENOUGH, MOST, MOST_PIXELS, enlargement, matte_supersampled
+from tests.realtime.plain_engine import PlainEngine
+
+PORTRAIT = Path(realtime.__file__).parent / "samples" / "portrait.jpg"
+
+
+@given(st.integers(32, 70_000), st.integers(32, 1_000))
+def test_no_more_is_matted_than_helps_and_fits(height: int, width: int) -> None:
+    factor = enlargement(height, width)
+    assert factor == enlargement(width, height)
+    assert 1 <= factor <= MOST
+    assert factor == 1 or factor**2 * height * width <= MOST_PIXELS
+    assert factor == 1 or (factor - 1) * min(height, width) < ENOUGH
+
+
+def test_a_large_photo_is_matted_as_it_is() -> None:
+    frame = np.random.default_rng(0).integers(0, 255, (1080, 1200, 3), np.uint8)
+    ours, expected = (matte(frame) for matte in (lambda f: matte_supersampled(f, PlainEngine()), PlainEngine()))  # type: ignore[arg-type]
+    np.testing.assert_array_equal(ours.alpha, expected.alpha)
+
+
+def test_a_foreground_of_the_frames_own_colours_stays_exact_and_others_move_as_they_did() -> None:
+    class Brighter(PlainEngine):
+        """In the right half."""
+
+        def __call__(self, frame: Frame, mask: Mask | None = None) -> Matte:
+            matte = super().__call__(frame)
+            matte.foreground[:, frame.shape[1] // 2 :] += 10
+            return matte
+
+    frame = np.random.default_rng(0).integers(100, 140, (150, 200, 3), np.uint8)
+    matte = matte_supersampled(frame, Brighter())  # type: ignore[arg-type]
+    assert matte.alpha.shape == (150, 200)
+    assert matte.alpha.dtype == np.float32
+    np.testing.assert_array_equal(matte.foreground[:, :100], frame[:, :100])
+    np.testing.assert_array_equal(matte.foreground[:, 100:], frame[:, 100:] + 10)
+
+
+@pytest.mark.parametrize("side", [150, 300])
+def test_edges_of_a_small_photo_come_nearer_to_those_of_the_large_one(side: int) -> None:
+    engine = engines.load("openvino", precision="fp32")
+    large = np.ascontiguousarray(cv2.imread(str(PORTRAIT))[..., ::-1])
+    truth = cv2.resize(engine(large).alpha, (side, side), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(large, (side, side), interpolation=cv2.INTER_AREA)
+    edge = (truth > 0.02) & (truth < 0.98)
+    error = {
+        name: np.abs(matte.alpha - truth)[edge].mean()
+        for name, matte in (("plain", engine(small)), ("supersampled", matte_supersampled(small, engine)))
+    }
+    assert error["supersampled"] < 0.9 * error["plain"]
