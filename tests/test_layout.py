@@ -13,7 +13,7 @@ import engines
 from tests.imports import FOLDERS, ROOT, import_graph, imported, reachable
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-RELEASED = Path(engines.__file__).parent / "released" / "manifest.json"
+RELEASED = Path(engines.__file__).parent / "released" / "base" / "manifest.json"
 LONGEST = 350  # lines
 MOST_FILES = 15  # Python files in a folder, besides its __init__.py
 MAY_IMPORT = {

@@ -283,7 +283,7 @@ def compile_ahead(request: Request) -> list[Path]:
             size = profile.usual
 
             def compare(matte_of: MatteOf, size: Size = size) -> None:
-                request.report(check_parity(matte_of, *size, request.model, tiled=True))
+                request.report(check_parity(matte_of, *size, request.model, tiled=True, precision=engine.precision))
 
             with request.progress(str(profile)) as on_progress:
                 on_progress("openvino", 0)

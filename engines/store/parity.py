@@ -15,7 +15,9 @@ from engines.geometry import BASE
 
 PORTRAIT = Path(__file__).parents[2] / "realtime/samples/portrait.jpg"  # part of the package
 KINDS = ("real", "dark", "bright", "noisy", "flat")
-MEAN, WORST = 0.5, 4.0  # largest errors of alpha allowed, in 8-bit levels
+# The largest errors of alpha allowed, in 8-bit levels: the mean of a frame, and a pixel's. bfloat16 has 8 significant bits: on
+# steep edges it moves single pixels by several levels, which nobody sees.
+MEAN, WORST, WORST_IN_BF16 = 0.5, 4.0, 16.0
 
 MatteOf = Callable[[Frame], Matte]
 
@@ -28,10 +30,9 @@ class Difference:
     mean: float
     worst: float
 
-    @property
-    def passes(self) -> bool:
+    def passes(self, worst: float) -> bool:
         """Whether it is below the limits; NaN is not."""
-        return self.mean < MEAN and self.worst < WORST
+        return self.mean < MEAN and self.worst < worst
 
 
 def sample_frame(kind: str, height: int, width: int) -> Frame:
@@ -60,17 +61,20 @@ def differences(matte_of: MatteOf, reference: MatteOf, height: int, width: int) 
     return found
 
 
-def check_parity(matte_of: MatteOf, height: int, width: int, model: str = BASE, *, tiled: bool = False) -> str:
+def check_parity(
+    matte_of: MatteOf, height: int, width: int, model: str = BASE, *, tiled: bool = False, precision: str = "fp32"
+) -> str:
     """Compare an engine with PyTorch in float32 on the CPU: one line of errors. Raises EngineError if they are too large.
 
-    `tiled`: the engine leaves out the tiles of which the mask is sure.
+    `tiled`: the engine leaves out the tiles of which the mask is sure. `precision`: the engine's.
     """
     from engines.backends.torch import TorchEngine
 
+    worst = WORST_IN_BF16 if precision == "bf16" else WORST
     found = differences(matte_of, TorchEngine(precision="fp32", device="cpu", model=model, tiled=tiled), height, width)
     errors = ", ".join(f"{each.kind} {each.mean:.2f} (worst {each.worst:.1f})" for each in found)
     line = f"{width}x{height}, alpha against PyTorch fp32, mean error in 8-bit levels: {errors}"
-    if not all(each.passes for each in found):
-        limits = f"the mean must be below {MEAN}, the worst below {WORST:.0f}"
+    if not all(each.passes(worst) for each in found):
+        limits = f"the mean must be below {MEAN}, the worst below {worst:.0f}"
         raise EngineError(f"{line}; {limits}: the engine is not installed; take another precision or backend")
     return line

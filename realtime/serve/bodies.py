@@ -4,13 +4,12 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import HTTPException, Query, Request
 from python_multipart.exceptions import FormParserError
 from starlette.requests import ClientDisconnect
 
-from engines.commands.options import ModelChoice
 from realtime.serve.forms import WRONG, Form, boundary_of
 
 ERRORS = {
@@ -27,7 +26,7 @@ ERRORS = {
 }
 
 LightWrap = Annotated[float, Query(ge=0, le=1, description="The background's light over the edges: 0 (off) to 1.")]
-Model = Annotated[ModelChoice | None, Query(description="base, or large: finer mattes, in about twice the time.")]
+Model = Annotated[Literal["base", "large"] | None, Query(description="base, or large: finer mattes, in about twice the time.")]
 Options = TypeVar("Options")
 
 
