@@ -139,6 +139,29 @@ def qun_task(recipe: Recipe, mpn: nn.Module) -> Task:
     return Task("qun", QUN(), recipe.qun, QUNSamples, DrawnQUN, render_qun, losses, earlier=(mpn,))
 
 
+PART_MULTIPLE = 8  # of the low resolution: MRN halves a mask's size three times
+
+
+def around_windows(batch: Sample, masks: Tensor, share: float) -> tuple[Tensor, Tensor, Tensor]:
+    """What MRN learns a crop from at less cost: `whole`, masks and `window` of the part of each frame around its window.
+
+    A part has `share` of the frame's height and width, or what the largest window of the batch needs if that is more.
+    """
+    windows, size = batch["window"].double().cpu(), torch.tensor(masks.shape[:1:-1])  # width, height
+    spans = (windows[:, 2:] - windows[:, :2]).amax(dim=0) * size
+    part = torch.maximum(share * size, spans + PART_MULTIPLE)  # the corners are rounded
+    part = torch.minimum((part / PART_MULTIPLE).ceil() * PART_MULTIPLE, size)
+    centres = (windows[:, :2] + windows[:, 2:]) / 2 * size
+    corners = torch.minimum(((centres - part / 2) / PART_MULTIPLE).round() * PART_MULTIPLE, size - part).clamp(min=0)
+    width, height = part.int().tolist()
+    places = corners.int().tolist()
+    wholes = [w[:, 2 * y : 2 * (y + height), 2 * x : 2 * (x + width)] for w, (x, y) in zip(batch["whole"], places, strict=True)]
+    parts = [mask[:, y : y + height, x : x + width] for mask, (x, y) in zip(masks, places, strict=True)]
+    inside = (windows * size.repeat(2) - corners.repeat(1, 2)) / part.repeat(2)
+    whole = torch.stack(wholes).contiguous(memory_format=torch.channels_last)
+    return whole, torch.stack(parts), inside.to(batch["window"])
+
+
 def mrn_task(recipe: Recipe, mpn: nn.Module, qun: nn.Module | None) -> Task:
     """MRN on fine data, behind the frozen MPN and QUN (section 3.3); without QUN, the paper's ablation."""
 
@@ -152,7 +175,10 @@ def mrn_task(recipe: Recipe, mpn: nn.Module, qun: nn.Module | None) -> Task:
             if network.training:
                 exact = batch["random"][:, :1].view(-1, 1, 1, 1) < recipe.mrn.exact
                 masks = perturb_masks(torch.where(exact, batch["mask"], masks), recipe.mrn.degrade, batch["random"][:, 1:])
-        output = network(whole, masks, batch["crop"], batch["window"]).float()
+        window = batch["window"]
+        if network.training and recipe.mrn.part < 1:
+            whole, masks, window = around_windows(batch, masks, recipe.mrn.part)
+        output = network(whole, masks, batch["crop"], window).float()
         foreground, truth = (batch[name][:, :, HALO:-HALO, HALO:-HALO] for name in ("foreground", "alpha"))
         alpha = output[:, 3:]
         loss = mrn_loss(output, foreground, truth, recipe.mrn.lambda_h)

