@@ -51,7 +51,7 @@ def image(
     backend: Backend = "auto",
     threads: Threads = None,
     precision: Precision = "auto",
-    model: Model = "base",
+    model: Model = "large",
     version: Version = False,
 ) -> None:
     """Cut the people out of a photo, or of all in a folder and those below it: colours without the old background, and alpha.

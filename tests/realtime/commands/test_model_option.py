@@ -14,20 +14,22 @@ from tests.realtime.plain_engine import plain_engine
 
 
 @pytest.mark.parametrize(
-    ("main", "words"),
+    ("main", "default", "words"),
     [
-        (image.main, "photo.png out.png"),
-        (video.main, "clip.mp4 out.mp4"),
-        (refine.main, "photo.png mask.png out.png"),
-        (live.main, "--input clip.mp4 --no-window --record out.mkv"),
+        (image.main, "large", "photo.png out.png"),
+        (video.main, "base", "clip.mp4 out.mp4"),
+        (refine.main, "large", "photo.png mask.png out.png"),
+        (live.main, "base", "--input clip.mp4 --no-window --record out.mkv"),
     ],
 )
-def test_every_command_has_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, main: Callable[[], None], words: str) -> None:
+def test_every_command_has_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, main: Callable[[], None], default: str, words: str
+) -> None:
     monkeypatch.chdir(tmp_path)
     for name in ("photo", "mask"):
         cv2.imwrite(f"{name}.png", np.zeros((40, 60, 3), np.uint8))
     make_clip(Path("clip.mp4"))
-    for given, model in (([], "base"), (["--model", "large", "-y"], "large")):
+    for given, model in (([], default), (["--model", "base", "-y"], "base"), (["--model", "large", "-y"], "large")):
         arguments = ["command", *words.split(), *given]
         with plain_engine() as engine, patch("sys.argv", arguments), pytest.raises(SystemExit) as end:
             main()
