@@ -6,6 +6,7 @@ Fit = Literal["cover", "contain", "stretch"]  # how a background is brought to t
 Keep = Literal["all", "largest"]  # which subjects stay in the matte
 View = Literal["picture", "alpha", "foreground", "split"]  # what is shown of a packet
 OutputKind = Literal["composite", "alpha", "foreground", "cutout"]  # what a video file shows
+Hdr = Literal["sdr", "keep"]  # what becomes of high dynamic range
 PipeFormat = Literal["y4m", "rgb24"]
 Preset = Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"]
 

@@ -22,7 +22,8 @@ class Packet:
     pending   the matte to come, while it is in an engine or on the engine's device
     opacity   uint8 (H, W): alpha of the frame itself, on white; None where nothing in it is clear
     fine      int16 (H, W, 3): what 8 bits leave out of a source of more, if that is wanted: 256 * frame + fine is RGB of 16
-              bits, whose white is 65,280. Once there is a picture, the same of the picture
+              bits, whose white is 65,280; of high range that is kept, see `realtime.pixels.high_range`. Once there is a
+              picture, the same of the picture
     mask      float32 (h, w) in [0, 1]: given for this frame, in the place of the first network's; None to let that find one
     absent    True for a placeholder while a camera delivers nothing: a black frame with an empty matte
     """

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from engines.commands.running import UsageError
-from realtime.choices import OutputKind, Preset
+from realtime.choices import Hdr, OutputKind, Preset
 from realtime.commands.checks import blaming
-from realtime.outputs.formats import CODECS, codec_for, summary
+from realtime.outputs.formats import CODECS, able, codec_for, summary
 
 if TYPE_CHECKING:
     from realtime.jobs.settings import VideoSettings
@@ -44,6 +44,10 @@ BitrateOption = Annotated[
     str | None,
     typer.Option(metavar="BITS/S", help="Average bit rate of OUT, such as 8M or 800k, in place of --crf."),
 ]
+HdrOption = Annotated[
+    Hdr,
+    typer.Option(help="High dynamic range (PQ, HLG): as standard range, or kept in 10 bits, by hevc, av1 or prores."),
+]
 NvencOption = Annotated[
     bool, typer.Option("--nvenc", help="Encode h264, hevc or av1 on an NVIDIA GPU; where it does not open, in software.")
 ]
@@ -66,15 +70,22 @@ def check_encoding(target: Path, settings: "VideoSettings") -> None:
     codec = codec_for(target, settings.output_kind, settings.codec)
     with blaming("--bitrate" if settings.bitrate is not None else f"--crf {settings.crf}"):
         codec.check_rate(settings.crf, settings.bitrate)
+    if settings.hdr == "keep" and not codec.keeps_high_range:
+        names = ", ".join(each.name for each in able(settings.output_kind).values() if each.keeps_high_range)
+        raise UsageError(f"--hdr keep: {target} would be {codec.title}, which does not keep it; take --codec {names}")
+    if settings.hdr == "keep" and settings.nvenc:
+        raise UsageError("--hdr keep: --nvenc encodes in 8 bits; leave one of them out")
     if settings.nvenc and codec.nvenc is None:
-        able = ", ".join(each.name for each in CODECS.values() if each.nvenc is not None)
-        raise UsageError(f"--nvenc: does not encode {codec.name}; take {able}")
+        names = ", ".join(each.name for each in CODECS.values() if each.nvenc is not None)
+        raise UsageError(f"--nvenc: does not encode {codec.name}; take {names}")
 
 
-def check_output_kind(kind: OutputKind, *, bg: str | None, light_wrap: float, premultiplied: bool) -> None:
+def check_output_kind(kind: OutputKind, *, bg: str | None, light_wrap: float, premultiplied: bool, hdr: Hdr) -> None:
     """Raise UsageError for an option that what OUT shows has no use for."""
     if kind != "composite":
         for option in [name for name, given in (("--bg", bg), ("--light-wrap", light_wrap)) if given]:
             raise UsageError(f"{option}: there is no background in --output-kind {kind}")
     if premultiplied and kind != "cutout":
         raise UsageError("--premultiplied: only --output-kind cutout has alpha")
+    if kind == "alpha" and hdr == "keep":
+        raise UsageError("--hdr keep: there are no colours in --output-kind alpha")

@@ -15,6 +15,7 @@ from realtime.commands.encoding import (
     BitrateOption,
     CodecOption,
     CrfOption,
+    HdrOption,
     NvencOption,
     OutputKindOption,
     PremultipliedOption,
@@ -78,6 +79,7 @@ def video(
     crf: CrfOption = None,
     bitrate: BitrateOption = None,
     preset: PresetOption = "veryfast",
+    hdr: HdrOption = "sdr",
     nvenc: NvencOption = False,
     max_megapixels: MaxMegapixelsOption = MAX_MEGAPIXELS,
     backend: Backend = "auto",
@@ -108,7 +110,7 @@ def video(
       shm-video talk.mp4 cutout.webm --output-kind cutout
       shm-video talk.mp4 person.mov --output-kind foreground --codec prores --alpha-out matte.mov
     """
-    check_output_kind(output_kind, bg=bg, light_wrap=light_wrap, premultiplied=premultiplied)
+    check_output_kind(output_kind, bg=bg, light_wrap=light_wrap, premultiplied=premultiplied, hdr=hdr)
     from realtime.commands.video_jobs import Run, edit_file, edit_files
     from realtime.jobs.settings import VideoSettings
 
@@ -128,6 +130,7 @@ def video(
         crf=crf,
         bitrate=bitrate_option(bitrate),
         preset=preset,
+        hdr=hdr,
         nvenc=nvenc,
         max_pixels=max_megapixels * MEGAPIXEL,
     )

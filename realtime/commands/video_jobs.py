@@ -207,6 +207,8 @@ def edit(job: VideoJob, engine: Engine) -> Record:
         notify(interlaced(source.path))
     if job.software_because is not None:
         notify(f"{job.target}: {job.software_because}; it is encoded in software")
+    if source.high_range is not None and job.settings.hdr == "sdr" and job.settings.output_kind != "alpha":
+        notify(f"{source.path}: its high dynamic range becomes standard; --hdr keep keeps it")
     for subject in job.sought:
         notify(f"{source.path}: its frames are searched first for who is at {subject.point.text}")
     with frames_progress(job.target.name, source.frames) as on_progress:

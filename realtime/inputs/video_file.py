@@ -10,9 +10,7 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 import av
-import numpy as np
 from av.video.frame import VideoFrame
-from av.video.reformatter import VideoReformatter
 
 from engines.errors import MediaError
 from engines.geometry import SMALLEST, Size
@@ -23,10 +21,9 @@ from realtime.inputs.formats import shortfall, states_duration
 from realtime.inputs.pictures import check_pixels, scaled_size
 from realtime.inputs.timestamps import MICROSECOND, WHOLE, Discontinuities, Excerpt, Timestamps
 from realtime.packet import Packet
+from realtime.pixels.decoded import Pictures
 from realtime.pixels.deinterlacing import Deinterlacer
-from realtime.pixels.opacity import flatten, opacity_of
-from realtime.pixels.orientation import Orientation
-from realtime.pixels.yuv import beyond_8_bits, to_rgb
+from realtime.pixels.high_range import HighRange
 
 HOLE = Fraction(1, 2)  # s without pictures or sound in a file that has both: a part of it is lost
 PREROLL = Fraction(2)  # s before an excerpt: the first frames after a key frame may refer to frames before it
@@ -66,7 +63,9 @@ class VideoSource:
         chapters: of the file, as far as they are in the excerpt.
         left_out: what else is in the file, in words; empty if nothing is.
         bit_depth: of a sample in the file; frames have 8 bits.
-        fine: whether packets hold what frames leave out of YUV of more; it may be set before the first is taken.
+        high_range: what it has in PQ or HLG, or None; frames are of standard range.
+        fine: whether packets hold what frames leave out of YUV of more bits; it may be set before the first is taken.
+        keep_high_range: whether that is what frames leave out of `high_range`, where there is that; likewise.
         interlaced: whether a frame so far consisted of two fields, of which bwdif made one picture.
         damaged: parts that could not be decoded so far.
         shortfall: after the last frame, a line that says so if the file should go on for longer; otherwise None.
@@ -101,7 +100,7 @@ class VideoSource:
         self._max_pixels = max_pixels
         self._threads = threads or min(4, os.cpu_count() or 1)
         self._deinterlacer = Deinterlacer()
-        self.fine = False
+        self.fine = self.keep_high_range = False
         self._start()
 
     def _start(self, *, seek: bool = True) -> None:
@@ -157,11 +156,9 @@ class VideoSource:
 
     def _describe(self, first: VideoFrame) -> None:
         container, stream = self._container, self._stream
-        self._converter, self._opacity_converter, self._fine_converter = (VideoReformatter() for _ in range(3))
-        # Of one frame alone: PyAV's side data and its frame refer to each other, and all would wait to be collected.
-        if not hasattr(self, "_orientation"):
-            self._orientation = Orientation.of(first)
-        rotated = self._orientation.transpose
+        if not hasattr(self, "_to_picture"):
+            self._to_picture = Pictures(first)
+        rotated = self._to_picture.orientation.transpose
         native = Size(first.width, first.height) if rotated else Size(first.height, first.width)
         size = scaled_size(native, self._wanted_size)
         for each in (native, size):
@@ -193,6 +190,10 @@ class VideoSource:
     @property
     def interlaced(self) -> bool:
         return self._deinterlacer.found
+
+    @property
+    def high_range(self) -> HighRange | None:
+        return self._to_picture.high_range
 
     def __iter__(self) -> Iterator[Packet]:
         self._restart()
@@ -335,16 +336,9 @@ class VideoSource:
     def _packet(self, shown: Shown, index: int) -> Packet:
         frame, time, duration = shown
         try:
-            picture = to_rgb(frame, self._coded_size, self._converter)
-            fine = beyond_8_bits(frame, picture, self._fine_converter) if self.fine else None
-            opacity = opacity_of(frame, self._coded_size, self._opacity_converter)
+            decoded = self._to_picture(frame, self._coded_size, fine=self.fine, high_range=self.keep_high_range)
         except av.FFmpegError as error:
             raise MediaError(
                 f"{self.path}: its colours ({frame.format.name}) cannot be read; convert it to H.264 first"
             ) from error
-        if opacity is not None:
-            picture, fine = flatten(picture, opacity * np.float32(1 / 255)), None
-            opacity = self._orientation.apply(opacity)
-        if fine is not None:
-            fine = self._orientation.apply(fine)
-        return Packet(self._orientation.apply(picture), time, index, duration, opacity=opacity, fine=fine)
+        return Packet(decoded.picture, time, index, duration, opacity=decoded.opacity, fine=decoded.fine)

@@ -7,14 +7,12 @@ from av.video.reformatter import Colorspace
 from realtime.jobs.report import VideoPlan
 from realtime.jobs.settings import VideoSettings
 from realtime.jobs.video_job import open_audio, open_source, open_subtitles
-from realtime.outputs.formats import codec_for
 from realtime.pixels.yuv import FrameConverter
 
 
 def plan_video(source: Path, target: Path, settings: VideoSettings) -> VideoPlan:
     """Check a video and the settings for it. Raises what a `VideoJob` would, except for what only writing shows."""
-    codec = codec_for(target, settings.output_kind, settings.codec)
-    codec.check_rate(settings.crf, settings.bitrate, nvenc=settings.nvenc)
+    codec = settings.codec_for(target)
     with open_source(source, settings) as video:
         audio = open_audio(video, settings, target)
         converted = None

@@ -20,7 +20,7 @@ from realtime.jobs.segment_folder import Memories, SegmentFolder, fingerprint
 from realtime.jobs.settings import VideoSettings, split_mask
 from realtime.jobs.shards import Shard
 from realtime.jobs.sinks import open_sink
-from realtime.outputs.formats import MOV, MP4, SEQUENCES, codec_for
+from realtime.outputs.formats import MOV, MP4, SEQUENCES
 from realtime.outputs.sink import Sink
 from realtime.outputs.target import check_target
 from realtime.outputs.tracks.audio import AudioCopier
@@ -98,8 +98,7 @@ class SegmentedSink(Sink):
         if path.suffix.lower() in SEQUENCES:
             raise MediaError(f"{path}: a sequence of pictures cannot be resumed; write a video")
         check_target(path, overwrite=overwrite)
-        codec = codec_for(path, settings.output_kind, settings.codec)
-        codec.check_rate(settings.crf, settings.bitrate)
+        codec = settings.codec_for(path)
         super().__init__(path, width=source.width, height=source.height, kind=settings.output_kind, codec=codec)
         if audio is not None:
             audio.check(path)

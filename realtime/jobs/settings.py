@@ -5,12 +5,13 @@ from fractions import Fraction
 from pathlib import Path
 
 from engines.geometry import Size
-from realtime.choices import GREEN, MAX_PIXELS, SMOOTH, Fit, OutputKind, Preset
+from realtime.choices import GREEN, MAX_PIXELS, SMOOTH, Fit, Hdr, OutputKind, Preset
 from realtime.compositing.backgrounds import Background, open_background
 from realtime.compositing.filters import StreamFilter, stream_filters
 from realtime.compositing.given_mask import MaskedSubject
 from realtime.inputs.masks import FolderMasks
 from realtime.inputs.timestamps import WHOLE, Excerpt, parse_time
+from realtime.outputs.formats import Codec, codec_for
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +28,7 @@ class VideoSettings:
         light_wrap: how much of the background's light reaches over the edges, from 0 to 1.
         audio: whether to copy the sound.
         output_kind, premultiplied: what the file shows; `kind` of `VideoSink`.
+        hdr: whether high dynamic range is kept, in codecs of 10 bits, or becomes BT.709.
         codec, crf, bitrate, preset, nvenc: how it is encoded; see `VideoSink`.
         max_pixels: of a frame or a background; larger ones are refused.
     """
@@ -42,6 +44,7 @@ class VideoSettings:
     audio: bool = True
     output_kind: OutputKind = "composite"
     premultiplied: bool = False
+    hdr: Hdr = "sdr"
     codec: str | None = None
     crf: int | None = None
     bitrate: int | None = None
@@ -52,6 +55,14 @@ class VideoSettings:
     def open_background(self) -> Background:
         """Open the background anew: it serves one video. Raises MediaError or ValueError as `open_background` does."""
         return open_background(self.bg, fit=self.fit, max_pixels=self.max_pixels)
+
+    def codec_for(self, target: Path) -> Codec:
+        """The codec of a file. Raises MediaError as `codec_for` does, and ValueError for what that codec does not take."""
+        codec = codec_for(target, self.output_kind, self.codec)
+        codec.check_rate(self.crf, self.bitrate, nvenc=self.nvenc)
+        if self.hdr == "keep":
+            codec.check_high_range(nvenc=self.nvenc)
+        return codec
 
     def filters(self) -> list[StreamFilter]:
         """New filters: they serve one video.

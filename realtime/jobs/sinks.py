@@ -54,6 +54,7 @@ def open_sink(
         bitrate=settings.bitrate,
         preset=settings.preset,
         bit_depth=source.bit_depth,
+        high_range=source.high_range if settings.hdr == "keep" else None,
         nvenc=settings.nvenc,
         audio=audio,
         subtitles=subtitles,
@@ -66,5 +67,5 @@ def open_sink(
 def settings_of_alpha(settings: VideoSettings, sink: Sink, target: Path) -> VideoSettings:
     """The settings of a file for the mattes alone: the format of the sink beside it, where `target` can hold that."""
     same = target.suffix.lower() in sink.codec.suffixes
-    alone = replace(settings, output_kind="alpha", premultiplied=False, bitrate=None)
+    alone = replace(settings, output_kind="alpha", premultiplied=False, bitrate=None, hdr="sdr")
     return replace(alone, codec=sink.codec.name) if same else replace(alone, codec=None, crf=None, nvenc=False)

@@ -33,6 +33,7 @@ from realtime.loop.edit_video import Edited, edit_video
 from realtime.loop.mattes import mattes
 from realtime.outputs.formats import SEQUENCES
 from realtime.outputs.sink import Sink
+from realtime.outputs.static_metadata import lost_metadata
 from realtime.outputs.tracks.audio import AudioCopier
 from realtime.outputs.tracks.subtitles import SubtitleCopier, in_words
 from realtime.outputs.video_file import VideoSink
@@ -104,6 +105,9 @@ class VideoJob:
             )
             stack.callback(self._sink.abort)  # which does nothing after `close`
             self.source.fine = self._sink.codec.deep is not None and settings.output_kind != "alpha" and not settings.nvenc
+            self.source.keep_high_range = settings.hdr == "keep"
+            if settings.hdr == "keep":
+                self._sink.codec.check_high_range(nvenc=settings.nvenc)
             self._alpha_sink: Sink | None = None
             if alpha_target is not None:
                 of_alpha = settings_of_alpha(settings, self._sink, alpha_target)
@@ -120,6 +124,10 @@ class VideoJob:
     def sought(self) -> list[ChosenSubject]:
         """Who is looked up in a first pass over the frames up to a time."""
         return [each for each in self._filters if isinstance(each, ChosenSubject) and each.point.time is not None]
+
+    def _lost_metadata(self) -> list[str]:
+        kept = self.source.high_range if self.settings.hdr == "keep" else None
+        return [] if kept is None else lost_metadata(self._sink.codec, kept)
 
     def _frames(self) -> Iterator[Packet]:
         """The frames of the source, with the masks that were given for them."""
@@ -200,6 +208,7 @@ class VideoJob:
         if self._alpha_sink is not None:
             self._alpha_sink.close()
         lost_subtitles = self.source.subtitles if self._subtitles is None else self._subtitles.left_out
+        lost = (in_words(lost_subtitles), self.source.left_out, *self._lost_metadata())
         return VideoReport(
             source=self.source.path,
             target=self.target,
@@ -215,7 +224,7 @@ class VideoJob:
             silent=self.settings.audio and bool(self.source.audio) and self._audio is None,
             converted_subtitles=None if self._subtitles is None else self._subtitles.converted,
             damaged_subtitles=0 if self._subtitles is None else self._subtitles.damaged,
-            left_out=", ".join(each for each in (in_words(lost_subtitles), self.source.left_out) if each),
+            left_out=", ".join(each for each in lost if each),
         )
 
     def close(self) -> None:

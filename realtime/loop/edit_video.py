@@ -3,7 +3,9 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from engines.engine import Engine, Frame
+import numpy as np
+
+from engines.engine import Engine, Frame, Mask
 from realtime.compositing.backgrounds import Background
 from realtime.compositing.composite import composite
 from realtime.compositing.filters import Filter
@@ -48,7 +50,7 @@ def edit_video(
         elif sink.kind != "alpha":
             packet.picture = extend_foreground(packet.fetch())
         if packet.fine is not None and behind is not packet.frame:
-            packet.fine = premultiply(packet.fine, packet.fetch().alpha)
+            packet.fine = premultiply(packet.fine, opaque(packet.fetch().alpha))
 
     frames = 0
     stages = [*matte_stages(engine, filters), Stage("composite", paint), Stage("encode", sink.write)]
@@ -58,3 +60,8 @@ def edit_video(
         for frames, _ in enumerate(pipeline, 1):
             on_progress(frames)
     return Edited(frames, {name: ms for name, ms in pipeline.median_ms.items() if frames})
+
+
+def opaque(alpha: Mask) -> Mask:
+    """The share, 0 to 1, of what 8 bits leave out that is the person's: where alpha is low, it may be the old background's."""
+    return np.asarray(np.maximum(2 * alpha - 1, 0), np.float32)

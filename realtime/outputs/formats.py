@@ -79,6 +79,16 @@ class Codec:
             return self.grey
         return self.deep if bit_depth > 8 and self.deep is not None else self.pixels
 
+    @property
+    def keeps_high_range(self) -> bool:
+        """Whether its videos can have the 10 bits that high dynamic range needs."""
+        return self.encoder is not None and self.deep is not None
+
+    def check_high_range(self, *, nvenc: bool = False) -> None:
+        """Raise ValueError unless the encoder keeps high dynamic range."""
+        if nvenc or not self.keeps_high_range:
+            raise ValueError(f"high dynamic range is not kept in {self.title}{' by NVENC' if nvenc else ''}")
+
     def check_rate(self, crf: int | None, bitrate: int | None = None, *, nvenc: bool = False) -> None:
         """Raise ValueError for a constant rate factor, a bit rate or an encoder that the codec has not, or for both rates."""
         if nvenc and self.nvenc is None:

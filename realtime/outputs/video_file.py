@@ -12,10 +12,11 @@ from av.codec.context import Flags
 from av.container import OutputContainer
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
-from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
+from av.video.reformatter import ColorRange, Colorspace
 from av.video.stream import VideoStream
 
 from engines.atomic import replacing
+from engines.engine import Frame
 from engines.errors import MediaError
 from realtime.chapters import Chapter, add_chapters
 from realtime.choices import OutputKind, Preset
@@ -23,11 +24,14 @@ from realtime.outputs.formats import CONTAINERS, codec_for
 from realtime.outputs.fragments import cut_after_last_fragment
 from realtime.outputs.scheduling import scheduling_kept
 from realtime.outputs.sink import Sink
+from realtime.outputs.static_metadata import with_static_metadata
 from realtime.outputs.target import check_suffix, check_target
 from realtime.outputs.tracks.audio import AudioCopier, AudioNotSupported
 from realtime.outputs.tracks.subtitles import SPARSE, SubtitleCopier
 from realtime.packet import Packet
+from realtime.pixels.high_range import BT709, HighRange, with_high_range
 from realtime.pixels.opacity import premultiply
+from realtime.pixels.wide_colour import Deep
 from realtime.pixels.yuv import FrameConverter, with_fine
 
 CONTAINER_TAGS = ("major_brand", "minor_version", "compatible_brands", "encoder")  # of a container, not of its video
@@ -76,6 +80,8 @@ class VideoSink(Sink):
         bitrate: average, in bits/s, instead of a constant quality.
         preset: a slower one makes a smaller file.
         bit_depth: of the source. With more than 8, pictures are encoded in 10 bits where the codec has them.
+        high_range: of the source, to be kept: the file gets its signal and tags, in 10 bits, and packets' `fine` leads to it.
+            None for standard range. A file of the matte alone is always of that.
         nvenc: encode on an NVIDIA GPU. Where that cannot be opened, `software_because` says why.
         audio: the audio streams to copy, or None.
         subtitles: the subtitles to copy, or None; made for `path`.
@@ -87,7 +93,7 @@ class VideoSink(Sink):
 
     Raises:
         MediaError: if the file cannot be written there, or cannot hold what it should.
-        ValueError: for an unknown codec, or a `crf` that it does not take.
+        ValueError: for an unknown codec, a `crf` that it does not take, or high range that it, or NVENC, does not keep.
     """
 
     def __init__(
@@ -106,6 +112,7 @@ class VideoSink(Sink):
         bitrate: int | None = None,
         preset: Preset = "veryfast",
         bit_depth: int = 8,
+        high_range: HighRange | None = None,
         nvenc: bool = False,
         audio: AudioCopier | None = None,
         subtitles: SubtitleCopier | None = None,
@@ -129,11 +136,17 @@ class VideoSink(Sink):
         self.software_because: str | None = None
         if nvenc:
             self._take_nvenc()
+        self._high_range = high_range if kind != "alpha" else None
+        if self._high_range is not None:
+            self.codec.check_high_range(nvenc=nvenc)
         on_gpu = self._encoder == self.codec.nvenc
         self._bitrate = bitrate
         options = self.codec.encoder_options(kind, crf=crf, bitrate=bitrate, preset=preset, nvenc=on_gpu)
+        if self._high_range is not None:
+            options, bit_depth = with_static_metadata(options, self.codec, self._high_range), 10
         self._pixel_format = self.codec.pixel_format(kind, bit_depth=8 if on_gpu else bit_depth)
-        self._convert = FrameConverter(Colorspace.ITU709, self._pixel_format)
+        self._colours = self._high_range or BT709
+        self._convert = FrameConverter(Colorspace(self._colours.matrix), self._pixel_format)
         if bitrate is not None and not on_gpu and min(width, height) < self.codec.bitrate_from:
             least = f"from {self.codec.bitrate_from}x{self.codec.bitrate_from} pixels on"
             raise MediaError(f"{path}: {self.codec.title} takes a bit rate {least}, not at {width}x{height}; give a crf")
@@ -198,10 +211,10 @@ class VideoSink(Sink):
         stream.codec_context.flags |= Flags.frame_duration  # else the duration of the last frame is lost
         if tagged:
             stream.codec_context.flags |= Flags.global_header
-        stream.codec_context.color_primaries = ColorPrimaries.BT709
-        stream.codec_context.color_trc = ColorTrc.BT709
+        stream.codec_context.color_primaries = self._colours.primaries
+        stream.codec_context.color_trc = self._colours.transfer
         if self._convert.is_yuv:
-            stream.codec_context.colorspace = Colorspace.ITU709
+            stream.codec_context.colorspace = self._colours.matrix
             stream.codec_context.color_range = ColorRange.MPEG
         if self.kind == "cutout" and self.codec.encoder == "libvpx-vp9":
             stream.metadata["alpha_mode"] = "1"  # without it players take no notice of alpha
@@ -219,6 +232,7 @@ class VideoSink(Sink):
             ValueError: for a packet with no picture or matte, or one of another size.
         """
         frame = self._frame(packet)
+        frame.color_primaries, frame.color_trc = self._colours.primaries, self._colours.transfer  # ProRes writes the frame's
         frame.time_base = self._time_base
         ticks = round(packet.time / self._time_base)
         # Two times may round to one, but the encoder takes only rising ones.
@@ -234,7 +248,11 @@ class VideoSink(Sink):
         if picture is None:
             assert alpha is not None
             return self._convert.matte(alpha)
-        deep = picture if packet.fine is None or self._convert.bits <= 8 else with_fine(picture, packet.fine)
+        deep: Frame | Deep = picture
+        if self._high_range is not None:
+            deep = with_high_range(picture, packet.fine, self._high_range)
+        elif packet.fine is not None and self._convert.bits > 8:
+            deep = with_fine(picture, packet.fine)
         if alpha is not None and self._premultiplied:
             deep = premultiply(deep, alpha)
         return self._convert(deep, alpha)

@@ -48,7 +48,7 @@ def to_bt709(signal: Deep, primaries: int, transfer: int, *, deep: bool = False)
 
     Of high range without a known gamut, BT.2020 is assumed, which comes with it.
     """
-    light, matrix, levels = _light(transfer), _to_bt709(primaries), _levels(FULL if deep else 255)
+    light, matrix, levels = light_of(transfer), to_bt709_matrix(primaries), _levels(FULL if deep else 255)
     picture = np.empty(signal.shape, levels.dtype)
     for top in range(0, len(signal), BAND):
         band = np.clip(cv2.transform(np.take(light, signal[top : top + BAND]), matrix), 0, 1)
@@ -58,7 +58,7 @@ def to_bt709(signal: Deep, primaries: int, transfer: int, *, deep: bool = False)
 
 
 @cache
-def _light(transfer: int) -> NDArray[np.float32]:
+def light_of(transfer: int) -> NDArray[np.float32]:
     """Light for each signal of 16 bits, 1 for reference white."""
     signal = np.minimum(np.arange(1 << 16) / FULL, 1.0)
     if transfer == ColorTrc.ARIB_STD_B67:  # BT.2100, with the system gamma of a display of 1000 cd/m2
@@ -85,7 +85,8 @@ def _levels(white: int) -> Frame | Deep:
 
 
 @cache
-def _to_bt709(primaries: int) -> NDArray[np.float32]:
+def to_bt709_matrix(primaries: int) -> NDArray[np.float32]:
+    """The matrix (3, 3) from light of these primaries to that of BT.709's."""
     gamut = GAMUTS.get(primaries, GAMUTS[ColorPrimaries.BT2020])
     return np.asarray(np.linalg.inv(_to_xyz(GAMUTS[ColorPrimaries.BT709])) @ _to_xyz(gamut), np.float32)
 
