@@ -55,7 +55,8 @@ def create_app(
     `load`: opens the engine of another model, which photos and videos may ask for. `token`: what clients must know; `loopback`:
     served to this machine only.
     """
-    queue, shared = WorkQueue(limits.queue, engine.at_once), SharedEngines(engine, load)
+    queue, previews = WorkQueue(limits.queue, engine.at_once), WorkQueue(limits.videos)
+    shared = SharedEngines(engine, load)
     editor, videos = PhotoEditor(shared, max_pixels=limits.pixels), VideoQueue(shared, limits)
     refiner = MaskRefiner(shared.first, max_pixels=limits.pixels)
 
@@ -64,7 +65,8 @@ def create_app(
         videos.open()
         yield
         await asyncio.to_thread(videos.close)
-        await asyncio.to_thread(queue.close)
+        for each in (queue, previews):
+            await asyncio.to_thread(each.close)
         shared.close()
 
     app = fastapi_offline.FastAPIOffline(
@@ -136,7 +138,7 @@ def create_app(
 
     add_page(app)
     add_live(app, shared.first, limits, token=token, loopback=loopback)
-    add_videos(app, videos, shared, limits, checked)
+    add_videos(app, videos, previews, shared, limits, checked)
     app.add_exception_handler(QueueFull, _queue_full)
     app.add_exception_handler(MediaError, _unreadable)
     app.add_exception_handler(OSError, _failed_write)

@@ -14,6 +14,7 @@ from engines.errors import MattingError, MediaError
 from engines.geometry import BASE
 from realtime.choices import GREEN, SMOOTH, OutputKind
 from realtime.compositing.composite import check_light_wrap
+from realtime.inputs.video_file import VideoSource
 from realtime.jobs.settings import VideoSettings
 from realtime.jobs.video_job import VideoJob
 from realtime.outputs.formats import codec_for
@@ -60,6 +61,11 @@ class VideoOptions:
         """The same for a `VideoJob`."""
         return VideoSettings(bg=self.bg, light_wrap=self.light_wrap, keep=self.keep, smooth=self.smooth, output_kind=self.show)
 
+    def settings_in(self, folder: Path, max_pixels: int) -> VideoSettings:
+        """The same with the background that lies in the folder of a request, if one was sent."""
+        own = folder / BACKGROUND
+        return replace(self.settings(), max_pixels=max_pixels, bg=str(own) if own.exists() else self.bg)
+
 
 @dataclass(eq=False)
 class ClientVideo:
@@ -101,6 +107,16 @@ class ClientVideo:
         if self.status != "running" or not self.frames or self.total is None:
             return None
         return max(0.0, (time.monotonic() - self.began) / self.frames * (self.total - self.frames))
+
+
+def check_length(source: VideoSource, seconds: float) -> None:
+    """Raise MediaError for a video that is longer, or does not say how long it is."""
+    if source.duration is None:
+        raise MediaError("the video does not say how long it is; convert it to MP4 first")
+    if source.duration > seconds:
+        raise MediaError(
+            f"the video is {float(source.duration):.0f} s long, and {seconds:g} s are served at most; cut it first"
+        )
 
 
 class VideoQueue:
@@ -191,12 +207,10 @@ class VideoQueue:
                 raise Cancelled
 
         try:
-            settings = replace(video.options.settings(), max_pixels=self._limits.pixels)
-            if video.background.exists():
-                settings = replace(settings, bg=str(video.background))
+            settings = video.options.settings_in(video.folder, self._limits.pixels)
             with in_words_of_parts(video.folder, self._limits.pixels), VideoJob(video.source, video.target, settings) as job:
                 video.total = job.source.frames
-                self._check_length(job)
+                check_length(job.source, self._limits.video_seconds)
                 job.run(self._engines.of(video.options.model), on_progress)
         except Cancelled:
             video.status = "cancelled"
@@ -211,13 +225,6 @@ class VideoQueue:
         finally:
             video.source.unlink(missing_ok=True)
             video.background.unlink(missing_ok=True)
-
-    def _check_length(self, job: VideoJob) -> None:
-        duration, most = job.source.duration, self._limits.video_seconds
-        if duration is None:
-            raise MediaError("the video does not say how long it is; convert it to MP4 first")
-        if duration > most:
-            raise MediaError(f"the video is {float(duration):.0f} s long, and {most:g} s are served at most; cut it first")
 
     @staticmethod
     def _fail(video: ClientVideo, detail: str) -> None:

@@ -1,17 +1,20 @@
 """Videos over HTTP: a body in, the address of a job out, and its result when it is done."""
 
 from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
-from fastapi import FastAPI, HTTPException, Query, Request, Response
+from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
 from fastapi.responses import FileResponse
 
 from realtime.choices import GREEN, MAX_SMOOTH, SMOOTH, OutputKind
 from realtime.serve.bodies import ERRORS, LightWrap, Model, body, checked_value, errors, receive
 from realtime.serve.editing import BACKGROUND
 from realtime.serve.limits import Limits
+from realtime.serve.previews import PREVIEW_TYPE, Previewer
 from realtime.serve.video_queue import MEDIA_TYPES, VIDEO, ClientVideo, Suffix, VideoOptions, VideoQueue
-from realtime.serve.work_queue import SharedEngines
+from realtime.serve.work_queue import SharedEngines, WorkQueue
 
 Job = dict[str, str | int | float | None]
 
@@ -22,10 +25,34 @@ Show = Annotated[OutputKind, Query(description="What the result shows.")]
 Format = Annotated[Suffix, Query(description="Of the result. A cutout needs webm, mov or mkv.")]
 
 
-def add_videos(app: FastAPI, videos: VideoQueue, engines: SharedEngines, limits: Limits, checked: Sequence[Any]) -> None:
-    """Add the addresses of videos to a service. `checked`: what is asked before each request."""
+def add_videos(
+    app: FastAPI, videos: VideoQueue, previews: WorkQueue, engines: SharedEngines, limits: Limits, checked: Sequence[Any]
+) -> None:
+    """Add the addresses of videos to a service.
+
+    `previews`: the queue of these; `checked`: what is asked before each request.
+    """
     common: dict[str, Any] = {"dependencies": checked, "tags": ["video"]}
+    sent: dict[str, Any] = {**common, "openapi_extra": body(VIDEO, BACKGROUND)}
     of_known = errors(401, 403, 404)
+    previewer = Previewer(engines, limits)
+
+    async def chosen(
+        bg: Background = GREEN,
+        light_wrap: LightWrap = 0.0,
+        keep: Keep = "all",
+        smooth: Smooth = SMOOTH,
+        show: Show = "composite",
+        format: Format = "mp4",
+        model: Model = None,
+    ) -> VideoOptions:
+        named = checked_value(engines.named, model)
+        return checked_value(VideoOptions, bg, light_wrap, keep, smooth, show, format, named)
+
+    Chosen = Annotated[VideoOptions, Depends(chosen)]
+
+    async def receive_in(folder: Path, request: Request) -> None:
+        await receive(request, folder, (VIDEO, BACKGROUND), most=limits.video_bytes, seconds=limits.video_upload)
 
     def known(name: str) -> ClientVideo:
         video = videos.get(name)
@@ -37,32 +64,35 @@ def add_videos(app: FastAPI, videos: VideoQueue, engines: SharedEngines, limits:
         "/v1/video",
         status_code=202,
         summary="Edit a video",
-        openapi_extra=body(VIDEO, BACKGROUND),
         responses=errors(400, 401, 403, 408, 413, 429, 507),
-        **common,
+        **sent,
     )
-    async def post(
-        request: Request,
-        response: Response,
-        bg: Background = GREEN,
-        light_wrap: LightWrap = 0.0,
-        keep: Keep = "all",
-        smooth: Smooth = SMOOTH,
-        show: Show = "composite",
-        format: Format = "mp4",
-        model: Model = None,
-    ) -> Job:
-        chosen = checked_value(engines.named, model)
-        video = videos.place(checked_value(VideoOptions, bg, light_wrap, keep, smooth, show, format, chosen))
+    async def post(request: Request, response: Response, options: Chosen) -> Job:
+        video = videos.place(options)
         try:
-            most, seconds = limits.video_bytes, limits.video_upload
-            await receive(request, video.folder, (VIDEO, BACKGROUND), most=most, seconds=seconds)
+            await receive_in(video.folder, request)
         except BaseException:
             videos.remove(video)
             raise
         videos.start(video)
         response.headers["Location"] = f"/v1/video/{video.name}"
         return described(video)
+
+    @app.post(
+        "/v1/video/preview",
+        summary="The first seconds of a video, edited: a picture that moves",
+        response_class=Response,
+        responses=errors(400, 401, 403, 408, 413, 422, 429, 507)
+        | {200: {"content": {PREVIEW_TYPE: {"schema": {"type": "string", "format": "binary"}}}}},
+        **sent,
+    )
+    async def preview(request: Request, options: Chosen) -> Response:
+        if "@" in options.keep:
+            raise HTTPException(400, "keep: names a time, which a preview may not reach; leave it out")
+        with previews.place(), TemporaryDirectory(prefix="shm-serve-") as name:
+            await receive_in(Path(name), request)
+            made = await previews.run(lambda: previewer.preview(Path(name), options))
+        return Response(made, media_type=PREVIEW_TYPE, headers={"Cache-Control": "no-store"})
 
     @app.get("/v1/video/{name}", summary="How far a video is", responses=of_known, **common)
     async def get(name: str) -> Job:

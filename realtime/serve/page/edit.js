@@ -1,10 +1,12 @@
-// Photos and videos: files in, pictures and a film out.
+// Photos and videos: files in, pictures and a film out, and before the film a preview.
 
 import { ask, at, form, pause, show } from "./service.js";
 import { zip } from "./zip.js";
 
 let photos = [], video = null, job = null;
 let latest = 0;  // what is overtaken by a later choice is not shown
+let previewed = false;  // whether there is a preview of the video as it would be
+let sending = new AbortController();  // of the video, for a preview
 let addresses = [];  // of what is shown
 
 const background = () => at("bg").value === "colour" ? at("colour").value : at("bg").value;
@@ -50,13 +52,15 @@ function change() {
 
 async function begin() {
   const mine = ++latest;
+  previewed = false;
+  sending.abort();
   await drop_job();
   if (mine !== latest) return;
   for (const address of addresses) URL.revokeObjectURL(address);
   addresses = [];
-  for (const id of ["film", "views", "of-split", "download", "all", "job"]) show(id, false);
+  for (const id of ["film", "preview", "make", "views", "of-split", "download", "all", "job"]) show(id, false);
   at("gallery").replaceChildren();
-  if (video) await edit_video(mine);
+  if (video) await preview_video(mine);
   else if (photos.length) await edit_photos(mine);
 }
 
@@ -111,16 +115,52 @@ async function drop_job() {
   if (address) await ask(address, { method: "DELETE" }).catch(() => {});
 }
 
-async function edit_video(mine) {
-  const bg = background(), format = at("format").value;
-  const options = { format, model: at("model").value, show: bg ? "composite" : "cutout" };
+function video_options() {
+  const bg = background();
+  const options = { format: at("format").value, model: at("model").value, show: bg ? "composite" : "cutout" };
   if (bg) options.light_wrap = at("wrap").value;
   if (bg && bg !== "picture") options.bg = bg;
+  return new URLSearchParams(options);
+}
+
+async function preview_video(mine) {
+  const told = () => { if (mine === latest) at("status").textContent = "Waiting, the service is busy"; };
+  sending = new AbortController();
+  at("status").textContent = "Making a preview";
+  try {
+    const sent = { method: "POST", body: with_background("video", video), signal: sending.signal };
+    const blob = await (await ask(`v1/video/preview?${video_options()}`, sent, told)).blob();
+    if (mine !== latest) return;
+    at("preview").src = address_of(blob);
+    previewed = true;
+    offer_video("A preview: the first two seconds");
+  } catch (error) {
+    if (mine === latest) at("status").textContent = error.message;
+  }
+}
+
+function offer_video(text) {
+  at("status").textContent = text;
+  for (const id of ["film", "download", "job"]) show(id, false);
+  for (const id of ["preview", "make"]) show(id, true);
+}
+
+// Back to the preview: what was made of the video is dropped.
+async function take_back(text) {
+  const mine = ++latest;
+  await drop_job();
+  if (mine === latest) offer_video(text);
+}
+
+async function edit_video() {
+  if (at("bg").value === "picture" && !at("picture").files.length) return void (at("status").textContent = "Choose a picture first");
+  const mine = ++latest, format = at("format").value;
   at("status").textContent = "Sending";
+  show("make", false);
   show("job", true);
   at("progress").removeAttribute("value");
   try {
-    const sent = await ask(`v1/video?${new URLSearchParams(options)}`, { method: "POST", body: with_background("video", video) });
+    const sent = await ask(`v1/video?${video_options()}`, { method: "POST", body: with_background("video", video) });
     const address = `v1/video/${(await sent.json()).id}`;
     if (mine !== latest) return void ask(address, { method: "DELETE" });
     job = address;
@@ -139,9 +179,10 @@ async function edit_video(mine) {
     at("status").textContent = "";
     offer("download", result, `matte.${format}`);
     show("film", format !== "mov");  // browsers play no ProRes
+    show("preview", format === "mov");
     if (format !== "mov") at("film").src = at("download").href;
   } catch (error) {
-    if (mine === latest) at("status").textContent = error.message;
+    if (mine === latest) offer_video(error.message);
   }
   if (mine === latest) show("job", false);
 }
@@ -153,17 +194,14 @@ function take(files) {
   change();
 }
 
-at("cancel").onclick = async () => {
-  latest++;
-  await drop_job();
-  at("status").textContent = "Cancelled";
-  show("job", false);
-};
+at("make").onclick = edit_video;
+at("cancel").onclick = () => take_back("Cancelled");
+at("format").onchange = () => { if (previewed) take_back("A preview: the first two seconds"); };
 at("file").onchange = event => take(event.target.files);
 at("drop").ondragover = event => { event.preventDefault(); at("drop").classList.add("over"); };
 at("drop").ondragleave = () => at("drop").classList.remove("over");
 at("drop").ondrop = event => { event.preventDefault(); at("drop").classList.remove("over"); take(event.dataTransfer.files); };
-for (const id of ["bg", "colour", "picture", "wrap", "model", "photo-format", "format", "token"]) at(id).onchange = change;
+for (const id of ["bg", "colour", "picture", "wrap", "model", "photo-format", "token"]) at(id).onchange = change;
 at("split").oninput = event => { at("before").style.clipPath = `inset(0 ${100 - event.target.value}% 0 0)`; };
 ask("v1/health").then(answer => answer.json()).then(state => { at("model").value = state.model; }).catch(() => {});
 at("edit").querySelector("form").onsubmit = event => event.preventDefault();

@@ -231,5 +231,5 @@ def test_the_description_loads_nothing_from_elsewhere() -> None:
     assert "//cdn" not in page
     for name in ("swagger-ui-bundle.js", "swagger-ui.css"):
         assert service.get(f"/static-offline-docs/{name}").status_code == 200
-    photos, videos = {"image", "alpha", "refine", "steps"}, {"video", "video/{name}", "video/{name}/result"}
+    photos, videos = {"image", "alpha", "refine", "steps"}, {"video", "video/preview", "video/{name}", "video/{name}/result"}
     assert {f"/v1/{name}" for name in {"health", *photos, *videos}} == set(service.get("/openapi.json").json()["paths"])

@@ -57,6 +57,13 @@ def test_a_background_is_sent_with_a_video(client: TestClient, tmp_path: Path) -
             time.sleep(0.02)
         assert job["detail"].startswith(told)
         assert job["status"] == ("failed" if told else "done")
+        preview = client.post("/v1/video/preview", files={"background": background, "video": data})
+        assert preview.status_code == (422 if told else 200)
+        if told:
+            assert preview.json()["detail"] == job["detail"]
+        else:
+            red, green, blue = Image.open(io.BytesIO(preview.content)).convert("RGB").getpixel((2, 2))  # type: ignore[misc]
+            assert red > 200 > 60 > max(green, blue)
 
 
 @pytest.mark.parametrize(

@@ -88,4 +88,9 @@ def test_nothing_breaks_videos(
             assert str(tmp_path) not in job["detail"]
         else:
             assert "\n" not in answer.json()["detail"]
+        preview = service.post("/v1/video/preview", params=parameters, content=body)
+        assert preview.status_code in {200, 400, 413, 422}
+        if preview.status_code != 200:
+            assert "\n" not in preview.json()["detail"]
+            assert str(tmp_path) not in preview.text
     assert list(tmp_path.iterdir()) == []

@@ -104,10 +104,45 @@ def test_a_photo_on_a_colour_comes_back_as_a_jpeg_of_the_large_model(tmp_path: P
     assert (base.calls, large.calls) == (0, 1)
 
 
+CORNER = """async () => {
+  await document.getElementById("preview").decode();
+  const context = new OffscreenCanvas(96, 64).getContext("2d");
+  context.drawImage(document.getElementById("preview"), 0, 0);
+  return [...context.getImageData(2, 2, 1, 1).data];
+}"""  # its colour in the preview: the clip is white there, which the engine takes for background
+
+
+def test_a_preview_of_a_video_shows_the_chosen_background(tmp_path: Path) -> None:
+    engine = PlainEngine()
+    with page(engine) as shown:
+        shown.set_input_files("#file", make_clip(tmp_path / "clip.mp4"))
+        expect(shown.locator("#make")).to_be_visible()
+        assert shown.evaluate(CORNER)[3] < 5
+        before = shown.get_attribute("#preview", "src")
+        shown.select_option("#bg", "colour")
+        expect(shown.locator("#preview")).not_to_have_attribute("src", before or "")
+        expect(shown.locator("#make")).to_be_visible()
+        red, green, blue, alpha = shown.evaluate(CORNER)
+        assert (red < 40, abs(green - 0xB1) < 30, abs(blue - 0x40) < 30, alpha) == (True, True, True, 255)
+        assert engine.calls == 4  # two frames, a quarter of a second apart, each time
+        shown.select_option("#bg", "picture")
+        shown.click("#make")
+        expect(shown.get_by_role("status")).to_have_text("Choose a picture first")
+
+
+def test_what_is_no_video_is_told_and_not_offered(tmp_path: Path) -> None:
+    (tmp_path / "clip.mp4").write_text("no video")
+    with page(PlainEngine()) as shown:
+        shown.set_input_files("#file", tmp_path / "clip.mp4")
+        expect(shown.get_by_role("status")).to_contain_text("the video: is not a video that can be read")
+        assert shown.is_hidden("#make")
+
+
 def test_a_video_comes_back_as_a_webm_that_plays(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "clip.mp4")
     with page(PlainEngine()) as shown:
         shown.set_input_files("#file", clip)
+        shown.click("#make")
         with shown.expect_download() as download:
             shown.click("#download", timeout=60_000)
         assert download.value.suggested_filename == "matte.webm"  # transparent, so MP4 is not offered
@@ -127,8 +162,12 @@ def test_a_video_can_be_cancelled(tmp_path: Path) -> None:
     with page(PlainEngine(seconds=1)) as shown:
         shown.select_option("#bg", "blur")
         shown.set_input_files("#file", clip)
+        shown.click("#make")
         expect(shown.get_by_role("status")).to_contain_text("frames", timeout=60_000)
         shown.click("#cancel")
         expect(shown.get_by_role("status")).to_have_text("Cancelled", timeout=60_000)
         assert shown.is_hidden("#job")
         assert shown.is_hidden("#download")
+        assert shown.is_visible("#preview")
+        shown.select_option("#format", "mov")  # of which the preview stays, and nothing is made before it is asked for
+        assert shown.is_visible("#make")

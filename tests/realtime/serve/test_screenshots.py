@@ -46,6 +46,17 @@ def test_photos(engine: Engine) -> None:  # noqa: F811
         check_screenshot(shown, "page-photos.jpg")
 
 
+def test_video(engine: Engine) -> None:  # noqa: F811
+    with page(engine) as shown:
+        shown.set_viewport_size({"width": SIZE[0], "height": SIZE[1]})
+        shown.select_option("#bg", "picture")
+        shown.set_input_files("#picture", BACKGROUND)
+        shown.set_input_files("#file", SAMPLES / "sample.mp4")
+        expect(shown.locator("#make")).to_be_visible(timeout=60_000)
+        shown.locator("#preview").scroll_into_view_if_needed()
+        check_screenshot(shown, "page-video.jpg")
+
+
 def test_masks(engine: Engine) -> None:  # noqa: F811
     with page(engine) as shown:
         shown.set_viewport_size({"width": SIZE[0], "height": SIZE[1]})
