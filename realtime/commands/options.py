@@ -30,11 +30,11 @@ KeepAtOption = Annotated[
     ),
 ]
 MaskOption = Annotated[
-    str | None,
+    list[str] | None,
     typer.Option(
         metavar="FRAME.png@TIME",
         help="A mask of the frame at a time of IN, white = person: the networks refine it there, and in neighbouring frames; "
-        "that person is kept.",
+        "that person is kept. Give it again for more frames.",
     ),
 ]
 LightWrapOption = Annotated[

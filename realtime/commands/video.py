@@ -121,7 +121,7 @@ def video(
         fit=fit,
         smooth=smooth,
         keep=keep,
-        mask=mask,
+        masks=tuple(mask or ()),
         light_wrap=light_wrap,
         audio=audio,
         output_kind=output_kind,

@@ -127,8 +127,8 @@ def check_settings(settings: VideoSettings) -> None:
         subject_filter(settings.keep, timed=True)
     with blaming("--smooth"):
         TemporalFilter(settings.smooth)
-    if settings.mask is not None:
-        with naming_options(), blaming("--mask", settings.mask):
+    if settings.masks:
+        with naming_options(), blaming("--mask", *settings.masks):
             settings.filters()
     with blaming("--light-wrap"):
         check_light_wrap(settings.light_wrap)
@@ -139,8 +139,8 @@ def check_settings(settings: VideoSettings) -> None:
 def refuse(source: Path, target: Path, run: Run) -> None:
     """Raise UsageError if a video is none, or its file would replace another."""
     inputs = {"IN": source, "--bg": Path(run.settings.bg).expanduser()}
-    if run.settings.mask is not None:
-        inputs["--mask"] = Path(run.settings.mask.rpartition("@")[0]).expanduser()
+    for mask in run.settings.masks:
+        refuse_inputs(target, {"--mask": Path(mask.rpartition("@")[0]).expanduser()})
     refuse_inputs(target, inputs)
     refuse_existing(target, overwrite=run.overwrite)
     if run.alpha_target is not None:
@@ -173,12 +173,9 @@ def open_job(source: Path, target: Path, run: Run, shard: Shard | None = None) -
     for option, given in (("--nvenc", run.settings.nvenc), ("--alpha-out", run.alpha_target is not None)):
         if given and (run.resume or shard is not None):
             raise UsageError(f"{option}: cannot be resumed or sharded; leave it out, or --resume and --shard")
-    if shard is not None and run.settings.mask is not None:
-        raise UsageError(f"--mask {run.settings.mask}: cannot be sharded, as one shard alone sees its frame; leave it out")
-    if shard is not None and run.settings.keep not in ("all", "largest"):
-        raise UsageError(
-            f"--keep {run.settings.keep}: cannot be sharded, as one shard alone sees the first frame; leave it out"
-        )
+    if shard is not None and (run.settings.masks or run.settings.keep not in ("all", "largest")):
+        option = f"--mask {run.settings.masks[0]}" if run.settings.masks else f"--keep {run.settings.keep}"
+        raise UsageError(f"{option}: cannot be sharded, as one shard alone sees its frame; leave it out")
     with in_words_of_options(target, run.settings):
         return VideoJob(
             source,
@@ -209,8 +206,8 @@ def edit(job: VideoJob, engine: Engine) -> Record:
         notify(f"{job.target}: {job.software_because}; it is encoded in software")
     if source.high_range is not None and job.settings.hdr == "sdr" and job.settings.output_kind != "alpha":
         notify(f"{source.path}: its high dynamic range becomes standard; --hdr keep keeps it")
-    for subject in job.sought:
-        notify(f"{source.path}: its frames are searched first for who is at {subject.point.text}")
+    if job.sought:
+        notify(f"{source.path}: its frames are searched first for who is at {' and '.join(job.sought)}")
     with frames_progress(job.target.name, source.frames) as on_progress:
         done = job.run(engine, on_progress)
     if source.interlaced and not told:

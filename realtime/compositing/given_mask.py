@@ -5,14 +5,17 @@ Optical flow carries it from frame to frame, as long as it finds the picture aro
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 from engines.engine import Mask, fit_mask
-from realtime.compositing.subjects import ChosenSubject, Labels, NobodyThere, Point, covered, small_mask
+from realtime.compositing.subjects import ChosenSubject, Labels, NobodyThere, covered, small_mask
 from realtime.compositing.temporal import Places, Small, downsample, to_grey, warp
+from realtime.compositing.tracking import Moment, shown
 from realtime.packet import Packet
 
 NEIGHBOURS = 8  # frames, each way, to which it is carried at most: the flow's errors add up
@@ -21,61 +24,94 @@ MOVED = 12.0  # levels of 255 by which a picture may differ from the one before,
 LOST = 0.2  # share of the person that differs by more: the mask goes no further
 
 
-class MaskedSubject(ChosenSubject):
-    """Keeps the person of a mask that is given for the frame at a time.
+@dataclass(frozen=True, slots=True, eq=False)
+class GivenMask:
+    """A mask of one frame.
 
-    Attributes:
-        masks: by the index of a frame: the mask that takes the first network's place; known once `seeing` has ended.
+    text  the name of it, for errors
+    time  of the video, in seconds
+    mask  float32 (h, w) in [0, 1], of the whole frame
 
-    Args:
-        text: the name of it, for errors.
-        mask: float32 (h, w) in [0, 1] of the whole frame.
-        time: of the video in seconds.
+    Raises ValueError if nobody is in it.
     """
 
-    def __init__(self, text: str, mask: Mask, time: Fraction) -> None:
-        super().__init__(Point(text, 0, 0, "", "", time))
-        self._mask = mask
-        self._small = small_mask(mask)
-        if not self._small.any():
-            raise ValueError(f"{text}: has nobody in it; paint the person white, and the rest black")
-        self.masks: dict[int, Mask] = {}
-        self._pictures: deque[tuple[int, Small]] = deque(maxlen=NEIGHBOURS + 1)  # up to that frame
-        self._after: list[tuple[int, Small]] = []
-        self._found = False
+    text: str
+    time: Fraction
+    mask: Mask
+
+    def __post_init__(self) -> None:
+        if not small_mask(self.mask).any():
+            raise ValueError(f"{self.text}: has nobody in it; paint the person white, and the rest black")
 
     def find(self, labels: Labels, size: tuple[int, int]) -> int:
         """The label of the region that the mask covers most of. Raises NobodyThere if there is none."""
-        label = int(covered(labels, int(labels.max()) + 1, self._small).argmax())
+        label = int(covered(labels, int(labels.max()) + 1, small_mask(self.mask)).argmax())
         if not label:
-            raise NobodyThere(f"{self.point.text}: nothing of the mask is left in the matte; check that it is of that frame")
+            raise NobodyThere(f"{self.text}: nothing of the mask is left in the matte; check that it is of that frame")
         return label
 
-    def seeing(self, packets: Iterable[Packet], time: Fraction) -> Iterator[Packet]:
-        """Pass packets on in a first pass, up to some frames after the one shown at a time, which gets the mask."""
+
+class Anchor(NamedTuple):
+    """A mask, and small pictures of frames with their indices: of its own first, then of those before or after it."""
+
+    mask: Mask
+    before: Sequence[tuple[int, Small]]
+    after: list[tuple[int, Small]]
+
+
+class MaskedSubject(ChosenSubject):
+    """Keeps the person of masks that are given for the frames at some times.
+
+    Attributes:
+        masks: by the index of a frame: the mask that takes the first network's place; known once `seeing` has ended.
+    """
+
+    def __init__(self, *given: GivenMask) -> None:
+        super().__init__(*given)
+        self.masks: dict[int, Mask] = {}
+        self._distance: dict[int, int] = {}  # of each frame from the one of its mask
+
+    def seeing(self, packets: Iterable[Packet], moments: Sequence[Moment], least: int = 0) -> Iterator[Packet]:
+        """Pass packets on in a first pass. Those shown at a mask's time get it.
+
+        It ends some frames after the last of them, but not before this number of the stream's. Raises NobodyThere for a
+        second mask of the same frame.
+        """
+        pending = list(moments)
+        before: deque[tuple[int, Small]] = deque(maxlen=NEIGHBOURS + 1)
+        anchors: list[Anchor] = []  # whose neighbours are still to come
         for packet in packets:
             seen = packet.index, downsample(packet)
-            if self._found:
-                self._after.append(seen)
-            else:
-                self._pictures.append(seen)
-                self._found = packet.time <= time and (packet.duration is None or time < packet.time + packet.duration)
-                packet.mask = self._mask if self._found else None
+            before.append(seen)
+            for each in anchors:
+                each.after.append(seen)
+            if pending and shown(packet, pending[0].time):
+                given = pending.pop(0).mark
+                assert isinstance(given, GivenMask)
+                if pending and shown(packet, pending[0].time):
+                    raise NobodyThere(f"{pending[0].mark.text}: is of the same frame as {given.text}; leave one of them out")
+                packet.mask = given.mask
+                anchors.append(Anchor(given.mask, list(before)[::-1], [seen]))
+            if anchors and len(anchors[0].after) > NEIGHBOURS:
+                self._carry(anchors.pop(0))
             yield packet
-            if len(self._after) == NEIGHBOURS:
-                break
-        if self._found:
-            self._carry()
+            if not pending and not anchors and packet.index + 1 >= least:
+                return
+        for each in anchors:
+            self._carry(each)
 
-    def _carry(self) -> None:
-        index, picture = self._pictures[-1]
-        self.masks[index] = self._mask
+    def _carry(self, anchor: Anchor) -> None:
+        index, picture = anchor.after[0]
+        self._take(index, anchor.mask, 0)
         height, width = picture.shape[:2]
-        finer = fit_mask(self._mask, (FINER * height, FINER * width))
-        for way in (list(self._pictures)[::-1], [self._pictures[-1], *self._after]):
-            self.masks.update(carried(way, finer))
-        self._pictures.clear()
-        self._after.clear()
+        finer = fit_mask(anchor.mask, (FINER * height, FINER * width))
+        for way in (anchor.before, anchor.after):
+            for number, mask in carried(way, finer):
+                self._take(number, mask, abs(number - index))
+
+    def _take(self, index: int, mask: Mask, distance: int) -> None:
+        if distance < self._distance.get(index, NEIGHBOURS + 1):  # else another mask is nearer
+            self.masks[index], self._distance[index] = mask, distance
 
 
 def carried(pictures: Sequence[tuple[int, Small]], mask: Mask) -> Iterator[tuple[int, Mask]]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import cv2
 import numpy as np
@@ -64,6 +64,34 @@ class Point(NamedTuple):
         if max(row, column) > 1:
             raise NobodyThere(f"{self.text} is outside of a picture of {width}x{height}; name a point on a person")
         return row, column
+
+    def find(self, labels: Labels, size: tuple[int, int]) -> int:
+        """The label of the region at the point, in a frame of `size`. Raises NobodyThere if there is none."""
+        row, column = self.scaled(*size)
+        rows, columns = np.nonzero(labels)
+        distances = np.hypot(rows + 0.5 - row * labels.shape[0], columns + 0.5 - column * labels.shape[1])
+        if not len(distances) or distances.min() > NEAR:
+            raise NobodyThere(f"nobody is at {self.text}; name a point on a person")
+        nearest = int(distances.argmin())
+        return int(labels[rows[nearest], columns[nearest]])
+
+
+class Mark(Protocol):
+    """Who is meant, in one frame of a video."""
+
+    @property
+    def text(self) -> str:
+        """As it was written."""
+        ...
+
+    @property
+    def time(self) -> Fraction | None:
+        """Of the video, in seconds: that of the frame; None for the first."""
+        ...
+
+    def find(self, labels: Labels, size: tuple[int, int]) -> int:
+        """The label of the region that is meant, in a frame of `size`. Raises NobodyThere if there is none."""
+        ...
 
 
 class FollowedSubject:
@@ -130,39 +158,37 @@ class LargestSubject(FollowedSubject):
 
 
 class ChosenSubject(FollowedSubject):
-    """Keeps the person at a point of the first frame, or of the one at a time. While that person is away, nobody stays.
+    """Keeps the person who is marked in the first frame, or in those at some times. While that person is away, nobody stays.
 
     Attributes:
-        point: where and when that person is.
-        track: where that person is up to that frame, if it is not the first; to be set before the first packet.
+        marks: who is meant, and when; in order of their times.
+        track: where that person is in some frames, one after the other; to be set before the first packet.
+        first: the index of the first of these frames.
+
+    Args:
+        marks: one or more; of several, each has a time.
     """
 
-    def __init__(self, point: Point) -> None:
+    def __init__(self, *marks: Mark) -> None:
         super().__init__()
-        self.point = point
+        self.marks = sorted(marks, key=lambda mark: mark.time or 0)
         self.track: Sequence[Small] = ()
+        self.first = 0
 
     def __call__(self, packet: Packet) -> None:
-        """Remove all others from the packet's alpha. Raises NobodyThere if nobody is at the point."""
-        if packet.index < len(self.track):
-            self._subject = self.track[packet.index]
+        """Remove all others from the packet's alpha. Raises NobodyThere if nobody is where the mark is."""
+        place = packet.index - self.first
+        if 0 <= place < len(self.track):
+            self._subject = self.track[place]
+        elif self._subject is None and self.track:
+            self._subject = self.track[-1]
         super().__call__(packet)
 
     def _choose(self, labels: Labels, areas: NDArray[np.int32], size: tuple[int, int]) -> int | None:
-        """Raises NobodyThere if nobody is at the point, or it is outside of the frame."""
+        """Raises NobodyThere if nobody is where the mark is, or that is outside of the frame."""
         if self._subject is not None:
             return int(self._covered(labels, len(areas)).argmax())
-        return self.find(labels, size)
-
-    def find(self, labels: Labels, size: tuple[int, int]) -> int:
-        """The label of the region at the point, in a frame of `size`. Raises NobodyThere if there is none."""
-        row, column = self.point.scaled(*size)
-        rows, columns = np.nonzero(labels)
-        distances = np.hypot(rows + 0.5 - row * labels.shape[0], columns + 0.5 - column * labels.shape[1])
-        if not len(distances) or distances.min() > NEAR:
-            raise NobodyThere(f"nobody is at {self.point.text}; name a point on a person")
-        nearest = int(distances.argmin())
-        return int(labels[rows[nearest], columns[nearest]])
+        return self.marks[0].find(labels, size)
 
 
 def small_mask(alpha: Mask) -> Small:

@@ -1,4 +1,4 @@
-"""Whom to keep before the frame in which that was told: a first pass over the mattes, from which the person is followed back.
+"""Whom to keep before and between the frames in which that was told: a first pass over the mattes, and who is followed in them.
 
 The masks of the first pass are small, and lie in a temporary file: memory does not grow with the length of a video.
 """
@@ -6,11 +6,12 @@ The masks of the first pass are small, and lie in a temporary file: memory does 
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
-from typing import overload
+from itertools import pairwise
+from typing import NamedTuple, overload
 
 import numpy as np
 
-from realtime.compositing.subjects import ChosenSubject, NobodyThere, Small, connected, covered, small_mask
+from realtime.compositing.subjects import Labels, Mark, NobodyThere, Small, connected, covered, small_mask
 from realtime.packet import Packet
 
 
@@ -56,44 +57,82 @@ class Track(Sequence[Small]):
         return (height * width + 7) // 8
 
 
-def track_back(packets: Iterable[Packet], subject: ChosenSubject, time: Fraction, size: tuple[int, int]) -> Track:
-    """Where the person at a subject's point is, from the first frame up to the one shown at a time.
+class Moment(NamedTuple):
+    """A mark, and the time of its frame as packets count it, in seconds."""
+
+    mark: Mark
+    time: Fraction
+
+
+def shown(packet: Packet, time: Fraction) -> bool:
+    """Whether a packet's frame is on screen at a time."""
+    return packet.time == time or packet.time < time < packet.time + (packet.duration or 0)
+
+
+def track_marked(packets: Iterable[Packet], moments: Sequence[Moment], size: tuple[int, int], least: int = 0) -> Track:
+    """Where the person is who is marked in some frames: in these, in all between them, and in those before and after.
+
+    Between two marks the person is followed from both. Where the ways part, each counts on its own side of a frame in which
+    they agree, the one nearest to the middle: in it, two people touch.
 
     Args:
-        packets: of the stream, from the first on, with their mattes; of any one size.
-        subject: whose point is meant.
-        time: of the packets, in seconds.
-        size: height and width of the pictures that the point is given for.
+        packets: consecutive ones, with their mattes, of any one size. They are taken up to the last mark.
+        moments: at least one, in order of their times, none before the first packet.
+        size: height and width of the pictures that marks are given for.
+        least: packets are also taken up to this number of the stream's.
 
     Raises:
-        NobodyThere: if no frame is shown then, or nobody is at the point.
+        NobodyThere: if no frame is shown at one of the times, or nobody is where a mark is.
     """
-    track = Track()
-    for packet in until(packets, time, subject.point.text):
+    track, pending, found = Track(), list(moments), dict[int, Small]()
+    for packet in packets:
         track.append(small_mask(packet.fetch().alpha))
-    labels, _ = connected(track[-1])
-    seen: Small = (labels == subject.find(labels, size)).astype(np.uint8)
-    track[-1] = seen
-    for index in range(len(track) - 2, -1, -1):
-        labels, areas = connected(track[index])
-        label = int(covered(labels, len(areas), seen).argmax())
-        there: Small = (labels == label).astype(np.uint8) if label else np.zeros_like(seen)
+        if pending and shown(packet, pending[0].time):
+            labels, _ = connected(track[-1])
+            found[len(track) - 1] = _region(labels, pending.pop(0).mark.find(labels, size))
+        if pending and packet.time > pending[0].time:
+            break
+        if not pending and packet.index + 1 >= least:
+            break
+    if pending:
+        raise NobodyThere(f"{pending[0].mark.text}: no frame is shown at that time; name one of the part that is edited")
+    marked = sorted(found)
+    for index in marked:
+        track[index] = found[index]
+    for index, there in _followed(track, range(marked[0] - 1, -1, -1), found[marked[0]]):
         track[index] = there
-        if label:
-            seen = there
+    for index, there in _followed(track, range(marked[-1] + 1, len(track)), found[marked[-1]]):
+        track[index] = there
+    for begin, end in pairwise(marked):
+        _follow_both_ways(track, begin, end)
     return track
 
 
-def until(packets: Iterable[Packet], time: Fraction, name: str) -> Iterator[Packet]:
-    """The packets up to the one that is shown at a time. Raises NobodyThere, about `name`, if none is."""
-    end: Fraction | None = None
-    for packet in packets:
-        if packet.time > time:
-            if end is None:
-                break
-            return
-        yield packet
-        end = packet.time + (packet.duration or 0)
-        if packet.time == time or end > time:
-            return
-    raise NobodyThere(f"{name}: no frame is shown at that time; name one of the part that is edited")
+def _follow_both_ways(track: Track, begin: int, end: int) -> None:
+    """Follow the person between two frames in which that is known."""
+    onwards = Track()
+    for _, there in _followed(track, range(begin + 1, end), track[begin]):
+        onwards.append(there)
+    middle, parting = (begin + end) / 2, (begin + end) // 2
+    agreed = False
+    for index, there in _followed(track, range(end - 1, begin, -1), track[end]):
+        track[index] = there
+        if np.array_equal(there, onwards[index - begin - 1]) and (not agreed or abs(index - middle) < abs(parting - middle)):
+            parting, agreed = index, True
+    for index in range(begin + 1, min(parting + 1, end)):
+        track[index] = onwards[index - begin - 1]
+
+
+def _followed(track: Track, indices: Iterable[int], seen: Small) -> Iterator[tuple[int, Small]]:
+    """From all people in some frames, who in each of them covers most of the person seen in the frame before."""
+    for index in indices:
+        labels, areas = connected(track[index])
+        label = int(covered(labels, len(areas), seen).argmax())
+        there = _region(labels, label) if label else np.zeros_like(seen)
+        yield index, there
+        if label:
+            seen = there
+
+
+def _region(labels: Labels, label: int) -> Small:
+    return np.asarray(labels == label, np.uint8)

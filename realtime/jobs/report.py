@@ -59,6 +59,7 @@ class VideoReport:
         complete: whether the file is; otherwise other shards still have to do theirs.
         frames: in the file that was written, or in this shard of it.
         done_before: of these, by an interrupted run.
+        searched: frames that were matted, small, to find whom to keep.
         seconds: from the first frame to the finished file.
         stage_ms: median milliseconds a frame of each stage; they run side by side.
         damaged, damaged_audio, damaged_subtitles: parts of the source, its sound and subtitles that were left out.
@@ -73,6 +74,7 @@ class VideoReport:
     target: Path
     frames: int
     done_before: int = 0
+    searched: int = 0
     complete: bool = True
     seconds: float
     stage_ms: dict[str, float]
@@ -100,6 +102,8 @@ class VideoReport:
     def notes(self) -> list[str]:
         """A line for each thing that the file lacks, or has in another form."""
         lines = []
+        if self.searched:
+            lines.append(f"{self.source}: {self.searched} frames were searched first for whom to keep")
         if self.damaged:
             lines.append(f"{self.source}: {self.damaged} damaged parts were left out")
         if self.shortfall is not None:

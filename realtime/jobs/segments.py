@@ -266,7 +266,7 @@ def describe_run(source: VideoSource, settings: VideoSettings, engine: Engine) -
     background = Path(settings.bg).expanduser()
     return {
         "video": fingerprint(source.path),
-        "mask": None if settings.mask is None else fingerprint(split_mask(settings.mask)[0]),
+        "masks": [fingerprint(split_mask(each)[0]) for each in settings.masks],
         "background": fingerprint(background) if background.is_file() else settings.bg,
         "options": {name: repr(value) for name, value in vars(settings).items()},
         "engine": [engine.name, engine.precision, engine.model],

@@ -8,7 +8,7 @@ from engines.geometry import Size
 from realtime.choices import GREEN, MAX_PIXELS, SMOOTH, Fit, Hdr, OutputKind, Preset
 from realtime.compositing.backgrounds import Background, open_background
 from realtime.compositing.filters import StreamFilter, stream_filters
-from realtime.compositing.given_mask import MaskedSubject
+from realtime.compositing.given_mask import GivenMask, MaskedSubject
 from realtime.inputs.masks import FolderMasks
 from realtime.inputs.timestamps import WHOLE, Excerpt, parse_time
 from realtime.outputs.formats import Codec, codec_for
@@ -24,7 +24,7 @@ class VideoSettings:
         bg, fit: the background, as `open_background` takes it.
         smooth: strength of the temporal filter.
         keep: who stays, as of `subject_filter`; at a time of the video, which the person is then followed from both ways.
-        mask: of one frame, a file and a time of the video, "FRAME.png@TIME": the person in it is kept, and followed both ways.
+        masks: each of one frame, a file and a time of the video, "FRAME.png@TIME": the person in them is kept, and followed.
         light_wrap: how much of the background's light reaches over the edges, from 0 to 1.
         audio: whether to copy the sound.
         output_kind, premultiplied: what the file shows; `kind` of `VideoSink`.
@@ -39,7 +39,7 @@ class VideoSettings:
     fit: Fit = "cover"
     smooth: float = SMOOTH
     keep: str = "all"
-    mask: str | None = None
+    masks: tuple[str, ...] = ()
     light_wrap: float = 0.0
     audio: bool = True
     output_kind: OutputKind = "composite"
@@ -67,15 +67,15 @@ class VideoSettings:
     def filters(self) -> list[StreamFilter]:
         """New filters: they serve one video.
 
-        Raises ValueError if `keep` or `smooth` is out of range, or with `mask` somebody else is to be kept; MediaError if that
+        Raises ValueError if `keep` or `smooth` is out of range, or with `masks` somebody else is to be kept; MediaError if one
         cannot be read.
         """
         filters = stream_filters(self.keep, self.smooth, timed=True)
-        if self.mask is None:
+        if not self.masks:
             return filters
         if self.keep != "all":
-            raise ValueError(f"{self.mask}: says who is kept, and so does {self.keep}; choose one of them")
-        return [open_mask(self.mask, max_pixels=self.max_pixels), *filters]
+            raise ValueError(f"{self.masks[0]}: says who is kept, and so does {self.keep}; choose one of them")
+        return [MaskedSubject(*(read_mask(each, max_pixels=self.max_pixels) for each in self.masks)), *filters]
 
 
 def split_mask(text: str) -> tuple[Path, Fraction]:
@@ -86,7 +86,7 @@ def split_mask(text: str) -> tuple[Path, Fraction]:
     return Path(name).expanduser(), parse_time(time)
 
 
-def open_mask(text: str, *, max_pixels: int) -> MaskedSubject:
+def read_mask(text: str, *, max_pixels: int) -> GivenMask:
     """Read a mask of "FRAME.png@TIME". Raises ValueError if it is none, or empty; MediaError if it cannot be read."""
     path, time = split_mask(text)
-    return MaskedSubject(text, FolderMasks(path, max_pixels=max_pixels).read(path), time)
+    return GivenMask(text, time, FolderMasks(path, max_pixels=max_pixels).read(path))

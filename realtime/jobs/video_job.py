@@ -6,31 +6,28 @@ with VideoJob(Path("talk.mp4"), Path("out.mp4"), VideoSettings(bg="beach.jpg")) 
 
 import itertools
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from engines.engine import Engine, OverlappingEngine
-from engines.geometry import SMALLEST, Size
+from engines.engine import Engine
+from engines.geometry import Size
 from realtime.compositing.composite import check_light_wrap
 from realtime.compositing.filters import Filter
 from realtime.compositing.given_mask import MaskedSubject
 from realtime.compositing.subjects import ChosenSubject, naming
-from realtime.compositing.tracking import Track, track_back
 from realtime.inputs.timestamps import WHOLE
 from realtime.inputs.video_file import VideoSource
 from realtime.jobs.report import VideoReport
+from realtime.jobs.searching import Search, look_up_size
 from realtime.jobs.segments import SegmentedSink, Snapshots, Stretch, describe_run
 from realtime.jobs.settings import VideoSettings
 from realtime.jobs.shards import Shard
 from realtime.jobs.sinks import open_sink, settings_of_alpha
 from realtime.loop.edit_video import Edited, edit_video
-from realtime.loop.mattes import mattes
 from realtime.outputs.formats import SEQUENCES
 from realtime.outputs.sink import Sink
 from realtime.outputs.static_metadata import lost_metadata
@@ -40,7 +37,6 @@ from realtime.outputs.video_file import VideoSink
 from realtime.packet import Packet
 
 DEFAULTS = VideoSettings()
-LOOK_UP = 512  # px of the longer side of a frame, at most, in which somebody is only looked up
 
 
 class VideoJob:
@@ -74,11 +70,10 @@ class VideoJob:
     ) -> None:
         self.settings = settings
         self.target = target
+        self._shard = shard
         self._filters = settings.filters()
         if (resume or shard is not None) and (alpha_target is not None or settings.nvenc):
             raise ValueError("a second file, or one that NVENC encodes, cannot be resumed")
-        if shard is not None and (settings.mask is not None or settings.keep not in ("all", "largest")):
-            raise ValueError("who is at a point of the first frame is not known in the middle of a video")
         check_light_wrap(settings.light_wrap)
         with ExitStack() as stack:
             self.source = stack.enter_context(open_source(source, settings))
@@ -121,9 +116,14 @@ class VideoJob:
         return self._sink.software_because if isinstance(self._sink, VideoSink) else None
 
     @property
-    def sought(self) -> list[ChosenSubject]:
-        """Who is looked up in a first pass over the frames up to a time."""
-        return [each for each in self._filters if isinstance(each, ChosenSubject) and each.point.time is not None]
+    def sought(self) -> list[str]:
+        """Who is looked up in a first pass, as written."""
+        elsewhere = self._shard is not None and self._shard.index > 1
+        return [mark.text for each in self._chosen for mark in each.marks if elsewhere or mark.time is not None]
+
+    @property
+    def _chosen(self) -> list[ChosenSubject]:
+        return [each for each in self._filters if isinstance(each, ChosenSubject)]
 
     def _lost_metadata(self) -> list[str]:
         kept = self.source.high_range if self.settings.hdr == "keep" else None
@@ -131,36 +131,16 @@ class VideoJob:
 
     def _frames(self) -> Iterator[Packet]:
         """The frames of the source, with the masks that were given for them."""
-        masks = {index: mask for each in self.sought if isinstance(each, MaskedSubject) for index, mask in each.masks.items()}
+        masks = {index: mask for each in self._chosen if isinstance(each, MaskedSubject) for index, mask in each.masks.items()}
         for packet in self.source:
             packet.mask = masks.get(packet.index)
             yield packet
 
-    def _moment(self, subject: ChosenSubject) -> Fraction:
-        assert subject.point.time is not None
-        return subject.point.time - self.source.begin
-
-    def _look_up(self, subject: ChosenSubject, engine: Engine, on_frame: Callable[[], object]) -> Track:
-        source, size = self.source, self.settings.size
-        if not isinstance(engine, OverlappingEngine):  # which is fast, but not at once ready for another size
-            share = min(1.0, LOOK_UP / max(source.height, source.width))
-            size = Size(*(max(SMALLEST, round(side * share)) for side in (source.height, source.width)))
-        # The mattes are closed before the source: a thread of theirs reads it.
-        with open_source(source.path, replace(self.settings, size=size)) as again, ExitStack() as stack:
-            frames: Iterable[Packet] = (
-                subject.seeing(again, self._moment(subject)) if isinstance(subject, MaskedSubject) else again
-            )
-            matted = stack.enter_context(closing(mattes(frames, engine)))
-
-            def packets() -> Iterator[Packet]:
-                for packet in matted:
-                    on_frame()
-                    yield packet
-
-            track = track_back(packets(), subject, self._moment(subject), (source.height, source.width))
-            if isinstance(subject, MaskedSubject):
-                deque(matted, maxlen=0)  # the frames behind it, too
-            return track
+    def _look_up(self, search: Search, engine: Engine, on_frame: Callable[[], object]) -> int:
+        source = self.source
+        size = look_up_size(engine, Size(source.height, source.width))
+        with open_source(source.path, replace(self.settings, size=size or self.settings.size)) as again:
+            return search.run(again, engine, Size(source.height, source.width), on_frame)
 
     def run(self, engine: Engine, on_progress: Callable[[int], object] = lambda frames: None) -> VideoReport:
         """Edit the video, once. `on_progress` is called with the number of frames so far; what it raises stops the job.
@@ -175,19 +155,20 @@ class VideoJob:
             filters += [segmented.snapshots] if filters else []  # a filter fetches the matte from the engine's device
         before = 0 if segmented is None else segmented.frames_before
         start = time.perf_counter()
-        edited = Edited(0, {})
+        edited, searched = Edited(0, {}), 0
         if stretch.begin != stretch.end:
             passed = 0
-            moment: Fraction | None = None
+            searches = [Search(each, self.source.begin) for each in self._chosen]
             for moment in self.source.skip(stretch.begin):
                 self._background.follow(moment)
+                for search in searches:
+                    search.skip(moment)
                 passed += 1
             warm_up = stretch.start - stretch.begin
             with naming(self.source.path):
-                for subject in self.sought:
-                    again = isinstance(subject, MaskedSubject) or moment is None or moment < self._moment(subject)
-                    if again:  # else it was found before an interruption
-                        subject.track = self._look_up(subject, engine, lambda: on_progress(before))
+                for search in searches:
+                    if search.needed:
+                        searched += self._look_up(search, engine, lambda: on_progress(before))
                 edited = edit_video(
                     itertools.islice(self._frames(), None if stretch.end is None else stretch.end - stretch.begin),
                     engine,
@@ -214,6 +195,7 @@ class VideoJob:
             target=self.target,
             frames=before + edited.frames,
             done_before=before,
+            searched=searched,
             complete=segmented is None or segmented.joined,
             seconds=time.perf_counter() - start,
             stage_ms=edited.stage_ms,

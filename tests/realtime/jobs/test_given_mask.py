@@ -87,6 +87,45 @@ def test_it_is_of_one_frame_where_the_picture_changes(tmp_path: Path, clip: Path
     assert all(mattes[index].mean() > 100 for index in (0, 1, 3))  # all but she and he
 
 
+def write_crossing(path: Path) -> Path:
+    """A video of her, who walks to the right, and him, a little larger, who walks to the left along the same line."""
+    with av.open(str(path), "w") as container:
+        stream: Any = container.add_stream("ffv1", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 176, 120, "gray"
+        for index in range(COUNT):
+            picture = np.full((120, 176), 255, np.uint8)
+            for x, radius in ((crossing(index), HER), (170 - crossing(index), HER + 2)):
+                cv2.circle(picture, (x, 60), radius, 0, -1)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, "gray")))
+        container.mux(stream.encode(None))
+    return path
+
+
+def crossing(index: int) -> int:
+    """Where she is; he is as far from the right."""
+    return 20 + 3 * index
+
+
+def test_a_second_mask_puts_right_whom_the_first_has_lost(tmp_path: Path) -> None:
+    clip = write_crossing(tmp_path / "in.mkv")
+    given: list[str] = []
+    for index in (3, 45):
+        disc = cv2.circle(np.zeros((120, 176), np.uint8), (crossing(index), 60), HER, 255, -1)
+        cv2.imwrite(str(tmp_path / f"{index}.png"), disc)
+        given += ["--mask", f"{tmp_path / f'{index}.png'}@{index / 25}"]
+    apart = [index for index in range(COUNT) if abs(2 * crossing(index) - 170) > 24]
+    kept: dict[str, list[bool]] = {}
+    for name, masks in (("one", given[:2]), ("both", given[2:] + given[:2])):
+        assert run(clip, tmp_path / f"{name}.mkv", *masks) == 0
+        mattes = frames(tmp_path / f"{name}.mkv")
+        kept[name] = [
+            mattes[index][60, crossing(index)].max() > 240 and mattes[index][60, 170 - crossing(index)].max() < 8
+            for index in apart
+        ]
+    assert all(kept["both"])
+    assert not kept["one"][-1]  # otherwise the second mask would have nothing to do
+
+
 @pytest.mark.parametrize(
     ("given", "options", "says"),
     [
@@ -96,7 +135,9 @@ def test_it_is_of_one_frame_where_the_picture_changes(tmp_path: Path, clip: Path
         ("empty.png@0.8", [], "empty.png@0.8: has nobody in it"),
         ("mask.png@9", [], "mask.png@9: no frame is shown at that time"),
         ("mask.png@0.8", ["--keep", "largest"], "says who is kept, and so does largest"),
-        ("mask.png@0.8", ["--shard", "1/2"], "cannot be sharded"),
+        ("mask.png@0.8", ["--mask", "{folder}/mask.png@9"], "mask.png@9: no frame is shown at that time"),
+        ("mask.png@0.8", ["--mask", "{folder}/mask.png@0.81"], "0.81: is of the same frame as"),
+        ("mask.png@0.8", ["--mask", "{folder}/empty.png@1"], "empty.png@1: has nobody in it"),
     ],
 )
 def test_what_is_wrong_is_named_and_nothing_is_left(
@@ -104,6 +145,7 @@ def test_what_is_wrong_is_named_and_nothing_is_left(
 ) -> None:
     cv2.imwrite(str(tmp_path / "empty.png"), np.zeros((120, 176), np.uint8))
     before = sorted(tmp_path.iterdir())
+    options = [each.format(folder=tmp_path) for each in options]
     assert run(clip, tmp_path / "out.mkv", "--mask", tmp_path / given, *options) == 2
     told = capsys.readouterr().err
     assert says in told
