@@ -173,9 +173,6 @@ def open_job(source: Path, target: Path, run: Run, shard: Shard | None = None) -
     for option, given in (("--nvenc", run.settings.nvenc), ("--alpha-out", run.alpha_target is not None)):
         if given and (run.resume or shard is not None):
             raise UsageError(f"{option}: cannot be resumed or sharded; leave it out, or --resume and --shard")
-    if shard is not None and (run.settings.masks or run.settings.keep not in ("all", "largest")):
-        option = f"--mask {run.settings.masks[0]}" if run.settings.masks else f"--keep {run.settings.keep}"
-        raise UsageError(f"{option}: cannot be sharded, as one shard alone sees its frame; leave it out")
     with in_words_of_options(target, run.settings):
         return VideoJob(
             source,

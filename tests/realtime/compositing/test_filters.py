@@ -104,8 +104,6 @@ def test_keep_the_one_at_a_point_of_a_video(
     assert run(monkeypatch, "video", clip, tmp_path / "no.mp4", "--keep", "99%,1%") == 2
     assert f"error: {clip}: nobody is at 99%,1%; name a point on a person" in capsys.readouterr().err
     assert not (tmp_path / "no.mp4").exists()
-    assert run(monkeypatch, "video", clip, tmp_path / "no.mp4", "--keep", "99%,1%", "--shard", "1/2") == 2
-    assert "error: --keep 99%,1%: cannot be sharded" in capsys.readouterr().err
     assert run(monkeypatch, "video", clip, tmp_path / "no.mp4", "--keep", "9") == 2
     assert "error: --keep 9: is neither all nor largest nor a point" in capsys.readouterr().err
 

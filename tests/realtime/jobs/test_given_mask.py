@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from engines.engine import Frame, Mask, Matte, fit_mask
+from realtime.jobs import segments
 from tests.realtime.clips import frames
-from tests.realtime.jobs.walking import COUNT, HER, place, run, write_walk
+from tests.realtime.jobs.walking import COUNT, HER, check_shards, place, run, write_walk
 from tests.realtime.plain_engine import PlainEngine
 
 FRAME, NEIGHBOURS = 20, 8
@@ -69,6 +70,12 @@ def test_it_holds_in_its_frame_and_neighbours_both_ways_and_its_person_stays_alo
     assert shares[FRAME] > 0.98
     assert all(shares[index] > 0.7 for index in carried)
     assert all(share < 0.02 for index, share in enumerate(shares) if index not in carried)
+
+
+def test_shards_have_the_frames_of_one_process(tmp_path: Path, clip: Path, mask: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(segments, "FRAMES", 10)
+    for name, times in (("one", [FRAME]), ("two", [FRAME, FRAME + 3])):
+        check_shards(clip, tmp_path / name, *(each for time in times for each in ("--mask", f"{mask}@{time / 25}")))
 
 
 def test_it_is_of_one_frame_where_the_picture_changes(tmp_path: Path, clip: Path, mask: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from realtime.jobs import segments
 from realtime.packet import Packet
 from tests.realtime.clips import frames
-from tests.realtime.jobs.walking import COUNT, place, run, write_walk
+from tests.realtime.jobs.walking import COUNT, check_shards, place, run, write_walk
 
 
 @pytest.fixture
@@ -52,6 +52,36 @@ def test_an_interrupted_run_goes_on_with_her(tmp_path: Path, clip: Path, monkeyp
         assert not (tmp_path / "out.mkv").exists()
     assert run(clip, tmp_path / "out.mkv", "--keep", "60,100@0.8", "--resume") == 0
     check(tmp_path / "out.mkv")
+
+
+def test_shards_keep_whom_one_process_keeps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of larger frames, which are searched in a smaller size: before, in and behind the frame in which it is told."""
+    clip = write_walk(tmp_path / "in.mkv", 5)
+    monkeypatch.setattr(segments, "FRAMES", 10)
+    for name, keep in (("her", "300,500@0.8"), ("him", "85%,33%")):
+        check_shards(clip, tmp_path / name, "--keep", keep)
+
+
+def test_a_shard_searches_only_between_its_frames_and_where_it_was_told(
+    tmp_path: Path, clip: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(segments, "FRAMES", 10)
+    for shard, searched in (("3/3", 10), ("1/3", 21), ("2/3", 12)):  # from frame 20 to 29; from 0, and from 9, to 20
+        assert run(clip, tmp_path / "out.mkv", "--keep", "60,100@0.8", "--shard", shard) == 0
+        assert f"{clip}: {searched} frames were searched first for whom to keep\n" in capsys.readouterr().err
+    check(tmp_path / "out.mkv")
+
+
+def test_nobody_there_is_told_by_each_shard_that_looks(
+    tmp_path: Path, clip: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(segments, "FRAMES", 10)
+    for keep, says in (("1,1", "nobody is at 1,1; name"), ("60,100@9", "60,100@9: no frame is shown at that time")):
+        out = tmp_path / f"{keep}.mkv"
+        for shard in ("1/2", "2/2"):
+            assert run(clip, out, "--keep", keep, "--shard", shard) == 2
+            assert says in capsys.readouterr().err
+        assert not out.exists()
 
 
 @pytest.mark.parametrize(
