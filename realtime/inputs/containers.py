@@ -16,6 +16,14 @@ from realtime.inputs.pictures import is_animated_webp, is_heif
 
 DAMAGE = (av.InvalidDataError, av.ArgumentError, av.PatchWelcomeError)  # what FFmpeg raises for it
 
+FONTS = (  # older names of kinds of file that Matroska has them as
+    "application/x-truetype-font",
+    "application/x-font-ttf",
+    "application/x-font-otf",
+    "application/vnd.ms-opentype",
+    "application/font-sfnt",
+)
+
 
 def open_container(path: Path, *, max_pixels: int | None = MAX_PIXELS) -> InputContainer:
     """Open a media file for reading. Raises MediaError if it is not one, or a playlist or script, which refers to others.
@@ -88,6 +96,7 @@ class Beside(NamedTuple):
 
     audio: tuple[str, ...]
     subtitles: tuple[str, ...]
+    fonts: int  # attached for subtitles
     rest: str  # "2 data tracks, a cover picture"; empty if there is nothing
 
 
@@ -98,13 +107,22 @@ def streams_beside(container: InputContainer, shown: VideoStream) -> Beside:
         if stream.type == "video" and stream.index != shown.index:
             cover = stream.disposition & av.stream.Disposition.attached_pic
             counts["cover picture" if cover else "video track"] += 1
-        elif stream.type in ("data", "attachment"):
+        elif stream.type in ("data", "attachment") and not is_font(stream):
             counts["attachment" if stream.type == "attachment" else f"{stream.type} track"] += 1
     if container.chapters() and "mov" in container.format.name and counts["data track"]:
         counts["data track"] -= 1  # the names of the chapters
+    fonts = sum(map(is_font, container.streams))
     articles = {name: "an" if name[0] in "aeiou" else "a" for name in counts}
     rest = ", ".join(
         f"{articles[name]} {name}" if count == 1 else f"{count} {name}s" for name, count in counts.items() if count
     )
     audio, subtitles = container.streams.audio, container.streams.subtitles
-    return Beside(tuple(codec_name(each) for each in audio), tuple(codec_name(each) for each in subtitles), rest)
+    return Beside(tuple(codec_name(each) for each in audio), tuple(codec_name(each) for each in subtitles), fonts, rest)
+
+
+def is_font(stream: Stream) -> bool:
+    """Whether a stream is the file of a font, attached for subtitles."""
+    if stream.type != "attachment":
+        return False
+    kind, name = (stream.metadata.get(key, "").lower() for key in ("mimetype", "filename"))
+    return kind.startswith("font/") or kind in FONTS or name.endswith((".ttf", ".otf", ".ttc"))

@@ -59,6 +59,7 @@ class VideoSource:
         end: packet time at which the last frame ends, once an excerpt that ends before the file does has been read; else None.
         pixel_aspect: width of a pixel over its height, after rotation.
         audio, subtitles: names of the codecs of its streams of sound, and of subtitles.
+        fonts: the number of those attached for its subtitles.
         metadata: of the file: title, date, ...
         chapters: of the file, as far as they are in the excerpt.
         left_out: what else is in the file, in words; empty if nothing is.
@@ -185,7 +186,7 @@ class VideoSource:
         self.pixel_aspect = aspect * Fraction(native.width, size.width) * Fraction(size.height, native.height)
         self.metadata = dict(container.metadata)
         self.chapters = chapters_of(container, self.origin, self.duration)
-        self.audio, self.subtitles, self.left_out = streams_beside(container, stream)
+        self.audio, self.subtitles, self.fonts, self.left_out = streams_beside(container, stream)
 
     @property
     def interlaced(self) -> bool:

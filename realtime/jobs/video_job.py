@@ -125,6 +125,10 @@ class VideoJob:
     def _chosen(self) -> list[ChosenSubject]:
         return [each for each in self._filters if isinstance(each, ChosenSubject)]
 
+    def _lost_fonts(self) -> str:
+        count = self.source.fonts - (0 if self._subtitles is None else self._subtitles.fonts)
+        return f"{count} fonts" if count > 1 else "a font" if count else ""
+
     def _lost_metadata(self) -> list[str]:
         kept = self.source.high_range if self.settings.hdr == "keep" else None
         return [] if kept is None else lost_metadata(self._sink.codec, kept)
@@ -189,7 +193,7 @@ class VideoJob:
         if self._alpha_sink is not None:
             self._alpha_sink.close()
         lost_subtitles = self.source.subtitles if self._subtitles is None else self._subtitles.left_out
-        lost = (in_words(lost_subtitles), self.source.left_out, *self._lost_metadata())
+        lost = (in_words(lost_subtitles), self._lost_fonts(), self.source.left_out, *self._lost_metadata())
         return VideoReport(
             source=self.source.path,
             target=self.target,

@@ -15,7 +15,7 @@ from av.subtitles.codeccontext import SubtitleCodecContext
 from av.subtitles.stream import SubtitleStream
 from av.video.stream import VideoStream
 
-from realtime.inputs.containers import DAMAGE, codec_name
+from realtime.inputs.containers import DAMAGE, codec_name, is_font
 from realtime.outputs.formats import CONTAINERS
 from realtime.outputs.tracks.copier import INTERLEAVED, TrackCopier
 from realtime.outputs.tracks.description import describe_copy
@@ -39,13 +39,15 @@ class SubtitleCopier(TrackCopier):
     """The subtitles of a file, to be copied to another. A context manager; `VideoSink` closes it, too.
 
     Times follow the pictures of the file's `VideoSource`. What begins before them is cut there, and so is what ends after an
-    excerpt. Tracks of text are converted to the kind that the other file holds; others that it cannot hold are left out.
+    excerpt. Tracks of text are converted to the kind that the other file holds; others that it cannot hold are left out. Where
+    it holds ASS as it is, attached fonts go with that.
 
     Attributes:
         path: the file.
         copied: names of the codecs of the tracks that the other file gets.
         converted: which of them are converted, and to what, in words; None if none is.
         left_out: names of the codecs of the tracks that it does not get.
+        fonts: the number of those that it gets.
         damaged: packets that could not be converted or written so far.
         end: seconds, after `origin`, at which the copy ends; None for all there is. It may be set late.
 
@@ -73,10 +75,15 @@ class SubtitleCopier(TrackCopier):
         self._kept = [each for each in self._container.streams.subtitles if self._is_kept(each)]
         self.copied = tuple(codec_name(each) for each in self._kept)
         self.left_out = tuple(codec_name(each) for each in self._container.streams.subtitles if each not in self._kept)
+        self._fonts = [each for each in self._container.streams.attachments if is_font(each)] if self._keeps_fonts() else []
+        self.fonts = len(self._fonts)
         other = dict.fromkeys(name for name in self.copied if name not in HELD[self._holder])
         self.converted = f"{', '.join(other)} to {HELD[self._holder][0]}" if other else None
         self._copies: dict[int, SubtitleStream] = {}  # by the index of a stream
         self._packets: Iterator[av.Packet[Stream]] = iter(())
+
+    def _keeps_fonts(self) -> bool:
+        return self._holder == "matroska" and "ass" in self.copied
 
     def _is_kept(self, stream: SubtitleStream) -> bool:
         name = codec_name(stream)
@@ -107,6 +114,8 @@ class SubtitleCopier(TrackCopier):
             copy.time_base = TICK
             describe_copy(copy, stream, container)
             self._copies[stream.index] = copy
+        for font in self._fonts:
+            container.add_attachment(font.name or "font.ttf", font.mimetype or "font/ttf", font.data)
         if self._kept:
             self._packets = self._demux(self._kept)
 

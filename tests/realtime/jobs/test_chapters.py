@@ -75,7 +75,7 @@ def test_chapters_are_kept_and_the_rest_is_named(
     out = tmp_path / name
     run(str(clip), str(out))
     assert chapters(out) == [(0.0, 0.16, "Hands"), (0.16, 0.4, 'Hats; and "more"')]
-    assert f"{out}: is without an attachment of {clip}" in capsys.readouterr().err
+    assert f"{out}: is without a font of {clip}" in capsys.readouterr().err
     again = tmp_path / f"again{out.suffix}"
     run(str(out), str(again))
     assert chapters(again) == chapters(out)

@@ -100,6 +100,33 @@ def test_text_of_an_excerpt_is_cut_in_step_also_in_joined_segments(tmp_path: Pat
     assert tracks(tmp_path / "part.mkv")[0]["codec_name"] == "ass"
 
 
+@pytest.mark.parametrize("options", [[], ["--resume"]])
+def test_fonts_stay_with_ass_where_it_stays_and_are_named_where_not(
+    tmp_path: Path, options: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    fonts = {"A b.ttf": ("application/x-truetype-font", bytes(range(256)) * 300), "c.otf": ("font/otf", b"OTTO" * 99)}
+    words, clip = clip_with(tmp_path / "words.mkv", "ass"), tmp_path / "in.mkv"
+    attached: list[str] = []
+    for number, (name, (kind, data)) in enumerate([*fonts.items(), ("notes.txt", ("text/plain", b"notes"))]):
+        (tmp_path / name).write_bytes(data)
+        attached += ["-attach", str(tmp_path / name), f"-metadata:s:t:{number}", f"mimetype={kind}"]
+    subprocess.run(["ffmpeg", "-v", "error", "-i", words, "-map", "0", "-c", "copy", *attached, clip], check=True)
+    out = tmp_path / "out.mkv"
+    run(clip, out, *options)
+    assert f"{out}: is without an attachment of {clip}\n" in capsys.readouterr().err
+    (tmp_path / "dumped").mkdir()
+    dump = [part for number, name in enumerate(fonts) for part in (f"-dump_attachment:t:{number}", tmp_path / "dumped" / name)]
+    subprocess.run(["ffmpeg", "-v", "error", *dump, "-i", out, "-t", "0", "-f", "null", "-"], check=True)
+    assert {each.name: each.read_bytes() for each in (tmp_path / "dumped").iterdir()} == {
+        name: data for name, (_, data) in fonts.items()
+    }
+    entries = ["-select_streams", "t", "-show_entries", "stream_tags", "-of", "json"]
+    shown = subprocess.run(["ffprobe", "-v", "error", *entries, out], check=True, capture_output=True).stdout
+    assert [each["tags"]["mimetype"] for each in json.loads(shown)["streams"]] == [kind for kind, _ in fonts.values()]
+    run(clip, tmp_path / "out.mp4", *options)
+    assert f"{tmp_path / 'out.mp4'}: is without 2 fonts, an attachment of {clip}\n" in capsys.readouterr().err
+
+
 def test_pictures_are_copied_where_they_can_be_and_named_where_not(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     plain = make_clip(tmp_path / "plain.mp4", even_times(50))
     clip = tmp_path / "in.mkv"
