@@ -87,7 +87,7 @@ def refine(
     backend: Backend = "auto",
     threads: Threads = None,
     precision: ComparedPrecision = "auto",
-    model: Model = "large",
+    model: Model = "base",
     adapters: Adapters = None,
     peer: Peers = None,
     peer_python: PeerPython = None,

@@ -30,6 +30,7 @@ log = logging.getLogger("engines")
 
 KEPT = 8  # entries that stay in the cache on disk, 16 MB each
 STRIP = 64  # rows of a frame that are converted to floats at once
+UNIT = np.float32(1 / 255)
 BATCH = 32  # tiles that MRN's details see at once
 # In bfloat16 MPN moves the edge of the mask, on dark and bright frames by a hundred levels of alpha; the other two lose nothing
 # visible. It is the cheapest of the three.
@@ -66,12 +67,12 @@ def physical_cores() -> int:
 
 
 def part_shapes(height: int, width: int, model: str, channels: int) -> dict[str, dict[str, tuple[int, ...]]]:
-    """Shape of each input of the graphs of PARTS, for frames of one size. `channels`: of MRN's features."""
+    """Shape of each input of the graphs of PARTS, for frames of one size. `channels`: of MRN's features, and the logit."""
     shapes = input_shapes(height, width, model)
     mask = shapes["mrn"]["unified"]
     side = TILE + 2 * HALO
     return {
-        "mpn-low": {"doubled": shapes["mrn"]["doubled"]},
+        "mpn-low": {"image": shapes["qun"]["image"]},
         "qun": shapes["qun"],
         "mrn-features": {name: shapes["mrn"][name] for name in ("doubled", "unified")},
         "mrn-details": {
@@ -82,21 +83,26 @@ def part_shapes(height: int, width: int, model: str, channels: int) -> dict[str,
     }
 
 
-def shrink(frame: Frame, doubled: NDArray[np.float32]) -> None:
-    """Write the image of a frame at twice the low resolution, as `engines.geometry` has it, into (3,2h,2w), in [0, 1].
+def shrink(frame: Frame, doubled: NDArray[np.float32], image: NDArray[np.float32]) -> None:
+    """Write a frame at twice the low resolution (3,2h,2w), and at it (3,h,w), as `engines.geometry` has it, in [0, 1].
 
     By OpenCV, in float32: OpenVINO's own resizing takes several times as long.
     """
     (height, width), (high, wide) = frame.shape[:2], doubled.shape[1:]
-    halved = np.empty((max(height // 2, high), max(width // 2, wide), 3), np.float32)
-    if height == 2 * halved.shape[0]:
+    halved = (max(height // 2, high), max(width // 2, wide))
+    if height == 2 * halved[0]:
+        half = np.empty((*halved, 3), np.float32)
         for top in range(0, height, STRIP):  # floats of a strip stay in the cache, those of a large frame do not
-            strip = halved[top // 2 : (top + STRIP) // 2]
+            strip = half[top // 2 : (top + STRIP) // 2]
             cv2.resize(frame[top : top + STRIP].astype(np.float32), strip.shape[1::-1], dst=strip)
+        for plane, levels in zip(doubled, cv2.split(cv2.resize(half, (wide, high))), strict=True):
+            np.multiply(levels, UNIT, out=plane)
     else:
-        cv2.resize(frame.astype(np.float32), halved.shape[1::-1], dst=halved)
-    small = cv2.resize(halved, (wide, high))
-    np.multiply(small.transpose(2, 0, 1), np.float32(1 / 255), out=doubled)
+        for plane, levels in zip(doubled, cv2.split(frame), strict=True):
+            half = cv2.resize(np.multiply(levels, UNIT, dtype=np.float32), halved[::-1])
+            cv2.resize(half, (wide, high), dst=plane)
+    for plane, low in zip(doubled, image, strict=True):
+        cv2.resize(plane, low.shape[::-1], dst=low, interpolation=cv2.INTER_AREA)
 
 
 def refine_tiles(features: ov.InferRequest, details: ov.InferRequest, frame: Frame, unified: Mask) -> tuple[Mask, Frame]:
@@ -122,9 +128,10 @@ def chain(models: Models) -> Requests:
     requests = {name: model.create_infer_request() for name, model in models.items()}
     requests["qun"].set_tensor("image", requests["mpn-low"].get_tensor("image"))
     requests["qun"].set_tensor("coarse", requests["mpn-low"].get_tensor("coarse"))
-    requests["mrn-features"].set_tensor("doubled", requests["mpn-low"].get_tensor("doubled"))
     requests["mrn-features"].set_tensor("unified", requests["qun"].get_tensor("unified"))
-    requests["mrn-details"].set_tensor("all_features", requests["mrn-features"].get_tensor("features"))
+    all_features = requests["mrn-details"].get_tensor("all_features").data
+    for name, channels in (("features", np.s_[:, :-1]), ("logit", np.s_[:, -1:])):
+        requests["mrn-features"].set_tensor(name, ov.Tensor(all_features[channels], shared_memory=True))
     return requests
 
 
@@ -250,10 +257,12 @@ class OpenVINOEngine(Engine):
 
     def _run(self, requests: Requests, frame: Frame, mask: Mask | None) -> Profiled:
         times = [time.perf_counter()]
-        shrink(frame, requests["mpn-low"].get_tensor("doubled").data[0])
-        requests["mpn-low"].infer()
+        doubled, image = requests["mrn-features"].get_tensor("doubled"), requests["mpn-low"].get_tensor("image")
+        shrink(frame, doubled.data[0], image.data[0])
         coarse = requests["mpn-low"].get_tensor("coarse").data
-        if mask is not None:
+        if mask is None:
+            requests["mpn-low"].infer()
+        else:
             coarse[:] = fit_mask(mask, coarse.shape)
         times.append(time.perf_counter())
         requests["qun"].infer()

@@ -13,22 +13,16 @@ from torch import Tensor, nn
 from engines.atomic import replacing
 from engines.geometry import BASE
 from engines.graphs.edits import replace_nodes
-from engines.graphs.onnx_glue import details_glue, features_glue, low_glue, mpn_glue, mrn_glue, qun_glue
+from engines.graphs.onnx_glue import Glue, details_glue, features_glue, low_glue, mpn_glue, mrn_glue, qun_glue
 from engines.networks import MRN, Networks
-from engines.networks.blocks import pixel_pairs
+from engines.networks.blocks import logit, pixel_pairs
 from engines.networks.fold import fold
 from engines.networks.mrn import HALO, MatteRows
 from engines.weights import MANIFEST, SAFETENSORS, graph_file, sha256
 
 OPSET = 18
 IR_VERSION = 10
-OTHER_GLUE = {
-    "mpn-low": low_glue,
-    "qun": qun_glue,
-    "mrn": mrn_glue,
-    "mrn-features": features_glue,
-    "mrn-details": details_glue,
-}
+OTHER_GLUE = {"mpn-low": low_glue, "qun": qun_glue, "mrn": mrn_glue, "mrn-details": details_glue}
 
 
 class Features(nn.Module):
@@ -38,14 +32,14 @@ class Features(nn.Module):
         super().__init__()
         self.mrn = mrn
 
-    def forward(self, image: Tensor, mask: Tensor) -> Tensor:
-        return self.mrn.features(image, mask)
+    def forward(self, image: Tensor, mask: Tensor) -> tuple[Tensor, ...]:
+        return self.mrn.features(image, mask), logit(mask)
 
 
 class Details(Features):
     """The second part of MRN."""
 
-    def forward(self, pixels: Tensor, features: Tensor) -> tuple[Tensor, ...]:  # type: ignore[override]
+    def forward(self, pixels: Tensor, features: Tensor) -> tuple[Tensor, ...]:
         return tuple(self.mrn.details(pixels, features))
 
 
@@ -53,7 +47,7 @@ class Whole(Features):
     """Both, with the details of the whole frame."""
 
     def forward(self, image: Tensor, mask: Tensor, pixels: Tensor) -> tuple[Tensor, ...]:  # type: ignore[override]
-        features = self.mrn.features(image, mask)
+        features = self.mrn.with_logit(self.mrn.features(image, mask), mask)
         return tuple(self.mrn.details(pixels, self.mrn.of_whole_frame(features, pixels)))
 
 
@@ -87,7 +81,7 @@ def _cores(name: str, network: nn.Module) -> dict[str, Core]:
     rows_out = list(MatteRows._fields)
     return {
         "mrn": Core(Whole(network), {"doubled": image, "mask": mask, "pixels": pixels}, whole, rows_out),
-        "mrn-features": Core(Features(network), {"doubled": image, "mask": mask}, (double, low), ["features"]),
+        "mrn-features": Core(Features(network), {"doubled": image, "mask": mask}, (double, low), ["by_position", "logit"]),
         "mrn-details": Core(Details(network), {"pixels": tile, "features": features}, tiles, rows_out),
     }
 
@@ -115,9 +109,17 @@ def cores(name: str, network: nn.Module) -> dict[str, ModelProto]:
     return made | {"mpn-low": made["mpn"]} if name == "mpn" else made
 
 
+def _glue(name: str, network: ModelProto, model: str) -> Glue:
+    if name == "mpn":
+        return mpn_glue(model)
+    if name == "mrn-features":
+        return features_glue(network.graph.output[0].type.tensor_type.shape.dim[1].dim_value)
+    return OTHER_GLUE[name]()
+
+
 def with_glue(name: str, network: ModelProto, model: str = BASE) -> ModelProto:
     """The graph that every backend compiles: the network with its glue before and after."""
-    glue = mpn_glue(model) if name == "mpn" else OTHER_GLUE[name]()
+    glue = _glue(name, network, model)
     nodes = [*glue.before, *network.graph.node, *glue.after]
     graph = helper.make_graph(nodes, name, glue.inputs, glue.outputs, [*glue.constants, *network.graph.initializer])
     whole = helper.make_model(graph, opset_imports=network.opset_import, functions=network.functions, ir_version=IR_VERSION)

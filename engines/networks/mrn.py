@@ -77,7 +77,7 @@ class MRN(nn.Module):
         self.register_buffer("enlargement", torch.einsum("ai,bj->abij", phases, phases).view(4, 1, 3, 3), persistent=False)
 
     def features(self, image: Tensor, mask: Tensor) -> Tensor:
-        """Image (N,3,2h,2w) RGB in [0, 1], mask (N,1,h,w) in [0, 1] -> (N,C,h,w), the last of which is the mask's logit."""
+        """Image (N,3,2h,2w) RGB in [0, 1], mask (N,1,h,w) in [0, 1] -> (N,C,h,w)."""
         f2 = self.stem(image)
         f4 = self.down4(f2)
         f4 = self.fuse(torch.cat([f4, upsample_to(mask, f4)], dim=1))
@@ -85,12 +85,17 @@ class MRN(nn.Module):
         f16 = self.down16(f8)
         f8 = self.up8(F.relu(f8 + upsample_to(self.to8(f16), f8)))
         f4 = self.up4(F.relu(f4 + upsample_to(self.to4(f8), f4)))
-        f2 = self.up2(F.relu(f2 + upsample_to(self.to2(f4), f2)))
-        return torch.cat([f2, logit(mask)], dim=1)
+        up2: Tensor = self.up2(F.relu(f2 + upsample_to(self.to2(f4), f2)))
+        return up2
+
+    @staticmethod
+    def with_logit(features: Tensor, mask: Tensor) -> Tensor:
+        """Features (N,C,h,w) and the logit of the mask (N,1,h,w), as `details` takes them: (N,C+1,h,w)."""
+        return torch.cat([features, logit(mask)], dim=1)
 
     @staticmethod
     def of_whole_frame(features: Tensor, pixels: Tensor) -> Tensor:
-        """Features (N,C,h,w) as `details` takes them, if its pixels are the whole frame with a margin that repeats its edge."""
+        """Features with logit (N,C,h,w) as `details` takes them where its pixels are the whole frame, its edge repeated."""
         size = (pixels.shape[2] // 2 - HALO, pixels.shape[3] - HALO)
         return F.pad(F.interpolate(features, size=size, mode="bilinear", align_corners=False), (1, 1, 1, 1), mode="replicate")
 
@@ -98,7 +103,7 @@ class MRN(nn.Module):
         """The matte of H x W pixels, in pairs.
 
         pixels    (N,6,H+2*HALO,W/2+HALO) RGB in [0, 1], in pairs, with HALO more pixels on each side
-        features  (N,C,H/2+2,W/2+2), of the positions of the pairs of rows and pixels, with one more on each side
+        features  (N,C,H/2+2,W/2+2), of the positions of the pairs of rows and pixels, with one more on each side; last the logit
         """
         joined = F.relu(self.detail_stem(pixels) + self.detail_join(features))
         inner = features[:, :, 1:-1, 1:-1]
@@ -117,7 +122,7 @@ class MRN(nn.Module):
         windows  (N,4): where that part is with its margin, x0, y0, x1, y1 in unit coordinates; None: it is the whole frame, and
                  the margin repeats its edge
         """
-        pairs, features = pixel_pairs(pixels), self.features(image, mask)
+        pairs, features = pixel_pairs(pixels), self.with_logit(self.features(image, mask), mask)
         if windows is None:
             features = self.of_whole_frame(features, pairs)
         else:

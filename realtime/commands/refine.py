@@ -26,7 +26,7 @@ def refine(
     backend: Backend = "auto",
     threads: Threads = None,
     precision: Precision = "auto",
-    model: Model = "large",
+    model: Model = "base",
     version: Version = False,
 ) -> None:
     """Make fine alpha mattes from photos and coarse masks of the people in them.

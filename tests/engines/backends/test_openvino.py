@@ -36,12 +36,13 @@ def test_a_signal_after_two_engines_that_overlapped_is_handled() -> None:
 
 
 @pytest.mark.parametrize(("height", "width"), [(800, 800), (1080, 1920), (1082, 603), (601, 397), (100, 640), (33, 32)])
-def test_the_low_resolution_image_is_that_of_pytorch(portrait: Frame, height: int, width: int) -> None:
+def test_the_low_resolution_images_are_those_of_pytorch(portrait: Frame, height: int, width: int) -> None:
     frame = np.ascontiguousarray(cv2.resize(portrait, (width, height), interpolation=cv2.INTER_AREA))
-    expected = glue.shrink(torch.from_numpy(frame)).doubled[0].numpy()
-    doubled = np.empty_like(expected)
-    shrink(frame, doubled)
-    np.testing.assert_allclose(doubled, expected, atol=2e-5)
+    image, doubled = (each[0].numpy() for each in glue.shrink(torch.from_numpy(frame)))
+    ours, ours_doubled = np.empty_like(image), np.empty_like(doubled)
+    shrink(frame, ours_doubled, ours)
+    np.testing.assert_allclose(ours_doubled, doubled, atol=2e-5)
+    np.testing.assert_allclose(ours, image, atol=2e-5)
 
 
 def test_where_nobody_is_the_frame_is_its_own_foreground(portrait: Frame) -> None:

@@ -18,7 +18,7 @@ from tests.realtime.plain_engine import plain_engine
     [
         (image.main, "large", "photo.png out.png"),
         (video.main, "base", "clip.mp4 out.mp4"),
-        (refine.main, "large", "photo.png mask.png out.png"),
+        (refine.main, "base", "photo.png mask.png out.png"),
         (live.main, "base", "--input clip.mp4 --no-window --record out.mkv"),
     ],
 )
