@@ -207,13 +207,15 @@ def open_source(
             return Webcam(webcam, size=size, rate=rate, hold=hold, notify=notify)
     if rate is not None:
         raise UsageError("--fps is for a camera; a video or a stream has its own rate")
+    source: NetworkStream | PacedVideo
     with blaming("--input", video):
         if is_address(video):
-            return NetworkStream(video, loop=loop, size=size, hold=hold, notify=notify, max_pixels=max_pixels)
-        paced = PacedVideo(Path(video), loop=loop, size=size, max_pixels=max_pixels, notify=notify)
-    if paced.interlaced:
-        notify(interlaced(paced.name))
-    return paced
+            source = NetworkStream(video, loop=loop, size=size, hold=hold, notify=notify, max_pixels=max_pixels)
+        else:
+            source = PacedVideo(Path(video), loop=loop, size=size, max_pixels=max_pixels, notify=notify)
+    if source.interlaced:
+        notify(interlaced(source.name))
+    return source
 
 
 def fill_in_values(arguments: list[str]) -> list[str]:

@@ -23,6 +23,7 @@ from realtime.inputs.containers import DAMAGE, decoder_limit
 from realtime.inputs.formats import shortfall, states_duration
 from realtime.inputs.pictures import check_pixels
 from realtime.inputs.reconnecting import ReconnectingSource
+from realtime.pixels.deinterlacing import Deinterlacer
 from realtime.pixels.resize import resize_to_fit
 from realtime.pixels.yuv import to_rgb
 
@@ -63,9 +64,15 @@ class Connection:
         self.shortfall: str | None = None
         self._address, self._name, self._max_pixels = address, name, max_pixels
         self._arrived: Queue[VideoFrame | Exception | None] = Queue(maxsize=1)
+        self._deinterlacer = Deinterlacer()
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._run, name="network-stream", daemon=True)
         self._thread.start()
+
+    @property
+    def interlaced(self) -> bool:
+        """Whether a frame so far consisted of two fields, of which bwdif made one picture."""
+        return self._deinterlacer.found
 
     def next(self) -> VideoFrame | None:
         """The next frame, or None if none comes within PATIENCE, or none any more.
@@ -115,7 +122,7 @@ class Connection:
             self.paced = self.is_file or container.format.name in SEGMENTED
             last = 0.0
             try:
-                for frame in container.decode(stream):
+                for frame in self._deinterlacer(container.decode(stream), stream.time_base or Fraction(1, 90_000)):
                     last = frame.time or last
                     self._put(frame)
                     if self._closed.is_set():
@@ -136,6 +143,11 @@ class Connection:
 
 class NetworkStream(ReconnectingSource):
     """A stream, reconnected when it breaks off. A video file on a server plays at its own pace, once or in a loop.
+
+    Interlaced pictures are deinterlaced; each then comes when the next one has arrived.
+
+    Attributes:
+        interlaced: whether the first one was.
 
     Args:
         address: such as rtsp://192.168.1.20/stream; a user and a password in it are never shown.
@@ -174,6 +186,7 @@ class NetworkStream(ReconnectingSource):
             self.close()
             raise
         self.rate = self._connection.rate
+        self.interlaced = self._connection.interlaced
         self._size = size
         self.height, self.width = size or self._coded_size
 

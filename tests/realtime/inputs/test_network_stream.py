@@ -18,6 +18,7 @@ from realtime.inputs import reconnecting
 from realtime.inputs.network_stream import NetworkStream, is_address
 from realtime.packet import Packet
 from tests.realtime.clips import even_times, make_clip, picture
+from tests.realtime.pixels.test_deinterlacing import COUNT, clip, combed
 
 
 @contextmanager
@@ -91,6 +92,19 @@ def test_a_stream_that_breaks_off_is_reconnected_and_reported(tmp_path: Path, mo
     assert np.abs(packets[0].frame.astype(int) - picture(1, 160, 96)).mean() < 6
     assert any("waiting for it" in line for line in notices)
     assert any("pictures again" in line for line in notices)
+
+
+def test_fields_of_a_stream_become_whole_pictures(tmp_path: Path) -> None:
+    """As they do in files: neighbouring rows of a moving bar agree."""
+    fields = clip(tmp_path / "fields.mp4", range(COUNT)).read_bytes()
+    with server(fields, seconds=0, video=True) as address, NetworkStream(address) as stream:
+        assert stream.interlaced
+        packets = list(stream)
+    assert len(packets) == COUNT - 1  # the first gave the size
+    assert all(combed(packet.frame) < 1 for packet in packets)
+    whole = make_clip(tmp_path / "whole.mp4").read_bytes()
+    with server(whole, seconds=0, video=True) as address, NetworkStream(address) as stream:
+        assert not stream.interlaced
 
 
 def test_a_video_on_a_server_plays_at_its_own_pace_and_ends(tmp_path: Path) -> None:
