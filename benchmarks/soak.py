@@ -1,4 +1,4 @@
-"""`bench soak`: whether memory, threads, open files or delay grow in a long live session, and its overhead over the engine."""
+"""`bench soak`: whether memory, threads, open files or delay grow in a long live session or file, and its overhead."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import os
 import tempfile
 import threading
 import time
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import astuple, dataclass
 from fractions import Fraction
+from itertools import cycle, islice
 from pathlib import Path
 from statistics import mean
 from typing import TYPE_CHECKING, Annotated
@@ -22,10 +24,13 @@ from engines.commands.options import Backend, Model, Precision, Threads, load_en
 from engines.commands.running import needs_extra
 
 if TYPE_CHECKING:
+    from engines import Engine, Frame
+    from realtime.jobs.report import VideoReport
     from realtime.loop.live_session import LiveSession
 
 WARM_UP = 0.4  # part of the run after which nothing may grow: buffers and caches have their size
-RATE = 60  # frames/s of the source: more than the engine can take
+RATE = 60  # frames/s of the live source: more than the engine can take
+FILE_RATE = 25  # frames/s of the clip
 SLACK = {"memory, MB": 24.0, "threads": 0.0, "open files": 0.0, "delay, ms": 50.0}  # growth that counts as noise
 
 
@@ -40,27 +45,77 @@ class Sample:
     delay_ms: float
 
 
-def run_sampled(session: LiveSession, seconds: float) -> list[Sample]:
-    """Run a live session for so long, and sample the process four times a second or a thousand times in all."""
+@contextmanager
+def sampled(delay_ms: Callable[[], float] = lambda: 0.0, *, every: float = 0.25) -> Iterator[list[Sample]]:
+    """Sample the process, at once and then every so many seconds, while the block runs."""
     import psutil
 
     process = psutil.Process()
     samples: list[Sample] = []
     start = time.monotonic()
+    over = threading.Event()
 
     def sample() -> None:
-        while (now := time.monotonic() - start) < seconds:
+        while True:
             files = process.num_fds() if hasattr(process, "num_fds") else process.num_handles()
             memory, threads = process.memory_info().rss / 2**20, process.num_threads()
-            samples.append(Sample(now, memory, threads, files, session.statistics.delay_ms))
-            time.sleep(max(0.25, seconds / 1000))
-        session.source.stop()
+            samples.append(Sample(time.monotonic() - start, memory, threads, files, delay_ms()))
+            if over.wait(every):
+                return
 
     sampler = threading.Thread(target=sample, name="sample")
     sampler.start()
-    session.run()
-    sampler.join()
+    try:
+        yield samples
+    finally:
+        over.set()
+        sampler.join()
+
+
+def run_sampled(session: LiveSession, seconds: float) -> list[Sample]:
+    """Run a live session for so long, and sample the process four times a second or a thousand times in all."""
+    timer = threading.Timer(seconds, session.source.stop)
+    timer.start()
+    try:
+        with sampled(lambda: session.statistics.delay_ms, every=max(0.25, seconds / 1000)) as samples:
+            session.run()
+    finally:
+        timer.cancel()
     return samples
+
+
+def live_sampled(frames: Sequence[Frame], minutes: float, engine: Engine, record: Path | None) -> tuple[list[Sample], int]:
+    """Run a live session for so long, recorded to a file if that is named: samples of the process, and the number of frames."""
+    from benchmarks.measuring.repeated import RepeatedFrames
+    from realtime.compositing.playlist import Playlist
+    from realtime.compositing.temporal import TemporalFilter
+    from realtime.loop.live_session import LiveSession
+    from realtime.outputs.output import VideoFormat
+    from realtime.outputs.recording import Recording
+
+    height, width, _ = frames[0].shape
+    with RepeatedFrames(frames, RATE) as source, Playlist(["blur"], notify=print) as backgrounds:
+        outputs = [] if record is None else [Recording(record, VideoFormat(width, height, Fraction(RATE)))]
+        session = LiveSession(source, engine, backgrounds, outputs, filters=[TemporalFilter()], notify=print)
+        samples = run_sampled(session, 60 * minutes)
+        for output in outputs:
+            output.close()
+    return samples, session.statistics.count
+
+
+def edit_sampled(frames: Sequence[Frame], minutes: float, engine: Engine, folder: Path) -> tuple[list[Sample], VideoReport]:
+    """Edit a clip of so many minutes as `shm-video` does, and sample the process. The clip repeats `frames`."""
+    from realtime.jobs.settings import VideoSettings
+    from realtime.jobs.video_job import VideoJob
+    from realtime.outputs.video_file import VideoSink
+    from realtime.packet import Packet
+
+    clip, (height, width, _) = folder / "clip.mp4", frames[0].shape
+    with VideoSink(clip, width=width, height=height, rate=Fraction(FILE_RATE), preset="ultrafast") as sink:
+        for index, frame in enumerate(islice(cycle(frames), round(60 * minutes * FILE_RATE))):
+            sink.write(Packet(frame, Fraction(index, FILE_RATE), index, Fraction(1, FILE_RATE), picture=frame))
+    with VideoJob(clip, folder / "out.mp4", VideoSettings(bg="blur")) as job, sampled() as samples:
+        return samples, job.run(engine)
 
 
 def halves(samples: list[Sample]) -> dict[str, tuple[float, float]]:
@@ -78,56 +133,59 @@ def grown(medians: dict[str, tuple[float, float]]) -> list[str]:
 
 
 def soak(
-    minutes: Annotated[float, typer.Option(min=0.05, help="How long it runs.")] = 30,
+    minutes: Annotated[float, typer.Option(min=0.05, help="How long it runs; with --file, how long the clip is.")] = 30,
     size: Annotated[str, typer.Option(metavar="WxH", help="Size of the frames.")] = "800x800",
     record: Annotated[bool, typer.Option("--record/--no-record", help="Record too, into a temporary folder.")] = True,
+    file: Annotated[bool, typer.Option("--file", help="Edit a clip, as shm-video does, instead of a live session.")] = False,
     backend: Backend = "auto",
     threads: Threads = None,
     precision: Precision = "auto",
     model: Model = "base",
 ) -> None:
-    """Whether memory, threads, open files or delay grow in a long live session; exit code 1 where any does.
+    """Whether memory, threads, open files or delay grow in a long live session, or memory with the length of a file.
 
-    The source is faster than the engine. The session's overhead over the engine alone is reported, too.
+    The exit code is 1 where anything grows. The source of the session is faster than the engine; the overhead over the engine
+    alone is reported, too. Of a file, so is the peak of memory.
 
     \b
     Examples:
       bench soak --minutes 30
       bench soak --minutes 2 --no-record --precision bf16
+      bench soak --file --minutes 10 --size 1280x720
     """
     [(width, height)] = common.sizes_of([size])
     with needs_extra("bench"):
         import psutil  # noqa: F401 - before the work begins
 
     from benchmarks.measuring.frames import cover, sample_frames
-    from benchmarks.measuring.repeated import RepeatedFrames
-    from realtime.compositing.playlist import Playlist
-    from realtime.compositing.temporal import TemporalFilter
-    from realtime.loop.live_session import LiveSession
-    from realtime.outputs.output import VideoFormat
-    from realtime.outputs.recording import Recording
 
     frames = [cover(frame, (width, height)) for frame in sample_frames(50)]
     monitor = LoadMonitor()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        engine = stack.enter_context(load_engine(backend, threads=threads, precision=precision, model=model))
-        source = stack.enter_context(RepeatedFrames(frames, RATE))
-        backgrounds = stack.enter_context(Playlist(["blur"], notify=print))
+        engine = stack.enter_context(
+            load_engine(backend, threads=threads, precision=precision, model=model, at_once=2 if file else 1)
+        )
         before = engine_alone(engine, frames)
-        outputs = [Recording(folder / "soak.mkv", VideoFormat(width, height, Fraction(RATE)))] if record else []
-        session = LiveSession(source, engine, backgrounds, outputs, filters=[TemporalFilter()], notify=print)
-        samples = run_sampled(session, 60 * minutes)
-        for output in outputs:
-            output.close()
+        if file:
+            samples, report = edit_sampled(frames, minutes, engine, folder)
+            what, count = "whole file", report.frames
+        else:
+            samples, count = live_sampled(frames, minutes, engine, folder / "soak.mkv" if record else None)
+            what = "live session"
         alone = mean([before, engine_alone(engine, frames)])
         name = f"{engine.name} {engine.precision}, {engine.device}, {os.cpu_count()} cores"
-    medians = halves([each for each in samples if each.seconds >= WARM_UP * 60 * minutes])
-    each = 1000 * samples[-1].seconds / max(1, session.statistics.count)
+    medians = halves([each for each in samples if each.seconds >= WARM_UP * samples[-1].seconds])
+    if file:
+        del medians["delay, ms"]
+    each = 1000 * samples[-1].seconds / max(1, count)
     text = common.head("", "first half", "second half")
     text += "".join(common.row(what, *(f"{value:.0f}" for value in values)) for what, values in medians.items())
     common.show(f"{name}, {size}, {minutes:g} minutes\n{text}")
-    print(f"engine alone: {alone:.1f} ms a frame; live session: {each:.1f} ms ({100 * (each / alone - 1):+.0f} %)")
+    print(f"engine alone: {alone:.1f} ms a frame; {what}: {each:.1f} ms ({100 * (each / alone - 1):+.0f} %)")
+    if file:
+        peak = max(each.memory for each in samples)
+        print(f"{count} frames; memory: {samples[0].memory:.0f} MB at first, {peak:.0f} at most")
     load = monitor.load()
     if load and load.warning:
         print(load.warning)

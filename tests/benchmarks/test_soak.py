@@ -15,6 +15,18 @@ def test_a_short_run_on_a_fast_source_with_nothing_growing(bench) -> None:  # ty
     assert int(re.search(r"(\d+) dropped", out)[1]) > 20  # type: ignore[index]
 
 
+def test_a_short_clip_is_edited_from_file_to_file(bench) -> None:  # type: ignore[no-untyped-def]
+    with plain_engine(0.01) as engine:
+        code, out, err = bench("soak", "--file", "--minutes", "0.1", "--size", "320x240")
+    assert code == 0, err
+    assert "; whole file: " in out
+    assert "delay" not in out
+    counts = re.search(r"150 frames; memory: (\d+) MB at first, (\d+) at most", out)
+    assert counts is not None
+    assert 0 < int(counts[1]) <= int(counts[2])
+    assert engine.calls > 150
+
+
 @pytest.mark.parametrize(
     ("what", "name", "step"),
     [("memory", "memory, MB", 5), ("threads", "threads", 1), ("files", "open files", 1), ("delay_ms", "delay, ms", 10)],
