@@ -15,7 +15,11 @@ def listen(host: str, port: int) -> socket.socket:
     """Open the socket, before anything slow is done. Raises MediaError where that fails. Port 0 takes a free one."""
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family, backlog=2048)
+        opened = socket.create_server((host, port), family=family, backlog=2048)
+        # Its connections inherit it. asyncio sets it where a socket names its protocol, which this one does not; without it, a
+        # client that keeps its connection gets each answer's body 40 ms after the head.
+        opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return opened
     except (OSError, OverflowError, UnicodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise MediaError(f"{host}, port {port}: cannot be served on ({reason}); choose another address or port") from error
