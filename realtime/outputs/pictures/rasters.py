@@ -9,9 +9,11 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
+import cv2
 import numpy as np
+from isal import isal_zlib
 
 from engines.engine import Mask
 from engines.errors import MediaError
@@ -20,7 +22,7 @@ from realtime.pixels.metadata import Metadata, directories, with_groups
 from realtime.pixels.tiff_tags import BYTE, HEAD, LONG, SHORT, UNDEFINED, Directory, Tag, byte_order, head, numbers
 
 BAND = 64  # rows at a time
-LEVEL = 4  # of zlib: a higher one takes much longer, and gains a few per cent of a photo
+LEVEL = 2  # of ISA-L: in a sixth of the time that zlib takes at level 4, and a few per cent larger
 PNG_UP = 2  # the filter that stores each row as its difference to the one above
 PNG_COLOURS = {1: 0, 3: 2, 4: 6}  # by the number of channels
 TIFF_LARGEST = 2**32  # bytes that its offsets reach
@@ -62,10 +64,12 @@ class Raster:
                 yield colours
                 continue
             full = np.float32(np.iinfo(colours.dtype).max)
-            alpha = np.rint(np.clip(self.alpha[rows], 0, 1) * full)[..., None]
+            alpha = np.rint(np.clip(self.alpha[rows], 0, 1) * full)
             if self.premultiplied:
-                colours = np.rint(colours * (alpha / full)).astype(colours.dtype)
-            yield np.concatenate([colours, alpha.astype(colours.dtype)], axis=2)
+                colours = np.rint(colours * (alpha / full)[..., None]).astype(colours.dtype)
+            band: Any = cv2.cvtColor(colours, cv2.COLOR_RGB2RGBA)  # which takes NumPy several times as long
+            cv2.insertChannel(alpha.astype(colours.dtype), band, 3)
+            yield band
 
 
 def write_png(path: Path, raster: Raster) -> None:
@@ -80,7 +84,7 @@ def write_png(path: Path, raster: Raster) -> None:
             _png_chunk(file, b"eXIf", raster.metadata.exif)
         if raster.metadata.xmp:
             _png_chunk(file, b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + raster.metadata.xmp)
-        coder = zlib.compressobj(LEVEL)
+        coder = isal_zlib.compressobj(LEVEL)
         above = np.zeros((1, width * raster.channels * raster.bits // 8), np.uint8)
         for band in raster.bands():
             rows = np.ascontiguousarray(band, f">u{raster.bits // 8}").view(np.uint8).reshape(len(band), -1)
@@ -106,7 +110,7 @@ def write_tiff(path: Path, raster: Raster) -> None:
         for band in raster.bands():
             starts.append(file.tell())
             differences = np.diff(band, axis=1, prepend=band.dtype.type(0))
-            file.write(zlib.compress(differences.astype(f"{order}u{raster.bits // 8}").tobytes(), LEVEL))
+            file.write(isal_zlib.compress(differences.astype(f"{order}u{raster.bits // 8}").tobytes(), LEVEL))
         end = file.tell()
         place = end + end % 2
         if place + len(raster.profile) + len(raster.metadata.xmp) + len(raster.metadata.exif) + 2**20 > TIFF_LARGEST:
