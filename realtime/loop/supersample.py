@@ -10,6 +10,7 @@ from engines.engine import Engine, Frame, Matte
 THUMBNAIL = 128  # pixels of the shorter side, below which a photo is left as it is: nobody looks at its edges
 ENOUGH = 1080  # pixels of the shorter side, from which next to nothing is gained
 MOST = 3  # times as wide and high
+STRIP = 16  # rows at a time: floats of a strip stay in the cache, those of a large photo do not
 MOST_PIXELS = 12_000_000  # of what is matted in place of a photo: a long, thin one would fill the memory
 
 
@@ -22,15 +23,27 @@ def enlargement(height: int, width: int) -> int:
     return factor
 
 
+def enlarged(frame: Frame) -> Frame:
+    """What is matted in place of a frame: itself where it has enough pixels, else as many times as wide and high as helps."""
+    factor = enlargement(*frame.shape[:2])
+    if factor == 1:
+        return frame
+    return np.ascontiguousarray(cv2.resize(frame, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC), np.uint8)
+
+
 def matte_supersampled(frame: Frame, engine: Engine) -> Matte:
     """The matte of a frame of any size, of its own size. Where the foreground is the frame's own colours, it is so exactly."""
+    large = enlarged(frame)
+    matte = engine(large)
+    if large is frame:
+        return matte
     height, width = frame.shape[:2]
-    factor = enlargement(height, width)
-    if factor == 1:
-        return engine(frame)
-    large = cv2.resize(frame, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
-    matte = engine(np.ascontiguousarray(large, np.uint8))
+    factor = len(large) // height
     alpha = cv2.resize(matte.alpha, (width, height), interpolation=cv2.INTER_AREA)
-    difference = cv2.subtract(matte.foreground, large, dtype=cv2.CV_32F)
-    foreground = cv2.add(frame, cv2.resize(difference, (width, height), interpolation=cv2.INTER_AREA), dtype=cv2.CV_8U)
-    return replace(matte, alpha=np.asarray(alpha, np.float32), foreground=np.asarray(foreground, np.uint8))
+    foreground = np.empty_like(frame)
+    for top in range(0, height, STRIP):
+        rows, seen = np.s_[top : top + STRIP], np.s_[factor * top : factor * (top + STRIP)]
+        difference = cv2.subtract(matte.foreground[seen], large[seen], dtype=cv2.CV_32F)
+        small = cv2.resize(difference, (width, len(difference) // factor), interpolation=cv2.INTER_AREA)
+        cv2.add(frame[rows], small, foreground[rows], dtype=cv2.CV_8U)
+    return replace(matte, alpha=np.asarray(alpha, np.float32), foreground=foreground)
