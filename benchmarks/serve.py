@@ -125,10 +125,12 @@ def serve(
     with needs_extra("bench"):
         import psutil  # noqa: F401 - before the work begins
     from realtime.jobs.photo_folders import read_photo_for_matting
+    from realtime.loop.supersample import enlarged
 
     frame = read_photo_for_matting(photo).flat()
+    matted = enlarged(frame)
     with load_engine(backend, threads=threads, precision=precision, model=model) as engine:
-        alone = engine_alone(engine, [frame])
+        alone = engine_alone(engine, [matted])
         names = {"engine": engine.name, "precision": engine.precision, "model": model}
     options = ["--backend", backend, "--precision", precision, "--model", model, "--queue", str(2 * clients)]
     options += [] if threads is None else ["--threads", str(threads)]
@@ -138,7 +140,14 @@ def serve(
         measured = measure(port, process, photo.read_bytes(), call, clients, seconds)
         report = common.environment(monitor, threads) | names
     measured["share_of_engine"] = measured["requests_a_second"] * alone / 1e3
-    report |= {"photo": photo.name, "size": frame.shape[1::-1], "call": call, "clients": clients, "seconds": seconds}
+    report |= {
+        "photo": photo.name,
+        "size": frame.shape[1::-1],
+        "matted": matted.shape[1::-1],
+        "call": call,
+        "clients": clients,
+        "seconds": seconds,
+    }
     report |= {"engine_ms": alone, "service": measured}
     common.show(table(report))
     common.write_report(json_file, report)
@@ -156,6 +165,9 @@ def table(report: Report) -> str:
     failed = {status: count for status, count in run["statuses"].items() if status != "200"}
     text += f"\n/v1/{report['call']}, {report['photo']}, {common.size_name(report['size'])}, {report['seconds']:g} s: "
     text += ", ".join(f"{count} failed ({status})" for status, count in failed.items()) if failed else "none failed"
-    text += f". The engine alone takes {report['engine_ms']:.1f} ms a frame; the service gives "
+    matted = f"{report['engine_ms']:.1f} ms a frame"
+    if report.get("matted", report["size"]) != report["size"]:
+        matted += f" of {common.size_name(report['matted'])}, at which such a photo is matted"
+    text += f". The engine alone takes {matted}; the service gives "
     text += f"{100 * run['share_of_engine']:.0f} % of that rate. {common.engine_of(report)}; {common.machine_of(report)}\n"
     return text

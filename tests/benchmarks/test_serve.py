@@ -16,7 +16,7 @@ from tests.realtime.serve.serving import serving
 @pytest.fixture
 def photo(tmp_path: Path) -> Path:
     path = tmp_path / "photo.png"
-    Image.new("RGB", (96, 64)).save(path)
+    Image.new("RGB", (160, 128)).save(path)
     return path
 
 
@@ -26,6 +26,7 @@ def test_clients_of_a_service_of_its_own(bench, photo: Path, tmp_path: Path) -> 
     code, out, err = bench("serve", photo, "--clients", 2, "--seconds", 1, "--backend", "openvino", "--json", report)
     assert code == 0, err
     assert "none failed" in out
+    assert "ms a frame of 480x384, at which such a photo is matted" in " ".join(out.split())
     run = json.loads(report.read_text())["service"]
     assert set(run["statuses"]) == {"200"}
     assert run["delay_ms"]["p95"] >= run["delay_ms"]["median"] > 0
