@@ -46,7 +46,7 @@ BitrateOption = Annotated[
 ]
 HdrOption = Annotated[
     Hdr,
-    typer.Option(help="High dynamic range (PQ, HLG): as standard range, or kept in 10 bits, by hevc, av1 or prores."),
+    typer.Option(help="High dynamic range (PQ, HLG): as standard range, or kept, by hevc, prores, av1 and exr."),
 ]
 NvencOption = Annotated[
     bool, typer.Option("--nvenc", help="Encode h264, hevc or av1 on an NVIDIA GPU; where it does not open, in software.")

@@ -28,6 +28,7 @@ def open_sink(
 
     `time_base` is that of the source by default.
     """
+    high_range = source.high_range if settings.hdr == "keep" else None
     if target.suffix.lower() in SEQUENCES:
         return PictureSequence(
             target,
@@ -38,6 +39,7 @@ def open_sink(
             codec=settings.codec,
             premultiplied=settings.premultiplied,
             crf=settings.crf,
+            high_range=high_range,
             overwrite=overwrite,
         )
     return VideoSink(
@@ -54,7 +56,7 @@ def open_sink(
         bitrate=settings.bitrate,
         preset=settings.preset,
         bit_depth=source.bit_depth,
-        high_range=source.high_range if settings.hdr == "keep" else None,
+        high_range=high_range,
         nvenc=settings.nvenc,
         audio=audio,
         subtitles=subtitles,

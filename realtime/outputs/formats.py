@@ -81,8 +81,8 @@ class Codec:
 
     @property
     def keeps_high_range(self) -> bool:
-        """Whether its videos can have the 10 bits that high dynamic range needs."""
-        return self.encoder is not None and self.deep is not None
+        """Whether its files have the bits that high dynamic range needs."""
+        return self.deep is not None
 
     def check_high_range(self, *, nvenc: bool = False) -> None:
         """Raise ValueError unless the encoder keeps high dynamic range."""

@@ -22,14 +22,16 @@ from realtime.choices import OutputKind
 from realtime.outputs.formats import codec_for
 from realtime.outputs.sink import Sink
 from realtime.packet import Packet
+from realtime.pixels.high_range import HighRange, with_high_range
 from realtime.pixels.opacity import premultiply
-from realtime.pixels.wide_colour import D65, FULL, GAMUTS, Deep
+from realtime.pixels.wide_colour import D65, FULL, GAMUTS, REFERENCE_WHITE, Deep, light_of
 from realtime.pixels.yuv import with_fine
 
 NAME = re.compile(r"([^%]*)%(?:0\d+)?d([^%]*)")  # with a place for the number
 FIRST = 1  # number of the first picture, as FFmpeg writes them
-BT709 = 1  # the number of its primaries in FFmpeg and H.273
-LIGHT = "lin_rec709_scene"  # linear, of BT.709's primaries, in the names of the Colour Interop Forum
+BT709, BT2020, DISPLAY_P3 = 1, 9, 12  # the numbers of primaries in FFmpeg and H.273
+# Linear light of these primaries, in the names of the Colour Interop Forum.
+LIGHT = {BT709: "lin_rec709_scene", BT2020: "lin_rec2020_scene", DISPLAY_P3: "lin_p3d65_scene"}
 
 Writer = Callable[[Path, Any, Mask | None], None]
 
@@ -47,11 +49,12 @@ class PictureSequence(Sink):
         width, height: of the pictures, in pixels.
         pixel_aspect: width of a pixel over its height, which EXR states.
         kind, codec, premultiplied, crf: as of `VideoSink`.
+        high_range: of the source, to be kept, in EXR: in light of its own primaries, 1 for 203 cd/m2, as the header says.
         overwrite: whether existing pictures of that name may be replaced. All of them are removed then, however many there are.
 
     Raises:
         MediaError: if the pictures cannot be written there, or their format needs a package that is not installed.
-        ValueError: for an unknown codec, or a `crf`, which none takes.
+        ValueError: for an unknown codec, a `crf`, which none takes, or high range that it does not keep.
     """
 
     def __init__(
@@ -65,6 +68,7 @@ class PictureSequence(Sink):
         codec: str | None = None,
         premultiplied: bool = False,
         crf: int | None = None,
+        high_range: HighRange | None = None,
         overwrite: bool = False,
     ) -> None:
         path = Path(path)
@@ -75,8 +79,11 @@ class PictureSequence(Sink):
             raise MediaError(f"{path}: names one picture; name a sequence, such as {path.with_stem('%05d')}")
         writers: Mapping[str, Callable[[], Writer]] = {
             "png": lambda: PngWriter(premultiplied=premultiplied),
-            "exr": lambda: ExrWriter(premultiplied=premultiplied, pixel_aspect=pixel_aspect),
+            "exr": lambda: ExrWriter(premultiplied=premultiplied, pixel_aspect=pixel_aspect, high_range=high_range),
         }
+        self._high_range = high_range
+        if high_range is not None:
+            self.codec.check_high_range()
         self._write = writers[self.codec.name]()
         check_folder(path)
         there = pictures_of(path, parts)
@@ -93,7 +100,9 @@ class PictureSequence(Sink):
         name = self.path.name % (FIRST + self._count)
         picture, alpha = self._shown(packet)
         deep: Frame | Deep | None = picture
-        if picture is not None and packet.fine is not None and self.codec.deep is not None:
+        if picture is not None and self._high_range is not None:
+            deep = with_high_range(picture, packet.fine, self._high_range)
+        elif picture is not None and packet.fine is not None and self.codec.deep is not None:
             deep = with_fine(picture, packet.fine)
         with self._media_errors("check the disk"):
             self._write(self._unfinished / name, deep, alpha)
@@ -140,20 +149,22 @@ class ExrWriter:
     """Writes OpenEXR pictures of half floats with the channels R, G, B and A, or Y for a matte alone; compressed without loss.
 
     Colours are linear light, by sRGB's curve, of BT.709's primaries; the header says so by `chromaticities` and
-    `colorInteropID`. Raises MediaError if the package OpenEXR, an optional extra, is not installed.
+    `colorInteropID`. Those of high range are by its own curve and of its own primaries, and `whiteLuminance` is stated.
+    Raises MediaError if the package OpenEXR, an optional extra, is not installed.
     """
 
-    def __init__(self, *, premultiplied: bool, pixel_aspect: Fraction) -> None:
+    def __init__(self, *, premultiplied: bool, pixel_aspect: Fraction, high_range: HighRange | None = None) -> None:
         if find_spec("OpenEXR") is None:
             raise MediaError("OpenEXR is not installed; type: pip install 'semantic-human-matting[exr]'")
         self._openexr = import_module("OpenEXR")
         self._premultiplied = premultiplied
         self._pixel_aspect = float(pixel_aspect)
+        self._high_range = high_range
 
     def __call__(self, path: Path, picture: Frame | Deep | None, alpha: Mask | None) -> None:
         """Write a picture, RGB (H, W, 3), with alpha, float32 (H, W), or one of the two alone. Raises OSError.
 
-        RGB is uint8, or uint16 with a white of 65,280.
+        RGB is uint8, or uint16 with a white of 65,280, or of high range, whose full signal that is.
         """
         header = {
             "compression": self._openexr.ZIP_COMPRESSION,
@@ -164,8 +175,13 @@ class ExrWriter:
             assert alpha is not None
             channels = {"Y": alpha.astype(np.float16)}
         else:
-            header |= {"chromaticities": (*(xy for primary in GAMUTS[BT709] for xy in primary), *D65), "colorInteropID": LIGHT}
-            light = np.take(linear_light(255 if picture.dtype == np.uint8 else FULL), picture)
+            kept = self._high_range
+            primaries = BT709 if kept is None else kept.primaries
+            header |= {"chromaticities": (*(xy for primary in GAMUTS[primaries] for xy in primary), *D65)}
+            header |= {"colorInteropID": LIGHT[primaries]} if primaries in LIGHT else {}
+            header |= {} if kept is None else {"whiteLuminance": REFERENCE_WHITE}
+            curve = linear_light(255 if picture.dtype == np.uint8 else FULL) if kept is None else light_of(kept.transfer)
+            light = np.take(curve, picture)
             if alpha is not None and self._premultiplied:
                 light *= alpha[..., None]
             planes = light if alpha is None else np.dstack([light, alpha])

@@ -128,6 +128,32 @@ def test_a_cut_out_and_a_resumable_composite_keep_it_too(
     assert any(each["side_data_type"].startswith("Mastering") for each in frame["side_data_list"])
 
 
+def test_half_floats_hold_its_light(tmp_path: Path, engine: BallEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """1 is reference white; in BT.2020's own primaries. What is stated is what Nuke and OpenColorIO read."""
+    openexr = pytest.importorskip("OpenEXR")
+    clip = hdr_clip(tmp_path / "in.mp4")
+    keep = ["--output-kind", "cutout", "--smooth", 0, "--hdr", "keep"]
+    assert shm_video(monkeypatch, clip, tmp_path / "out/%02d.exr", *keep) == 0
+    with openexr.File(str(tmp_path / "out/01.exr"), separate_channels=True) as file:
+        header = dict(file.header())
+        light = [
+            [float(file.channels()[name].pixels[32, 32 + PATCH * index]) for name in "RGB"] for index in range(len(PERSON))
+        ]
+    assert header["whiteLuminance"] == 203
+    assert header["chromaticities"][:2] == pytest.approx((0.708, 0.292), abs=1e-6)
+    assert header["colorInteropID"] == "lin_rec2020_scene"
+    signals = [[pq(203 * max(channel, 0)) for channel in each] for each in light]
+    assert np.abs(np.array(signals) - np.array([red_green_blue(*each) for each in PERSON])).max() <= 4
+    assert light[1][0] > 1.5  # brighter than reference white
+
+
+def red_green_blue(luma: int, blue: int, red: int) -> list[float]:
+    """The signals of 10 bits, from 64 to 940, of a colour of BT.2020."""
+    y, u, v = luma - 64, (blue - 512) * 876 / 896, (red - 512) * 876 / 896
+    r, b = y + 1.4746 * v, y + 1.8814 * u
+    return [64 + max(0.0, channel) for channel in (r, (y - 0.2627 * r - 0.0593 * b) / 0.678, b)]
+
+
 def test_without_it_standard_range_comes_out_and_that_is_said(
     tmp_path: Path, engine: BallEngine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -140,11 +166,11 @@ def test_without_it_standard_range_comes_out_and_that_is_said(
 @pytest.mark.parametrize(
     ("name", "options", "says"),
     [
-        ("out.mp4", [], "--hdr keep: {out} would be H.264, which does not keep it; take --codec hevc, prores, av1"),
+        ("out.mp4", [], "--hdr keep: {out} would be H.264, which does not keep it; take --codec hevc, prores, av1, exr"),
         (
             "out.webm",
             ["--output-kind", "cutout"],
-            "--hdr keep: {out} would be VP9, which does not keep it; take --codec prores",
+            "--hdr keep: {out} would be VP9, which does not keep it; take --codec prores, exr",
         ),
         ("%02d.png", [], "--hdr keep: {out} would be PNG"),
         ("out.mp4", ["--codec", "hevc", "--nvenc"], "--hdr keep: --nvenc encodes in 8 bits; leave one of them out"),
