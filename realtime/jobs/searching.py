@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from engines.engine import Engine, OverlappingEngine
 from engines.geometry import SMALLEST, Size
-from realtime.compositing.given_mask import MaskedSubject
+from realtime.compositing.given_mask import NEIGHBOURS, MaskedSubject
 from realtime.compositing.subjects import ChosenSubject
 from realtime.compositing.tracking import Moment, track_marked
 from realtime.inputs.video_file import VideoSource
@@ -45,8 +45,15 @@ class Search:
         """Whether the person has to be looked up: it was not told in the first frame of the part, nor done before."""
         if not self._moments:
             return False
-        known = bool(self.subject.memory()) and not isinstance(self.subject, MaskedSubject)
-        return not known or self._latest is None or self._latest < self._moments[-1].time
+        last = self._moments[-1]
+        if not self._known or self._latest is None or self._latest < last.time:
+            return True
+        return isinstance(self.subject, MaskedSubject) and self._skipped <= self._places.get(last, 0) + NEIGHBOURS
+
+    @property
+    def _known(self) -> bool:
+        """Whether it is remembered who was kept last before the part."""
+        return bool(self.subject.memory())
 
     def run(self, source: VideoSource, engine: Engine, size: Size, on_frame: Callable[[], object]) -> int:
         """Look the person up, and tell the subject. Return how many frames that took.
@@ -62,12 +69,13 @@ class Search:
         latest = self._latest
         before = [each for each in self._moments if latest is not None and each.time < latest]
         moments = self._moments[max(0, len(before) - 1) :]
-        first = self._places[before[-1]] if before else max(0, self._skipped - 1)
+        first = self._places.get(before[-1], 0) if before else max(0, self._skipped - 1)
+        least = 0 if self._known else self._skipped
         deque(source.skip(first), maxlen=0)
         subject, count = self.subject, 0
         frames: Iterable[Packet] = source
         if isinstance(subject, MaskedSubject):
-            frames = subject.seeing(source, moments, self._skipped)
+            frames = subject.seeing(source, moments, least)
         with closing(mattes(frames, engine)) as matted:
 
             def packets() -> Iterator[Packet]:
@@ -77,7 +85,7 @@ class Search:
                     on_frame()
                     yield packet
 
-            subject.track = track_marked(packets(), moments, size, self._skipped)
+            subject.track = track_marked(packets(), moments, size, least)
             subject.first = first
             if isinstance(subject, MaskedSubject):
                 deque(packets(), maxlen=0)  # the frames behind, too

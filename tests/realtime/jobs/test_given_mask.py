@@ -10,6 +10,7 @@ import pytest
 
 from engines.engine import Frame, Mask, Matte, fit_mask
 from realtime.jobs import segments
+from realtime.packet import Packet
 from tests.realtime.clips import frames
 from tests.realtime.jobs.walking import COUNT, HER, check_shards, place, run, write_walk
 from tests.realtime.plain_engine import PlainEngine
@@ -76,6 +77,38 @@ def test_shards_have_the_frames_of_one_process(tmp_path: Path, clip: Path, mask:
     monkeypatch.setattr(segments, "FRAMES", 10)
     for name, times in (("one", [FRAME]), ("two", [FRAME, FRAME + 3])):
         check_shards(clip, tmp_path / name, *(each for time in times for each in ("--mask", f"{mask}@{time / 25}")))
+
+
+@pytest.mark.parametrize(("last", "searched"), [(15, 20), (25, 10), (35, 0)])
+def test_an_interrupted_run_goes_on_and_searches_no_more_than_it_needs(
+    tmp_path: Path,
+    clip: Path,
+    mask: Path,
+    last: int,
+    searched: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Segments end in frames 9, 19 and 29; the mask is of frame 20, and carried to 28."""
+    monkeypatch.setattr(segments, "FRAMES", 10)
+    plain, out, given = tmp_path / "plain.mkv", tmp_path / "out.mkv", ("--mask", f"{mask}@{FRAME / 25}")
+    assert run(clip, plain, *given) == 0
+    write = segments.SegmentedSink.write
+
+    def interrupted(self: Any, packet: Packet) -> None:
+        if packet.index == last:
+            raise KeyboardInterrupt
+        write(self, packet)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(segments.SegmentedSink, "write", interrupted)
+        assert run(clip, out, *given, "--resume") != 0
+    capsys.readouterr()
+    assert run(clip, out, *given, "--resume") == 0
+    told = capsys.readouterr().err
+    assert f"{clip}: {searched} frames were searched" in told if searched else "were searched" not in told
+    for frame, same in zip(frames(out), frames(plain), strict=True):
+        np.testing.assert_array_equal(frame, same)
 
 
 def test_it_is_of_one_frame_where_the_picture_changes(tmp_path: Path, clip: Path, mask: Path) -> None:

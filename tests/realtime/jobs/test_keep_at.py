@@ -82,6 +82,10 @@ def test_nobody_there_is_told_by_each_shard_that_looks(
             assert run(clip, out, "--keep", keep, "--shard", shard) == 2
             assert says in capsys.readouterr().err
         assert not out.exists()
+    out, early = tmp_path / "early.mkv", ["--keep", "60,100@0.1", "--start", "0.4"]
+    for shard in ("1/2", "2/2"):
+        assert run(clip, out, *early, "--shard", shard) == 2
+        assert "60,100@0.1: no frame is shown at that time" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
