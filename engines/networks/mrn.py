@@ -103,7 +103,7 @@ class MRN(nn.Module):
         """The matte of H x W pixels, in pairs.
 
         pixels    (N,6,H+2*HALO,W/2+HALO) RGB in [0, 1], in pairs, with HALO more pixels on each side
-        features  (N,C,H/2+2,W/2+2), of the positions of the pairs of rows and pixels, with one more on each side; last the logit
+        features  (N,C,H/2+2,W/2+2), at the pairs of rows and of pixels, with one more on each side; the last is the logit
         """
         joined = F.relu(self.detail_stem(pixels) + self.detail_join(features))
         inner = features[:, :, 1:-1, 1:-1]
