@@ -4,7 +4,7 @@ import struct
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
-from typing import Any, Self, cast
+from typing import Self, cast
 
 import cv2
 import numpy as np
@@ -13,6 +13,7 @@ from av.video.reformatter import ColorPrimaries, Colorspace, ColorTrc
 from numpy.typing import NDArray
 
 from engines.engine import Frame
+from realtime.pixels.side_data import side_data_of
 from realtime.pixels.wide_colour import BAND, DISPLAY_GAMMA, FULL, GAMUTS, HIGH_RANGE, STEPS, Deep, light_of, to_bt709_matrix
 
 MATRICES = (Colorspace.ITU709, Colorspace.BT2020)  # that are written; others become BT.2020's
@@ -68,8 +69,7 @@ class HighRange(Colours):
         """Read it from the tags and the side data of a frame. None if that is of standard range."""
         if frame.color_trc not in HIGH_RANGE:
             return None
-        side_data: Any = frame.side_data  # PyAV's own type of it is wrong
-        found = {data.type.name: bytes(data) for data in side_data}
+        found = side_data_of(frame)
         light = found.get("CONTENT_LIGHT_LEVEL")
         return cls(
             frame.color_trc,

@@ -7,6 +7,8 @@ import numpy as np
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
+from realtime.pixels.side_data import side_data_of
+
 Pixels = TypeVar("Pixels", bound=NDArray[Any])
 
 
@@ -20,11 +22,10 @@ class Orientation(NamedTuple):
     @classmethod
     def of(cls, frame: VideoFrame) -> Self:
         """Read it from the side data of a frame."""
-        side_data: Any = frame.side_data  # PyAV's own type of it is wrong
-        matrix = next((data for data in side_data if data.type.name == "DISPLAYMATRIX"), None)
+        matrix = side_data_of(frame).get("DISPLAYMATRIX")
         if matrix is None:
             return cls()
-        a, b, _, c, d = np.frombuffer(bytes(matrix), np.int32)[:5].tolist()
+        a, b, _, c, d = np.frombuffer(matrix, np.int32)[:5].tolist()
         if abs(b) > abs(a):  # x' = ax + cy, y' = bx + dy
             return cls(True, c < 0, b < 0)
         return cls(False, a < 0, d < 0)
