@@ -19,7 +19,7 @@ ROOMS = {  # each with those that it may import: the way of a frame, without a c
     "serve": {"inputs", "compositing", "outputs", "loop", "jobs"},
     "commands": {"inputs", "compositing", "outputs", "loop", "jobs", "serve"},
 }
-MOST_FILES = 15
+MOST_FILES = 15  # besides __init__.py
 
 
 def rooms_imported(path: Path) -> set[str]:
@@ -35,7 +35,7 @@ def test_the_rooms_are_these() -> None:
 @pytest.mark.parametrize("room", ROOMS)
 def test_a_room_imports_only_those_before_it(room: str) -> None:
     files = list((FOLDER / room).glob("*.py"))
-    assert len(files) <= MOST_FILES
+    assert len(files) - 1 <= MOST_FILES
     wrong = {path.name: names for path in files if (names := rooms_imported(path) - ROOMS[room] - {room})}
     assert wrong == {}
 
