@@ -11,7 +11,6 @@ from engines.engine import Frame
 from realtime.pixels.high_range import HighRange, beyond_standard_range
 from realtime.pixels.opacity import flatten, opacity_of, premultiply
 from realtime.pixels.orientation import Orientation
-from realtime.pixels.wide_colour import FULL
 from realtime.pixels.yuv import beyond_8_bits, to_rgb, to_rgb48
 
 
@@ -61,6 +60,4 @@ class Pictures:
         if frame.color_trc != kept.transfer:
             return None  # spliced in: of standard range
         deep = to_rgb48(frame, (picture.shape[0], picture.shape[1]), self._fine_converter)
-        if frame.format.is_rgb:
-            deep = np.rint(deep * np.float32(FULL / 65535)).astype(np.uint16)
         return beyond_standard_range(deep, picture, kept)

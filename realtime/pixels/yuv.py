@@ -11,7 +11,7 @@ from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from numpy.typing import NDArray
 
 from engines.engine import Frame, Mask
-from realtime.pixels.wide_colour import Deep, is_wide, to_bt709
+from realtime.pixels.wide_colour import FULL, Deep, is_wide, to_bt709
 
 Pixels = TypeVar("Pixels", bound=NDArray[Any])
 
@@ -120,8 +120,11 @@ def to_rgb(frame: VideoFrame, size: tuple[int, int], converter: VideoReformatter
 
 
 def to_rgb48(frame: VideoFrame, size: tuple[int, int], converter: VideoReformatter) -> Deep:
-    """Convert a decoded frame to RGB uint16 (H, W, 3), without mapping its gamut. The white of YUV becomes 65,280."""
-    return np.asarray(_to_format("rgb48le", frame, size, converter).to_ndarray(), np.uint16)
+    """Convert a decoded frame to RGB uint16 (H, W, 3), whose white is 65,280, without mapping its gamut."""
+    deep = np.asarray(_to_format("rgb48le", frame, size, converter).to_ndarray(), np.uint16)
+    if frame.format.is_rgb:  # whose white FFmpeg's scaler makes 65,535
+        deep = np.rint(deep * np.float32(FULL / 65535)).astype(np.uint16)
+    return deep
 
 
 def _to_format(name: str, frame: VideoFrame, size: tuple[int, int], converter: VideoReformatter) -> VideoFrame:
@@ -137,9 +140,9 @@ def _to_format(name: str, frame: VideoFrame, size: tuple[int, int], converter: V
 def beyond_8_bits(frame: VideoFrame, picture: Frame, converter: VideoReformatter) -> NDArray[np.int16] | None:
     """What `to_rgb` leaves out of a decoded frame: 256 times its picture, plus this, is RGB of 16 bits, whose white is 65,280.
 
-    None if the frame has no more than 8 bits, or is not YUV.
+    None if the frame has no more than 8 bits.
     """
-    if frame.format.is_rgb or frame.format.components[0].bits <= 8:
+    if frame.format.components[0].bits <= 8:
         return None
     deep = to_rgb48(frame, (picture.shape[0], picture.shape[1]), converter)
     if is_wide(frame):
