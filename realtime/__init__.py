@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from realtime.compositing.foreground import extend_foreground
     from realtime.compositing.subjects import LargestSubject
     from realtime.compositing.temporal import TemporalFilter
+    from realtime.inputs.media.numbered import NumberedPictures
     from realtime.inputs.network_stream import NetworkStream
     from realtime.inputs.paced_video import PacedVideo
     from realtime.inputs.photos import Photo, read_photo
@@ -41,6 +42,7 @@ _MODULES = {
     "Background": "realtime.compositing.backgrounds",
     "LargestSubject": "realtime.compositing.subjects",
     "NetworkStream": "realtime.inputs.network_stream",
+    "NumberedPictures": "realtime.inputs.media.numbered",
     "PacedVideo": "realtime.inputs.paced_video",
     "Packet": "realtime.packet",
     "Photo": "realtime.inputs.photos",
@@ -65,6 +67,7 @@ __all__ = [
     "Background",
     "LargestSubject",
     "NetworkStream",
+    "NumberedPictures",
     "PacedVideo",
     "Packet",
     "Photo",

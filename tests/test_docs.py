@@ -165,6 +165,9 @@ def place(tmp_path: Path, short_clip: Path, monkeypatch: pytest.MonkeyPatch) -> 
     (tmp_path / "photos").mkdir()
     for name in ("a.jpg", "b.jpg"):
         shutil.copy(samples / "portrait.jpg", tmp_path / "photos" / name)
+    (tmp_path / "render").mkdir()
+    for number in range(1, 6):
+        cv2.imwrite(str(tmp_path / "render" / f"{number:05d}.png"), np.full((96, 64, 3), 40 * number, np.uint8))
     (tmp_path / "clips").mkdir()
     shutil.copy(short_clip, tmp_path / "clips" / "talk.mp4")
     (tmp_path / "masks").mkdir()

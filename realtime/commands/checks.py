@@ -7,6 +7,7 @@ from pathlib import Path
 
 from engines.commands.running import UsageError
 from engines.errors import MattingError, MediaError, TooManyPixels
+from realtime.numbering import NAME, pictures_of
 
 
 def notify(line: str) -> None:
@@ -53,6 +54,19 @@ def refuse_inputs(target: Path, inputs: Mapping[str, Path]) -> None:
             continue
         if same:
             raise UsageError(f"{target}: is the same file as {role} {path}; name another file to write")
+
+
+def refuse_pictures(target: Path, source: Path) -> None:
+    """Raise UsageError if writing a sequence of pictures would replace one that is read. Both are names with a place."""
+    try:
+        same_folder = target.parent.samefile(source.parent)
+    except OSError:  # one of the two is missing
+        return
+    names = [
+        {each.name for each in pictures_of(path, parts)} for path in (target, source) if (parts := NAME.fullmatch(path.name))
+    ]
+    if same_folder and set.intersection(*names):
+        raise UsageError(f"{target}: has pictures of IN; write to another folder")
 
 
 def refuse_existing(target: Path, *, overwrite: bool) -> None:

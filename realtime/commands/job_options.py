@@ -1,6 +1,9 @@
 """The options of which part of which videos is edited, and how that is reported."""
 
 import os
+import re
+from fractions import Fraction
+from math import ceil
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,6 +17,8 @@ if TYPE_CHECKING:
     from realtime.inputs.timestamps import Excerpt
     from realtime.jobs.shards import Shard
 
+NEAR = Fraction(1, 200)  # frames/s by which decimals, 23.98, may be off 24000/1001
+
 StartOption = Annotated[
     str | None, typer.Option(metavar="TIME", help="Begin at this time of IN: seconds or hours:minutes:seconds.")
 ]
@@ -22,6 +27,10 @@ FramesOption = Annotated[int | None, typer.Option(min=1, help="Edit so many fram
 VideoSizeOption = Annotated[
     str | None,
     typer.Option("--size", metavar="SIZE", help="Of OUT: its height, such as 720, or its width and height, 1280x720."),
+]
+RateOption = Annotated[
+    str | None,
+    typer.Option(metavar="N", help="Pictures a second of a sequence, such as 24 or 23.976; by default 25."),
 ]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Check all files, say what would be done, and write nothing.")]
 JsonOption = Annotated[
@@ -42,6 +51,26 @@ def shard_option(text: str | None) -> "Shard | None":
 
     with blaming("--shard", text or ""):
         return None if text is None else parse_shard(text, os.environ)
+
+
+def rate_option(text: str | None) -> "Fraction | None":
+    """Parse a number of pictures a second, 24, 23.976 or 24000/1001. Raises UsageError.
+
+    Of television's rates the decimals stand for the exact ratio.
+    """
+    from realtime.inputs.media.numbered import MOST_RATE
+
+    if text is None:
+        return None
+    match = re.fullmatch(r"\d{1,6}(?:\.\d{1,6})?|\d{1,7}/\d{1,7}", text, re.ASCII)
+    try:
+        rate = Fraction(text if match else 0)
+    except ZeroDivisionError:
+        rate = Fraction(0)
+    if not 0 < rate <= MOST_RATE:
+        raise UsageError(f"--rate {text}: give pictures a second, up to {MOST_RATE}, such as 24, 23.976 or 24000/1001")
+    exact = Fraction(1000 * ceil(rate), 1001)
+    return exact if "." in text and abs(rate - exact) < NEAR else rate
 
 
 def excerpt_option(start: str | None, end: str | None, frames: int | None) -> "Excerpt":

@@ -28,11 +28,13 @@ from realtime.commands.job_options import (
     EndOption,
     FramesOption,
     JsonOption,
+    RateOption,
     ResumeOption,
     ShardOption,
     StartOption,
     VideoSizeOption,
     excerpt_option,
+    rate_option,
     shard_option,
     video_size_option,
 )
@@ -48,10 +50,14 @@ from realtime.commands.options import (
     SmoothOption,
 )
 from realtime.jobs.video_folders import is_pattern
+from realtime.numbering import is_numbered
 
 app = command_app()
 
-IN_HELP = "A video of any format that FFmpeg reads; a folder of them, or a quoted pattern such as 'clips/*.mp4'."
+IN_HELP = (
+    "A video of any format that FFmpeg reads; a folder of them, or a quoted pattern such as 'clips/*.mp4'; "
+    "or numbered pictures: frames/%05d.png."
+)
 
 
 @app.command()
@@ -64,6 +70,7 @@ def video(
     alpha_out: AlphaOutOption = None,
     codec: CodecOption = None,
     size: VideoSizeOption = None,
+    rate: RateOption = None,
     start: StartOption = None,
     end: EndOption = None,
     frames: FramesOption = None,
@@ -106,16 +113,18 @@ def video(
       shm-video talk.mp4 out.mp4 --bg beach.jpg --keep largest --smooth 0.8
       shm-video talk.mp4 out.mp4 --start 1:30 --end 2:00 --size 720
       shm-video clips/ done/ --bg beach.jpg
+      shm-video frames/%05d.png out.mp4 --rate 24
       shm-video talk.mp4 cutout.mov --output-kind cutout
       shm-video talk.mp4 cutout.webm --output-kind cutout
       shm-video talk.mp4 person.mov --output-kind foreground --codec prores --alpha-out matte.mov
     """
     check_output_kind(output_kind, bg=bg, light_wrap=light_wrap, premultiplied=premultiplied, hdr=hdr)
-    from realtime.commands.video_jobs import Run, edit_file, edit_files
+    from realtime.commands.video_jobs import Run, edit_file, edit_files, sequence_of
     from realtime.jobs.settings import VideoSettings
 
     settings = VideoSettings(
         excerpt=excerpt_option(start, end, frames),
+        rate=rate_option(rate),
         size=video_size_option(size),
         bg=bg or GREEN,
         fit=fit,
@@ -144,7 +153,9 @@ def video(
         dry_run=dry_run,
         as_json=as_json,
     )
-    several = source.is_dir() or is_pattern(source)
+    if source.is_dir() and rate is not None:
+        source = sequence_of(source)
+    several = not is_numbered(source) and (source.is_dir() or is_pattern(source))
     (edit_files if several else edit_file)(source, target, work)
 
 

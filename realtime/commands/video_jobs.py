@@ -13,12 +13,22 @@ import typer
 from engines.commands.running import UsageError, printable
 from engines.engine import Engine
 from engines.errors import MattingError
-from realtime.commands.checks import blaming, in_options, interlaced, naming_options, notify, refuse_existing, refuse_inputs
+from realtime.commands.checks import (
+    blaming,
+    in_options,
+    interlaced,
+    naming_options,
+    notify,
+    refuse_existing,
+    refuse_inputs,
+    refuse_pictures,
+)
 from realtime.commands.encoding import check_encoding
 from realtime.commands.progress import frames_progress
 from realtime.compositing.composite import check_light_wrap
 from realtime.compositing.subjects import subject_filter
 from realtime.compositing.temporal import TemporalFilter
+from realtime.inputs.media.numbered import RATE
 from realtime.inputs.pictures import is_still
 from realtime.jobs.photo_folders import make_folder
 from realtime.jobs.plan import plan_video
@@ -27,6 +37,7 @@ from realtime.jobs.settings import VideoSettings
 from realtime.jobs.shards import Shard
 from realtime.jobs.video_folders import video_files
 from realtime.jobs.video_job import VideoJob
+from realtime.numbering import is_numbered, sequences_in
 from realtime.outputs.formats import SEQUENCES
 from realtime.outputs.target import check_target
 from realtime.outputs.tracks.audio import AudioNotSupported
@@ -61,6 +72,8 @@ class Run:
 
 def edit_file(source: Path, target: Path, run: Run) -> None:
     """Edit one video. Raises MattingError if that fails."""
+    if run.settings.rate is not None and not is_numbered(source):
+        raise UsageError(f"--rate: {source} is no sequence of pictures, such as frames/%05d.png; leave --rate out")
     if run.shard is not None and target.is_file() and not run.overwrite:  # joined by another shard
         notify(f"{target}: exists already")
         report(run, [{"source": str(source), "target": str(target), "status": "existed"}])
@@ -89,6 +102,8 @@ def edit_files(source: Path, target: Path, run: Run) -> None:
     """
     if run.alpha_target is not None:
         raise UsageError(f"--alpha-out {run.alpha_target}: is for one video; for several take --output-kind alpha")
+    if run.settings.rate is not None:
+        raise UsageError("--rate: videos have times of their own; leave it out")
     found = video_files(source, target, run.settings.output_kind, run.settings.codec)
     check_settings(run.settings)
     jobs = found.jobs if run.shard is None else run.shard.of(found.jobs)
@@ -113,6 +128,19 @@ def edit_files(source: Path, target: Path, run: Run) -> None:
     failed = report(run, records, engine, left_out=found.left_out)
     if failed:
         raise typer.Exit(1)
+
+
+def sequence_of(folder: Path) -> Path:
+    """The name of the numbered pictures of a folder. Raises UsageError unless it has one sequence of them."""
+    try:
+        found = sequences_in(folder)
+    except OSError as error:
+        raise UsageError(f"{folder}: cannot be read ({error.strerror}); check its permissions") from error
+    if not found:
+        raise UsageError(f"{folder}: holds no numbered pictures for --rate; name another folder, or leave --rate out")
+    if len(found) > 1:
+        raise UsageError(f"{folder}: holds {len(found)} sequences; name one of them, such as {found[0]}")
+    return found[0]
 
 
 def tell_what_is_kept(target: Path) -> None:
@@ -143,6 +171,9 @@ def refuse(source: Path, target: Path, run: Run) -> None:
         refuse_inputs(target, {"--mask": Path(mask.rpartition("@")[0]).expanduser()})
     refuse_inputs(target, inputs)
     refuse_existing(target, overwrite=run.overwrite)
+    for written in (target, run.alpha_target):
+        if written is not None and is_numbered(source) and is_numbered(written):
+            refuse_pictures(written, source)
     if run.alpha_target is not None:
         refuse_inputs(run.alpha_target, {**inputs, "OUT": target})
         refuse_existing(run.alpha_target, overwrite=run.overwrite)
@@ -153,6 +184,12 @@ def refuse(source: Path, target: Path, run: Run) -> None:
     with naming_options():
         if source.is_file() and is_still(source, max_pixels=run.settings.max_pixels):
             raise UsageError(f"{source}: is a picture, not a video; use shm-image for it")
+
+
+def tell_rate(source: Path, settings: VideoSettings) -> None:
+    """Say at which rate pictures are shown if the user has not."""
+    if is_numbered(source) and settings.rate is None:
+        notify(f"{source}: is taken at {RATE} pictures a second; --rate gives another")
 
 
 @contextmanager
@@ -190,12 +227,14 @@ def plan(source: Path, target: Path, run: Run) -> Record:
     with in_words_of_options(target, run.settings):
         planned = plan_video(source, target, run.settings)
     notify(planned.line())
+    tell_rate(source, run.settings)
     return planned.record()
 
 
 def edit(job: VideoJob, engine: Engine) -> Record:
     """Run a job with a progress bar, and say what came of it."""
     source = job.source
+    tell_rate(source.path, job.settings)
     told = source.interlaced
     if told:
         notify(interlaced(source.path))

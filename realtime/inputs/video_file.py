@@ -5,7 +5,6 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 from fractions import Fraction
-from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
@@ -16,8 +15,9 @@ from engines.errors import MediaError
 from engines.geometry import SMALLEST, Size
 from realtime.chapters import chapters_of
 from realtime.choices import MAX_PIXELS
-from realtime.inputs.containers import DAMAGE, decoder_limit, open_container, stated_size, streams_beside, video_stream
+from realtime.inputs.containers import DAMAGE, streams_beside
 from realtime.inputs.formats import shortfall, states_duration
+from realtime.inputs.media.files import Media
 from realtime.inputs.pictures import check_pixels, scaled_size
 from realtime.inputs.timestamps import MICROSECOND, WHOLE, Discontinuities, Excerpt, Timestamps
 from realtime.packet import Packet
@@ -27,7 +27,7 @@ from realtime.pixels.high_range import HighRange
 
 HOLE = Fraction(1, 2)  # s without pictures or sound in a file that has both: a part of it is lost
 PREROLL = Fraction(2)  # s before an excerpt: the first frames after a key frame may refer to frames before it
-SEEKABLE = {"mp4", "matroska"}  # formats with an index, and clocks that do not jump
+SEEKABLE = {"mp4", "matroska", "image2"}  # formats with an index, and clocks that do not jump
 CUT_OFF = Fraction(1, 10)  # s before its stated end at which a file is cut off
 
 
@@ -40,7 +40,7 @@ class Shown(NamedTuple):
 
 
 class VideoSource:
-    """The frames of a video file, or of an excerpt of it, in order of presentation. Iterating again starts again.
+    """The frames of a video, or of an excerpt of it, in order of presentation. Iterating again starts again.
 
     Packet times count from the start of the stream's own clock, or, in transport streams, whose clock starts anywhere, from the
     start of the file; of an excerpt with a `start`, from its first frame. Frames are rotated and mirrored as the first one is;
@@ -49,6 +49,7 @@ class VideoSource:
 
     Attributes:
         path: the file.
+        media: what it is read from.
         height, width: of the frames, in pixels, after rotation.
         frames: their number according to the file; an estimate, or None.
         rate: average frames per second, or None.
@@ -72,7 +73,7 @@ class VideoSource:
         shortfall: after the last frame, a line that says so if the file should go on for longer; otherwise None.
 
     Args:
-        path: of a video file of any format that FFmpeg reads.
+        path: of a video file of any format that FFmpeg reads; or other media, such as `NumberedPictures`.
         threads: of the decoder; by default all cores, four at most.
         max_pixels: of a frame; a file of larger ones is refused before it is decoded.
         excerpt: which frames to read; all of them by default.
@@ -86,14 +87,15 @@ class VideoSource:
 
     def __init__(
         self,
-        path: str | os.PathLike[str],
+        path: str | os.PathLike[str] | Media,
         *,
         threads: int | None = None,
         max_pixels: int = MAX_PIXELS,
         excerpt: Excerpt = WHOLE,
         size: Size | int | None = None,
     ) -> None:
-        self.path = Path(path)
+        self.media = path if isinstance(path, Media) else Media(path)
+        self.path = self.media.path
         self._excerpt = excerpt
         self._wanted_size = size
         self.damaged = 0
@@ -105,16 +107,16 @@ class VideoSource:
         self._start()
 
     def _start(self, *, seek: bool = True) -> None:
-        self._container = open_container(self.path, max_pixels=self._max_pixels)
+        self._container = self.media.open(max_pixels=self._max_pixels)
         self._reached = Fraction(0)  # where the last packet so far ends, by the file's own times
         self._frames_due = 0  # of packets that were decoded so far
         self._passed = 0  # frames before the excerpt
         self.end: Fraction | None = None
         try:
-            self._stream = video_stream(self._container, self.path)
+            self._stream = self.media.video(self._container)
             self._check_size()
             self._stream.thread_type = "AUTO"
-            self._stream.codec_context.options = decoder_limit(self._max_pixels)  # frames may grow midway
+            self._stream.codec_context.options = self.media.decoder_options(self._max_pixels)
             self._stream.codec_context.thread_count = self._threads
             self._timestamps = Timestamps(self._container, self._stream)
             self._discontinuities = Discontinuities(self._container, self._stream)
@@ -143,17 +145,18 @@ class VideoSource:
         begin = (self._excerpt.start or 0) - PREROLL
         if begin <= 0 or not set(self._container.format.name.split(",")) & SEEKABLE:
             return False
+        last = (self._stream.duration or 1 << 62) - 1  # behind it, pictures cannot be sought, nor read then
         try:
-            self._container.seek(int(begin / self.time_base), stream=self._stream)
+            self._container.seek(min(int(begin / self.time_base), last), stream=self._stream)
         except av.FFmpegError:
             return False
         return True
 
     def _check_size(self) -> None:
-        size = self._stream.height, self._stream.width
-        if not all(size):  # FFmpeg forgets a size that is over the limit
-            size = stated_size(self.path)
-        check_pixels(self.path, *size, self._max_pixels)
+        if self._stream.height and self._stream.width:
+            check_pixels(self.path, self._stream.height, self._stream.width, self._max_pixels)
+        else:
+            self.media.check_unknown_size(self._max_pixels)
 
     def _describe(self, first: VideoFrame) -> None:
         container, stream = self._container, self._stream
@@ -305,9 +308,9 @@ class VideoSource:
         """The frames after one, decoded again from the key frame before it, by one thread."""
         if self._discontinuities.jumps:
             return  # times do not name places
-        with open_container(self.path, max_pixels=self._max_pixels) as container, suppress(av.FFmpegError):
-            stream = video_stream(container, self.path)
-            stream.codec_context.options = decoder_limit(self._max_pixels)
+        with self.media.open(max_pixels=self._max_pixels) as container, suppress(av.FFmpegError):
+            stream = self.media.video(container)
+            stream.codec_context.options = self.media.decoder_options(self._max_pixels)
             stream.codec_context.thread_count = 1
             container.seek(pts, stream=stream)
             for packet in container.demux(stream):

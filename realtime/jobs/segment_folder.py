@@ -123,11 +123,14 @@ class SegmentFolder:
         return MediaError(f"{self.path}: cannot be used ({reason}); remove the folder to start again")
 
 
-def fingerprint(path: Path) -> dict[str, Any]:
-    """What a file is known by: its size, when it was changed, and a digest of its two ends."""
+def fingerprint(path: Path, *others: Path) -> dict[str, Any]:
+    """What a file is known by: its size, when it was changed, and a digest of its two ends; of others the first two facts."""
     with path.open("rb") as file:
         digest = hashlib.sha256(file.read(ENDS))
         facts = os.fstat(file.fileno())
         file.seek(max(0, facts.st_size - ENDS))
         digest.update(file.read(ENDS))
-    return {"bytes": facts.st_size, "changed": facts.st_mtime_ns, "ends": digest.hexdigest()}
+    size, changed = facts.st_size, facts.st_mtime_ns
+    for facts in map(os.stat, others):
+        digest.update(f"{facts.st_size} {facts.st_mtime_ns} ".encode())
+    return {"bytes": size, "changed": changed, "ends": digest.hexdigest()}

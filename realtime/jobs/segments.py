@@ -265,7 +265,7 @@ def describe_run(source: VideoSource, settings: VideoSettings, engine: Engine) -
     """All that the frames of a result depend on: segments are used again only where all of it is the same."""
     background = Path(settings.bg).expanduser()
     return {
-        "video": fingerprint(source.path),
+        "video": fingerprint(*source.media.files),
         "masks": [fingerprint(split_mask(each)[0]) for each in settings.masks],
         "background": fingerprint(background) if background.is_file() else settings.bg,
         "options": {name: repr(value) for name, value in vars(settings).items()},

@@ -20,6 +20,7 @@ class VideoSettings:
 
     Attributes:
         excerpt: which of its frames are edited; the sound is cut in step.
+        rate: of a sequence of pictures, in frames a second; by default that of `NumberedPictures`.
         size: of the result, or its height; by default that of the video.
         bg, fit: the background, as `open_background` takes it.
         smooth: strength of the temporal filter.
@@ -34,6 +35,7 @@ class VideoSettings:
     """
 
     excerpt: Excerpt = WHOLE
+    rate: Fraction | None = None
     size: Size | int | None = None
     bg: str = GREEN
     fit: Fit = "cover"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from engines.errors import MediaError
 from realtime.choices import OutputKind
+from realtime.numbering import sequences_in
 from realtime.outputs.formats import CODECS, CONTAINERS, able
 
 # By their names; what FFmpeg makes of one shows when it is opened.
@@ -49,6 +50,9 @@ def video_files(source: Path, target: Path, kind: OutputKind = "composite", code
     inside = [path for path in found if path.is_file() and written not in path.absolute().parents and not is_hidden(path, root)]
     videos = [path for path in inside if path.suffix.lower() in VIDEOS]
     if not videos:
+        pictures = sequences_in(root) if root.is_dir() else []
+        if pictures:
+            raise MediaError(f"{source}: no video is there, but numbered pictures; name these, {pictures[0]}")
         raise MediaError(f"{source}: no video is there; name a folder of them, or a pattern such as 'clips/*.mp4'")
     jobs: dict[Path, Path] = {}
     for video in videos:

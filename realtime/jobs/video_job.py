@@ -19,6 +19,8 @@ from realtime.compositing.composite import check_light_wrap
 from realtime.compositing.filters import Filter
 from realtime.compositing.given_mask import MaskedSubject
 from realtime.compositing.subjects import ChosenSubject, naming
+from realtime.inputs.media.files import Media
+from realtime.inputs.media.numbered import RATE, NumberedPictures
 from realtime.inputs.timestamps import WHOLE
 from realtime.inputs.video_file import VideoSource
 from realtime.jobs.report import VideoReport
@@ -28,6 +30,7 @@ from realtime.jobs.settings import VideoSettings
 from realtime.jobs.shards import Shard
 from realtime.jobs.sinks import open_sink, settings_of_alpha
 from realtime.loop.edit_video import Edited, edit_video
+from realtime.numbering import is_numbered
 from realtime.outputs.formats import SEQUENCES
 from realtime.outputs.sink import Sink
 from realtime.outputs.static_metadata import lost_metadata
@@ -43,7 +46,7 @@ class VideoJob:
     """A video, its background and the file to write, all open. A context manager: leaving it without `run` writes nothing.
 
     Args:
-        source: the video.
+        source: the video, or the name of numbered pictures.
         target: the file to write, which appears when it is complete.
         settings: what is to be done.
         alpha_target: a file to write the mattes to as well, in the format of `target` where it can hold that.
@@ -225,8 +228,12 @@ class VideoJob:
 
 
 def open_source(path: Path, settings: VideoSettings) -> VideoSource:
-    """Open the frames of a video that are to be edited. Raises MediaError as `VideoSource` does."""
-    return VideoSource(path, excerpt=settings.excerpt, size=settings.size, max_pixels=settings.max_pixels)
+    """Open the frames of a video, or of numbered pictures, that are to be edited.
+
+    Raises MediaError as `VideoSource` and `NumberedPictures` do, and for a rate where frames have times of their own.
+    """
+    media = NumberedPictures(path, rate=settings.rate or RATE) if is_numbered(path) else Media(path)
+    return VideoSource(media, excerpt=settings.excerpt, size=settings.size, max_pixels=settings.max_pixels)
 
 
 def open_audio(source: VideoSource, settings: VideoSettings, target: Path) -> AudioCopier | None:

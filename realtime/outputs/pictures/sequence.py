@@ -1,7 +1,6 @@
 """Sequences of pictures: a numbered file for each frame."""
 
 import os
-import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from fractions import Fraction
@@ -19,6 +18,7 @@ from engines.atomic import filling
 from engines.engine import Frame, Mask
 from engines.errors import MediaError
 from realtime.choices import OutputKind
+from realtime.numbering import NAME, pictures_of
 from realtime.outputs.formats import codec_for
 from realtime.outputs.sink import Sink
 from realtime.packet import Packet
@@ -27,7 +27,6 @@ from realtime.pixels.opacity import premultiply
 from realtime.pixels.wide_colour import D65, FULL, GAMUTS, REFERENCE_WHITE, Deep, light_of
 from realtime.pixels.yuv import with_fine
 
-NAME = re.compile(r"([^%]*)%(?:0\d+)?d([^%]*)")  # with a place for the number
 FIRST = 1  # number of the first picture, as FFmpeg writes them
 BT709, BT2020, DISPLAY_P3 = 1, 9, 12  # the numbers of primaries in FFmpeg and H.273
 # Linear light of these primaries, in the names of the Colour Interop Forum.
@@ -198,15 +197,6 @@ def linear_light(white: int) -> NDArray[np.float32]:
     """Light for each level of sRGB, 1 for `white`: 255 of 8 bits, or that of 16."""
     codes = np.minimum(np.arange(256 if white == 255 else 1 << 16) / white, 1)
     return np.where(codes <= 0.04045, codes / 12.92, ((codes + 0.055) / 1.055) ** 2.4).astype(np.float32)
-
-
-def pictures_of(path: Path, parts: "re.Match[str]") -> list[Path]:
-    """The pictures of a sequence that exist, in the order of their numbers."""
-    numbered = re.compile(rf"{re.escape(parts[1])}(\d+){re.escape(parts[2])}")
-    if not path.parent.is_dir():
-        return []
-    found = [(int(match[1]), each) for each in path.parent.iterdir() if (match := numbered.fullmatch(each.name))]
-    return [each for _, each in sorted(found)]
 
 
 def check_folder(path: Path) -> None:

@@ -1,0 +1,123 @@
+"""Numbered pictures as a video: frames/%05d.png."""
+
+import os
+import re
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+from engines.errors import MediaError, TooManyPixels
+from realtime.inputs.containers import decoder_limit
+from realtime.inputs.media.files import Media
+from realtime.inputs.pictures import open_picture
+from realtime.numbering import KINDS, NAME, pictures_of, sequences_in
+
+RATE = Fraction(25)  # pictures a second, as FFmpeg takes it, too
+MOST_RATE = Fraction(1000)
+LAST = 2**31 - 1  # the largest number that FFmpeg counts to
+SRGB = {"apply_trc": "iec61966_2_1"}  # for EXR: its light becomes what the other kinds hold
+
+
+class NumberedPictures(Media):
+    """A picture for each frame, numbered one after the other from any number on, shown at an even rate.
+
+        with VideoSource(NumberedPictures("frames/%05d.png", rate=Fraction(24))) as source:
+
+    Attributes:
+        rate: pictures a second.
+
+    Args:
+        path: the name of all pictures, with a place for the number; a kind of picture in `KINDS`.
+        rate: pictures a second.
+
+    Raises:
+        MediaError: if there are no such pictures, one is missing between others, or something there is no plain file.
+        ValueError: for a rate out of range.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, rate: Fraction = RATE) -> None:
+        super().__init__(path)
+        if not 0 < rate <= MOST_RATE:
+            raise ValueError(f"a rate of {float(rate):g} pictures a second is out of range; give one up to {MOST_RATE}")
+        self.rate = rate
+        parts = NAME.fullmatch(self.path.name)
+        if parts is None:
+            raise MediaError(f"{self.path}: names one picture; name a sequence, such as {self.path.with_stem('%05d')}")
+        if self.path.suffix.lower() not in KINDS:
+            kinds = ", ".join(KINDS)
+            raise MediaError(f"{self.path}: a sequence of {self.path.suffix or 'such'} files is not read; take {kinds}")
+        self._files = self._find(parts)
+
+    def _find(self, parts: "re.Match[str]") -> list[Path]:
+        path = self.path
+        try:
+            found = [each for each in pictures_of(path, parts) if each.name == path.name % number_of(each, parts)]
+        except OSError as error:
+            raise MediaError(f"{path}: its folder cannot be read ({error.strerror}); check its permissions") from error
+        if not found:
+            other = next(iter(sequences_in(path.parent)), None) if path.parent.is_dir() else None
+            remedy = "check the name" if other is None else f"there is {other}"
+            raise MediaError(f"{path}: there are no such pictures; {remedy}")
+        self._first, last = number_of(found[0], parts), number_of(found[-1], parts)
+        if last > LAST:
+            raise MediaError(f"{found[-1]}: its number is over {LAST}; number the pictures anew")
+        missing = last - self._first + 1 - len(found)
+        if missing:
+            numbers = enumerate((number_of(each, parts) for each in found), self._first)
+            gap = path.name % next(due for due, number in numbers if number != due)
+            more = f", and {missing - 1} more up to {found[-1].name}" if missing > 1 else ""
+            raise MediaError(f"{path}: {gap} is missing{more}; add it, or number the pictures without a gap")
+        for each in found:
+            if not each.is_file():
+                raise MediaError(f"{each}: is no plain file; remove it from the sequence")
+        return found
+
+    @property
+    def files(self) -> Sequence[Path]:
+        """The pictures, in their order."""
+        return self._files
+
+    def open(self, *, max_pixels: int) -> InputContainer:
+        """Open them anew. Raises MediaError if FFmpeg cannot."""
+        path = self.path.absolute()  # so that FFmpeg does not mistake part of a name for a protocol
+        pattern = Path(str(path.parent).replace("%", "%%"), path.name)
+        options = {
+            "framerate": str(self.rate),
+            "start_number": str(self._first),
+            "pattern_type": "sequence",
+            "format_whitelist": "image2",
+            "protocol_whitelist": "file",
+        }
+        try:
+            return av.open(str(pattern), format="image2", options=options | decoder_limit(max_pixels))
+        except (av.FFmpegError, OSError) as error:
+            raise MediaError(f"{self._files[0]}: cannot be read ({error.strerror}); check the file") from error
+
+    def video(self, container: InputContainer) -> VideoStream:
+        """The stream of pictures."""
+        return container.streams.video[0]
+
+    def decoder_options(self, max_pixels: int) -> dict[str, str]:
+        """Options for its decoder."""
+        return decoder_limit(max_pixels) | (SRGB if self.path.suffix.lower() == ".exr" else {})
+
+    def check_unknown_size(self, max_pixels: int) -> None:
+        """Raise MediaError, or TooManyPixels where Pillow knows the size: FFmpeg has decoded none of the first pictures."""
+        first = self._files[0]
+        try:
+            with open_picture(first, max_pixels=max_pixels):
+                pass
+        except TooManyPixels:
+            raise
+        except Exception:  # Pillow has no error of its own, and does not know all kinds
+            limit = f"of more than {max_pixels // 1_000_000} megapixels"
+            raise MediaError(f"{first}: is damaged, no picture of its kind, or {limit}; check the file") from None
+
+
+def number_of(file: Path, parts: "re.Match[str]") -> int:
+    """The number in the name of a file of a sequence, of whose own name these are the parts."""
+    return int(file.name[len(parts[1]) : len(file.name) - len(parts[2])])
