@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from realtime.compositing.subjects import LargestSubject
     from realtime.compositing.temporal import TemporalFilter
     from realtime.inputs.media.numbered import NumberedPictures
+    from realtime.inputs.media.piped import PipedVideo
     from realtime.inputs.network_stream import NetworkStream
     from realtime.inputs.paced_video import PacedVideo
     from realtime.inputs.photos import Photo, read_photo
@@ -48,6 +49,7 @@ _MODULES = {
     "Photo": "realtime.inputs.photos",
     "SubtitleCopier": "realtime.outputs.tracks.subtitles",
     "TemporalFilter": "realtime.compositing.temporal",
+    "PipedVideo": "realtime.inputs.media.piped",
     "PictureSequence": "realtime.outputs.pictures.sequence",
     "VideoJob": "realtime.jobs.video_job",
     "VideoSettings": "realtime.jobs.settings",
@@ -72,6 +74,7 @@ __all__ = [
     "Packet",
     "Photo",
     "PictureSequence",
+    "PipedVideo",
     "SubtitleCopier",
     "TemporalFilter",
     "VideoJob",

@@ -44,9 +44,9 @@ def blocks(page: str, kind: str) -> list[str]:
 
 
 def commands(page: str) -> list[list[str]]:
-    """Each command of a page's console blocks as words; those joined by && are apart, and .venv/bin/ is taken off."""
+    """Each command of a page's console blocks as words; those joined by && or | are apart, and .venv/bin/ is taken off."""
     lines = [line for block in blocks(page, "console") for line in block.splitlines()]
-    parts = [part for line in lines for part in line.split(" && ")]
+    parts = [part for line in lines for part in re.split(r" (?:&&|\|) ", line)]
     return [shlex.split(part.removeprefix(".venv/bin/")) for part in parts]
 
 
@@ -114,6 +114,8 @@ def test_each_command_is_one_that_exists(words: list[str]) -> None:
         asked = [extra for extras in re.findall(r"\.\[([\w,-]+)\]", " ".join(rest)) for extra in extras.split(",")]
         assert set(asked) <= set(PROJECT["optional-dependencies"])
         assert asked or rest[-1] == "." or rest[1] in PROJECT["optional-dependencies"]["torch"]
+    elif name == "ffmpeg":  # tests/realtime/jobs/test_pipes.py runs such pipes
+        assert rest[-3:] == ["-f", "matroska", "-"]
     elif name == "curl":  # tests/realtime/commands/test_serve.py runs them
         assert "http://127.0.0.1:8400/v1/" in shlex.join(rest)
     else:
@@ -183,10 +185,11 @@ def place(tmp_path: Path, short_clip: Path, monkeypatch: pytest.MonkeyPatch) -> 
     return tmp_path
 
 
-ON_FILES = [  # without those that need a long clip
+ON_FILES = [  # without those that need a long clip, or a pipe
     words
     for words in ALL_COMMANDS
-    if words[0] in {"shm-video", "shm-image", "shm-refine"} and not any(each == "--start" or "@" in each for each in words)
+    if words[0] in {"shm-video", "shm-image", "shm-refine"}
+    and not any(each in ("--start", "-") or "@" in each for each in words)
 ]
 
 

@@ -56,7 +56,7 @@ app = command_app()
 
 IN_HELP = (
     "A video of any format that FFmpeg reads; a folder of them, or a quoted pattern such as 'clips/*.mp4'; "
-    "or numbered pictures: frames/%05d.png."
+    "or numbered pictures: frames/%05d.png; or - for standard input."
 )
 
 

@@ -29,6 +29,7 @@ from realtime.compositing.composite import check_light_wrap
 from realtime.compositing.subjects import subject_filter
 from realtime.compositing.temporal import TemporalFilter
 from realtime.inputs.media.numbered import RATE
+from realtime.inputs.media.piped import PIPE
 from realtime.inputs.pictures import is_still
 from realtime.jobs.photo_folders import make_folder
 from realtime.jobs.plan import plan_video
@@ -166,7 +167,9 @@ def check_settings(settings: VideoSettings) -> None:
 
 def refuse(source: Path, target: Path, run: Run) -> None:
     """Raise UsageError if a video is none, or its file would replace another."""
-    inputs = {"IN": source, "--bg": Path(run.settings.bg).expanduser()}
+    if source == PIPE:
+        refuse_twice(run)
+    inputs = {"--bg": Path(run.settings.bg).expanduser(), **({} if source == PIPE else {"IN": source})}
     for mask in run.settings.masks:
         refuse_inputs(target, {"--mask": Path(mask.rpartition("@")[0]).expanduser()})
     refuse_inputs(target, inputs)
@@ -182,7 +185,7 @@ def refuse(source: Path, target: Path, run: Run) -> None:
     if not run.resume and run.shard is None and SegmentFolder(target, "").path.is_dir():
         notify(f"{target}: an interrupted run has left what it had done; --resume goes on from there")
     with naming_options():
-        if source.is_file() and is_still(source, max_pixels=run.settings.max_pixels):
+        if source != PIPE and source.is_file() and is_still(source, max_pixels=run.settings.max_pixels):
             raise UsageError(f"{source}: is a picture, not a video; use shm-image for it")
 
 
@@ -190,6 +193,20 @@ def tell_rate(source: Path, settings: VideoSettings) -> None:
     """Say at which rate pictures are shown if the user has not."""
     if is_numbered(source) and settings.rate is None:
         notify(f"{source}: is taken at {RATE} pictures a second; --rate gives another")
+
+
+def refuse_twice(run: Run) -> None:
+    """Raise UsageError for an option that reads a video more than once, or not from its beginning."""
+    settings = run.settings
+    options = {
+        "--resume": run.resume,
+        "--shard": run.shard is not None,
+        "--start": settings.excerpt.start is not None,
+        "--mask": bool(settings.masks),
+        f"--keep {settings.keep}": "@" in settings.keep,
+    }
+    for option in (name for name, given in options.items() if given):
+        raise UsageError(f"{option}: a pipe can be read only once, from its beginning; write the video to a file first")
 
 
 @contextmanager

@@ -79,13 +79,6 @@ def shown_video(container: InputContainer) -> VideoStream | None:
     return max(videos, key=lambda stream: bool(stream.disposition & av.stream.Disposition.default), default=None)
 
 
-def stated_size(path: Path) -> tuple[int, int]:
-    """Height and width of a file's video as its header has them, also if it is too large to be decoded."""
-    with open_container(path, max_pixels=None) as container:
-        stream = video_stream(container, path)
-        return stream.height, stream.width
-
-
 def codec_name(stream: Stream) -> str:
     """The name of a stream's codec, whichever decoder there is for it; "unknown" if there is none."""
     return stream.codec_context.codec.canonical_name if stream.codec_context else "unknown"

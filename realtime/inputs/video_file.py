@@ -94,7 +94,7 @@ class VideoSource:
         excerpt: Excerpt = WHOLE,
         size: Size | int | None = None,
     ) -> None:
-        self.media = path if isinstance(path, Media) else Media(path)
+        self.media = Media.of(path)
         self.path = self.media.path
         self._excerpt = excerpt
         self._wanted_size = size
@@ -114,7 +114,7 @@ class VideoSource:
         self.end: Fraction | None = None
         try:
             self._stream = self.media.video(self._container)
-            self._check_size()
+            self.media.check_size(self._stream, self._max_pixels)
             self._stream.thread_type = "AUTO"
             self._stream.codec_context.options = self.media.decoder_options(self._max_pixels)
             self._stream.codec_context.thread_count = self._threads
@@ -143,7 +143,7 @@ class VideoSource:
     def _seek(self) -> bool:
         """Go to a key frame well before the excerpt, if the file has an index. Return whether that worked."""
         begin = (self._excerpt.start or 0) - PREROLL
-        if begin <= 0 or not set(self._container.format.name.split(",")) & SEEKABLE:
+        if begin <= 0 or not self.media.seekable or not set(self._container.format.name.split(",")) & SEEKABLE:
             return False
         last = (self._stream.duration or 1 << 62) - 1  # behind it, pictures cannot be sought, nor read then
         try:
@@ -151,12 +151,6 @@ class VideoSource:
         except av.FFmpegError:
             return False
         return True
-
-    def _check_size(self) -> None:
-        if self._stream.height and self._stream.width:
-            check_pixels(self.path, self._stream.height, self._stream.width, self._max_pixels)
-        else:
-            self.media.check_unknown_size(self._max_pixels)
 
     def _describe(self, first: VideoFrame) -> None:
         container, stream = self._container, self._stream
@@ -182,6 +176,8 @@ class VideoSource:
         else:
             self.duration = None if container.duration is None else container.duration * MICROSECOND
         self.frames = stream.frames or (round(self.duration * self.rate) if self.duration and self.rate else None)
+        if not self.media.seekable:
+            self.frames = self.duration = None  # what a stream says of that may be of its first part
         if self._excerpt != WHOLE:
             self.frames, self.duration = self._excerpt.length(self.duration, self.rate)
         aspect = stream.sample_aspect_ratio or Fraction(1)
@@ -216,11 +212,12 @@ class VideoSource:
         if self._begun:
             self.close()
             self._start()
+        self.media.begin()
 
     def close(self) -> None:
         """Close the file."""
         self._begun = True
-        self._container.close()
+        self.media.close(self._container)
 
     def __enter__(self) -> Self:
         return self
@@ -300,13 +297,14 @@ class VideoSource:
                 self._frames_due -= len(frames)
                 last = frames[-1] if frames else last
                 yield from frames
+        self.media.check()
         # At the end, a damaged packet in one thread of the decoder takes the frames in the others with it.
         if self._frames_due > 0 and self._threads > 1 and last is not None and last.pts is not None:
             yield from self._decode_after(last.pts)
 
     def _decode_after(self, pts: int) -> Iterator[VideoFrame]:
         """The frames after one, decoded again from the key frame before it, by one thread."""
-        if self._discontinuities.jumps:
+        if self._discontinuities.jumps or not self.media.seekable:
             return  # times do not name places
         with self.media.open(max_pixels=self._max_pixels) as container, suppress(av.FFmpegError):
             stream = self.media.video(container)

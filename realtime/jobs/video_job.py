@@ -21,6 +21,7 @@ from realtime.compositing.given_mask import MaskedSubject
 from realtime.compositing.subjects import ChosenSubject, naming
 from realtime.inputs.media.files import Media
 from realtime.inputs.media.numbered import RATE, NumberedPictures
+from realtime.inputs.media.piped import PIPE, PipedVideo
 from realtime.inputs.timestamps import WHOLE
 from realtime.inputs.video_file import VideoSource
 from realtime.jobs.report import VideoReport
@@ -46,7 +47,7 @@ class VideoJob:
     """A video, its background and the file to write, all open. A context manager: leaving it without `run` writes nothing.
 
     Args:
-        source: the video, or the name of numbered pictures.
+        source: the video, or the name of numbered pictures, or "-" for standard input.
         target: the file to write, which appears when it is complete.
         settings: what is to be done.
         alpha_target: a file to write the mattes to as well, in the format of `target` where it can hold that.
@@ -184,6 +185,7 @@ class VideoJob:
                     alpha_sink=self._alpha_sink,
                     filters=filters,
                     light_wrap=self.settings.light_wrap,
+                    release=self.source.media.release,
                     on_progress=lambda frames: on_progress(before + max(0, frames - warm_up)),
                 )
             if segmented is not None:
@@ -228,11 +230,17 @@ class VideoJob:
 
 
 def open_source(path: Path, settings: VideoSettings) -> VideoSource:
-    """Open the frames of a video, or of numbered pictures, that are to be edited.
+    """Open the frames that are to be edited: of a video, of numbered pictures, or "-" for standard input.
 
-    Raises MediaError as `VideoSource` and `NumberedPictures` do, and for a rate where frames have times of their own.
+    Raises MediaError as `VideoSource`, `NumberedPictures` and `PipedVideo` do.
     """
-    media = NumberedPictures(path, rate=settings.rate or RATE) if is_numbered(path) else Media(path)
+    media: Media
+    if path == PIPE:
+        media = PipedVideo()
+    elif is_numbered(path):
+        media = NumberedPictures(path, rate=settings.rate or RATE)
+    else:
+        media = Media(path)
     return VideoSource(media, excerpt=settings.excerpt, size=settings.size, max_pixels=settings.max_pixels)
 
 
@@ -240,7 +248,7 @@ def open_audio(source: VideoSource, settings: VideoSettings, target: Path) -> Au
     """Open the sound of a video, to be copied in step with its frames, if any is wanted and `target` holds sound."""
     if not settings.audio or not source.audio or target.suffix.lower() in SEQUENCES:
         return None
-    return AudioCopier(source.path, origin=source.origin, from_origin=settings.excerpt.start is not None, convert=True)
+    return AudioCopier(source.media, origin=source.origin, from_origin=settings.excerpt.start is not None, convert=True)
 
 
 def open_subtitles(source: VideoSource, settings: VideoSettings, target: Path) -> SubtitleCopier | None:
@@ -248,4 +256,4 @@ def open_subtitles(source: VideoSource, settings: VideoSettings, target: Path) -
     if not source.subtitles or target.suffix.lower() in SEQUENCES:
         return None
     length = None if settings.excerpt == WHOLE else source.duration
-    return SubtitleCopier(source.path, target, origin=source.origin, length=length)
+    return SubtitleCopier(source.media, target, origin=source.origin, length=length)

@@ -11,7 +11,7 @@ from realtime.compositing.composite import composite
 from realtime.compositing.filters import Filter
 from realtime.compositing.foreground import extend_foreground
 from realtime.loop.matting import matte_stages
-from realtime.loop.pipeline import Pipeline, Stage
+from realtime.loop.pipeline import Pipeline, Stage, nothing
 from realtime.outputs.sink import Sink
 from realtime.packet import Packet
 from realtime.pixels.opacity import premultiply
@@ -33,11 +33,13 @@ def edit_video(
     alpha_sink: Sink | None = None,
     filters: Sequence[Filter] = (),
     light_wrap: float = 0.0,
+    release: Callable[[], object] = nothing,
     on_progress: Callable[[int], object] = lambda frames: None,
 ) -> Edited:
     """Matte and encode all frames as the sinks show them. `on_progress` is called with their number so far.
 
-    The background is for composites alone. `alpha_sink` takes the mattes of the same frames.
+    The background is for composites alone. `alpha_sink` takes the mattes of the same frames. `release` is called when the work
+    stops: a source that waits for its next frame ends soon after.
     """
 
     def paint(packet: Packet) -> None:
@@ -56,7 +58,7 @@ def edit_video(
     stages = [*matte_stages(engine, filters), Stage("composite", paint), Stage("encode", sink.write)]
     if alpha_sink is not None:
         stages.append(Stage("encode alpha", alpha_sink.write))
-    with Pipeline(source, stages) as pipeline:
+    with Pipeline(source, stages, release=release) as pipeline:
         for frames, _ in enumerate(pipeline, 1):
             on_progress(frames)
     return Edited(frames, {name: ms for name, ms in pipeline.median_ms.items() if frames})

@@ -7,7 +7,8 @@ from pathlib import Path
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
-from realtime.inputs.containers import decoder_limit, open_container, stated_size, video_stream
+from realtime.choices import MAX_PIXELS
+from realtime.inputs.containers import decoder_limit, open_container, video_stream
 from realtime.inputs.pictures import check_pixels
 
 
@@ -18,17 +19,37 @@ class Media:
         path: the file, or what stands for it in messages.
     """
 
+    seekable = True  # and so it can be opened any time
+
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
+
+    @staticmethod
+    def of(path: "str | os.PathLike[str] | Media") -> "Media":
+        """Media as they are, and a path as a file."""
+        return path if isinstance(path, Media) else Media(path)
 
     @property
     def files(self) -> Sequence[Path]:
         """All files that it consists of."""
         return [self.path]
 
-    def open(self, *, max_pixels: int) -> InputContainer:
+    def open(self, *, max_pixels: int | None = MAX_PIXELS) -> InputContainer:
         """Open it anew. Raises MediaError as `open_container` does."""
         return open_container(self.path, max_pixels=max_pixels)
+
+    def begin(self) -> None:
+        """Take note that frames are taken from now on."""
+
+    def close(self, container: InputContainer) -> None:
+        """Close what was opened."""
+        container.close()
+
+    def release(self) -> None:
+        """Stop waiting for what has not come yet."""
+
+    def check(self) -> None:
+        """Raise MediaError if it ended for a reason that its reader could not tell."""
 
     def video(self, container: InputContainer) -> VideoStream:
         """The video stream that is shown. Raises MediaError if there is none."""
@@ -38,6 +59,15 @@ class Media:
         """Options for the decoder of that stream, whose frames may grow midway."""
         return decoder_limit(max_pixels)
 
-    def check_unknown_size(self, max_pixels: int) -> None:
-        """Raise TooManyPixels if its frames are too large, as they may be where FFmpeg tells no size: it forgets that then."""
-        check_pixels(self.path, *stated_size(self.path), max_pixels)
+    def check_size(self, stream: VideoStream, max_pixels: int) -> None:
+        """Raise TooManyPixels if the frames of its stream are too large, before they are decoded."""
+        if stream.height and stream.width:
+            check_pixels(self.path, stream.height, stream.width, max_pixels)
+        else:
+            self._check_unknown_size(max_pixels)
+
+    def _check_unknown_size(self, max_pixels: int) -> None:
+        """Do so where FFmpeg tells no size: it forgets one that is over its own limit."""
+        with self.open(max_pixels=None) as container:
+            stream = self.video(container)
+            check_pixels(self.path, stream.height, stream.width, max_pixels)

@@ -11,6 +11,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from engines.errors import MediaError, TooManyPixels
+from realtime.choices import MAX_PIXELS
 from realtime.inputs.containers import decoder_limit
 from realtime.inputs.media.files import Media
 from realtime.inputs.pictures import open_picture
@@ -81,7 +82,7 @@ class NumberedPictures(Media):
         """The pictures, in their order."""
         return self._files
 
-    def open(self, *, max_pixels: int) -> InputContainer:
+    def open(self, *, max_pixels: int | None = MAX_PIXELS) -> InputContainer:
         """Open them anew. Raises MediaError if FFmpeg cannot."""
         path = self.path.absolute()  # so that FFmpeg does not mistake part of a name for a protocol
         pattern = Path(str(path.parent).replace("%", "%%"), path.name)
@@ -92,8 +93,9 @@ class NumberedPictures(Media):
             "format_whitelist": "image2",
             "protocol_whitelist": "file",
         }
+        options |= {} if max_pixels is None else decoder_limit(max_pixels)
         try:
-            return av.open(str(pattern), format="image2", options=options | decoder_limit(max_pixels))
+            return av.open(str(pattern), format="image2", options=options)
         except (av.FFmpegError, OSError) as error:
             raise MediaError(f"{self._files[0]}: cannot be read ({error.strerror}); check the file") from error
 
@@ -105,7 +107,7 @@ class NumberedPictures(Media):
         """Options for its decoder."""
         return decoder_limit(max_pixels) | (SRGB if self.path.suffix.lower() == ".exr" else {})
 
-    def check_unknown_size(self, max_pixels: int) -> None:
+    def _check_unknown_size(self, max_pixels: int) -> None:
         """Raise MediaError, or TooManyPixels where Pillow knows the size: FFmpeg has decoded none of the first pictures."""
         first = self._files[0]
         try:

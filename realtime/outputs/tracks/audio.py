@@ -15,6 +15,7 @@ from av.video.stream import VideoStream
 
 from engines.errors import MediaError
 from realtime.inputs.containers import DAMAGE
+from realtime.inputs.media.files import Media
 from realtime.outputs.formats import CONTAINERS
 from realtime.outputs.tracks.audio_conversion import ENCODERS, LAYOUTS, AudioConversion
 from realtime.outputs.tracks.copier import INTERLEAVED, TrackCopier
@@ -45,7 +46,7 @@ class AudioCopier(TrackCopier):
         end: seconds, after `origin`, at which the copy ends; None for all there is. It may be set late.
 
     Args:
-        path: of the file that has them.
+        path: of the file that has them, or other media: those of its `VideoSource`.
         origin: seconds to subtract from its times: its `VideoSource.origin`.
         from_origin: whether to leave out packets that begin before that: those before an excerpt.
         convert: whether streams that the other file cannot hold are encoded anew, as Opus or AAC; otherwise it is refused.
@@ -55,7 +56,12 @@ class AudioCopier(TrackCopier):
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], *, origin: Fraction = Fraction(0), from_origin: bool = False, convert: bool = False
+        self,
+        path: str | os.PathLike[str] | Media,
+        *,
+        origin: Fraction = Fraction(0),
+        from_origin: bool = False,
+        convert: bool = False,
     ) -> None:
         super().__init__(path, origin)
         self.converted: str | None = None

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -11,7 +10,8 @@ import av
 from av.stream import Stream
 
 from engines.errors import MediaError
-from realtime.inputs.containers import DAMAGE, open_container, shown_video
+from realtime.inputs.containers import DAMAGE, shown_video
+from realtime.inputs.media.files import Media
 from realtime.inputs.timestamps import Discontinuities
 
 INTERLEAVED = Fraction(10)  # s by which one track may be behind another in a file
@@ -26,19 +26,20 @@ class TrackCopier:
         end: seconds, after `origin`, at which the copy ends; None for all there is. It may be set late.
 
     Args:
-        path: of the file that has them.
+        path: of the file that has them, or other media: those of its `VideoSource`.
         origin: seconds to subtract from its times: its `VideoSource.origin`.
 
     Raises:
         MediaError: if it is not a readable media file.
     """
 
-    def __init__(self, path: str | os.PathLike[str], origin: Fraction) -> None:
-        self.path = Path(path)
+    def __init__(self, path: str | os.PathLike[str] | Media, origin: Fraction) -> None:
+        self._media = Media.of(path)
+        self.path = self._media.path
         self.damaged = 0
         self.end: Fraction | None = None
         self._origin = origin
-        self._container = open_container(self.path)
+        self._container = self._media.open()
         self._video = shown_video(self._container)
         self._discontinuities = Discontinuities(self._container, self._video)
         self._least: dict[int, int] = {}  # by the index of a copy: the least time of its next packet
@@ -59,7 +60,7 @@ class TrackCopier:
     def close(self) -> None:
         """Close the file."""
         self._next = None
-        self._container.close()
+        self._media.close(self._container)
 
     def __enter__(self) -> Self:
         return self

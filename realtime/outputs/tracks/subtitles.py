@@ -16,6 +16,7 @@ from av.subtitles.stream import SubtitleStream
 from av.video.stream import VideoStream
 
 from realtime.inputs.containers import DAMAGE, codec_name, is_font
+from realtime.inputs.media.files import Media
 from realtime.outputs.formats import CONTAINERS
 from realtime.outputs.tracks.copier import INTERLEAVED, TrackCopier
 from realtime.outputs.tracks.description import describe_copy
@@ -52,7 +53,7 @@ class SubtitleCopier(TrackCopier):
         end: seconds, after `origin`, at which the copy ends; None for all there is. It may be set late.
 
     Args:
-        path: of the file that has them.
+        path: of the file that has them, or other media: those of its `VideoSource`.
         target: the file to write, of which only the suffix counts, one of `realtime.outputs.formats.CONTAINERS`.
         origin: seconds to subtract from its times: its `VideoSource.origin`.
         length: of the excerpt in seconds, as far as it is known: what would go on beyond it ends there.
@@ -63,7 +64,7 @@ class SubtitleCopier(TrackCopier):
 
     def __init__(
         self,
-        path: str | os.PathLike[str],
+        path: str | os.PathLike[str] | Media,
         target: str | os.PathLike[str],
         *,
         origin: Fraction = Fraction(0),
@@ -81,6 +82,8 @@ class SubtitleCopier(TrackCopier):
         self.converted = f"{', '.join(other)} to {HELD[self._holder][0]}" if other else None
         self._copies: dict[int, SubtitleStream] = {}  # by the index of a stream
         self._packets: Iterator[av.Packet[Stream]] = iter(())
+        if not self._kept:
+            self.close()  # so that no media keep what it does not read
 
     def _keeps_fonts(self) -> bool:
         return self._holder == "matroska" and "ass" in self.copied
