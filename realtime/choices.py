@@ -1,6 +1,9 @@
 """Values that settings take, and their defaults. Imports nothing heavy, so that commands can list them at once."""
 
+from pathlib import Path
 from typing import Literal
+
+PIPE = Path("-")  # in place of a file: standard input, or standard output
 
 Fit = Literal["cover", "contain", "stretch"]  # how a background is brought to the size of a frame
 Keep = Literal["all", "largest"]  # which subjects stay in the matte

@@ -19,7 +19,7 @@ else:  # the choices that --help shows and typer checks
     CodecChoice = Literal[tuple(CODECS)]
 
 LEAST_BITRATE, MOST_BITRATE = 1_000, 2_000_000_000  # bits/s
-OUT_HELP = f"The video to write: {summary('composite')}; with alpha {summary('cutout')}."
+OUT_HELP = f"The video to write: {summary('composite')}; with alpha {summary('cutout')}; - for Matroska to standard output."
 QUALITIES = ", ".join(f"{codec.name} {codec.crf}" for codec in CODECS.values() if codec.crf is not None)
 
 OutputKindOption = Annotated[

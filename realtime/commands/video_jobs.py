@@ -13,6 +13,7 @@ import typer
 from engines.commands.running import UsageError, printable
 from engines.engine import Engine
 from engines.errors import MattingError
+from realtime.choices import PIPE
 from realtime.commands.checks import (
     blaming,
     in_options,
@@ -29,7 +30,6 @@ from realtime.compositing.composite import check_light_wrap
 from realtime.compositing.subjects import subject_filter
 from realtime.compositing.temporal import TemporalFilter
 from realtime.inputs.media.numbered import RATE
-from realtime.inputs.media.piped import PIPE
 from realtime.inputs.pictures import is_still
 from realtime.jobs.photo_folders import make_folder
 from realtime.jobs.plan import plan_video
@@ -40,8 +40,11 @@ from realtime.jobs.video_folders import video_files
 from realtime.jobs.video_job import VideoJob
 from realtime.numbering import is_numbered, sequences_in
 from realtime.outputs.formats import SEQUENCES
+from realtime.outputs.standard_output import ReaderGone
 from realtime.outputs.target import check_target
 from realtime.outputs.tracks.audio import AudioNotSupported
+
+READER_GONE = 141  # exit code of programs that write to a pipe which nobody reads any more
 
 Record = dict[str, Any]  # of a file, for JSON, with its status: written, planned, existed or failed
 
@@ -72,17 +75,17 @@ class Run:
 
 
 def edit_file(source: Path, target: Path, run: Run) -> None:
-    """Edit one video. Raises MattingError if that fails."""
+    """Edit one video. Raises MattingError if that fails; typer.Exit if whoever reads standard output has ended."""
     if run.settings.rate is not None and not is_numbered(source):
         raise UsageError(f"--rate: {source} is no sequence of pictures, such as frames/%05d.png; leave --rate out")
-    if run.shard is not None and target.is_file() and not run.overwrite:  # joined by another shard
+    if run.shard is not None and target != PIPE and target.is_file() and not run.overwrite:  # joined by another shard
         notify(f"{target}: exists already")
         report(run, [{"source": str(source), "target": str(target), "status": "existed"}])
         return
     with ExitStack() as stack:
         refuse(source, target, run)
         if run.dry_run:
-            if target.suffix.lower() not in SEQUENCES:
+            if target != PIPE and target.suffix.lower() not in SEQUENCES:
                 check_target(target, overwrite=run.overwrite)
             check_settings(run.settings)
             report(run, [plan(source, target, run)])
@@ -92,7 +95,10 @@ def edit_file(source: Path, target: Path, run: Run) -> None:
             stack.callback(tell_what_is_kept, target)
         job = stack.enter_context(open_job(source, target, run, run.shard))
         engine = stack.enter_context(run.load())
-        record = edit(job, engine)
+        try:
+            record = edit(job, engine)
+        except ReaderGone as error:  # which has what it wanted
+            raise typer.Exit(READER_GONE) from error
     report(run, [record], engine)
 
 
@@ -103,6 +109,8 @@ def edit_files(source: Path, target: Path, run: Run) -> None:
     """
     if run.alpha_target is not None:
         raise UsageError(f"--alpha-out {run.alpha_target}: is for one video; for several take --output-kind alpha")
+    if target == PIPE:
+        raise UsageError(f"-: standard output holds one video, and {source} names several; name a folder to write to")
     if run.settings.rate is not None:
         raise UsageError("--rate: videos have times of their own; leave it out")
     found = video_files(source, target, run.settings.output_kind, run.settings.codec)
@@ -169,17 +177,21 @@ def refuse(source: Path, target: Path, run: Run) -> None:
     """Raise UsageError if a video is none, or its file would replace another."""
     if source == PIPE:
         refuse_twice(run)
+    if PIPE in (target, run.alpha_target):
+        refuse_in_pipe(run)
     inputs = {"--bg": Path(run.settings.bg).expanduser(), **({} if source == PIPE else {"IN": source})}
-    for mask in run.settings.masks:
-        refuse_inputs(target, {"--mask": Path(mask.rpartition("@")[0]).expanduser()})
-    refuse_inputs(target, inputs)
-    refuse_existing(target, overwrite=run.overwrite)
+    if target != PIPE:
+        for mask in run.settings.masks:
+            refuse_inputs(target, {"--mask": Path(mask.rpartition("@")[0]).expanduser()})
+        refuse_inputs(target, inputs)
+        refuse_existing(target, overwrite=run.overwrite)
     for written in (target, run.alpha_target):
         if written is not None and is_numbered(source) and is_numbered(written):
             refuse_pictures(written, source)
     if run.alpha_target is not None:
-        refuse_inputs(run.alpha_target, {**inputs, "OUT": target})
-        refuse_existing(run.alpha_target, overwrite=run.overwrite)
+        if run.alpha_target != PIPE:
+            refuse_inputs(run.alpha_target, {**inputs, "OUT": target})
+            refuse_existing(run.alpha_target, overwrite=run.overwrite)
         if run.alpha_target.absolute() == target.absolute():
             raise UsageError(f"--alpha-out {run.alpha_target}: is OUT; name another file")
     if not run.resume and run.shard is None and SegmentFolder(target, "").path.is_dir():
@@ -207,6 +219,14 @@ def refuse_twice(run: Run) -> None:
     }
     for option in (name for name, given in options.items() if given):
         raise UsageError(f"{option}: a pipe can be read only once, from its beginning; write the video to a file first")
+
+
+def refuse_in_pipe(run: Run) -> None:
+    """Raise UsageError for an option that needs a file to write, or standard output for itself."""
+    if run.resume or run.shard is not None:
+        raise UsageError(f"{'--resume' if run.resume else '--shard'}: what is written to a pipe is gone; name a file as OUT")
+    if run.as_json:
+        raise UsageError("--json: standard output is taken by the video; leave one of them out")
 
 
 @contextmanager

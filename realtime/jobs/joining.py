@@ -11,10 +11,10 @@ from av.video.stream import VideoStream
 from engines.errors import MediaError
 from realtime.chapters import add_chapters
 from realtime.inputs.video_file import VideoSource
-from realtime.outputs.formats import CONTAINERS
+from realtime.outputs.formats import CONTAINERS, FIFO, OPTIONS
 from realtime.outputs.tracks.audio import AudioCopier
 from realtime.outputs.tracks.subtitles import SPARSE, SubtitleCopier
-from realtime.outputs.video_file import CONTAINER_TAGS, FIFO, OPTIONS
+from realtime.outputs.video_file import CONTAINER_TAGS
 
 
 class Segment(NamedTuple):

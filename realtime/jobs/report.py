@@ -4,6 +4,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from realtime.outputs.formats import suffix_of
+
 
 @dataclass(frozen=True, kw_only=True)
 class VideoPlan:
@@ -101,7 +103,7 @@ class VideoReport:
 
     def notes(self) -> list[str]:
         """A line for each thing that the file lacks, or has in another form."""
-        lines = []
+        lines, suffix = [], suffix_of(self.target)
         if self.searched:
             lines.append(f"{self.source}: {self.searched} frames were searched first for whom to keep")
         if self.damaged:
@@ -113,11 +115,9 @@ class VideoReport:
         if self.damaged_subtitles:
             lines.append(f"{self.source}: {self.damaged_subtitles} damaged packets of its subtitles were left out")
         if self.converted_audio is not None:
-            lines.append(f"{self.target}: its sound was converted, {self.converted_audio}, which {self.target.suffix} can hold")
+            lines.append(f"{self.target}: its sound was converted, {self.converted_audio}, which {suffix} can hold")
         if self.converted_subtitles is not None:
-            lines.append(
-                f"{self.target}: its subtitles were converted, {self.converted_subtitles}, which {self.target.suffix} can hold"
-            )
+            lines.append(f"{self.target}: its subtitles were converted, {self.converted_subtitles}, which {suffix} can hold")
         if not self.complete:
             lines.append(f"{self.target}: appears when all shards of it are done")
         if self.silent:

@@ -15,13 +15,14 @@ from typing import Self
 
 from engines.engine import Engine
 from engines.geometry import Size
+from realtime.choices import PIPE
 from realtime.compositing.composite import check_light_wrap
 from realtime.compositing.filters import Filter
 from realtime.compositing.given_mask import MaskedSubject
 from realtime.compositing.subjects import ChosenSubject, naming
 from realtime.inputs.media.files import Media
 from realtime.inputs.media.numbered import RATE, NumberedPictures
-from realtime.inputs.media.piped import PIPE, PipedVideo
+from realtime.inputs.media.piped import PipedVideo
 from realtime.inputs.timestamps import WHOLE
 from realtime.inputs.video_file import VideoSource
 from realtime.jobs.report import VideoReport
@@ -48,7 +49,7 @@ class VideoJob:
 
     Args:
         source: the video, or the name of numbered pictures, or "-" for standard input.
-        target: the file to write, which appears when it is complete.
+        target: the file to write, which appears when it is complete; or "-": standard output, for Matroska as it comes.
         settings: what is to be done.
         alpha_target: a file to write the mattes to as well, in the format of `target` where it can hold that.
         resume: whether to write segments, which an interruption leaves beside `target`, and to go on from those that are there.
@@ -144,6 +145,12 @@ class VideoJob:
             packet.mask = masks.get(packet.index)
             yield packet
 
+    def _release(self) -> None:
+        self.source.media.release()
+        self._sink.release()
+        if self._alpha_sink is not None:
+            self._alpha_sink.release()
+
     def _look_up(self, search: Search, engine: Engine, on_frame: Callable[[], object]) -> int:
         source = self.source
         size = look_up_size(engine, Size(source.height, source.width))
@@ -185,7 +192,7 @@ class VideoJob:
                     alpha_sink=self._alpha_sink,
                     filters=filters,
                     light_wrap=self.settings.light_wrap,
-                    release=self.source.media.release,
+                    release=self._release,
                     on_progress=lambda frames: on_progress(before + max(0, frames - warm_up)),
                 )
             if segmented is not None:

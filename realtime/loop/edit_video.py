@@ -38,8 +38,8 @@ def edit_video(
 ) -> Edited:
     """Matte and encode all frames as the sinks show them. `on_progress` is called with their number so far.
 
-    The background is for composites alone. `alpha_sink` takes the mattes of the same frames. `release` is called when the work
-    stops: a source that waits for its next frame ends soon after.
+    The background is for composites alone. `alpha_sink` takes the mattes of the same frames. `release` is called when the
+    work is broken off: what waits for a frame, or for a reader, has to end soon after.
     """
 
     def paint(packet: Packet) -> None:
@@ -55,12 +55,19 @@ def edit_video(
             packet.fine = premultiply(packet.fine, opaque(packet.fetch().alpha))
 
     frames = 0
+    complete = False
+
+    def break_off() -> None:
+        if not complete:
+            release()
+
     stages = [*matte_stages(engine, filters), Stage("composite", paint), Stage("encode", sink.write)]
     if alpha_sink is not None:
         stages.append(Stage("encode alpha", alpha_sink.write))
-    with Pipeline(source, stages, release=release) as pipeline:
+    with Pipeline(source, stages, release=break_off) as pipeline:
         for frames, _ in enumerate(pipeline, 1):
             on_progress(frames)
+        complete = True
     return Edited(frames, {name: ms for name, ms in pipeline.median_ms.items() if frames})
 
 

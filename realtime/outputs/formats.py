@@ -9,13 +9,31 @@ from pathlib import Path
 from typing import get_args
 
 from engines.errors import MediaError
-from realtime.choices import OutputKind, Preset
+from realtime.choices import PIPE, OutputKind, Preset
 
 SEQUENCES = (".png", ".exr")  # of pictures, whose names have a place for their number
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}  # FFmpeg's names
 MP4, MOV, MKV, WEBM = (".mp4", ".m4v"), (".mov",), (".mkv",), (".webm",)
 
 Options = Mapping[str, str]
+
+# Of FFmpeg's writers of containers, by its names of these.
+FASTSTART, OWN_TIMES = {"movflags": "+faststart"}, {"avoid_negative_ts": "disabled"}
+OPTIONS = {"mp4": FASTSTART, "mov": FASTSTART, "matroska": OWN_TIMES, "webm": OWN_TIMES}
+# Pieces of a second, turned into an ordinary file at the end.
+FRAGMENTED = {
+    "movflags": "+hybrid_fragmented+delay_moov+frag_keyframe",
+    "frag_duration": "1000000",
+    "flush_packets": "1",
+}  # of 1 s
+FIFO = {**OWN_TIMES, "fifo_format": "matroska", "format_opts": "avoid_negative_ts=disabled"}
+CLUSTERED = {**OWN_TIMES, "cluster_time_limit": "1000", "flush_packets": "1"}
+RECOVERABLE = {"mp4": FRAGMENTED, "mov": FRAGMENTED, "matroska": CLUSTERED, "webm": CLUSTERED}
+
+
+def suffix_of(path: Path) -> str:
+    """The suffix that says what a file holds; of standard output that of Matroska, which needs no way back."""
+    return ".mkv" if path == PIPE else path.suffix.lower()
 
 
 def by_preset(name: str, *values: object) -> Mapping[str, Options]:
@@ -229,7 +247,8 @@ def codec_for(path: Path, kind: OutputKind = "composite", name: str | None = Non
     Raises MediaError if the suffix is unknown, or cannot hold that codec, or no alpha if `kind` is "cutout"; ValueError if the
     name is unknown.
     """
-    suffix = path.suffix.lower()
+    suffix = suffix_of(path)
+    remedy = "name a file that ends in" if path == PIPE else "end its name in"
     fitting = able(kind)
     suffixes = list(dict.fromkeys(each for codec in fitting.values() for each in codec.suffixes))
     if name is not None and name not in CODECS:
@@ -239,7 +258,7 @@ def codec_for(path: Path, kind: OutputKind = "composite", name: str | None = Non
     if name is not None and name not in fitting:
         raise MediaError(f"{path}: {name} has no alpha; take {' or '.join(fitting)}")
     if name is not None and suffix not in CODECS[name].suffixes:
-        raise MediaError(f"{path}: {suffix} cannot hold {name}; end its name in {', '.join(CODECS[name].suffixes)}")
+        raise MediaError(f"{path}: {suffix} cannot hold {name}; {remedy} {', '.join(CODECS[name].suffixes)}")
     if suffix not in suffixes:
         raise MediaError(f"{path}: {suffix} holds no alpha; end its name in {', '.join(suffixes)}")
     return CODECS[name] if name is not None else next(codec for codec in fitting.values() if suffix in codec.suffixes)

@@ -1,8 +1,5 @@
 """Pictures piped to another program through standard output."""
 
-import os
-import select
-import sys
 import time
 from collections.abc import Callable
 from fractions import Fraction
@@ -11,13 +8,12 @@ from engines.engine import Frame
 from engines.errors import MediaError
 from realtime.choices import PipeFormat
 from realtime.outputs.output import Output, VideoFormat
+from realtime.outputs.standard_output import StandardOutput
 from realtime.packet import Packet
 from realtime.pixels.yuv import FrameConverter, default_matrix, even
 
-STDOUT, STDERR = 1, 2
 LATE = Fraction(1, 10)  # s that a reader may be late: less is jitter
 BURST = Fraction(1, 4)  # s that repeated pictures may take, after a gap in the source: then the new one comes
-PATIENCE = 0.1  # s to wait for the reader until the next check whether the program ends
 
 
 class Pipe(Output):
@@ -39,17 +35,8 @@ class Pipe(Output):
     name = "pipe"
 
     def __init__(self, pipe_format: PipeFormat, video_format: VideoFormat, *, notify: Callable[[str], object] = print) -> None:
-        if sys.stdout is None:
-            raise MediaError(f"{pipe_format}: standard output is closed; end the command with | and a program, or > FILE")
-        if os.isatty(STDOUT):
-            raise MediaError(f"{pipe_format}: standard output is a terminal; end the command with | and a program, or > FILE")
-        sys.stdout.flush()
-        self._file = os.dup(STDOUT)
-        os.dup2(STDERR, STDOUT)
-        if os.name == "posix":
-            os.set_blocking(self._file, False)
+        self._output = StandardOutput(pipe_format)
         self._notify = notify
-        self._released = False
         self._cadence = Cadence(video_format.rate)
         self._last = b""
         self._format = pipe_format
@@ -80,30 +67,23 @@ class Pipe(Output):
         return b"FRAME\n" + self._convert(picture).to_ndarray().tobytes()
 
     def _send(self, data: bytes) -> None:
-        left = memoryview(data)
-        while left and not self._released and not self.closed_by_reader:
-            try:
-                left = left[os.write(self._file, left) :]
-            except BlockingIOError:
-                select.select([], [self._file], [], PATIENCE)
-            except BrokenPipeError:
-                self.closed_by_reader = True
-                self._notify("pipe: its reader has ended")
-            except OSError as error:
-                raise MediaError(
-                    f"{self._format}: standard output cannot be written ({error.strerror}); check its disk"
-                ) from error
+        if self.closed_by_reader:
+            return
+        try:
+            self._output.send(data)
+        except BrokenPipeError:
+            self.closed_by_reader = True
+            self._notify("pipe: its reader has ended")
+        except OSError as error:
+            raise MediaError(f"{self._format}: standard output cannot be written ({error.strerror}); check its disk") from error
 
     def release(self) -> None:
         """Stop waiting for a reader that no longer reads."""
-        self._released = True
+        self._output.release()
 
     def close(self) -> None:
         """End the stream and restore standard output."""
-        if os.name == "posix":
-            os.set_blocking(self._file, True)
-        os.dup2(self._file, STDOUT)
-        os.close(self._file)
+        self._output.close()
 
 
 class Cadence:

@@ -38,6 +38,9 @@ class Sink:
         """Leave nothing of it, and what was there before as it was. After `close` it does nothing."""
         raise NotImplementedError
 
+    def release(self) -> None:
+        """Stop waiting for whoever takes what is written: it is broken off."""
+
     def _shown(self, packet: Packet) -> tuple[Frame | None, Mask | None]:
         """The picture, uint8 RGB (H, W, 3), and the alpha, float32 (H, W), of a packet, or None for what is not shown.
 

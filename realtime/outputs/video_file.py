@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,12 @@ from engines.atomic import replacing
 from engines.engine import Frame
 from engines.errors import MediaError
 from realtime.chapters import Chapter, add_chapters
-from realtime.choices import OutputKind, Preset
-from realtime.outputs.formats import CONTAINERS, codec_for
+from realtime.choices import PIPE, OutputKind, Preset
+from realtime.outputs.formats import CONTAINERS, FIFO, OPTIONS, RECOVERABLE, codec_for, suffix_of
 from realtime.outputs.fragments import cut_after_last_fragment
 from realtime.outputs.scheduling import scheduling_kept
 from realtime.outputs.sink import Sink
+from realtime.outputs.standard_output import StandardOutput
 from realtime.outputs.static_metadata import with_static_metadata
 from realtime.outputs.target import check_suffix, check_target
 from realtime.outputs.tracks.audio import AudioCopier, AudioNotSupported
@@ -41,17 +42,6 @@ LONGEST_DELAY = 86_400  # s between decoding and showing a frame
 # player can decode. Frames keep their own times.
 MOST_RATE = Fraction(1000)
 MAX_DURATION = 2**31 - 1  # ticks that MP4 can hold
-FASTSTART, OWN_TIMES = {"movflags": "+faststart"}, {"avoid_negative_ts": "disabled"}
-OPTIONS = {"mp4": FASTSTART, "mov": FASTSTART, "matroska": OWN_TIMES, "webm": OWN_TIMES}
-# Pieces of a second, turned into an ordinary file at the end.
-FRAGMENTED = {
-    "movflags": "+hybrid_fragmented+delay_moov+frag_keyframe",
-    "frag_duration": "1000000",
-    "flush_packets": "1",
-}  # of 1 s
-FIFO = {**OWN_TIMES, "fifo_format": "matroska", "format_opts": "avoid_negative_ts=disabled"}
-CLUSTERED = {**OWN_TIMES, "cluster_time_limit": "1000", "flush_packets": "1"}
-RECOVERABLE = {"mp4": FRAGMENTED, "mov": FRAGMENTED, "matroska": CLUSTERED, "webm": CLUSTERED}
 
 
 class VideoSink(Sink):
@@ -68,7 +58,7 @@ class VideoSink(Sink):
     and its target is replaced.
 
     Args:
-        path: its suffix is one of `realtime.outputs.formats.CONTAINERS`.
+        path: its suffix is one of `realtime.outputs.formats.CONTAINERS`; or "-", standard output, for Matroska as it comes.
         width, height: of the pictures, in pixels.
         rate: average frames per second, a hint for the encoder.
         time_base: unit of frame times in the file, in seconds.
@@ -92,7 +82,7 @@ class VideoSink(Sink):
             killed, it stays beside `path`: see `engines.atomic.left_behind`. At the end the file is as any other.
 
     Raises:
-        MediaError: if the file cannot be written there, or cannot hold what it should.
+        MediaError: if the file cannot be written there, or cannot hold what it should; later ReaderGone, of standard output.
         ValueError: for an unknown codec, a `crf` that it does not take, or high range that it, or NVENC, does not keep.
     """
 
@@ -122,9 +112,12 @@ class VideoSink(Sink):
         recoverable: bool = False,
     ) -> None:
         path = Path(path)
-        check_target(path, overwrite=overwrite)
+        piped = path == PIPE and not recoverable
+        if not piped:
+            check_target(path, overwrite=overwrite)
         super().__init__(path, width=width, height=height, kind=kind, codec=codec_for(path, kind, codec))
-        check_suffix(path, CONTAINERS, "video file")  # and not a sequence
+        if not piped:
+            check_suffix(path, CONTAINERS, "video file")  # and not a sequence
         self._time_base = time_unit(time_base)
         self._last: int | None = None
         self._recoverable = recoverable
@@ -150,7 +143,10 @@ class VideoSink(Sink):
         if bitrate is not None and not on_gpu and min(width, height) < self.codec.bitrate_from:
             least = f"from {self.codec.bitrate_from}x{self.codec.bitrate_from} pixels on"
             raise MediaError(f"{path}: {self.codec.title} takes a bit rate {least}, not at {width}x{height}; give a crf")
-        self._replacing = replacing(self.path, overwrite=overwrite, keep=recoverable)
+        self._output = StandardOutput(str(path)) if piped else None
+        self._replacing: AbstractContextManager[Path | StandardOutput] = self._output or replacing(
+            self.path, overwrite=overwrite, keep=recoverable
+        )
         with self._media_errors("choose another name"):
             self._unfinished = self._replacing.__enter__()
         self._container: OutputContainer | None = None
@@ -183,14 +179,14 @@ class VideoSink(Sink):
         metadata: Mapping[str, str],
         chapters: Sequence[Chapter],
     ) -> None:
-        name = CONTAINERS[self.path.suffix.lower()]
-        of_container = RECOVERABLE[name] if self._recoverable else OPTIONS[name]
+        name = CONTAINERS[suffix_of(self.path)]
+        of_container = RECOVERABLE[name] if self._recoverable or self._output is not None else OPTIONS[name]
         tagged = name == "matroska" and self._audio is not None and self._audio.wav_tagged
         if tagged:  # PyAV refuses these codecs for Matroska itself
             name, of_container = "fifo", FIFO
         if any(isinstance(each, SubtitleCopier) for each in self._copiers):
             of_container = {**of_container, **SPARSE}
-        container = av.open(str(self._unfinished), "w", format=name, options=of_container)
+        container = av.open(self._output or str(self._unfinished), "w", format=name, options=of_container)
         self._container = container
         container.metadata.update({key: text for key, text in metadata.items() if key not in CONTAINER_TAGS})
         add_chapters(container, chapters)
@@ -283,7 +279,7 @@ class VideoSink(Sink):
                 raise
             with suppress(av.FFmpegError, OSError):
                 container.close()
-            if container.format.name not in ("matroska", "webm"):  # which plays to the last byte
+            if isinstance(self._unfinished, Path) and container.format.name not in ("matroska", "webm"):  # they need no cut
                 with suppress(OSError):
                     cut_after_last_fragment(self._unfinished)
             self._replacing.__exit__(None, None, None)
@@ -294,12 +290,18 @@ class VideoSink(Sink):
         container, self._container = self._container, None
         if container is not None:
             # Removed while it is open, as far as the system allows: what close() still has to write would be in vain.
-            for step in (self._unfinished.unlink, container.close):
+            drop = self._unfinished.unlink if isinstance(self._unfinished, Path) else self._unfinished.release
+            for step in (drop, container.close):
                 with suppress(av.FFmpegError, OSError):
                     step()
         self._replacing.__exit__(GeneratorExit, GeneratorExit(), None)
         for each in self._copiers:
             each.close()
+
+    def release(self) -> None:
+        """Stop waiting for the reader of standard output."""
+        if self._output is not None:
+            self._output.release()
 
     def _mux(self, packets: "Iterable[av.Packet[VideoStream]]") -> None:
         assert self._container is not None
@@ -322,9 +324,11 @@ class VideoSink(Sink):
     def _media_errors(self, remedy: str) -> Iterator[None]:
         try:
             yield
-        except OSError as error:
-            raise MediaError(f"{self.path}: cannot be written ({error.strerror or error}); {remedy}") from error
-        except av.FFmpegError as error:
+        except (OSError, av.FFmpegError) as error:
+            if self._output is not None:
+                self._output.check()
+            if isinstance(error, OSError):
+                raise MediaError(f"{self.path}: cannot be written ({error.strerror or error}); {remedy}") from error
             if self._audio is None:
                 raise MediaError(f"{self.path}: cannot be encoded ({error.strerror}); write to another format") from error
             raise AudioNotSupported(

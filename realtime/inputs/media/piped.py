@@ -3,19 +3,17 @@
 import os
 import select
 import threading
-from pathlib import Path
 
 import av
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from engines.errors import MediaError
-from realtime.choices import MAX_PIXELS
+from realtime.choices import MAX_PIXELS, PIPE
 from realtime.inputs.containers import decoder_limit, shown_video
 from realtime.inputs.formats import self_contained
 from realtime.inputs.media.files import Media
 
-PIPE = Path("-")  # standard input, or standard output
 CHUNK = 1 << 16  # bytes that are read at once
 PATIENCE = 0.1  # s to wait for bytes until the next look whether anybody still wants them
 BEGINNING = 1 << 29  # bytes that are kept until all readers are open: many frames of the largest

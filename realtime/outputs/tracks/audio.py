@@ -14,9 +14,10 @@ from av.stream import Stream
 from av.video.stream import VideoStream
 
 from engines.errors import MediaError
+from realtime.choices import PIPE
 from realtime.inputs.containers import DAMAGE
 from realtime.inputs.media.files import Media
-from realtime.outputs.formats import CONTAINERS
+from realtime.outputs.formats import CONTAINERS, suffix_of
 from realtime.outputs.tracks.audio_conversion import ENCODERS, LAYOUTS, AudioConversion
 from realtime.outputs.tracks.copier import INTERLEAVED, TrackCopier
 from realtime.outputs.tracks.description import describe_copy
@@ -87,7 +88,7 @@ class AudioCopier(TrackCopier):
         converted = []
         for stream in self._container.streams.audio:
             suffixes = suffixes_for(stream)
-            if path.suffix.lower().replace("m4v", "mp4") in suffixes:
+            if holds(path, stream):
                 continue
             if self._convert and stream.codec_context is not None:
                 converted.append(stream.codec_context.name)
@@ -97,14 +98,14 @@ class AudioCopier(TrackCopier):
                 raise AudioNotSupported(f"{path}: cannot hold the audio of {self.path} ({name}); {remedy}")
         if not converted:
             return None
-        return f"{', '.join(dict.fromkeys(converted))} to {ENCODERS[CONTAINERS[path.suffix.lower()]][1]}"
+        return f"{', '.join(dict.fromkeys(converted))} to {ENCODERS[CONTAINERS[suffix_of(path)]][1]}"
 
     def attach(self, container: OutputContainer, path: Path) -> None:
         """Add the streams to a container that is being opened. Raises AudioNotSupported if `path` cannot hold them."""
         self.converted = self.check(path)
-        encoder = ENCODERS[CONTAINERS[path.suffix.lower()]][0]
+        encoder = ENCODERS[CONTAINERS[suffix_of(path)]][0]
         for stream in self._container.streams.audio:
-            if path.suffix.lower().replace("m4v", "mp4") not in suffixes_for(stream):
+            if not holds(path, stream):
                 self._conversions[stream.index] = AudioConversion(container, stream, encoder)
                 continue
             copy = add_copy(container, stream)
@@ -196,6 +197,13 @@ def add_copy(container: OutputContainer, stream: AudioStream) -> AudioStream:
     if re.fullmatch(r"\d+ channels", stream.layout.name) and stream.channels in LAYOUTS:
         copy.codec_context.layout = LAYOUTS[stream.channels]  # MP4 needs its name, which not every file has
     return copy
+
+
+def holds(path: Path, stream: AudioStream) -> bool:
+    """Whether a file, or standard output, can hold a stream."""
+    if path == PIPE and stream.codec_context is not None and stream.codec_context.name in WAV_TAGGED:
+        return False  # which takes a file for FFmpeg to open
+    return suffix_of(path).replace("m4v", "mp4") in suffixes_for(stream)
 
 
 def suffixes_for(stream: AudioStream) -> list[str]:

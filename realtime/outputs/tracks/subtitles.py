@@ -17,7 +17,7 @@ from av.video.stream import VideoStream
 
 from realtime.inputs.containers import DAMAGE, codec_name, is_font
 from realtime.inputs.media.files import Media
-from realtime.outputs.formats import CONTAINERS
+from realtime.outputs.formats import CONTAINERS, suffix_of
 from realtime.outputs.tracks.copier import INTERLEAVED, TrackCopier
 from realtime.outputs.tracks.description import describe_copy
 
@@ -72,7 +72,7 @@ class SubtitleCopier(TrackCopier):
     ) -> None:
         super().__init__(path, origin)
         self._length = length
-        self._holder = CONTAINERS[Path(target).suffix.lower()]
+        self._holder = CONTAINERS[suffix_of(Path(target))]
         self._kept = [each for each in self._container.streams.subtitles if self._is_kept(each)]
         self.copied = tuple(codec_name(each) for each in self._kept)
         self.left_out = tuple(codec_name(each) for each in self._container.streams.subtitles if each not in self._kept)
