@@ -12,7 +12,7 @@ from av.video.stream import VideoStream
 from engines.errors import MediaError
 from realtime.choices import MAX_PIXELS
 from realtime.inputs.formats import is_playlist, self_contained
-from realtime.inputs.pictures import is_animated_webp, is_heif
+from realtime.inputs.pictures import is_heif
 
 DAMAGE = (av.InvalidDataError, av.ArgumentError, av.PatchWelcomeError)  # what FFmpeg raises for it
 
@@ -58,8 +58,6 @@ def decoder_limit(max_pixels: int) -> dict[str, str]:
 def video_stream(container: InputContainer, path: Path) -> VideoStream:
     """The video stream that a player would show. Raises MediaError if there is none."""
     name = container.format.name
-    if is_animated_webp(path):
-        raise MediaError(f"{path}: is an animated WebP, which cannot be decoded as a video; convert it to GIF or MP4 first")
     if name == "image2" or name.endswith("_pipe") or is_heif(path):
         raise MediaError(f"{path}: is a picture, not a video; read it as a photo")
     stream = shown_video(container)

@@ -74,14 +74,16 @@ def is_heif(path: Path) -> bool:
 
 
 def is_animated_webp(path: Path) -> bool:
-    """Whether a file is a WebP with several frames, which FFmpeg does not decode."""
+    """Whether a file is a WebP with several frames, which FFmpeg does not decode, and Pillow does."""
     head = _head(path)
     return head[:4] == b"RIFF" and head[8:16] == b"WEBPVP8X" and len(head) == HEAD and bool(head[20] & 2)
 
 
 def _head(path: Path) -> bytes:
-    """The first bytes of a file; none where it cannot be read, which is reported where it is opened."""
+    """The first bytes of a plain file; none where it cannot be read, which is reported where it is opened."""
     try:
+        if not path.is_file():
+            return b""
         with path.open("rb") as file:
             return file.read(HEAD)
     except OSError:

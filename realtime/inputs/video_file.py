@@ -18,6 +18,7 @@ from realtime.choices import MAX_PIXELS
 from realtime.inputs.containers import DAMAGE, streams_beside
 from realtime.inputs.formats import shortfall, states_duration
 from realtime.inputs.media.files import Media
+from realtime.inputs.media.kinds import media_of
 from realtime.inputs.pictures import check_pixels, scaled_size
 from realtime.inputs.timestamps import MICROSECOND, WHOLE, Discontinuities, Excerpt, Timestamps
 from realtime.packet import Packet
@@ -94,7 +95,7 @@ class VideoSource:
         excerpt: Excerpt = WHOLE,
         size: Size | int | None = None,
     ) -> None:
-        self.media = Media.of(path)
+        self.media = media_of(path)
         self.path = self.media.path
         self._excerpt = excerpt
         self._wanted_size = size
@@ -255,7 +256,7 @@ class VideoSource:
                 yield Shown(*held, time - held[1])
             held = frame, time
         if held is not None:
-            self.shortfall = self._shortfall(held[1])
+            self.shortfall = self.media.shortfall() or self._shortfall(held[1])
             yield Shown(*held, self._last_duration(*held))
 
     def _coded_duration(self, frame: VideoFrame) -> Fraction | None:

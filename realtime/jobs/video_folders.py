@@ -48,7 +48,7 @@ def video_files(source: Path, target: Path, kind: OutputKind = "composite", code
     found = sorted(root.glob(str(source.relative_to(root))) if pattern else root.rglob("*"))
     written = target.absolute()
     inside = [path for path in found if path.is_file() and written not in path.absolute().parents and not is_hidden(path, root)]
-    videos = [path for path in inside if path.suffix.lower() in VIDEOS]
+    videos = [path for path in inside if is_video(path)]
     if not videos:
         pictures = sequences_in(root) if root.is_dir() else []
         if pictures:
@@ -62,6 +62,15 @@ def video_files(source: Path, target: Path, kind: OutputKind = "composite", code
             raise MediaError(f"{video}: would become {path}, and so would {jobs[path].name}; rename one of them")
         jobs[path] = video
     return VideoFiles([(video, path) for path, video in jobs.items()], len(inside) - len(videos))
+
+
+def is_video(path: Path) -> bool:
+    """Whether a file is a video by its name, or, of WebP, which may be a photo, by what it holds."""
+    if path.suffix.lower() != ".webp":
+        return path.suffix.lower() in VIDEOS
+    from realtime.inputs.pictures import is_animated_webp  # not before there is work
+
+    return is_animated_webp(path)
 
 
 def fixed_part(pattern: Path) -> Path:

@@ -21,6 +21,7 @@ from realtime.compositing.filters import Filter
 from realtime.compositing.given_mask import MaskedSubject
 from realtime.compositing.subjects import ChosenSubject, naming
 from realtime.inputs.media.files import Media
+from realtime.inputs.media.kinds import media_of
 from realtime.inputs.media.numbered import RATE, NumberedPictures
 from realtime.inputs.media.piped import PipedVideo
 from realtime.inputs.timestamps import WHOLE
@@ -247,7 +248,7 @@ def open_source(path: Path, settings: VideoSettings) -> VideoSource:
     elif is_numbered(path):
         media = NumberedPictures(path, rate=settings.rate or RATE)
     else:
-        media = Media(path)
+        media = media_of(path)
     return VideoSource(media, excerpt=settings.excerpt, size=settings.size, max_pixels=settings.max_pixels)
 
 

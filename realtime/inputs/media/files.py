@@ -19,15 +19,10 @@ class Media:
         path: the file, or what stands for it in messages.
     """
 
-    seekable = True  # and so it can be opened any time
+    seekable = True  # and so it is known how long it is
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
-
-    @staticmethod
-    def of(path: "str | os.PathLike[str] | Media") -> "Media":
-        """Media as they are, and a path as a file."""
-        return path if isinstance(path, Media) else Media(path)
 
     @property
     def files(self) -> Sequence[Path]:
@@ -58,6 +53,9 @@ class Media:
     def decoder_options(self, max_pixels: int) -> dict[str, str]:
         """Options for the decoder of that stream, whose frames may grow midway."""
         return decoder_limit(max_pixels)
+
+    def shortfall(self) -> str | None:
+        """After the last frame, a line that says so if there should be more, where FFmpeg cannot know."""
 
     def check_size(self, stream: VideoStream, max_pixels: int) -> None:
         """Raise TooManyPixels if the frames of its stream are too large, before they are decoded."""

@@ -12,6 +12,7 @@ from av.stream import Stream
 from engines.errors import MediaError
 from realtime.inputs.containers import DAMAGE, shown_video
 from realtime.inputs.media.files import Media
+from realtime.inputs.media.kinds import media_of
 from realtime.inputs.timestamps import Discontinuities
 
 INTERLEAVED = Fraction(10)  # s by which one track may be behind another in a file
@@ -34,7 +35,7 @@ class TrackCopier:
     """
 
     def __init__(self, path: str | os.PathLike[str] | Media, origin: Fraction) -> None:
-        self._media = Media.of(path)
+        self._media = media_of(path)
         self.path = self._media.path
         self.damaged = 0
         self.end: Fraction | None = None

@@ -79,16 +79,6 @@ def test_it_is_no_video(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert "a.heic: is a picture, not a video; use shm-image for it" in capsys.readouterr().err
 
 
-def test_an_animated_webp_is_no_still_background(tmp_path: Path) -> None:
-    from PIL import Image
-
-    first, second = Image.new("RGB", (60, 40)), Image.new("RGB", (60, 40), (255, 255, 255))
-    first.save(tmp_path / "a.webp", save_all=True, append_images=[second])
-    for use in (VideoSource, lambda path: open_background(str(path))):
-        with pytest.raises(MediaError, match="is an animated WebP"):
-            use(tmp_path / "a.webp")
-
-
 def test_an_animated_png_is_a_video_whatever_its_name(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "a.apng", codec="apng", pix_fmt="rgb24").rename(tmp_path / "a.png")
     assert run(video, clip, tmp_path / "out.mp4") == 0
