@@ -122,9 +122,11 @@ def to_rgb(frame: VideoFrame, size: tuple[int, int], converter: VideoReformatter
 def to_rgb48(frame: VideoFrame, size: tuple[int, int], converter: VideoReformatter) -> Deep:
     """Convert a decoded frame to RGB uint16 (H, W, 3), whose white is 65,280, without mapping its gamut."""
     deep = np.asarray(_to_format("rgb48le", frame, size, converter).to_ndarray(), np.uint16)
-    if frame.format.is_rgb:  # whose white FFmpeg's scaler makes 65,535
-        deep = np.rint(deep * np.float32(FULL / 65535)).astype(np.uint16)
-    return deep
+    white, components = FULL, frame.format.components
+    if frame.format.is_rgb or len(components) < 3:  # of RGB, and of grey, FFmpeg's scaler makes their largest value of 16 bits
+        bits = 16 if frame.format.is_rgb else min(16, components[0].bits)
+        white = (1 << 16) - (1 << (16 - bits))
+    return deep if white == FULL else np.rint(deep * np.float32(FULL / white)).astype(np.uint16)
 
 
 def _to_format(name: str, frame: VideoFrame, size: tuple[int, int], converter: VideoReformatter) -> VideoFrame:

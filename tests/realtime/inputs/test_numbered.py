@@ -66,13 +66,15 @@ def test_light_of_openexr_becomes_what_other_pictures_hold(tmp_path: Path) -> No
     assert np.abs(frame[32] - 255 * levels[:, None]).max() <= 1.5
 
 
-def test_sixteen_bits_are_kept_beside_the_eight(tmp_path: Path) -> None:
+@pytest.mark.parametrize("channels", [1, 3])
+def test_sixteen_bits_are_kept_beside_the_eight(tmp_path: Path, channels: int) -> None:
     ramp = np.linspace(0, 65_535, 512).astype(np.uint16)
-    cv2.imwrite(str(tmp_path / "1.png"), np.repeat(ramp[None, :, None], 32, axis=0).repeat(3, axis=2))
+    cv2.imwrite(str(tmp_path / "1.png"), np.repeat(ramp[None, :, None], 32, axis=0).repeat(channels, axis=2))
     with VideoSource(NumberedPictures(tmp_path / "%d.png")) as source:
         source.fine = True
         packet = next(iter(source))
     assert packet.fine is not None
+    assert packet.frame.max() == 255
     exact = packet.frame * 256.0 + packet.fine
     assert np.abs(exact[0, :, 0] - ramp * (65_280 / 65_535)).max() <= 1
 
