@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 
 from av.container import InputContainer
@@ -54,8 +55,8 @@ class Media:
         """Options for the decoder of that stream, whose frames may grow midway."""
         return decoder_limit(max_pixels)
 
-    def shortfall(self) -> str | None:
-        """After the last frame, a line that says so if there should be more, where FFmpeg cannot know."""
+    def shortfall(self, last: Fraction) -> str | None:
+        """After the last frame, at that time, a line that says so if there should be more, where FFmpeg cannot know."""
 
     def check_size(self, stream: VideoStream, max_pixels: int) -> None:
         """Raise TooManyPixels if the frames of its stream are too large, before they are decoded."""

@@ -13,6 +13,7 @@ from av.video.stream import VideoStream
 from engines.errors import MediaError, TooManyPixels
 from realtime.choices import MAX_PIXELS
 from realtime.inputs.containers import decoder_limit
+from realtime.inputs.formats import shortfall
 from realtime.inputs.media.files import Media
 from realtime.inputs.pictures import open_picture
 from realtime.numbering import KINDS, NAME, pictures_of, sequences_in
@@ -50,7 +51,8 @@ class NumberedPictures(Media):
             raise MediaError(f"{self.path}: names one picture; name a sequence, such as {self.path.with_stem('%05d')}")
         if self.path.suffix.lower() not in KINDS:
             kinds = ", ".join(KINDS)
-            raise MediaError(f"{self.path}: a sequence of {self.path.suffix or 'such'} files is not read; take {kinds}")
+            what = f"a sequence of {self.path.suffix or 'such'} files is not read"
+            raise MediaError(f"{self.path}: no such file, and {what}; check the name, or take {kinds}")
         self._files = self._find(parts)
 
     def _find(self, parts: "re.Match[str]") -> list[Path]:
@@ -75,6 +77,8 @@ class NumberedPictures(Media):
         for each in found:
             if not each.is_file():
                 raise MediaError(f"{each}: is no plain file; remove it from the sequence")
+            if not each.stat().st_size:  # where FFmpeg would end, without a word
+                raise MediaError(f"{each}: is empty; write it again")
         return found
 
     @property
@@ -102,6 +106,11 @@ class NumberedPictures(Media):
     def video(self, container: InputContainer) -> VideoStream:
         """The stream of pictures."""
         return container.streams.video[0]
+
+    def shortfall(self, last: Fraction) -> str | None:
+        """A line that says so if the last pictures are damaged, or have been emptied meanwhile."""
+        end, length = last + 1 / self.rate, len(self._files) / self.rate
+        return shortfall(str(self.path), end, length) if end < length else None
 
     def decoder_options(self, max_pixels: int) -> dict[str, str]:
         """Options for its decoder."""

@@ -58,7 +58,7 @@ class AnimatedWebp(Media):
         if failure is not None and (isinstance(failure, MattingError) or not isinstance(failure, Exception)):
             raise failure
 
-    def shortfall(self) -> str | None:
+    def shortfall(self, last: Fraction) -> str | None:
         """A line that says so if its last pictures are damaged."""
         film = self._film
         if film is None or film.failure is None:

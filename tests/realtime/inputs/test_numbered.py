@@ -91,12 +91,17 @@ def test_a_picture_that_its_camera_turned_is_upright(tmp_path: Path) -> None:
     assert np.abs(frame - np.rot90(picture(0), -1).astype(int)).mean() < 3
 
 
-def test_one_that_is_damaged_is_counted(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [1, 3, 5])
+def test_one_that_is_damaged_is_counted(tmp_path: Path, number: int) -> None:
     name = write_pictures(tmp_path, range(1, 6))
-    (tmp_path / "00003.png").write_bytes((tmp_path / "00003.png").read_bytes()[:60])
+    damaged = name.with_name(f"{number:05d}.png")
+    damaged.write_bytes(damaged.read_bytes()[:60])
     with VideoSource(NumberedPictures(name)) as source:
-        assert [packet.time * 25 for packet in source] == [0, 1, 3, 4]
+        assert [packet.time * 25 for packet in source] == [each for each in range(5) if each != number - 1]
         assert source.damaged == 1
+        assert source.shortfall == (
+            f"{name}: ends at 0.16 s of 0.20 s; the rest is missing or damaged" if number == 5 else None
+        )
 
 
 def test_what_is_wrong_with_a_sequence_is_said_before_it_is_read(tmp_path: Path) -> None:
@@ -106,6 +111,8 @@ def test_what_is_wrong_with_a_sequence_is_said_before_it_is_read(tmp_path: Path)
     write_pictures(tmp_path, range(3), "fifo%d.png")
     (tmp_path / "fifo1.png").unlink()
     (tmp_path / "fifo1.png").mkdir()
+    write_pictures(tmp_path, range(3), "empty%d.png")
+    (tmp_path / "empty1.png").write_bytes(b"")
     (tmp_path / "4000000000.jpg").write_bytes(b"")
     (tmp_path / "text1.png").write_text("no picture")
     wrong = {
@@ -113,6 +120,7 @@ def test_what_is_wrong_with_a_sequence_is_said_before_it_is_read(tmp_path: Path)
         tmp_path / "%d.png": r"there are no such pictures; there is .*/%05d.png",
         tmp_path / "nowhere/%d.png": "there are no such pictures; check the name",
         tmp_path / "fifo%d.png": "fifo1.png: is no plain file",
+        tmp_path / "empty%d.png": "empty1.png: is empty; write it again",
         tmp_path / "%d.jpg": "4000000000.jpg: its number is over",
         tmp_path / "%d.mp4": "a sequence of .mp4 files is not read",
         tmp_path / "text1.png": "names one picture",
