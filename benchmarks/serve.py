@@ -124,8 +124,8 @@ def serve(
     common.check_outputs(json_file, overwrite=overwrite)
     with needs_extra("bench"):
         import psutil  # noqa: F401 - before the work begins
+    from engines.supersample import enlarged
     from realtime.jobs.photo_folders import read_photo_for_matting
-    from realtime.loop.supersample import enlarged
 
     frame = read_photo_for_matting(photo).flat()
     matted = enlarged(frame)

@@ -8,12 +8,12 @@ import numpy as np
 
 from engines.engine import Engine, Frame, Mask, Matte
 from engines.errors import MediaError
+from engines.supersample import matte_supersampled
 from realtime.compositing.backgrounds import Background
 from realtime.compositing.composite import blend
 from realtime.compositing.crop import people_box
 from realtime.compositing.subjects import naming, subject_filter
 from realtime.inputs.photos import Photo
-from realtime.loop.supersample import matte_supersampled
 from realtime.outputs.photos import write_photo
 from realtime.outputs.pictures.formats import picture_format
 from realtime.packet import Packet

@@ -27,7 +27,7 @@ def draw(
     count: Annotated[int, typer.Option(min=1, help="Number of pairs, drawn from the pictures.")] = 50,
     seed: Annotated[int, typer.Option(help="Seed of the random draw.")] = 1,
 ) -> None:
-    """Write sheets of pairs: ours and the peer's, left and right at random.
+    """Write sheets of pairs: ours, as shm-image makes it, and the peer's, left and right at random.
 
     Look at the sheets, write a vote for each number into votes.txt (left, right or same), and only then type `count`.
 

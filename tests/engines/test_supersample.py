@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import engines
 import realtime
 from engines.engine import Frame, Mask, Matte
-from realtime.loop.supersample import ENOUGH, MOST, MOST_PIXELS, enlargement, matte_supersampled
+from engines.supersample import ENOUGH, MOST, MOST_PIXELS, enlargement, matte_supersampled
 from tests.realtime.plain_engine import PlainEngine
 
 PORTRAIT = Path(realtime.__file__).parent / "samples" / "portrait.jpg"
