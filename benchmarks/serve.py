@@ -124,7 +124,7 @@ def serve(
     common.check_outputs(json_file, overwrite=overwrite)
     with needs_extra("bench"):
         import psutil  # noqa: F401 - before the work begins
-    from engines.supersample import enlarged
+    from engines.photos import enlarged
     from realtime.jobs.photo_folders import read_photo_for_matting
 
     frame = read_photo_for_matting(photo).flat()

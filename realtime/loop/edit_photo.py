@@ -8,7 +8,7 @@ import numpy as np
 
 from engines.engine import Engine, Frame, Mask, Matte
 from engines.errors import MediaError
-from engines.supersample import matte_supersampled
+from engines.photos import finest_matte
 from realtime.compositing.backgrounds import Background
 from realtime.compositing.composite import blend
 from realtime.compositing.crop import people_box
@@ -29,7 +29,7 @@ def matte_photo(photo: Photo, engine: Engine, *, keep: str = "all") -> Packet:
     `keep`: who stays, as of `subject_filter`. Raises NobodyThere if that is a point where nobody is.
     """
     packet = Packet(photo.flat(), Fraction(0), 0)
-    packet.matte = matte_supersampled(packet.frame, engine)
+    packet.matte = finest_matte(packet.frame, engine)
     if photo.alpha is not None:
         packet.matte = replace(packet.matte, alpha=np.minimum(packet.matte.alpha, photo.alpha))
     subject = subject_filter(keep)

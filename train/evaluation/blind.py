@@ -15,7 +15,7 @@ import numpy as np
 from engines import Engine, Frame, Mask
 from engines.atomic import replacing
 from engines.errors import DataError
-from engines.supersample import matte_supersampled
+from engines.photos import finest_matte
 from train.evaluation.peers import Peer
 from train.evaluation.pictures import grey, on_green, padded, panel, write_picture
 from train.evaluation.scores import Prediction, pictures_in, read_frame
@@ -88,14 +88,14 @@ def draw_pairs(
 ) -> None:
     """Write sheets of pairs, ours and the peer's at random sides, the key, and an empty ballot into a new folder.
 
-    Ours is as shm-image makes it: small photos are matted at more than their size. `advance` is called after each pair. Raises DataError if a picture cannot be read.
+    Ours is as shm-image makes it. `advance` is called after each pair. Raises DataError if a picture cannot be read.
     """
     out.mkdir(parents=True)
     key: dict[str, str] = {}
     rows: list[Frame] = []
     for number, path in enumerate(chosen, 1):
         frame = read_frame(path)
-        both = [matte_supersampled(frame, engine).alpha, peer(frame)]
+        both = [finest_matte(frame, engine).alpha, peer(frame)]
         ours = rng.choice(CHOICES[:2])
         key[str(number)] = ours
         rows.append(pair(number, frame, *(both if ours == "left" else both[::-1])))

@@ -1,4 +1,7 @@
-"""Small photos matted on more pixels than they have, so that alpha at an edge is a mean where it would be all or nothing."""
+"""Photos matted as finely as there is time for: small ones on more pixels than they have, and each mirrored, too.
+
+Alpha at an edge is then a mean where it would be all or nothing.
+"""
 
 from dataclasses import replace
 
@@ -12,6 +15,8 @@ ENOUGH = 1080  # pixels of the shorter side, from which next to nothing is gaine
 MOST = 3  # times as wide and high
 STRIP = 16  # rows at a time: floats of a strip stay in the cache, those of a large photo do not
 MOST_PIXELS = 12_000_000  # of what is matted in place of a photo: a long, thin one would fill the memory
+MIRRORED = {"large"}  # models of those who would rather wait
+MOST_MIRRORED = 25_000_000  # pixels: two mattes of a larger photo would fill the memory
 
 
 def enlargement(height: int, width: int) -> int:
@@ -31,10 +36,18 @@ def enlarged(frame: Frame) -> Frame:
     return np.ascontiguousarray(cv2.resize(frame, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
-def matte_supersampled(frame: Frame, engine: Engine) -> Matte:
-    """The matte of a frame of any size, of its own size. Where the foreground is the frame's own colours, it is so exactly."""
+def both_ways(frame: Frame, engine: Engine) -> Matte:
+    """The mean of the mattes of a frame and of its mirror image, turned back."""
+    matte, mirrored = engine(frame), engine(np.ascontiguousarray(frame[:, ::-1]))
+    pairs = ((getattr(matte, name), getattr(mirrored, name)[:, ::-1]) for name in ("alpha", "foreground", "coarse", "unified"))
+    return Matte(*(cv2.addWeighted(own, 0.5, np.ascontiguousarray(other), 0.5, 0) for own, other in pairs))  # type: ignore[arg-type]
+
+
+def finest_matte(frame: Frame, engine: Engine) -> Matte:
+    """The matte of a photo of any size, of its own size. Where the foreground is the photo's own colours, it is so exactly."""
     large = enlarged(frame)
-    matte = engine(large)
+    mirror = engine.model in MIRRORED and large.shape[0] * large.shape[1] <= MOST_MIRRORED
+    matte = both_ways(large, engine) if mirror else engine(large)
     if large is frame:
         return matte
     height, width = frame.shape[:2]
