@@ -110,7 +110,8 @@ def quality(
 ) -> None:
     """The paper's four errors, IoU and the error at edges, of both our models, variants and peers.
 
-    Without QUN the same weights run with MPN's mask in its place. Peers run in fp32, as they were trained.
+    Frames are those of a video; "photo" is what shm-image makes of the large model. Without QUN the same weights run with MPN's
+    mask in its place. Peers run in fp32, as they were trained.
 
     \b
     Examples:
@@ -139,7 +140,8 @@ def quality(
             loaded = [load_engine(backend, threads=threads, precision=precision, model=model) for model in MODELS]
             base, *larger = map(stack.enter_context, loaded)
             masks = [MaskCandidate(base, "coarse"), MaskCandidate(base, "unified")]
-            candidates[:0] = [OwnCandidate(base), *map(OwnCandidate, larger), *masks, without_qun()]
+            photos = [OwnCandidate(engine, photo=True) for engine in larger]
+            candidates[:0] = [OwnCandidate(base), *map(OwnCandidate, larger), *photos, *masks, without_qun()]
         for test_set in test_sets:
             models = score_all(test_set, candidates, with_closed_form=with_closed_form)
             sections.append({"set": test_set.name, "truths": test_set.truths, "models": models})

@@ -34,7 +34,7 @@ def test_the_command(bench, folder: Path, tmp_path: Path) -> None:  # type: igno
     [found] = report["sets"]
     models = {each["model"]: each for each in found["models"]}
     assert list(models) == [
-        "ours, openvino", "ours, openvino, large", "ours, MPN alone", "ours, QUN alone", "ours, without QUN", "half",
+        "ours, openvino", "ours, openvino, large", "ours, openvino, large, photo", "ours, MPN alone", "ours, QUN alone", "ours, without QUN", "half",
         CLOSED_FORM,
     ]  # fmt: skip
     assert all(list(each["pictures"]) == ["a", "b"] for each in models.values())

@@ -15,6 +15,7 @@ from engines import Engine, Frame, Mask
 from engines.engine import fit_mask
 from engines.errors import DataError
 from engines.geometry import BASE
+from engines.photos import finest_matte
 from train.evaluation.metrics import MASK_METRICS, MATTE_METRICS, Metric
 from train.evaluation.peers import Peer
 
@@ -112,17 +113,18 @@ def own_name(backend: str | None, model: str) -> str:
 
 
 class OwnCandidate:
-    """One of our engines."""
+    """One of our engines; `photo`: as shm-image uses it, not as one frame of a video."""
 
-    def __init__(self, engine: Engine) -> None:
-        self.name = own_name(engine.name, engine.model)
+    def __init__(self, engine: Engine, *, photo: bool = False) -> None:
+        self.name = own_name(engine.name, engine.model) + (", photo" if photo else "")
+        self._photo = photo
         self.base = engine.model == BASE
         self.precision = engine.precision
         self._engine = engine
 
     def __call__(self, frame: Frame) -> Prediction:
         begin = time.perf_counter()
-        matte = self._engine(frame)
+        matte = finest_matte(frame, self._engine) if self._photo else self._engine(frame)
         milliseconds = 1e3 * (time.perf_counter() - begin)
         return Prediction(matte.alpha, milliseconds, matte.coarse, matte.unified, matte.foreground)
 
