@@ -34,8 +34,8 @@ def test_the_command(bench, folder: Path, tmp_path: Path) -> None:  # type: igno
     [found] = report["sets"]
     models = {each["model"]: each for each in found["models"]}
     assert list(models) == [
-        "ours, openvino", "ours, openvino, large", "ours, openvino, large, photo", "ours, MPN alone", "ours, QUN alone", "ours, without QUN", "half",
-        CLOSED_FORM,
+        "ours, openvino", "ours, openvino, large", "ours, openvino, large, photo", "ours, MPN alone", "ours, QUN alone",
+        "ours, without QUN", "half", CLOSED_FORM,
     ]  # fmt: skip
     assert all(list(each["pictures"]) == ["a", "b"] for each in models.values())
     assert models[CLOSED_FORM]["mean"]["mse"] < 1e-3
