@@ -5,15 +5,12 @@ import json
 import subprocess
 import sys
 import tomllib
-from pathlib import Path
 
 import pytest
 
-import engines
 from tests.imports import FOLDERS, ROOT, import_graph, imported, reachable
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-RELEASED = Path(engines.__file__).parent / "released" / "base" / "manifest.json"
 LONGEST = 350  # lines
 MOST_FILES = 15  # Python files in a folder, besides its __init__.py
 MAY_IMPORT = {
@@ -100,7 +97,6 @@ def test_the_commands_that_run_it_load_no_pytorch() -> None:
     assert loaded & {"torch", "onnx", "scipy", "train", "benchmarks", "tests"} == set()
 
 
-@pytest.mark.skipif(not RELEASED.exists(), reason="there are no released weights in this checkout")
 def test_the_cpu_engine_runs_without_pytorch() -> None:
     program = (
         "import numpy as np, engines, realtime.commands.video\n"

@@ -151,11 +151,9 @@ def test_no_audio_and_the_quality(tmp_path: Path, engine: BallEngine, monkeypatc
         audio_packets(tmp_path / "a.mp4")
 
 
-RELEASED = Path(engines.__file__).parent / "released" / "manifest.json"
 SAMPLE = Path(video.__file__).parents[1] / "samples" / "sample.mp4"
 
 
-@pytest.mark.skipif(not RELEASED.exists(), reason="there are no released weights in this checkout")
 def test_the_person_of_the_sample_stays_and_her_room_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clip, out = tmp_path / "in.mp4", tmp_path / "out.mp4"
     with VideoSource(SAMPLE) as source, VideoSink(clip, width=source.width, height=source.height) as sink:
