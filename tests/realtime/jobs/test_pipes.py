@@ -146,7 +146,7 @@ def test_pictures_that_do_not_come_do_not_fill_the_memory(tmp_path: Path, monkey
         (b"", "nothing has come through the pipe"),
         (b"no video\n" * 1000, "is not a video that can be read"),
         (b"#EXTM3U\n/etc/passwd\n", "is not a video that can be read"),
-        (b"ffconcat version 1.0\nfile /work/film.mkv\n", "is not a video that can be read"),
+        (b"ffconcat version 1.0\nfile /films/film.mkv\n", "is not a video that can be read"),
         (b"\x89PNG\r\n\x1a\n" + bytes(100), "is not a video|has no video"),
         (b"\0\0\0\x18ftypisom\0\0\2\0isomiso2\0\0\0\x08free\x7f\0\0\0mdat" + bytes(9000), "index at its end"),
     ],
