@@ -4,6 +4,7 @@ import asyncio
 import math
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -72,14 +73,38 @@ class WorkQueue:
         self._threads.shutdown()
 
 
+class Turns:
+    """A semaphore that serves in the order of arrival. Python's own lets a video, which comes again at once, starve a photo."""
+
+    def __init__(self, places: int) -> None:
+        self._lock, self._free = threading.Lock(), places
+        self._waiting: deque[threading.Event] = deque()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._free:  # then nobody waits
+                self._free -= 1
+                return
+            turn = threading.Event()
+            self._waiting.append(turn)
+        turn.wait()
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            if self._waiting:
+                self._waiting.popleft().set()  # who takes this place
+            else:
+                self._free += 1
+
+
 class SharedEngine(Engine):
     """An engine that takes frames from any thread, as many as it can at once: photos pass between the frames of a video.
 
     `free`: of engines that share one machine, which together take no more.
     """
 
-    def __init__(self, engine: Engine, free: threading.Semaphore | None = None) -> None:
-        self._engine, self._free = engine, free or threading.Semaphore(engine.at_once)
+    def __init__(self, engine: Engine, free: Turns | None = None) -> None:
+        self._engine, self._free = engine, free or Turns(engine.at_once)
         self.name, self.device, self.precision, self.model = engine.name, engine.device, engine.precision, engine.model
         self.at_once = engine.at_once
 
@@ -102,7 +127,7 @@ class SharedEngines:
     """
 
     def __init__(self, first: Engine, load: Callable[[str], Engine] | None = None) -> None:
-        self._free = threading.Semaphore(first.at_once)
+        self._free = Turns(first.at_once)
         self.first = SharedEngine(first, self._free)
         self._load, self._loading = load, threading.Lock()
         self._loaded: dict[str, Engine] = {}

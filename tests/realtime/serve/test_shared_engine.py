@@ -1,12 +1,13 @@
 """One engine for several threads: as many frames at once as it can take, and no more."""
 
 import threading
+import time
 
 import numpy as np
 import pytest
 
 from engines.engine import Frame, Mask, Matte
-from realtime.serve.work_queue import SharedEngine, SharedEngines
+from realtime.serve.work_queue import SharedEngine, SharedEngines, Turns
 from tests.realtime.plain_engine import PlainEngine
 
 
@@ -36,6 +37,25 @@ def test_as_many_frames_at_once_as_the_engine_takes(at_once: int) -> None:
     for thread in threads:
         thread.join()
     assert (engine.done, engine.most) == (8, at_once)
+
+
+def test_who_comes_again_at_once_lets_others_pass() -> None:
+    """A photo waited until the last frame of a video was done."""
+    turns, came = Turns(1), []
+
+    def photo() -> None:
+        with turns:
+            came.append("photo")
+
+    thread = threading.Thread(target=photo)
+    with turns:
+        thread.start()
+        while not turns._waiting:
+            time.sleep(0.001)
+    with turns:
+        came.append("next frame")
+    thread.join()
+    assert came == ["photo", "next frame"]
 
 
 def test_another_model_is_loaded_once_when_it_is_asked_for_and_shares_the_machine() -> None:
