@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from engines.engine import Engine, Frame, Mask
+from realtime.choices import OutputKind
 from realtime.compositing.backgrounds import Background
 from realtime.compositing.composite import composite
 from realtime.compositing.filters import Filter
@@ -45,12 +46,7 @@ def edit_video(
     def paint(packet: Packet) -> None:
         if alpha_sink is not None or packet.fine is not None:
             packet.fetch()  # a composite would leave the matte on the engine's device, and drop it
-        behind: Frame | None = None
-        if sink.kind == "composite":
-            behind = background.frame(packet)
-            packet.picture = composite(packet, behind, light_wrap=light_wrap)
-        elif sink.kind != "alpha":
-            packet.picture = extend_foreground(packet.fetch())
+        behind = show(packet, sink.kind, background, light_wrap=light_wrap)
         if packet.fine is not None and behind is not packet.frame:
             packet.fine = premultiply(packet.fine, opaque(packet.fetch().alpha))
 
@@ -69,6 +65,17 @@ def edit_video(
             on_progress(frames)
         complete = True
     return Edited(frames, {name: ms for name, ms in pipeline.median_ms.items() if frames})
+
+
+def show(packet: Packet, kind: OutputKind, background: Background, *, light_wrap: float = 0.0) -> Frame | None:
+    """Give a matted packet the picture of a file of some kind, if that has colours. The background's frame, of a composite."""
+    if kind == "composite":
+        behind = background.frame(packet)
+        packet.picture = composite(packet, behind, light_wrap=light_wrap)
+        return behind
+    if kind != "alpha":
+        packet.picture = extend_foreground(packet.fetch())
+    return None
 
 
 def opaque(alpha: Mask) -> Mask:

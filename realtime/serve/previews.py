@@ -14,12 +14,12 @@ from PIL import Image
 from engines.engine import Engine
 from realtime.choices import OutputKind
 from realtime.compositing.backgrounds import Background
-from realtime.compositing.foreground import extend_foreground
 from realtime.compositing.subjects import naming
 from realtime.compositing.views import render_view
 from realtime.inputs.video_file import VideoSource
 from realtime.jobs.settings import VideoSettings
 from realtime.jobs.video_job import open_source
+from realtime.loop.edit_video import show
 from realtime.loop.matting import make_matte
 from realtime.packet import Packet
 from realtime.serve.editing import in_words_of_parts
@@ -77,12 +77,15 @@ def pictures(
     return made
 
 
-def rendered(packet: Packet, background: Background, show: OutputKind, light_wrap: float) -> NDArray[np.uint8]:
+def rendered(packet: Packet, background: Background, kind: OutputKind, light_wrap: float) -> NDArray[np.uint8]:
     """What a file shows of a packet, uint8: RGB (H, W, 3), or of a cutout RGBA (H, W, 4)."""
-    if show in ("composite", "alpha"):
-        return render_view(packet, background, "alpha" if show == "alpha" else "picture", light_wrap=light_wrap)
-    colours = extend_foreground(packet.fetch())
-    return colours if show == "foreground" else np.dstack([colours, cv2.convertScaleAbs(packet.fetch().alpha, alpha=255)])
+    if kind == "alpha":
+        return render_view(packet, background, "alpha")
+    show(packet, kind, background, light_wrap=light_wrap)
+    assert packet.picture is not None
+    if kind != "cutout":
+        return packet.picture
+    return np.dstack([packet.picture, cv2.convertScaleAbs(packet.fetch().alpha, alpha=255)])
 
 
 def animation(made: list[tuple[Fraction, Image.Image]]) -> bytes:

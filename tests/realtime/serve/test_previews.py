@@ -24,14 +24,7 @@ from realtime.serve.app import create_app
 LIMITS = Limits(video_bytes=1_000_000, video_seconds=4, videos=2)
 PREVIEW = "/v1/video/preview"
 
-
-@pytest.fixture(autouse=True)
-def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the service may put files."""
-    folder = tmp_path / "temporary"
-    folder.mkdir()
-    monkeypatch.setattr("tempfile.tempdir", str(folder))
-    return folder
+pytestmark = pytest.mark.usefixtures("temporary")
 
 
 @contextmanager

@@ -22,14 +22,7 @@ from realtime.serve.app import create_app
 HOME = "http://127.0.0.1:8400"
 LIMITS = Limits(video_bytes=1_000_000, video_seconds=2, videos=2, keep_for=3600)
 
-
-@pytest.fixture(autouse=True)
-def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the service may put files."""
-    folder = tmp_path / "temporary"
-    folder.mkdir()
-    monkeypatch.setattr("tempfile.tempdir", str(folder))
-    return folder
+pytestmark = pytest.mark.usefixtures("temporary")
 
 
 def serving(seconds: float = 0, limits: Limits = LIMITS) -> TestClient:
