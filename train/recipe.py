@@ -13,14 +13,7 @@ from engines.errors import DataError
 from engines.geometry import LOW_RESOLUTION
 
 RECIPES = Path(__file__).parent / "recipes"
-BASELINES = (
-    "deeplab",
-    "dim",
-    "refinement",
-    "tnet",
-    "mnet",
-    "shm",
-)  # tasks of `train.baselines`, in order
+BASELINES = ("deeplab", "dim", "refinement", "dim_joint", "tnet", "mnet", "shm")  # tasks of `train.baselines`, in order
 short_repr = reprlib.repr  # of a value that may be long, or nested deeply
 
 
@@ -86,6 +79,7 @@ class Recipe:
     deeplab: TaskSettings = field(default_factory=TaskSettings)
     dim: TaskSettings = field(default_factory=TaskSettings)
     refinement: TaskSettings = field(default_factory=TaskSettings)  # the second stage of DIM
+    dim_joint: TaskSettings = field(default_factory=TaskSettings)  # both stages of DIM, together
     tnet: TaskSettings = field(default_factory=TaskSettings)  # SHM: T-Net alone
     mnet: TaskSettings = field(default_factory=TaskSettings)  # SHM: M-Net alone
     shm: TaskSettings = field(default_factory=TaskSettings)  # SHM: both, end to end

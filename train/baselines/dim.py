@@ -73,3 +73,19 @@ class Refinement(nn.Module):
     def forward(self, image: Tensor, alpha: Tensor) -> Tensor:
         change: Tensor = self.layers(torch.cat([image, alpha], dim=1))
         return alpha + change
+
+
+class TwoStageDIM(nn.Module):
+    """Both stages, one behind the other.
+
+    forward: image (N,3,H,W) RGB in [0, 1], trimap (N,1,H,W) as DIM takes it -> alpha (N,1,H,W), which is not clipped to [0, 1].
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.matting = DIM()
+        self.refinement = Refinement()
+
+    def forward(self, image: Tensor, trimap: Tensor) -> Tensor:
+        alpha: Tensor = self.refinement(image, self.matting(image, trimap))
+        return alpha

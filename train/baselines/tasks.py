@@ -1,7 +1,7 @@
 """The training tasks of the baselines, which the trainer of the paper's three networks runs as well.
 
 DIM and SHM are trained in steps, as their papers do (DIM, section 4.2; SHM, section 4.5): each step is a task with a checkpoint
-of its own. Of DIM's three, the last, which tunes both stages together, is left out.
+of its own.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from train.baselines.deeplab import DeepLab
-from train.baselines.dim import DIM, Refinement
+from train.baselines.dim import DIM, Refinement, TwoStageDIM
 from train.baselines.losses import alpha_loss, matting_loss
 from train.baselines.shm import SHM, MNet, TNet
 from train.baselines.trimaps import as_one_channel, trimaps
@@ -102,6 +102,21 @@ def refinement_task(recipe: Recipe, dim: DIM) -> Task:
         return _alpha_losses(alpha_loss(alpha, truth, trimap[:, 2:]), _known(alpha, trimap), truth)
 
     return Task("refinement", Refinement(), recipe.refinement, MRNSamples, DrawnMRN, render_mrn, losses, earlier=(dim,))
+
+
+def dim_joint_task(recipe: Recipe, dim: DIM, refinement: Refinement) -> Task:
+    """Both stages of DIM tuned together, from the weights of each, by the loss of the second (section 4.2)."""
+    both = TwoStageDIM()
+    both.matting.load_state_dict(dim.state_dict())
+    both.refinement.load_state_dict(refinement.state_dict())
+
+    def losses(network: nn.Module, batch: Sample) -> Losses:
+        truth = batch["alpha"]
+        trimap = trimaps(truth, random_of(network, batch))
+        alpha = network(batch["crop"], as_one_channel(trimap)).float()
+        return _alpha_losses(alpha_loss(alpha, truth, trimap[:, 2:]), _known(alpha, trimap), truth)
+
+    return Task("dim_joint", both, recipe.dim_joint, MRNSamples, DrawnMRN, render_mrn, losses)
 
 
 def tnet_task(recipe: Recipe, *, pretrained: bool = True) -> Task:

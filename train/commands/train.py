@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from train.recipe import Recipe
 
 NETWORKS = ("mpn", "qun", "mrn")
-STEPS = {"all": NETWORKS, "dim": ("dim", "refinement"), "shm": ("tnet", "mnet", "shm")}  # of more than one network
+STEPS = {"all": NETWORKS, "dim": ("dim", "refinement", "dim_joint"), "shm": ("tnet", "mnet", "shm")}  # of more than one network
 EXIT_DELAY = 10.0  # seconds
 
 Data = Annotated[Path, typer.Option(help="Folder with fine/, coarse/ and backgrounds/ (or train/ with these in it).")]
@@ -91,7 +91,7 @@ _add("qun", "Train QUN, the unified masks, behind MPN.")
 _add("mrn", "Train MRN, the mattes, behind MPN and QUN.")
 _add("all", "Train MPN, QUN and MRN in this order, or what a schedule says.")
 _add("deeplab", "Train DeepLab, a baseline of the paper's Table 2, on fine and coarse data.")
-_add("dim", "Train DIM, a baseline that takes a trimap, and then its refinement stage.")
+_add("dim", "Train DIM, a baseline that takes a trimap: its two stages, then both together.")
 _add("shm", "Train SHM, a baseline: T-Net, M-Net, then both end to end.")
 app.command()(release)
 app.command()(curves)

@@ -16,7 +16,7 @@ from engines.errors import DataError
 from engines.graphs.glue import planes, shrink
 from engines.networks import MPN, MRN, QUN, Networks
 from train.baselines.deeplab import DeepLab
-from train.baselines.dim import DIM, Refinement
+from train.baselines.dim import TwoStageDIM
 from train.baselines.shm import SHM
 from train.evaluation.ablation import COLUMNS, PAPER, Ablated
 from train.evaluation.pictures import grey, panel
@@ -31,8 +31,7 @@ KINDS: dict[str, type[nn.Module]] = {
     "qun": QUN,
     "mrn": MRN,
     "deeplab": DeepLab,
-    "dim": DIM,
-    "refinement": Refinement,
+    "dim_joint": TwoStageDIM,
     "shm": SHM,
 }
 
@@ -47,13 +46,13 @@ def deeplab_matting(network: DeepLab) -> Matting:
     return matte
 
 
-def dim_matting(first: DIM, refinement: Refinement) -> Matting:
+def dim_matting(network: TwoStageDIM) -> Matting:
     """Both stages of DIM, where a trimap of the truth leaves open what is there."""
 
     def matte(frame: Frame, truth: Mask) -> Mask:
         known = np.asarray(trimap(truth), np.float32)
         image = planes(torch.from_numpy(frame)) / 255
-        alpha = refinement(image, first(image, torch.from_numpy(known)[None, None]))[0, 0].clamp(0, 1).numpy()
+        alpha = network(image, torch.from_numpy(known)[None, None])[0, 0].clamp(0, 1).numpy()
         return np.where(known == 0.5, alpha, known)
 
     return matte
@@ -108,14 +107,7 @@ def _paper(row: str) -> tuple[float, ...]:
 ROWS = (
     Row("DeepLab", (0.028, 0.023, 0.012, 0.028), deeplab_matting, ("deeplab/deeplab",), "deeplab --recipe table2"),
     Row("Trimap + closed form", (0.0083, 0.0049, 0.0035, 0.080), lambda: closed_form, trimap=True),
-    Row(
-        "Trimap + DIM",
-        (0.0045, 0.0017, 0.0013, 0.0043),
-        dim_matting,
-        ("dim/dim", "dim/refinement"),
-        "dim --recipe table2",
-        trimap=True,
-    ),
+    Row("Trimap + DIM", (0.0045, 0.0017, 0.0013, 0.0043), dim_matting, ("dim/dim_joint",), "dim --recipe table2", trimap=True),
     Row("SHM", (0.011, 0.0078, 0.0032, 0.011), shm_matting, ("shm/shm",), "shm --recipe table2"),
     Row(
         "ours, without coarse data",

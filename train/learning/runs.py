@@ -12,9 +12,17 @@ from engines.backends.torch import released_networks
 from engines.errors import DataError
 from engines.geometry import BASE, model_of_size
 from engines.networks import MPN, QUN
-from train.baselines.dim import DIM
+from train.baselines.dim import DIM, Refinement
 from train.baselines.shm import MNet, TNet
-from train.baselines.tasks import deeplab_task, dim_task, mnet_task, refinement_task, shm_task, tnet_task
+from train.baselines.tasks import (
+    deeplab_task,
+    dim_joint_task,
+    dim_task,
+    mnet_task,
+    refinement_task,
+    shm_task,
+    tnet_task,
+)
 from train.data.library import Library
 from train.learning.checkpoints import checkpoint_exists, load_checkpoint, load_weights
 from train.learning.feed import Rendering
@@ -67,6 +75,8 @@ def make_task(name: str, recipe: Recipe, run: Path, *, pretrained: bool = True) 
         return FIRST_BASELINES[name](recipe, pretrained=pretrained)
     if name == "refinement":
         return refinement_task(recipe, load_earlier(DIM, "dim", run))
+    if name == "dim_joint":
+        return dim_joint_task(recipe, load_earlier(DIM, "dim", run), load_earlier(Refinement, "refinement", run))
     if name == "shm":
         return shm_task(recipe, load_earlier(TNet, "tnet", run), load_earlier(MNet, "mnet", run))
     mpn = load_earlier(MPN, "mpn", run, model)

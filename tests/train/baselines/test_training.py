@@ -17,7 +17,7 @@ from train.learning.runs import RELEASED, Run, make_task, prepare_task, train_ne
 from train.learning.tasks import to_floats
 from train.recipe import BASELINES, Recipe, TaskSettings
 
-NEEDS = {"refinement": ("dim",), "shm": ("tnet", "mnet")}
+NEEDS = {"refinement": ("dim",), "dim_joint": ("dim", "refinement"), "shm": ("tnet", "mnet")}
 
 
 def tiny(steps: int) -> Recipe:
@@ -84,11 +84,17 @@ def test_in_validation_trimaps_are_fixed(library: Library, tmp_path: Path) -> No
     assert seen[2] != seen[3]
 
 
-def test_shm_begins_with_the_weights_of_its_parts(library: Library, tmp_path: Path) -> None:
-    train_networks(["tnet", "mnet"], library, tiny(1), Run(tmp_path), workers=0, precision="fp32")
-    state = make_task("shm", tiny(1), tmp_path).network.state_dict()
-    for part in ("tnet", "mnet"):
-        for name, value in load_checkpoint(tmp_path / f"{part}.pt")["average"].items():
+@pytest.mark.parametrize(
+    ("whole", "parts"),
+    [("shm", {"tnet": "tnet", "mnet": "mnet"}), ("dim_joint", {"dim": "matting", "refinement": "refinement"})],
+)
+def test_what_is_trained_end_to_end_begins_with_the_weights_of_its_parts(
+    whole: str, parts: dict[str, str], library: Library, tmp_path: Path
+) -> None:
+    train_networks([*parts], library, tiny(1), Run(tmp_path), workers=0, precision="fp32")
+    state = make_task(whole, tiny(1), tmp_path).network.state_dict()
+    for task, part in parts.items():
+        for name, value in load_checkpoint(tmp_path / f"{task}.pt")["average"].items():
             assert torch.equal(state[f"{part}.{name}"], value), name
 
 
@@ -101,7 +107,7 @@ def test_no_baseline_is_among_the_released_networks(name: str, library: Library,
 
 
 @pytest.mark.parametrize(
-    ("which", "steps"), [("deeplab", ("deeplab",)), ("dim", ("dim", "refinement")), ("shm", train.STEPS["shm"])]
+    ("which", "steps"), [("deeplab", ("deeplab",)), ("dim", train.STEPS["dim"]), ("shm", train.STEPS["shm"])]
 )
 def test_the_command_trains_all_steps_of_a_baseline(
     which: str,

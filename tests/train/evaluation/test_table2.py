@@ -64,7 +64,7 @@ def test_every_row_is_scored_where_its_trimap_can_be_made(runs: Path, people: Te
     for score in scores.values():
         assert set(score.pictures["a"]) == set(people.metrics)
         assert 0 < score.mean("sad") < 1
-    assert methods[1].steps == {"dim/dim": 7, "dim/refinement": 7}
+    assert methods[1].steps == {"dim/dim_joint": 7}
 
 
 def test_dim_keeps_what_the_trimap_knows(runs: Path) -> None:
@@ -101,11 +101,11 @@ def test_figure_5_shows_the_methods_side_by_side(runs: Path, people: TestSet) ->
 
 
 def test_a_row_without_its_run_is_named_with_what_makes_it(tmp_path: Path) -> None:
-    folder = write_runs(tmp_path, ["deeplab/deeplab", "dim/dim"])
+    folder = write_runs(tmp_path, ["deeplab/deeplab"])
     methods, missing = open_rows(folder, with_closed_form=False)
     assert [method.row.name for method in methods] == ["DeepLab"]
     assert len(missing) == 5
-    assert f"Trimap + DIM: not measured, as there is no {folder}/dim/refinement.pt" in missing[0]
+    assert f"Trimap + DIM: not measured, as there is no {folder}/dim/dim_joint.pt" in missing[0]
     assert missing[0].endswith(f"type: shm-train dim --recipe table2 --data DATA --out {folder}/dim")
     assert missing[3].endswith(
         f"shm-train mrn --recipe table2-without-qun --on {folder}/all --data DATA --out {folder}/without-qun"
