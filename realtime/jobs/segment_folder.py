@@ -39,22 +39,29 @@ class SegmentFolder:
         """Where a segment lies."""
         return self.path / f"{number:05d}{self._suffix}"
 
+    def check(self, run: Mapping[str, Any]) -> None:
+        """Raise MediaError if the folder is there, and its segments are of another run."""
+        try:
+            before = json.loads((self.path / RUN).read_text(encoding="utf-8"))
+            other = sorted(name for name in {*run, *before} if run.get(name) != before.get(name))
+        except FileNotFoundError:
+            return
+        except (OSError, ValueError, AttributeError, TypeError) as error:
+            raise self._damaged(error) from error
+        if other:
+            raise MediaError(
+                f"{self.path}: holds the segments of another run ({', '.join(other)} differ); "
+                "repeat that run, or remove the folder"
+            )
+
     def claim(self, run: Mapping[str, Any]) -> None:
-        """Make the folder, or take the one that is there. Raises MediaError if its segments are of another run."""
-        path = self.path / RUN
+        """Make the folder, or take the one that is there. Raises MediaError as `check` does, or if it cannot be written."""
         try:
             self.path.mkdir(exist_ok=True)
-            if path.exists():
-                before = json.loads(path.read_text(encoding="utf-8"))
-                other = sorted(name for name in {*run, *before} if run.get(name) != before.get(name))
-                if other:
-                    raise MediaError(
-                        f"{self.path}: holds the segments of another run ({', '.join(other)} differ); "
-                        "repeat that run, or remove the folder"
-                    )
-            with replacing(path) as temporary:
+            self.check(run)
+            with replacing(self.path / RUN) as temporary:
                 temporary.write_text(json.dumps(run, indent=2), encoding="utf-8")
-        except (OSError, ValueError, AttributeError) as error:
+        except OSError as error:
             raise self._damaged(error) from error
 
     def complete(self, first: int = 0, last: int | None = None) -> list[Segment]:
@@ -117,6 +124,12 @@ class SegmentFolder:
     def remove(self) -> None:
         """Remove the folder."""
         shutil.rmtree(self.path, ignore_errors=True)
+
+    def remove_unused(self) -> None:
+        """Remove the folder, unless other processes have written to it, or are about to."""
+        with suppress(OSError):
+            if [each.name for each in self.path.iterdir()] == [RUN]:
+                self.remove()
 
     def _damaged(self, error: Exception) -> MediaError:
         reason = error.strerror if isinstance(error, OSError) else "damaged"

@@ -120,6 +120,7 @@ class SegmentedSink(Sink):
         self._start = 0  # index of the first frame to write
         self._sink: Sink | None = None
         self._begin, self._frames = Fraction(0), 0  # of the segment that is being written
+        self._run: dict[str, Any] = {}  # what the segments are of
         self._claimed = False
         self._stack = ExitStack()
         if not self._shared:
@@ -144,8 +145,8 @@ class SegmentedSink(Sink):
 
         Raises MediaError if there are segments of another run.
         """
-        self.folder.claim(run)
-        self._claimed = True
+        self.folder.check(run)
+        self._run = run
         self._complete = self.folder.complete(self._first, self._last)
         number = self._first + len(self._complete)
         self._start = number * FRAMES
@@ -160,6 +161,12 @@ class SegmentedSink(Sink):
             each.recall(memory)
         return Stretch(self._start, self._start, end)
 
+    def _claim(self) -> None:
+        """Make the folder, once there is something to put into it."""
+        if not self._claimed:
+            self.folder.claim(self._run)
+            self._claimed = True
+
     @property
     def frames_before(self) -> int:
         """Frames of the segments that were complete before."""
@@ -171,6 +178,7 @@ class SegmentedSink(Sink):
             self.snapshots.take(packet.index)
             return
         if self._sink is None:
+            self._claim()
             self._begin = round(packet.time / self._unit) * self._unit if self._exact else Fraction(floor(packet.time))
             file = self.folder.file(self._first + len(self._complete))
             self._sink = open_sink(file, self._source, self._settings, time_base=self._unit, overwrite=True)
@@ -195,6 +203,7 @@ class SegmentedSink(Sink):
         if self._sink is not None:
             self._complete_segment([])
         if frames is not None and self._last is None:
+            self._claim()
             with self._media_errors():
                 self.folder.write_end(ceil(frames / FRAMES), self._source.end)
 
@@ -249,8 +258,8 @@ class SegmentedSink(Sink):
             self._sink.abort()
             self._sink = None
         self._stack.__exit__(GeneratorExit, GeneratorExit(), None)
-        if self._claimed and not self._complete and not self._shared and not self.joined:
-            self.folder.remove()
+        if self._claimed and not self._complete and not self.joined:
+            (self.folder.remove_unused if self._shared else self.folder.remove)()
 
 
 def warm_up(settings: VideoSettings) -> int:
