@@ -26,7 +26,8 @@ OutputKindOption = Annotated[
     OutputKind, typer.Option(help="What OUT shows. A cutout has alpha; it and the foreground show the person's own colours.")
 ]
 PremultipliedOption = Annotated[
-    bool, typer.Option("--premultiplied", help="Multiply the colours of a cutout by its alpha. Without, alpha is straight.")
+    bool,
+    typer.Option("--premultiplied", help="Multiply the colours of a cutout by alpha. Without, they are straight, but in EXR."),
 ]
 AlphaOutOption = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Write the mattes as well, in grey: to a file of any kind that OUT can be.")

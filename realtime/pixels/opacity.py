@@ -9,6 +9,7 @@ from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from engines.engine import Frame, Mask
+from realtime.pixels.depth import to_eight_bits
 
 Pixels = TypeVar("Pixels", bound=NDArray[Any])
 
@@ -20,8 +21,11 @@ def opacity_of(frame: VideoFrame, size: tuple[int, int], converter: VideoReforma
     if not any(component.is_alpha for component in frame.format.components):
         return None
     height, width = size
-    opacity = converter.reformat(frame, width, height, format="rgba", threads=1).to_ndarray()[..., 3]
-    return None if opacity.min() == 255 else np.ascontiguousarray(opacity, np.uint8)
+    kind = "rgba" if frame.format.components[-1].bits <= 8 else "rgba64le"  # of 16 bits FFmpeg's scaler makes wrong ones of 8
+    opacity = to_eight_bits(
+        np.ascontiguousarray(converter.reformat(frame, width, height, format=kind, threads=1).to_ndarray()[..., 3])
+    )
+    return None if opacity.min() == 255 else opacity
 
 
 def flatten(frame: Frame, alpha: Mask) -> Frame:

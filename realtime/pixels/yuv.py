@@ -115,6 +115,8 @@ def to_rgb(frame: VideoFrame, size: tuple[int, int], converter: VideoReformatter
     """
     if is_wide(frame):
         return to_bt709(to_rgb48(frame, size, converter), frame.color_primaries, frame.color_trc)
+    if frame.format.is_rgb and frame.format.components[0].bits > 8:  # FFmpeg's scaler makes many levels brighter by one
+        return np.asarray(cv2.convertScaleAbs(to_rgb48(frame, size, converter), alpha=1 / 256), np.uint8)
     rgb = _to_format("rgb24", frame, size, converter)
     return np.ascontiguousarray(rgb.to_ndarray(), np.uint8)  # rows are padded at some widths
 

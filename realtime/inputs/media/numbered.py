@@ -21,7 +21,6 @@ from realtime.numbering import KINDS, NAME, pictures_of, sequences_in
 RATE = Fraction(25)  # pictures a second, as FFmpeg takes it, too
 MOST_RATE = Fraction(1000)
 LAST = 2**31 - 1  # the largest number that FFmpeg counts to
-SRGB = {"apply_trc": "iec61966_2_1"}  # for EXR: its light becomes what the other kinds hold
 
 
 class NumberedPictures(Media):
@@ -111,10 +110,6 @@ class NumberedPictures(Media):
         """A line that says so if the last pictures are damaged, or have been emptied meanwhile."""
         end, length = last + 1 / self.rate, len(self._files) / self.rate
         return shortfall(str(self.path), end, length) if end < length else None
-
-    def decoder_options(self, max_pixels: int) -> dict[str, str]:
-        """Options for its decoder."""
-        return decoder_limit(max_pixels) | (SRGB if self.path.suffix.lower() == ".exr" else {})
 
     def _check_unknown_size(self, max_pixels: int) -> None:
         """Raise MediaError, or TooManyPixels where Pillow knows the size: FFmpeg has decoded none of the first pictures."""

@@ -4,7 +4,6 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from fractions import Fraction
-from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from av.video.reformatter import ColorTrc
 
 from engines.atomic import filling
 from engines.engine import Frame, Mask
@@ -24,7 +23,7 @@ from realtime.outputs.sink import Sink
 from realtime.packet import Packet
 from realtime.pixels.high_range import HighRange, with_high_range
 from realtime.pixels.opacity import premultiply
-from realtime.pixels.wide_colour import D65, FULL, GAMUTS, REFERENCE_WHITE, Deep, light_of
+from realtime.pixels.wide_colour import D65, GAMUTS, REFERENCE_WHITE, Deep, light_of
 from realtime.pixels.yuv import with_fine
 
 FIRST = 1  # number of the first picture, as FFmpeg writes them
@@ -47,7 +46,7 @@ class PictureSequence(Sink):
         path: a name with a place for the number, such as out/%05d.png. Its folder is made if there is none.
         width, height: of the pictures, in pixels.
         pixel_aspect: width of a pixel over its height, which EXR states.
-        kind, codec, premultiplied, crf: as of `VideoSink`.
+        kind, codec, premultiplied, crf: as of `VideoSink`; EXR is always premultiplied, as its readers expect.
         high_range: of the source, to be kept, in EXR: in light of its own primaries, 1 for 203 cd/m2, as the header says.
         overwrite: whether existing pictures of that name may be replaced. All of them are removed then, however many there are.
 
@@ -78,7 +77,7 @@ class PictureSequence(Sink):
             raise MediaError(f"{path}: names one picture; name a sequence, such as {path.with_stem('%05d')}")
         writers: Mapping[str, Callable[[], Writer]] = {
             "png": lambda: PngWriter(premultiplied=premultiplied),
-            "exr": lambda: ExrWriter(premultiplied=premultiplied, pixel_aspect=pixel_aspect, high_range=high_range),
+            "exr": lambda: ExrWriter(pixel_aspect=pixel_aspect, high_range=high_range),
         }
         self._high_range = high_range
         if high_range is not None:
@@ -147,16 +146,16 @@ class PngWriter:
 class ExrWriter:
     """Writes OpenEXR pictures of half floats with the channels R, G, B and A, or Y for a matte alone; compressed without loss.
 
-    Colours are linear light, by sRGB's curve, of BT.709's primaries; the header says so by `chromaticities` and
-    `colorInteropID`. Those of high range are by its own curve and of its own primaries, and `whiteLuminance` is stated.
+    Colours are linear light, by sRGB's curve, of BT.709's primaries; `chromaticities` and `colorInteropID` say so.
+    They are multiplied by alpha, of which the header has no word: that is the convention of the format. Those of high range are
+    by its own curve and of its own primaries, and `whiteLuminance` is stated.
     Raises MediaError if the package OpenEXR, an optional extra, is not installed.
     """
 
-    def __init__(self, *, premultiplied: bool, pixel_aspect: Fraction, high_range: HighRange | None = None) -> None:
+    def __init__(self, *, pixel_aspect: Fraction, high_range: HighRange | None = None) -> None:
         if find_spec("OpenEXR") is None:
             raise MediaError("OpenEXR is not installed; type: pip install 'semantic-human-matting[exr]'")
         self._openexr = import_module("OpenEXR")
-        self._premultiplied = premultiplied
         self._pixel_aspect = float(pixel_aspect)
         self._high_range = high_range
 
@@ -179,9 +178,9 @@ class ExrWriter:
             header |= {"chromaticities": (*(xy for primary in GAMUTS[primaries] for xy in primary), *D65)}
             header |= {"colorInteropID": LIGHT[primaries]} if primaries in LIGHT else {}
             header |= {} if kept is None else {"whiteLuminance": REFERENCE_WHITE}
-            curve = linear_light(255 if picture.dtype == np.uint8 else FULL) if kept is None else light_of(kept.transfer)
-            light = np.take(curve, picture)
-            if alpha is not None and self._premultiplied:
+            deep = picture.astype(np.uint16) << 8 if picture.dtype == np.uint8 else picture
+            light = np.take(light_of(ColorTrc.IEC61966_2_1 if kept is None else kept.transfer), deep)
+            if alpha is not None:
                 light *= alpha[..., None]
             planes = light if alpha is None else np.dstack([light, alpha])
             channels = {"RGB" if alpha is None else "RGBA": planes.astype(np.float16)}
@@ -190,13 +189,6 @@ class ExrWriter:
                 file.write(str(path))
         except RuntimeError as error:
             raise OSError(str(error)) from error
-
-
-@cache
-def linear_light(white: int) -> NDArray[np.float32]:
-    """Light for each level of sRGB, 1 for `white`: 255 of 8 bits, or that of 16."""
-    codes = np.minimum(np.arange(256 if white == 255 else 1 << 16) / white, 1)
-    return np.where(codes <= 0.04045, codes / 12.92, ((codes + 0.055) / 1.055) ** 2.4).astype(np.float32)
 
 
 def check_folder(path: Path) -> None:

@@ -54,16 +54,72 @@ def test_an_excerpt_in_a_folder_whose_name_looks_like_a_place(tmp_path: Path) ->
 
 
 def test_light_of_openexr_becomes_what_other_pictures_hold(tmp_path: Path) -> None:
-    openexr = pytest.importorskip("OpenEXR")
-    levels = np.linspace(0, 1, 96, dtype=np.float32)
-    light = np.where(levels <= 0.04045, levels / 12.92, ((levels + 0.055) / 1.055) ** 2.4)
-    pixels = np.repeat(light[None, :, None], 64, axis=0).repeat(3, axis=2).astype(np.float16)
-    header = {"compression": openexr.ZIP_COMPRESSION, "type": openexr.scanlineimage}
-    with openexr.File(header, {"RGB": np.ascontiguousarray(pixels)}) as file:
-        file.write(str(tmp_path / "1.exr"))
+    levels = 255 * np.linspace(0, 1, 96)
+    pixels = np.repeat(linear(levels)[None, :, None], 64, axis=0).repeat(3, axis=2).astype(np.float16)
+    write_exr(tmp_path / "1.exr", {"RGB": np.ascontiguousarray(pixels)})
     with VideoSource(NumberedPictures(tmp_path / "%d.exr")) as source:
-        frame = next(iter(source)).frame
-    assert np.abs(frame[32] - 255 * levels[:, None]).max() <= 1.5
+        source.fine = True
+        packet = next(iter(source))
+    assert np.abs(packet.frame[32] - levels[:, None]).max() <= 0.6
+    assert packet.fine is not None
+    exact = packet.frame * 256.0 + packet.fine
+    assert np.abs(exact[32] - 256 * levels[:, None]).max() <= 12  # of 65,280: halves have no more
+
+
+def write_exr(path: Path, channels: dict[str, np.ndarray]) -> None:
+    openexr = pytest.importorskip("OpenEXR")
+    header = {"compression": openexr.ZIP_COMPRESSION, "type": openexr.scanlineimage}
+    with openexr.File(header, channels) as file:
+        file.write(str(path))
+
+
+def linear(levels: np.ndarray) -> np.ndarray:
+    codes = levels / 255
+    return np.where(codes <= 0.04045, codes / 12.92, ((codes + 0.055) / 1.055) ** 2.4)
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float32])
+def test_colours_of_openexr_are_multiplied_by_alpha(tmp_path: Path, kind: type[np.floating]) -> None:
+    """In linear light, as its convention is; the picture is that of its own colours on white."""
+    colours = picture(0)
+    alpha = np.repeat(np.linspace(0, 1, 96)[None], 64, axis=0)
+    channels = {"RGBA": np.dstack([linear(colours) * alpha[..., None], alpha]).astype(kind)}
+    write_exr(tmp_path / "1.exr", channels)
+    with VideoSource(NumberedPictures(tmp_path / "%d.exr")) as source:
+        source.fine = True
+        packet = next(iter(source))
+    assert packet.opacity is not None
+    assert np.abs(packet.opacity - 255 * alpha).max() <= 0.6
+    expected = colours * alpha[..., None] + 255 * (1 - alpha[..., None])
+    assert np.abs(packet.frame - expected).max() <= 1
+
+
+def test_odd_numbers_in_openexr_are_black_white_or_clear(tmp_path: Path) -> None:
+    light = np.full((32, 64, 4), 0.25, np.float32)
+    odd = [np.nan, np.inf, -np.inf, -1, -0.0, 7]
+    light[0, :6, :3] = np.array(odd)[:, None]
+    light[1, :6, 3] = odd
+    light[2, 0], light[2, 1] = (1, 1, 1, 1e-45), (2, 2, 2, 0)
+    light[0, :, 3] = light[3:, :, 3] = 1
+    write_exr(tmp_path / "1.exr", {"RGBA": light})
+    with VideoSource(NumberedPictures(tmp_path / "%d.exr")) as source:
+        packet = next(iter(source))
+    assert packet.opacity is not None
+    assert list(packet.frame[0, :6, 0]) == [0, 255, 0, 0, 0, 255]
+    assert list(packet.opacity[1, :6]) == [0, 255, 0, 0, 0, 255]
+    assert (packet.frame[2, :2] == 255).all()
+
+
+@pytest.mark.parametrize("clear", [False, True])
+def test_grey_openexr_is_read(tmp_path: Path, clear: bool) -> None:
+    grey = np.linspace(0, 1, 96)[None].repeat(64, axis=0)
+    alpha = np.where(np.arange(64) < 32, 0.5, 1.0)[:, None].repeat(96, axis=1)
+    light = {"Y": linear(255 * grey) * alpha, "A": alpha} if clear else {"Y": linear(255 * grey)}
+    write_exr(tmp_path / "1.exr", {name: each.astype(np.float16) for name, each in light.items()})
+    with VideoSource(NumberedPictures(tmp_path / "%d.exr")) as source:
+        packet = next(iter(source))
+    expected = 255 * (grey * alpha + 1 - alpha if clear else grey)
+    assert np.abs(packet.frame - expected[..., None]).max() <= 1
 
 
 @pytest.mark.parametrize("channels", [1, 3])

@@ -9,6 +9,8 @@ import pytest
 from engines.atomic import UNFINISHED
 from engines.errors import FileAppeared, MediaError
 from realtime.choices import OutputKind
+from realtime.inputs.media.numbered import NumberedPictures
+from realtime.inputs.video_file import VideoSource
 from realtime.outputs.pictures import sequence
 from realtime.outputs.pictures.sequence import PictureSequence
 from tests.realtime.outputs.test_formats import HEIGHT, TIMES, WIDTH, assert_patches, needs_ffmpeg, packets
@@ -55,6 +57,7 @@ def linear(levels: Any) -> Any:
 
 @pytest.mark.parametrize("premultiplied", [False, True])
 def test_openexr_reads_half_floats_of_linear_light_that_say_so(tmp_path: Path, premultiplied: bool) -> None:
+    """Colours are multiplied by alpha, asked for or not: that is what all readers of EXR take them for."""
     openexr = pytest.importorskip("OpenEXR")
     write(tmp_path / "out/%04d.exr", kind="cutout", premultiplied=premultiplied)
     with openexr.File(str(tmp_path / "out/0003.exr"), separate_channels=True) as file:
@@ -67,8 +70,22 @@ def test_openexr_reads_half_floats_of_linear_light_that_say_so(tmp_path: Path, p
     alpha = packet.fetch().alpha
     assert np.abs(planes["A"] - alpha).max() < 2**-11
     colours = np.dstack([planes["R"], planes["G"], planes["B"]])
-    expected = linear(packet.frame) * (alpha[..., None] if premultiplied else 1)
-    assert np.abs(colours - expected).max() < 2**-10
+    assert np.abs(colours - linear(packet.frame) * alpha[..., None]).max() < 2**-10
+
+
+def test_a_cut_out_in_exr_comes_back_as_that_in_png(tmp_path: Path) -> None:
+    pytest.importorskip("OpenEXR")
+    write(tmp_path / "%04d.exr", kind="cutout")
+    write(tmp_path / "%04d.png", kind="cutout")
+    with (
+        VideoSource(NumberedPictures(tmp_path / "%04d.exr")) as one,
+        VideoSource(NumberedPictures(tmp_path / "%04d.png")) as other,
+    ):
+        for packet, same in zip(one, other, strict=True):
+            assert packet.opacity is not None
+            assert same.opacity is not None
+            assert np.abs(packet.opacity.astype(int) - same.opacity).max() <= 1
+            assert np.abs(packet.frame.astype(int) - same.frame).max() <= 2
 
 
 @needs_ffmpeg
