@@ -181,7 +181,7 @@ class VideoSink(Sink):
     ) -> None:
         name = CONTAINERS[suffix_of(self.path)]
         of_container = RECOVERABLE[name] if self._recoverable or self._output is not None else OPTIONS[name]
-        tagged = name == "matroska" and self._audio is not None and self._audio.wav_tagged
+        tagged = name == "matroska" and self._output is None and self._audio is not None and self._audio.wav_tagged
         if tagged:  # PyAV refuses these codecs for Matroska itself
             name, of_container = "fifo", FIFO
         if any(isinstance(each, SubtitleCopier) for each in self._copiers):

@@ -201,8 +201,9 @@ def add_copy(container: OutputContainer, stream: AudioStream) -> AudioStream:
 
 def holds(path: Path, stream: AudioStream) -> bool:
     """Whether a file, or standard output, can hold a stream."""
-    if path == PIPE and stream.codec_context is not None and stream.codec_context.name in WAV_TAGGED:
-        return False  # which takes a file for FFmpeg to open
+    if path == PIPE:
+        name = stream.codec_context.name if stream.codec_context else ""
+        return name not in WAV_TAGGED and can_begin(OneWay(), suffix_of(path), stream)  # these take a file for FFmpeg to open
     return suffix_of(path).replace("m4v", "mp4") in suffixes_for(stream)
 
 
@@ -218,10 +219,23 @@ def can_hold(suffix: str, stream: AudioStream) -> bool:
         return False
     if suffix == ".mkv" and name in WAV_TAGGED:
         return True
+    return can_begin(io.BytesIO(), suffix, stream)
+
+
+def can_begin(file: object, suffix: str, stream: AudioStream) -> bool:
+    """Whether a container with a stream can be written to a file, as far as its head tells."""
     try:
-        with av.open(io.BytesIO(), "w", format=CONTAINERS[suffix]) as container:
+        with av.open(file, "w", format=CONTAINERS[suffix]) as container:
             add_copy(container, stream)
             container.start_encoding()
     except (av.FFmpegError, ValueError):
         return False
     return True
+
+
+class OneWay:
+    """A file in which there is no way back, such as a pipe: AAC of transport streams has no head that could come first."""
+
+    def write(self, data: bytes) -> int:
+        """Take bytes."""
+        return len(data)

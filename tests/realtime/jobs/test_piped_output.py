@@ -58,6 +58,18 @@ def test_between_two_programs_nothing_is_lost(tmp_path: Path) -> None:
         assert np.abs(cutout[32, 24 + 2 * index % 48, :3].astype(int) - picture(index)[32, 24 + 2 * index % 48]).max() <= 1
 
 
+@pytest.mark.parametrize(("codec", "suffix"), [("adpcm_ima_wav", ".avi"), ("pcm_mulaw", ".avi"), ("aac", ".ts")])
+def test_sound_that_needs_a_file_is_converted(tmp_path: Path, codec: str, suffix: str) -> None:
+    """By its tag in WAV files: FFmpeg opens it itself, and took the name for one. Without a head: it is written at the end."""
+    clip, out = make_clip(tmp_path / f"in{suffix}", codec="mpeg4", audio=codec), tmp_path / "out.mkv"
+    done = run(shm_video(clip, "-"))
+    assert done.returncode == 0
+    assert f"-: its sound was converted, {codec} to Opus, which .mkv can hold\n" in said(done)
+    out.write_bytes(done.stdout)
+    assert len(frames(out)) == 10
+    assert audio_packets(out)
+
+
 def test_mattes_alone_go_through_the_pipe(tmp_path: Path) -> None:
     clip, out = make_clip(tmp_path / "in.mp4"), tmp_path / "matte.mkv"
     done = run(shm_video(clip, tmp_path / "out.mp4", "--alpha-out", "-"))
