@@ -25,7 +25,7 @@ from realtime.inputs.pictures import check_pixels
 from realtime.inputs.reconnecting import ReconnectingSource
 from realtime.pixels.deinterlacing import Deinterlacer
 from realtime.pixels.resize import resize_to_fit
-from realtime.pixels.yuv import to_rgb
+from realtime.pixels.yuv import check_matrix, to_rgb
 
 OPENING, READING = 10.0, 3.0  # s to wait for a server to answer, and for its next picture
 PATIENCE = 1.0  # s that the caller waits for a picture until it looks whether it shall stop, or show something else
@@ -179,6 +179,7 @@ class NetworkStream(ReconnectingSource):
         self._connection = Connection(address, self.name, max_pixels)
         try:
             first = self._first()
+            check_matrix(self.name, first)
             self._coded_size = Size(first.height, first.width)
             if min(self._coded_size) < SMALLEST:
                 raise MediaError(f"{self.name}: {self._coded_size} is too small; each side needs at least {SMALLEST} pixels")

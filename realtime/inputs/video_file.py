@@ -25,6 +25,7 @@ from realtime.packet import Packet
 from realtime.pixels.decoded import Pictures
 from realtime.pixels.deinterlacing import Deinterlacer
 from realtime.pixels.high_range import HighRange
+from realtime.pixels.yuv import check_matrix
 
 HOLE = Fraction(1, 2)  # s without pictures or sound in a file that has both: a part of it is lost
 PREROLL = Fraction(2)  # s before an excerpt: the first frames after a key frame may refer to frames before it
@@ -155,6 +156,7 @@ class VideoSource:
 
     def _describe(self, first: VideoFrame) -> None:
         container, stream = self._container, self._stream
+        check_matrix(self.path, first)
         if not hasattr(self, "_to_picture"):
             self._to_picture = Pictures(first)
         rotated = self._to_picture.orientation.transpose

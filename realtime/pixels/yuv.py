@@ -7,15 +7,30 @@ import numpy as np
 from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
 from av.video.plane import VideoPlane
-from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
+from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
 from engines.engine import Frame, Mask
+from engines.errors import MediaError
 from realtime.pixels.wide_colour import FULL, Deep, is_wide, to_bt709
 
 Pixels = TypeVar("Pixels", bound=NDArray[Any])
 
-UNKNOWN_MATRIX = (2, 3)  # AVCOL_SPC_UNSPECIFIED, AVCOL_SPC_RESERVED
+# Matrices by their numbers in FFmpeg and H.273.
+UNKNOWN_MATRIX = (0, 2, 3)  # of RGB, which YUV cannot have; unspecified, reserved
+DERIVED = 12  # from the primaries
+DERIVED_FROM: dict[int, Colorspace] = {ColorPrimaries.BT709: Colorspace.ITU709, ColorPrimaries.BT2020: Colorspace.BT2020}
+UNREAD = {  # not by FFmpeg's scaler
+    8: "YCgCo",
+    10: "YCbCr of constant luminance",
+    11: "YDzDx",
+    12: "YCbCr derived from rare primaries",
+    13: "YCbCr of constant luminance",
+    14: "ICtCp",
+    15: "IPT-C2",
+    16: "YCgCo-Re",
+    17: "YCgCo-Ro",
+}
 
 
 class FrameConverter:
@@ -108,6 +123,24 @@ def fill(plane: VideoPlane, levels: NDArray[np.uint8] | NDArray[np.uint16]) -> N
     rows[:, : plane.width] = levels
 
 
+def check_matrix(name: object, frame: VideoFrame) -> None:
+    """Raise MediaError if the colours of a decoded frame are coded in a way that is not read."""
+    components = frame.format.components
+    if frame.format.is_rgb or len(components) < 3 or _matrix(frame) is not None:
+        return
+    if (coding := UNREAD.get(frame.colorspace)) is not None:
+        raise MediaError(f"{name}: its colours are coded as {coding}, which is not read; convert it to BT.709 first")
+
+
+def _matrix(frame: VideoFrame) -> Colorspace | None:
+    """The matrix that FFmpeg's scaler has to be told; None where the one that the frame states will do."""
+    if frame.format.is_rgb:
+        return None
+    if frame.colorspace in UNKNOWN_MATRIX:
+        return default_matrix(frame.width, frame.height)
+    return DERIVED_FROM.get(frame.color_primaries) if frame.colorspace == DERIVED else None
+
+
 def to_rgb(frame: VideoFrame, size: tuple[int, int], converter: VideoReformatter) -> Frame:
     """Convert a decoded frame to RGB uint8 (H, W, 3), scaled to `size` (H, W), by its own colour matrix and range.
 
@@ -115,9 +148,12 @@ def to_rgb(frame: VideoFrame, size: tuple[int, int], converter: VideoReformatter
     """
     if is_wide(frame):
         return to_bt709(to_rgb48(frame, size, converter), frame.color_primaries, frame.color_trc)
-    if frame.format.is_rgb and frame.format.components[0].bits > 8:  # FFmpeg's scaler makes many levels brighter by one
-        return np.asarray(cv2.convertScaleAbs(to_rgb48(frame, size, converter), alpha=1 / 256), np.uint8)
-    rgb = _to_format("rgb24", frame, size, converter)
+    exact = None
+    if frame.format.components[0].bits > 8:
+        if frame.format.is_rgb:  # of which FFmpeg's scaler makes many levels brighter by one
+            return np.asarray(cv2.convertScaleAbs(to_rgb48(frame, size, converter), alpha=1 / 256), np.uint8)
+        exact = Interpolation.BILINEAR | Interpolation.FULL_CHR_H_INT  # without, YUV comes out darker by two
+    rgb = _to_format("rgb24", frame, size, converter, exact)
     return np.ascontiguousarray(rgb.to_ndarray(), np.uint8)  # rows are padded at some widths
 
 
@@ -131,13 +167,19 @@ def to_rgb48(frame: VideoFrame, size: tuple[int, int], converter: VideoReformatt
     return deep if white == FULL else np.rint(deep * np.float32(FULL / white)).astype(np.uint16)
 
 
-def _to_format(name: str, frame: VideoFrame, size: tuple[int, int], converter: VideoReformatter) -> VideoFrame:
-    matrix = None
-    if frame.colorspace in UNKNOWN_MATRIX and not frame.format.is_rgb:
-        matrix = default_matrix(frame.width, frame.height)
+def _to_format(
+    name: str, frame: VideoFrame, size: tuple[int, int], converter: VideoReformatter, how: Interpolation | None = None
+) -> VideoFrame:
     height, width = size
     return converter.reformat(
-        frame, width, height, format=name, src_colorspace=matrix, dst_color_range=ColorRange.JPEG, threads=1
+        frame,
+        width,
+        height,
+        format=name,
+        src_colorspace=_matrix(frame),
+        interpolation=how,
+        dst_color_range=ColorRange.JPEG,
+        threads=1,
     )
 
 

@@ -19,6 +19,7 @@ from realtime.inputs.network_stream import NetworkStream, is_address
 from realtime.packet import Packet
 from tests.realtime.clips import even_times, make_clip, picture
 from tests.realtime.pixels.test_deinterlacing import COUNT, clip, combed
+from tests.realtime.pixels.test_matrices import write_yuv
 
 
 @contextmanager
@@ -63,6 +64,12 @@ def test_a_stream_of_huge_pictures_is_refused(tmp_path: Path) -> None:
             NetworkStream(address, max_pixels=160 * 96 - 1)
         with NetworkStream(address, max_pixels=160 * 96) as source:
             assert (source.width, source.height) == (160, 96)
+
+
+def test_a_stream_of_rare_colours_is_refused(tmp_path: Path) -> None:
+    clip = write_yuv(tmp_path / "a.mkv", 14, 9, "yuv420p10le")
+    with server(clip.read_bytes(), seconds=0, video=True) as address, pytest.raises(MediaError, match="are coded as ICtCp"):
+        NetworkStream(address)
 
 
 def test_what_is_an_address() -> None:

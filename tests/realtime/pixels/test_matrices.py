@@ -1,0 +1,98 @@
+"""YUV of every matrix of H.273 as RGB: right, or refused. Its levels are computed here by the standard's equations."""
+
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+from engines.errors import MediaError
+from realtime.inputs.video_file import VideoSource
+from realtime.pixels.yuv import fill
+
+BT709, BT2020, FCC, SMPTE170M = 1, 9, 4, 6  # primaries
+PATCHES = np.array(
+    [(200, 40, 40), (40, 180, 60), (40, 60, 180), (128, 128, 128), (235, 235, 235), (20, 20, 20), (180, 180, 40)]
+)
+SIDE = 48
+KR_KB = {  # by the number of a matrix, and of the primaries
+    (1, BT709): (0.2126, 0.0722),
+    (4, BT709): (0.30, 0.11),
+    (5, BT709): (0.299, 0.114),
+    (6, SMPTE170M): (0.299, 0.114),
+    (7, BT709): (0.212, 0.087),
+    (9, BT709): (0.2627, 0.0593),
+    (12, BT709): (0.2126, 0.0722),
+    (2, BT709): (0.299, 0.114),  # untagged, in standard definition
+}
+
+
+def write_yuv(path: Path, matrix: int, primaries: int, pixels: str, kr: float = 0.2126, kb: float = 0.0722) -> Path:
+    """The patches side by side, without loss, in limited range."""
+    red, green, blue = PATCHES.T / 255
+    luma = kr * red + (1 - kr - kb) * green + kb * blue
+    parts = [219 * luma + 16, 224 * (blue - luma) / (2 - 2 * kb) + 128, 224 * (red - luma) / (2 - 2 * kr) + 128]
+    bits, step = (10 if "10" in pixels else 8), (2 if "420" in pixels else 1)
+    steps = zip(parts, (1, step, step), strict=True)
+    columns = [(np.repeat(np.rint(each * (1 << (bits - 8))), SIDE // step), step) for each, step in steps]
+    levels = [np.tile(each, (SIDE // step, 1)).astype(np.uint8 if bits == 8 else np.uint16) for each, step in columns]
+    with av.open(str(path), "w") as container:
+        stream: Any = container.add_stream("libx264", rate=25, options={"qp": "0"})
+        stream.width, stream.height, stream.pix_fmt = SIDE * len(PATCHES), SIDE, pixels
+        stream.codec_context.colorspace, stream.codec_context.color_range = matrix, 1
+        stream.codec_context.color_primaries = primaries
+        frame: Any = av.VideoFrame(stream.width, SIDE, pixels)
+        for plane, each in zip(frame.planes, levels, strict=True):
+            fill(plane, each)
+        frame.colorspace, frame.color_range, frame.color_primaries = matrix, 1, primaries
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+@pytest.mark.parametrize("pixels", ["yuv420p", "yuv444p", "yuv420p10le", "yuv444p10le"])
+@pytest.mark.parametrize(("matrix", "primaries"), KR_KB)
+def test_colours_come_out_as_they_were(tmp_path: Path, matrix: int, primaries: int, pixels: str) -> None:
+    clip = write_yuv(tmp_path / "a.mkv", matrix, primaries, pixels, *KR_KB[matrix, primaries])
+    with VideoSource(clip) as source:
+        frame = next(iter(source)).frame
+    off = np.abs(frame[SIDE // 2, SIDE // 2 :: SIDE].astype(int) - PATCHES)
+    assert off.max() <= (1 if "10" in pixels else 2)
+
+
+@pytest.mark.parametrize("pixels", ["yuv444p", "yuv420p10le"])
+@pytest.mark.parametrize(
+    ("matrix", "primaries", "coding"),
+    [
+        (8, BT709, "YCgCo"),
+        (10, BT2020, "YCbCr of constant luminance"),
+        (11, BT2020, "YDzDx"),
+        (12, FCC, "YCbCr derived from rare primaries"),
+        (13, BT709, "YCbCr of constant luminance"),
+        (14, BT2020, "ICtCp"),
+    ],
+)
+def test_rare_codings_are_refused_in_a_line(tmp_path: Path, matrix: int, primaries: int, pixels: str, coding: str) -> None:
+    clip = write_yuv(tmp_path / "a.mkv", matrix, primaries, pixels)
+    says = f"a.mkv: its colours are coded as {coding}, which is not read; convert it to BT.709 first"
+    with pytest.raises(MediaError, match=says):
+        VideoSource(clip)
+
+
+def test_rgb_and_grey_need_no_matrix(tmp_path: Path) -> None:
+    for codec, pixels, matrix in (("libx264rgb", "rgb24", 0), ("ffv1", "gbrp10le", 0), ("ffv1", "gray", 14)):
+        path = tmp_path / f"{pixels}.mkv"
+        rgb = np.tile(np.repeat(PATCHES.astype(np.uint8), SIDE, axis=0), (SIDE, 1, 1))
+        with av.open(str(path), "w") as container:
+            stream: Any = container.add_stream(codec, rate=25, options={"qp": "0"} if codec == "libx264rgb" else {})
+            stream.width, stream.height, stream.pix_fmt = rgb.shape[1], SIDE, pixels
+            stream.codec_context.colorspace = matrix
+            frame: Any = av.VideoFrame.from_ndarray(rgb, "rgb24").reformat(format=pixels, dst_color_range=2)
+            frame.colorspace = matrix
+            container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+        with VideoSource(path) as source:
+            found = next(iter(source)).frame[SIDE // 2, SIDE // 2 :: SIDE]
+        off = np.abs(found.astype(int) - (found[:, :1] if pixels == "gray" else PATCHES))
+        assert off.max() <= 1
