@@ -1,6 +1,9 @@
 """The cases of the trial: for each kind, a folder with damaged input and the command that reads it."""
 
-from collections.abc import Callable
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -8,7 +11,7 @@ from random import Random
 import av
 
 from engines.commands.running import run
-from tests.fuzz.corpus import HEIGHT, WIDTH, Corpus, with_changed_sound
+from tests.fuzz.corpus import HEIGHT, WIDTH, Corpus, with_changed_packets
 from tests.fuzz.mutations import damage, damage_json, damage_text
 from tests.realtime.plain_engine import plain_engine
 
@@ -34,18 +37,58 @@ class Case:
 Make = Callable[[Random, Path, Corpus], Case]
 
 
-def command(*words: str, goals: tuple[str, ...] = (), keeps: bool = False, refused: bool = False) -> Case:
-    """A case of one of the four commands of realtime, with an engine that only looks at how dark a pixel is."""
+def command(
+    *words: str,
+    goals: tuple[str, ...] = (),
+    keeps: bool = False,
+    refused: bool = False,
+    read: str | None = None,
+    written: str | None = None,
+) -> Case:
+    """A case of one of the four commands of realtime, with an engine that only looks at how dark a pixel is.
+
+    `read` is a file that comes through a pipe as standard input; `written` one that gets standard output if that is `-`.
+    """
+    to_file = written if "-" in words[2:] else None
 
     def action() -> None:
         from realtime.commands import image, live, refine, video
 
         module = {"shm-video": video, "shm-image": image, "shm-refine": refine, "shm-live": live}[words[0]]
         arguments = live.fill_in_values(list(words[1:])) if module is live else list(words[1:])
-        with plain_engine():
+        with plain_engine(), piped_in(read), piped_out(to_file):
             run(module.app, arguments)
 
-    return Case(list(words), action, goals, keeps or words[0] == "shm-live", refused)
+    shown = [*words, *(["<", read] if read else []), *([">", to_file] if to_file else [])]
+    return Case(shown, action, goals, keeps or words[0] == "shm-live", refused)
+
+
+@contextmanager
+def piped_in(path: str | None) -> Iterator[None]:
+    """Standard input of this process, which ends soon, is a pipe through which a file comes."""
+    if path is not None:
+        reader, writer = os.pipe()
+        os.dup2(reader, 0)
+
+        def send() -> None:
+            with suppress(BrokenPipeError), os.fdopen(writer, "wb") as file:
+                file.write(Path(path).read_bytes())
+
+        threading.Thread(target=send, daemon=True).start()
+    yield
+
+
+@contextmanager
+def piped_out(path: str | None) -> Iterator[None]:
+    """Standard output of this process goes to a file, which is kept if all of it was written."""
+    if path is not None:
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), 1)
+    try:
+        yield
+    except SystemExit as end:
+        if path is not None and end.code:
+            Path(path).unlink()
+        raise
 
 
 def pick(random: Random, files: dict[str, bytes]) -> tuple[str, bytes]:
@@ -113,7 +156,7 @@ def sound(random: Random, folder: Path, corpus: Corpus) -> Case:
 
     suffix = random.choice((Path(name).suffix, ".mkv"))
     try:
-        data = with_changed_sound(data, folder, f"sound{suffix}", change)
+        data = with_changed_packets(data, folder, f"sound{suffix}", change, "audio")
     except (av.FFmpegError, OSError, ValueError):  # a muxer that looks at what it gets: damage the file instead
         for path in folder.iterdir():
             path.unlink()

@@ -10,6 +10,7 @@ from typing import Any
 
 from engines.commands.running import run
 from tests.fuzz.cases import Case, Make, background, coco, command, cutout, excerpt, live, mask, photo, playlist, sound, video
+from tests.fuzz.cases_of_streams import hdr, pipe, sequence, subtitles
 from tests.fuzz.corpus import BLOBS, KEY, Corpus
 from tests.fuzz.mutations import damage, damage_json, damage_text
 
@@ -165,6 +166,10 @@ def option(random: Random, folder: Path, corpus: Corpus) -> Case:
 KINDS: dict[str, tuple[Make, int]] = {
     "video": (video, 900),
     "sound": (sound, 500),
+    "sequence": (sequence, 400),
+    "pipe": (pipe, 400),
+    "subtitles": (subtitles, 200),
+    "hdr": (hdr, 200),
     "photo": (photo, 700),
     "mask": (mask, 300),
     "coco": (coco, 400),

@@ -16,6 +16,7 @@ import numpy as np
 from engines.store.cache import Key, pack
 from realtime.outputs.photos import write_photo
 from realtime.pixels.metadata import Metadata
+from tests.fuzz.corpus_of_streams import animated_webp, high_range, members, streamed, subtitled
 from tests.realtime.clips import even_times, make_clip, picture
 from tests.realtime.exif import exif
 from train.recipe import RECIPES
@@ -59,6 +60,10 @@ class Corpus:
     """Files by kind, each by its name."""
 
     videos: dict[str, bytes] = field(default_factory=dict)
+    streamed: dict[str, bytes] = field(default_factory=dict)
+    subtitled: dict[str, bytes] = field(default_factory=dict)
+    high_range: dict[str, bytes] = field(default_factory=dict)
+    members: dict[str, list[bytes]] = field(default_factory=dict)  # by suffix; the last one is larger
     photos: dict[str, bytes] = field(default_factory=dict)
     masks: dict[str, bytes] = field(default_factory=dict)
     playlists: dict[str, str] = field(default_factory=dict)
@@ -76,6 +81,9 @@ BLOBS = {name: name.encode() * 100 for name in ("mpn", "qun", "mrn")}
 def make_corpus(folder: Path) -> Corpus:
     """All good inputs, by way of files in `folder`."""
     corpus = Corpus(videos=_videos(folder), photos=_photos(), masks=_masks(), playlists=_playlists(), coco=_coco())
+    corpus.streamed = streamed(corpus.videos, folder)
+    corpus.subtitled = subtitled(corpus.videos["h264-aac.mp4"], folder)
+    corpus.high_range, corpus.members = high_range(folder), members(folder)
     corpus.recipes = {path.name: path.read_text(encoding="utf-8") for path in sorted(RECIPES.glob("*.toml"))}
     corpus.weights = {name: name.encode() * 50 for name in ("weights.safetensors", "mpn.onnx", "qun.onnx")}
     digests = {name: hashlib.sha256(data).hexdigest() for name, data in corpus.weights.items()}
@@ -91,6 +99,7 @@ def _videos(folder: Path) -> dict[str, bytes]:
         form: dict[str, Any] = {"codec": codec, "pix_fmt": pix_fmt, "audio": audio, "options": OPTIONS.get(codec)}
         make_clip(path, even_times(FRAMES, rate), size=(WIDTH, HEIGHT), rate=rate, time_base=Fraction(1, rate), **form)
         made[name] = path.read_bytes()
+    made["animated.webp"] = animated_webp()
     return made
 
 
@@ -184,16 +193,19 @@ def _playlists() -> dict[str, str]:
     }
 
 
-def with_changed_sound(video: bytes, folder: Path, name: str, change: Callable[[bytes], bytes | None]) -> bytes:
-    """The video, remuxed, with each audio packet as `change` gives it; None leaves it out."""
+def with_changed_packets(video: bytes, folder: Path, name: str, change: Callable[[bytes], bytes | None], kind: str) -> bytes:
+    """The video, remuxed, with each packet of its streams of a kind as `change` gives it; None leaves it out."""
     source, target = folder / f"in-{name}", folder / f"out-{name}"
     source.write_bytes(video)
     with av.open(str(source)) as read, av.open(str(target), "w") as written:
-        streams = {stream.index: written.add_stream_from_template(stream) for stream in read.streams if stream.type != "data"}
+        kinds = ("video", "audio", "subtitle")
+        streams = {stream.index: written.add_stream_from_template(stream) for stream in read.streams if stream.type in kinds}
+        for font in read.streams.attachments:
+            written.add_attachment(font.name or "", font.mimetype or "", font.data)
         for packet in read.demux():
-            if packet.dts is None:
+            if packet.dts is None or packet.stream.index not in streams:
                 continue
-            if packet.stream.type == "audio":
+            if packet.stream.type == kind:
                 data = change(bytes(packet))
                 if data is None:
                     continue

@@ -2,18 +2,20 @@
 
 import hashlib
 import re
+from importlib import import_module
 from pathlib import Path
 
 import av
 import cv2
 import numpy as np
+from PIL import Image
 
 from tests.fuzz.cases import Case
 from tests.fuzz.isolated import Ended, Limits, run_isolated
 
 MOST_MEMORY = 2 * 2**30  # bytes
 VIDEOS = {".mp4", ".m4v", ".mov", ".mkv", ".webm"}
-PICTURES = {".avif", ".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff"}
+PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff"}
 FAULTS = ("traceback", "crash", "hang", "half file", "over 2 GB", "exit code", "line of a library", "followed", "input changed")
 # Lines that libraries write themselves: FFmpeg's "[mov @ 0x...]", OpenCV's "[ WARN:0@0.1]", libpng's and libtiff's.
 OF_LIBRARIES = re.compile(
@@ -67,6 +69,11 @@ def is_whole(path: Path) -> bool:
         if path.suffix.lower() in VIDEOS:
             with av.open(str(path)) as container:
                 assert any([packet.stream.type == "video" and bool(packet.decode()) for packet in container.demux()])  # noqa: C419 - all
+        elif path.suffix.lower() == ".exr":
+            with import_module("OpenEXR").File(str(path)) as file:
+                assert file.channels()
+        elif path.suffix.lower() == ".avif":  # OpenCV reads none that has both alpha and XMP
+            Image.open(path).load()
         elif path.suffix.lower() in PICTURES:
             assert cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED) is not None
         else:
