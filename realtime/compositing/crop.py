@@ -4,7 +4,8 @@ import cv2
 import numpy as np
 
 from engines.engine import Mask
-from realtime.compositing.subjects import COLUMNS, MIN_SHARE, PERSON
+from realtime.compositing.people import MIN_SHARE
+from realtime.compositing.subjects import COLUMNS, PERSON
 
 Box = tuple[slice, slice]  # rows and columns
 

@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 
 from engines.engine import Mask, fit_mask
-from realtime.compositing.subjects import ChosenSubject, Labels, NobodyThere, covered, small_mask
+from realtime.compositing.people import Labels, fitted
+from realtime.compositing.subjects import ChosenSubject, NobodyThere, small_mask
 from realtime.compositing.temporal import Places, Small, downsample, to_grey, warp
 from realtime.compositing.tracking import Moment, shown
 from realtime.packet import Packet
@@ -45,7 +46,9 @@ class GivenMask:
 
     def find(self, labels: Labels, size: tuple[int, int]) -> int:
         """The label of the region that the mask covers most of. Raises NobodyThere if there is none."""
-        label = int(covered(labels, int(labels.max()) + 1, small_mask(self.mask)).argmax())
+        counts = np.bincount(labels[fitted(small_mask(self.mask), labels.shape) > 0], minlength=1)
+        counts[0] = 0
+        label = int(counts.argmax())
         if not label:
             raise NobodyThere(f"{self.text}: nothing of the mask is left in the matte; check that it is of that frame")
         return label

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from engines.engine import Mask
 from engines.errors import MediaError
+from realtime.compositing.people import MIN_SHARE, Labels, People, Small, connected, grey_picture
 from realtime.inputs.timestamps import parse_time
 from realtime.packet import Packet
 
@@ -20,13 +21,8 @@ COLUMNS = 160  # of the small mask, along the longer side, at most
 PERSON = 0.25  # alpha, averaged over a small pixel, from which that counts as a person
 MARGIN = 3  # small pixels of soft edge around the subject
 LARGER = 1.5  # times as large another person must be to become the subject
-MIN_SHARE = 0.002  # of the frame: smaller specks are not people
-
 NEAR = 5  # small pixels by which a point may miss the person who is meant
 POINT = re.compile(r"(\d+(?:\.\d+)?)(%?),(\d+(?:\.\d+)?)(%?)(?:@(.*))?")
-
-Small = NDArray[np.uint8]
-Labels = NDArray[np.int32]
 
 
 class NobodyThere(MediaError):
@@ -95,13 +91,13 @@ class Mark(Protocol):
 
 
 class FollowedSubject:
-    """Keeps one connected person of a stream, and makes the others background.
+    """Keeps one person of a stream, and makes the others background.
 
-    One object serves one stream.
+    Those who touch that person are cut off, if they were seen apart before. One object serves one stream.
     """
 
     def __init__(self) -> None:
-        self._subject: Small | None = None  # mask of that person when last seen, 0 or 1
+        self._people: People | None = None  # of the last frame
 
     def __call__(self, packet: Packet) -> None:
         """Remove all others from the packet's alpha. Raises ValueError if the packet has no matte yet."""
@@ -110,51 +106,45 @@ class FollowedSubject:
         alpha = packet.matte.alpha
         height, width = alpha.shape
         mask = small_mask(alpha)
-        labels, areas = connected(mask)
-        chosen = self._choose(labels, areas, (height, width))
-        if chosen is None:
+        self._people = self._find(packet, mask, grey_picture(packet.frame, mask.shape))
+        if self._people is None:
             return
-        subject = (labels == chosen).astype(np.uint8) if chosen else np.zeros_like(mask)
-        if chosen:
-            self._subject = subject
-        if len(areas) == 2 and chosen:  # there is nobody else
-            return
+        subject = self._people.kept
         others = mask - subject
+        if not others.any():
+            return
         disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * MARGIN + 1, 2 * MARGIN + 1))
         near = np.minimum(cv2.dilate(subject, disc), 1 - cv2.dilate(others, np.ones((3, 3), np.uint8)))
         near = np.maximum(near, subject)
-        gate = cv2.resize(near.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
+        soft = cv2.GaussianBlur(near.astype(np.float32), (3, 3), 0)
+        gate = cv2.resize(soft, (width, height), interpolation=cv2.INTER_LINEAR)
         packet.matte = replace(packet.matte, alpha=np.asarray(cv2.multiply(alpha, gate), np.float32))
 
-    def _choose(self, labels: Labels, areas: NDArray[np.int32], size: tuple[int, int]) -> int | None:
-        """The label of who is kept in a frame of `size`; 0 to keep nobody, None to leave the matte as it is."""
+    def _find(self, packet: Packet, mask: Small, picture: Small) -> People | None:
+        """Who is where in the small mask of a packet; None to leave the matte as it is, and forget."""
         raise NotImplementedError
-
-    def _covered(self, labels: Labels, number: int) -> NDArray[np.int64]:
-        """How much of the subject, when last seen, each of so many regions covers."""
-        return np.zeros(number, np.int64) if self._subject is None else covered(labels, number, self._subject)
 
     def memory(self) -> dict[str, NDArray[Any]]:
         """What is remembered of the stream: arrays that `recall` takes in another process; none while there is no subject."""
-        return {} if self._subject is None else {"subject": self._subject}
+        return {} if self._people is None else self._people.memory()
 
     def recall(self, memory: Mapping[str, NDArray[Any]]) -> None:
         """Go on as the filter did from which `memory` is."""
-        self._subject = memory.get("subject")
+        self._people = People.recalled(memory) if memory else None
 
 
 class LargestSubject(FollowedSubject):
     """Keeps the largest person, until another is clearly larger."""
 
-    def _choose(self, labels: Labels, areas: NDArray[np.int32], size: tuple[int, int]) -> int | None:
-        if len(areas) < 3:  # nobody, or one person
-            alone = len(areas) == 2 and areas[1] >= MIN_SHARE * labels.size
-            self._subject = (labels > 0).astype(np.uint8) if alone else None
-            return None
-        largest = int(areas.argmax())
-        covered = self._covered(labels, len(areas))
-        followed = int(covered.argmax())
-        return followed if covered[followed] and areas[largest] < LARGER * areas[followed] else largest
+    def _find(self, packet: Packet, mask: Small, picture: Small) -> People | None:
+        people = None if self._people is None else self._people.follow(mask, picture)
+        if people is None or not people.kept.any():
+            regions, areas = connected(mask)
+            if len(areas) < 3 and areas.max() < MIN_SHARE * mask.size:
+                return None
+            return People.of(regions, areas, int(areas.argmax()), picture)
+        other = people.largest_other()
+        return people if other.sum() < LARGER * people.kept.sum() else people.keeping(other)
 
 
 class ChosenSubject(FollowedSubject):
@@ -162,7 +152,7 @@ class ChosenSubject(FollowedSubject):
 
     Attributes:
         marks: who is meant, and when; in order of their times.
-        track: where that person is in some frames, one after the other; to be set before the first packet.
+        track: the numbers of people in some frames, one after the other; to be set before the first packet.
         first: the index of the first of these frames.
 
     Args:
@@ -175,20 +165,18 @@ class ChosenSubject(FollowedSubject):
         self.track: Sequence[Small] = ()
         self.first = 0
 
-    def __call__(self, packet: Packet) -> None:
-        """Remove all others from the packet's alpha. Raises NobodyThere if nobody is where the mark is."""
+    def _find(self, packet: Packet, mask: Small, picture: Small) -> People:
+        """Raises NobodyThere if nobody is where the mark is, or that is outside of the frame."""
         place = packet.index - self.first
         if 0 <= place < len(self.track):
-            self._subject = self.track[place]
-        elif self._subject is None and self.track:
-            self._subject = self.track[-1]
-        super().__call__(packet)
-
-    def _choose(self, labels: Labels, areas: NDArray[np.int32], size: tuple[int, int]) -> int | None:
-        """Raises NobodyThere if nobody is where the mark is, or that is outside of the frame."""
-        if self._subject is not None:
-            return int(self._covered(labels, len(areas)).argmax())
-        return self.marks[0].find(labels, size)
+            people = People.numbered(self.track[place], picture).follow(mask, picture, moved=False)
+            if self._people is not None and not people.kept.any():
+                people = replace(people, last=self._people.last)
+            return people
+        if self._people is None and not self.track:
+            regions, areas = connected(mask)
+            return People.of(regions, areas, self.marks[0].find(regions, packet.frame.shape[:2]), picture)
+        return (self._people or People.numbered(self.track[-1], picture)).follow(mask, picture)
 
 
 def small_mask(alpha: Mask) -> Small:
@@ -197,23 +185,6 @@ def small_mask(alpha: Mask) -> Small:
     scale = min(1.0, COLUMNS / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     return (cv2.resize(alpha, size, interpolation=cv2.INTER_AREA) > PERSON).astype(np.uint8)
-
-
-def connected(mask: Small) -> tuple[Labels, NDArray[np.int32]]:
-    """The connected regions of a small mask, numbered from 1 on, 0 where there is none; and their areas, that of 0 as 0."""
-    _, regions, statistics, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
-    areas = np.array(statistics[:, cv2.CC_STAT_AREA], np.int32)
-    areas[0] = 0
-    return np.asarray(regions, np.int32), areas
-
-
-def covered(labels: Labels, number: int, subject: Small) -> NDArray[np.int64]:
-    """How much of a subject each of so many regions covers; that of region 0, the background, counts as none."""
-    if subject.shape != labels.shape:
-        subject = np.asarray(cv2.resize(subject, labels.shape[::-1], interpolation=cv2.INTER_NEAREST), np.uint8)
-    counts = np.bincount(labels[subject > 0], minlength=number)
-    counts[0] = 0
-    return counts
 
 
 def subject_filter(keep: str, *, timed: bool = False) -> FollowedSubject | None:
