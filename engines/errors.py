@@ -35,6 +35,9 @@ class TooManyPixels(MediaError):
         super().__init__(message)
         self.megapixels = megapixels
 
+    def __reduce__(self) -> tuple[type, tuple[str, int]]:
+        return type(self), (str(self), self.megapixels)  # it may cross processes
+
 
 class DataError(MattingError):
     """Data, recipes or checkpoints that cannot be used for training or evaluation."""
