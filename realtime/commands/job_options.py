@@ -44,6 +44,15 @@ ShardOption = Annotated[
     typer.Option(metavar="I/N", help="Do part I of N, such as 3/16; auto: as the array of Slurm or AWS Batch says."),
 ]
 
+RayOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="auto|ADDRESS",
+        help="Spread the work over a Ray cluster: auto (the one of this machine or of RAY_ADDRESS, else a new one here), "
+        "HOST:PORT or ray://HOST:PORT.",
+    ),
+]
+
 
 def shard_option(text: str | None) -> "Shard | None":
     """The shard that an option names, by the variables of this process. Raises UsageError if there is none such."""

@@ -29,6 +29,7 @@ from realtime.commands.job_options import (
     FramesOption,
     JsonOption,
     RateOption,
+    RayOption,
     ResumeOption,
     ShardOption,
     StartOption,
@@ -95,6 +96,7 @@ def video(
     model: Model = "base",
     resume: ResumeOption = False,
     shard: ShardOption = None,
+    ray: RayOption = None,
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
     version: Version = False,
@@ -113,13 +115,15 @@ def video(
       shm-video talk.mp4 out.mp4 --bg beach.jpg --keep largest --smooth 0.8
       shm-video talk.mp4 out.mp4 --start 1:30 --end 2:00 --size 720
       shm-video clips/ done/ --bg beach.jpg
+      shm-video clips/ done/ --bg beach.jpg --ray auto
       shm-video frames/%05d.png out.mp4 --rate 24
       shm-video talk.mp4 cutout.mov --output-kind cutout
       shm-video talk.mp4 cutout.webm --output-kind cutout
       shm-video talk.mp4 person.mov --output-kind foreground --codec prores --alpha-out matte.mov
     """
     check_output_kind(output_kind, bg=bg, light_wrap=light_wrap, premultiplied=premultiplied, hdr=hdr)
-    from realtime.commands.video_jobs import Run, edit_file, edit_files, sequence_of
+    from realtime.commands.video_jobs import edit_file, edit_files, sequence_of
+    from realtime.commands.video_run import Run
     from realtime.jobs.settings import VideoSettings
 
     settings = VideoSettings(
@@ -156,6 +160,13 @@ def video(
     if source.is_dir() and rate is not None:
         source = sequence_of(source)
     several = not is_numbered(source) and (source.is_dir() or is_pattern(source))
+    if ray is not None:
+        from realtime.commands.cluster_jobs import edit_on_cluster
+        from realtime.jobs.spreading import EngineChoice
+
+        engine = EngineChoice(backend=backend, threads=threads, precision=precision, model=model)
+        edit_on_cluster(source, target, work, ray, engine, several=several)
+        return
     (edit_files if several else edit_file)(source, target, work)
 
 

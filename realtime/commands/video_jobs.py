@@ -2,9 +2,8 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,28 +13,18 @@ from engines.commands.running import UsageError, printable
 from engines.engine import Engine
 from engines.errors import MattingError
 from realtime.choices import PIPE
-from realtime.commands.checks import (
-    blaming,
-    in_options,
-    interlaced,
-    naming_options,
-    notify,
-    refuse_existing,
-    refuse_inputs,
-    refuse_pictures,
-)
+from realtime.commands.checks import in_options, interlaced, naming_options, notify
 from realtime.commands.encoding import check_encoding
 from realtime.commands.progress import frames_progress
-from realtime.compositing.composite import check_light_wrap
-from realtime.compositing.subjects import subject_filter
-from realtime.compositing.temporal import TemporalFilter
+from realtime.commands.video_run import Run, check_settings, refuse
 from realtime.inputs.media.numbered import RATE
-from realtime.inputs.pictures import is_still
 from realtime.jobs.photo_folders import make_folder
 from realtime.jobs.plan import plan_video
+from realtime.jobs.report import VideoReport
 from realtime.jobs.segment_folder import SegmentFolder
 from realtime.jobs.settings import VideoSettings
 from realtime.jobs.shards import Shard
+from realtime.jobs.spreading import Runner
 from realtime.jobs.video_folders import video_files
 from realtime.jobs.video_job import VideoJob
 from realtime.numbering import is_numbered, sequences_in
@@ -46,38 +35,12 @@ from realtime.outputs.tracks.audio import AudioNotSupported
 
 READER_GONE = 141  # exit code of programs that write to a pipe which nobody reads any more
 
+Job = tuple[Path, Path]  # a video, and the file to write
 Record = dict[str, Any]  # of a file, for JSON, with its status: written, planned, existed or failed
-
-
-@dataclass(frozen=True, kw_only=True)
-class Run:
-    """What is the same for all videos of a run.
-
-    Attributes:
-        settings: what is to be done to each.
-        alpha_target: the value of --alpha-out, for one video alone.
-        resume: whether videos are written in segments that outlive an interruption.
-        shard: the part of the work that is done here; None for all of it.
-        load: loads the engine, once all that can be checked is checked.
-        overwrite: whether files that exist may be replaced.
-        dry_run: whether to say what would be done instead.
-        as_json: whether to report in JSON on standard output, too.
-    """
-
-    settings: VideoSettings
-    alpha_target: Path | None
-    resume: bool
-    shard: Shard | None
-    load: Callable[[], Engine]
-    overwrite: bool
-    dry_run: bool
-    as_json: bool
 
 
 def edit_file(source: Path, target: Path, run: Run) -> None:
     """Edit one video. Raises MattingError if that fails; typer.Exit if whoever reads standard output has ended."""
-    if run.settings.rate is not None and not is_numbered(source):
-        raise UsageError(f"--rate: {source} is no sequence of pictures, such as frames/%05d.png; leave --rate out")
     if run.shard is not None and target != PIPE and target.is_file() and not run.overwrite:  # joined by another shard
         notify(f"{target}: exists already")
         report(run, [{"source": str(source), "target": str(target), "status": "existed"}])
@@ -107,19 +70,7 @@ def edit_files(source: Path, target: Path, run: Run) -> None:
 
     Raises typer.Exit with code 1 if some failed; MattingError if there is nothing to do them with.
     """
-    if run.alpha_target is not None:
-        raise UsageError(f"--alpha-out {run.alpha_target}: is for one video; for several take --output-kind alpha")
-    if target == PIPE:
-        raise UsageError(f"-: standard output holds one video, and {source} names several; name a folder to write to")
-    if run.settings.rate is not None:
-        raise UsageError("--rate: videos have times of their own; leave it out")
-    found = video_files(source, target, run.settings.output_kind, run.settings.codec)
-    check_settings(run.settings)
-    jobs = found.jobs if run.shard is None else run.shard.of(found.jobs)
-    to_do = [job for job in jobs if run.overwrite or not job[1].is_file()]
-    records: list[Record] = [
-        {"source": str(video), "target": str(path), "status": "existed"} for video, path in jobs if (video, path) not in to_do
-    ]
+    left_out, to_do, records = files_to_do(source, target, run)
     with ExitStack() as stack:
         engine = None if run.dry_run or not to_do else stack.enter_context(run.load())
         for video, path in to_do:
@@ -132,11 +83,35 @@ def edit_files(source: Path, target: Path, run: Run) -> None:
                 with open_job(video, path, run) as job:
                     records.append(edit(job, engine))
             except MattingError as error:
-                notify(f"error: {printable(in_options(error))}")
-                records.append({"source": str(video), "target": str(path), "status": "failed", "error": in_options(error)})
-    failed = report(run, records, engine, left_out=found.left_out)
-    if failed:
+                records.append(failure(video, path, error))
+    if report(run, records, engine, left_out=left_out):
         raise typer.Exit(1)
+
+
+def files_to_do(source: Path, target: Path, run: Run) -> tuple[int, list[Job], list[Record]]:
+    """What there is to do in a folder or a pattern: the number of files left out, the videos, and records of those that exist.
+
+    Raises MattingError if that cannot be found out, or for options that only one video takes.
+    """
+    if run.alpha_target is not None:
+        raise UsageError(f"--alpha-out {run.alpha_target}: is for one video; for several take --output-kind alpha")
+    if target == PIPE:
+        raise UsageError(f"-: standard output holds one video, and {source} names several; name a folder to write to")
+    if run.settings.rate is not None:
+        raise UsageError("--rate: videos have times of their own; leave it out")
+    found = video_files(source, target, run.settings.output_kind, run.settings.codec)
+    check_settings(run.settings)
+    jobs = found.jobs if run.shard is None else run.shard.of(found.jobs)
+    to_do = [job for job in jobs if run.overwrite or not job[1].is_file()]
+    existed = [job for job in jobs if job not in to_do]
+    records: list[Record] = [{"source": str(video), "target": str(path), "status": "existed"} for video, path in existed]
+    return found.left_out, to_do, records
+
+
+def failure(source: Path, target: Path, error: MattingError) -> Record:
+    """Say why a video of several failed, and return its record."""
+    notify(f"error: {printable(in_options(error))}")
+    return {"source": str(source), "target": str(target), "status": "failed", "error": in_options(error)}
 
 
 def sequence_of(folder: Path) -> Path:
@@ -158,75 +133,10 @@ def tell_what_is_kept(target: Path) -> None:
         notify(f"{target}: what is done is kept beside it; the same command goes on from there")
 
 
-def check_settings(settings: VideoSettings) -> None:
-    """Raise UsageError, before anything is loaded, for a setting that no video could be edited with."""
-    with blaming("--keep", settings.keep):
-        subject_filter(settings.keep, timed=True)
-    with blaming("--smooth"):
-        TemporalFilter(settings.smooth)
-    if settings.masks:
-        with naming_options(), blaming("--mask", *settings.masks):
-            settings.filters()
-    with blaming("--light-wrap"):
-        check_light_wrap(settings.light_wrap)
-    with naming_options(), blaming("--bg", settings.bg):
-        settings.open_background().close()
-
-
-def refuse(source: Path, target: Path, run: Run) -> None:
-    """Raise UsageError if a video is none, or its file would replace another."""
-    if source == PIPE:
-        refuse_twice(run)
-    if PIPE in (target, run.alpha_target):
-        refuse_in_pipe(run)
-    inputs = {"--bg": Path(run.settings.bg).expanduser(), **({} if source == PIPE else {"IN": source})}
-    if target != PIPE:
-        for mask in run.settings.masks:
-            refuse_inputs(target, {"--mask": Path(mask.rpartition("@")[0]).expanduser()})
-        refuse_inputs(target, inputs)
-        refuse_existing(target, overwrite=run.overwrite)
-    for written in (target, run.alpha_target):
-        if written is not None and is_numbered(source) and is_numbered(written):
-            refuse_pictures(written, source)
-    if run.alpha_target is not None:
-        if run.alpha_target != PIPE:
-            refuse_inputs(run.alpha_target, {**inputs, "OUT": target})
-            refuse_existing(run.alpha_target, overwrite=run.overwrite)
-        if run.alpha_target.absolute() == target.absolute():
-            raise UsageError(f"--alpha-out {run.alpha_target}: is OUT; name another file")
-    if not run.resume and run.shard is None and SegmentFolder(target, "").path.is_dir():
-        notify(f"{target}: an interrupted run has left what it had done; --resume goes on from there")
-    with naming_options():
-        if source != PIPE and source.is_file() and is_still(source, max_pixels=run.settings.max_pixels):
-            raise UsageError(f"{source}: is a picture, not a video; use shm-image for it")
-
-
 def tell_rate(source: Path, settings: VideoSettings) -> None:
     """Say at which rate pictures are shown if the user has not."""
     if is_numbered(source) and settings.rate is None:
         notify(f"{source}: is taken at {RATE} pictures a second; --rate gives another")
-
-
-def refuse_twice(run: Run) -> None:
-    """Raise UsageError for an option that reads a video more than once, or not from its beginning."""
-    settings = run.settings
-    options = {
-        "--resume": run.resume,
-        "--shard": run.shard is not None,
-        "--start": settings.excerpt.start is not None,
-        "--mask": bool(settings.masks),
-        f"--keep {settings.keep}": "@" in settings.keep,
-    }
-    for option in (name for name, given in options.items() if given):
-        raise UsageError(f"{option}: a pipe can be read only once, from its beginning; write the video to a file first")
-
-
-def refuse_in_pipe(run: Run) -> None:
-    """Raise UsageError for an option that needs a file to write, or standard output for itself."""
-    if run.resume or run.shard is not None:
-        raise UsageError(f"{'--resume' if run.resume else '--shard'}: what is written to a pipe is gone; name a file as OUT")
-    if run.as_json:
-        raise UsageError("--json: standard output is taken by the video; leave one of them out")
 
 
 @contextmanager
@@ -268,12 +178,11 @@ def plan(source: Path, target: Path, run: Run) -> Record:
     return planned.record()
 
 
-def edit(job: VideoJob, engine: Engine) -> Record:
-    """Run a job with a progress bar, and say what came of it."""
+def introduce(job: VideoJob) -> None:
+    """Say what is special about a video, before it is edited."""
     source = job.source
     tell_rate(source.path, job.settings)
-    told = source.interlaced
-    if told:
+    if source.interlaced:
         notify(interlaced(source.path))
     if job.software_because is not None:
         notify(f"{job.target}: {job.software_because}; it is encoded in software")
@@ -281,17 +190,28 @@ def edit(job: VideoJob, engine: Engine) -> Record:
         notify(f"{source.path}: its high dynamic range becomes standard; --hdr keep keeps it")
     if job.sought:
         notify(f"{source.path}: its frames are searched first for who is at {' and '.join(job.sought)}")
+
+
+def edit(job: VideoJob, engine: Engine) -> Record:
+    """Run a job with a progress bar, and say what came of it."""
+    introduce(job)
+    source, told = job.source, job.source.interlaced
     with frames_progress(job.target.name, source.frames) as on_progress:
         done = job.run(engine, on_progress)
     if source.interlaced and not told:
         notify(interlaced(source.path))
+    return conclude(done, engine)
+
+
+def conclude(done: VideoReport, engine: Engine | Runner) -> Record:
+    """Say what came of a video, and return its record."""
     for note in done.notes():
         notify(note)
     notify(f"{done.target}: {done.speed} ({engine.name} {engine.precision}, {engine.device})")
     return done.record()
 
 
-def report(run: Run, records: Sequence[Record], engine: Engine | None = None, left_out: int | None = None) -> int:
+def report(run: Run, records: Sequence[Record], engine: Engine | Runner | None = None, left_out: int | None = None) -> int:
     """Say how many videos were done, if there may be several, and write the records as JSON. Return how many failed."""
     count: Counter[str] = Counter(each["status"] for each in records)
     if left_out is not None:

@@ -1,5 +1,6 @@
 """`shm-video` with an engine whose mattes flicker, so that each depends on all before it through the temporal filter."""
 
+import os
 import sys
 import time
 import zlib
@@ -14,6 +15,7 @@ from tests.realtime.clips import matte
 from tests.realtime.plain_engine import PlainEngine
 
 FRAMES = 6  # of a segment
+SECONDS = "FLICKERING_SECONDS"  # variable: what the engine of a Ray worker takes for a frame
 
 
 class FlickeringEngine(PlainEngine):
@@ -32,6 +34,11 @@ def install(seconds: float) -> None:
 
     engines.load = load
     segments.FRAMES = FRAMES
+
+
+def install_in_worker() -> None:
+    """Called by Ray in each worker, before its first task."""
+    install(float(os.environ[SECONDS]))
 
 
 if __name__ == "__main__":
