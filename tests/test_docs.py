@@ -185,11 +185,11 @@ def place(tmp_path: Path, short_clip: Path, monkeypatch: pytest.MonkeyPatch) -> 
     return tmp_path
 
 
-ON_FILES = [  # without those that need a long clip, or a pipe
+ON_FILES = [  # without those that need a long clip, a pipe, or a cluster (tests/realtime/jobs/test_ray.py has one)
     words
     for words in ALL_COMMANDS
     if words[0] in {"shm-video", "shm-image", "shm-refine"}
-    and not any(each in ("--start", "-") or "@" in each for each in words)
+    and not any(each in ("--start", "-", "--ray") or "@" in each for each in words)
 ]
 
 
