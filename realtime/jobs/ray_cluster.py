@@ -129,7 +129,8 @@ class Cluster:
         again because its worker had died.
         """
         while self._tasks:
-            ended, _ = ray.wait([*self._tasks], timeout=POLL)
+            time.sleep(POLL)  # here, as Ray makes exit code 1 of a signal that comes while it waits
+            ended, _ = ray.wait([*self._tasks], num_returns=len(self._tasks), timeout=0)
             with suppress(RayError):  # whose process is begun anew, too
                 told = ray.get(self._board.facts.remote(), timeout=POLL)
                 for number, (begun, _) in told.items():

@@ -165,14 +165,15 @@ def test_a_folder_is_spread_and_its_long_videos_are_cut(ray: Ray, tmp_path: Path
     assert (code, errors) == (0, "0 videos written, 3 existed already\n")
 
 
-def test_ctrl_c_keeps_what_is_done(ray: Ray, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("number", "code", "last"), [(signal.SIGINT, 130, ["stopped"]), (signal.SIGTERM, 143, [])])
+def test_a_signal_keeps_what_is_done(ray: Ray, tmp_path: Path, number: int, code: int, last: list[str]) -> None:
     clip, out = make_clip(tmp_path / "in.mp4", even_times(90), audio="aac"), tmp_path / "out.mp4"
     process = ray.start(clip, out, seconds=0.1)
     wait_for(lambda: len(segments(out)) >= 2, process)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, errors = process.communicate()
-    assert process.returncode == 130
-    assert errors.splitlines()[1:] == [f"{out}: what is done is kept beside it; the same command goes on from there", "stopped"]
+    assert process.returncode == code
+    assert errors.splitlines()[1:] == [f"{out}: what is done is kept beside it; the same command goes on from there", *last]
     kept = len(segments(out))
     assert kept >= 2
     assert not out.exists()
