@@ -66,14 +66,17 @@ def _alpha_losses(loss: Tensor, alpha: Tensor, truth: Tensor) -> Losses:
     return {"loss": loss, "alpha": l1(alpha, truth), "mse": F.mse_loss(alpha, truth)}
 
 
-def _trimap_losses(given: Callable[[Tensor], Tensor]) -> Callable[[nn.Module, Sample], Losses]:
-    """Both losses of the alpha from a crop and what is `given` of a trimap of the truth, where that is unknown."""
+def _trimap_losses(given: Callable[[Tensor], Tensor], weight: float = 0.5) -> Callable[[nn.Module, Sample], Losses]:
+    """Both losses of the alpha from a crop and what is `given` of a trimap of the truth, where that is unknown.
+
+    `weight`: of the alpha-prediction loss; the rest is that of the composition loss.
+    """
 
     def losses(network: nn.Module, batch: Sample) -> Losses:
         image, truth = batch["crop"], batch["alpha"]
         trimap = trimaps(truth, random_of(network, batch))
         alpha = network(image, given(trimap)).float()
-        loss = matting_loss(alpha, truth, image, batch["foreground"], trimap[:, 2:])
+        loss = matting_loss(alpha, truth, image, batch["foreground"], trimap[:, 2:], weight)
         return _alpha_losses(loss, _known(alpha, trimap), truth)
 
     return losses
@@ -109,13 +112,7 @@ def dim_joint_task(recipe: Recipe, dim: DIM, refinement: Refinement) -> Task:
     both = TwoStageDIM()
     both.matting.load_state_dict(dim.state_dict())
     both.refinement.load_state_dict(refinement.state_dict())
-
-    def losses(network: nn.Module, batch: Sample) -> Losses:
-        truth = batch["alpha"]
-        trimap = trimaps(truth, random_of(network, batch))
-        alpha = network(batch["crop"], as_one_channel(trimap)).float()
-        return _alpha_losses(alpha_loss(alpha, truth, trimap[:, 2:]), _known(alpha, trimap), truth)
-
+    losses = _trimap_losses(as_one_channel, weight=1.0)
     return Task("dim_joint", both, recipe.dim_joint, MRNSamples, DrawnMRN, render_mrn, losses)
 
 
