@@ -22,7 +22,7 @@ from train.commands.models import check_peer_options
 from train.commands.options import Adapters, EngineOrNone, PeerPython, Peers
 
 if TYPE_CHECKING:
-    from engines import Engine, Frame, Mask
+    from engines import Engine, Frame, Mask, Matte
     from train.evaluation.peers import Peer
     from train.evaluation.scores import TestSet
 
@@ -57,47 +57,64 @@ class ClipScore:
         return {metric: fmean(values) for metric, values in self.errors.items()}
 
 
+Evaluated = Callable[["Frame", "Frame | None"], dict[str, "Mask"]]  # alphas by name of a frame; the next one is in sight
+
+
 class Ours:
-    """One of our engines on one clip: frame by frame, and with each strength of the filter on the same mattes."""
+    """One of our engines on one clip: frame by frame, and with each strength of the filter on the same mattes.
+
+    The filter is that of live video, and that of files, which sees the next frame, too.
+    """
 
     def __init__(self, engine: Engine, strengths: list[float]) -> None:
         from realtime.compositing.temporal import TemporalFilter
 
         self._engine = engine
-        self._filters = {f"ours, {engine.name}, smooth {strength:g}": TemporalFilter(strength) for strength in strengths}
+        self._filters = {
+            f"ours, {engine.name}, smooth {strength:g}{', file' if ahead else ''}": (TemporalFilter(strength), ahead)
+            for strength in strengths
+            for ahead in (False, True)
+        }
         self._index = 0
+        self._next: Matte | None = None
 
-    def __call__(self, frame: Frame) -> dict[str, Mask]:
+    def __call__(self, frame: Frame, following: Frame | None) -> dict[str, Mask]:
         """The alphas of the next frame, by model."""
         from realtime.packet import Packet
 
-        matte = self._engine(frame)
+        matte = self._next or self._engine(frame)
+        self._next = None if following is None else self._engine(following)
         alphas = {f"ours, {self._engine.name}": matte.alpha}
-        for name, smooth in self._filters.items():
+        for name, (smooth, ahead) in self._filters.items():
             packet = Packet(frame, Fraction(self._index, RATE), self._index, matte=matte)
-            smooth(packet)
-            assert packet.matte is not None
-            alphas[name] = packet.matte.alpha
+            later = None
+            if ahead and following is not None:
+                later = Packet(following, Fraction(self._index + 1, RATE), self._index + 1, matte=self._next)
+            smooth(packet, later)
+            alphas[name] = packet.fetch().alpha
         self._index += 1
         return alphas
 
 
-def streaming(peer: Peer) -> Callable[[Frame], dict[str, Mask]]:
+def streaming(peer: Peer) -> Evaluated:
     """A peer on one clip: it keeps its state from frame to frame where it can."""
     name = f"{peer.name}, streaming" if peer.streams else peer.name
-    return lambda frame: {name: peer(frame)}
+    return lambda frame, _: {name: peer(frame)}
 
 
-def score_clip(clip: TestSet, models: Sequence[Callable[[Frame], dict[str, Mask]]], advance: Advance) -> Means:
+def score_clip(clip: TestSet, models: Sequence[Evaluated], advance: Advance) -> Means:
     """The mean errors of the models on the frames of a clip, in order."""
     from train.evaluation.scores import read_item
 
     scores: dict[str, ClipScore] = {}
-    for item in clip.items:
-        frame, truth = read_item(item)
+    frame, truth = read_item(clip.items[0])
+    for item in [*clip.items[1:], None]:
+        following = None if item is None else read_item(item)
         for model in models:
-            for name, alpha in model(frame).items():
+            for name, alpha in model(frame, following and following[0]).items():
                 scores.setdefault(name, ClipScore()).add(alpha, truth)
+        if following is not None:
+            frame, truth = following
         advance()
     return {name: score.means() for name, score in scores.items()}
 
@@ -182,7 +199,7 @@ def clips(
         advance = stack.enter_context(common.progress_bar(folder.name, sum(len(clip.items) for clip in found)))
         for clip in found:
             with ExitStack() as streams:  # peers are opened anew for each clip, so that none remembers the clip before
-                models: list[Callable[[Frame], dict[str, Mask]]] = []
+                models: list[Evaluated] = []
                 if engine is not None:
                     models.append(Ours(engine, [SMOOTH] if smooth is None else smooth))
                 for name in peer or []:

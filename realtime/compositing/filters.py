@@ -10,6 +10,7 @@ from realtime.compositing.temporal import TemporalFilter
 from realtime.packet import Packet
 
 Filter = Callable[[Packet], object]
+LookAhead = Callable[[Packet, Packet | None], object]  # a packet and the one behind it; None behind the last
 
 
 class StreamFilter(Protocol):

@@ -8,13 +8,16 @@
 The last picture, downsampled and blurred against noise, is warped by optical flow and compared with the current one: where they
 differ, nothing is kept. Picture and matte are warped and blended alike, so what the flow misses accumulates until the
 comparison finds it, and leaves no trail.
+
+Of a file the next frame is in sight, too: `smooth(packet, following)` takes a share of its matte in the same way. That share is
+not remembered, so that what the filter remembers depends on the past alone.
 """
 
 from collections.abc import Mapping
 from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -37,6 +40,14 @@ Small = NDArray[np.float32]
 Places = NDArray[np.float32]  # (h, w, 2): x and y, in pixels
 
 
+class Moved(NamedTuple):
+    """Another small picture of a stream, warped to this one by `flow`, and the share of it to keep of each small pixel."""
+
+    seen: Small
+    flow: Places
+    kept: Small
+
+
 class TemporalFilter:
     """The memory of one stream. `strength`, in [0, 0.95], is the share kept where all agrees; 0 is exactly off.
 
@@ -54,27 +65,37 @@ class TemporalFilter:
         self._alpha: Mask | None = None
         self._seen: Small | None = None
         self._time = Fraction(0)
+        self._next: tuple[Packet, Small] | None = None  # the one that was ahead, and what was seen of it
 
-    def __call__(self, packet: Packet) -> None:
+    def __call__(self, packet: Packet, following: Packet | None = None) -> None:
         """Filter the packet's alpha; its foreground stays. Call it with packets in order.
 
-        Raises ValueError if the packet has no matte yet.
+        `following` is the packet behind it, with its own matte, where that can be waited for: a share of that is taken, too.
+        Raises ValueError if a packet has no matte yet.
         """
-        if packet.matte is None:
+        if packet.matte is None or (following is not None and following.matte is None):
             raise ValueError("the packet has no matte yet: run the engine first")
         if not self.strength:
             return
-        alpha, seen = packet.matte.alpha, downsample(packet)
-        if self._alpha is not None and self._seen is not None and self._continues(packet):
-            before = self._seen * brightness_gain(seen, self._seen)
-            flow = self._flow_to(seen, before)
-            before = warp(before, flow)
-            kept = self._kept_share(seen, before)
-            if np.count_nonzero(kept < self.strength / 2) < CUT * kept.size:
-                alpha = blend(alpha, warp(self._alpha, flow, block_size(packet.frame)), kept)
-                seen += kept[..., None] * (before - seen)
-                packet.matte = replace(packet.matte, alpha=alpha)
-        self._alpha, self._seen, self._time = alpha, seen, packet.time
+        own = packet.matte.alpha
+        seen = self._next[1] if self._next is not None and self._next[0] is packet else downsample(packet)
+        alpha, remembered, kept = own, seen, np.zeros((1, 1), np.float32)
+        if self._alpha is not None and self._seen is not None and continues(self._alpha, self._time, packet):
+            last = self._moved(seen, self._seen)
+            if last is not None:
+                kept = last.kept
+                alpha = blend(own, warp(self._alpha, last.flow, block_size(packet.frame)), kept)
+                remembered = seen + kept[..., None] * (last.seen - seen)
+        self._alpha, self._seen, self._time = alpha, remembered, packet.time
+        self._next = None
+        if following is not None and following.matte is not None and continues(own, packet.time, following):
+            self._next = following, downsample(following)
+            later = self._moved(seen, self._next[1])
+            if later is not None:
+                weight = later.kept * (1 - kept)  # of the next matte, where that of this and the last ones is 1
+                alpha = blend(alpha, warp(following.matte.alpha, later.flow, block_size(packet.frame)), weight / (1 + weight))
+        if alpha is not own:
+            packet.matte = replace(packet.matte, alpha=alpha)
 
     def memory(self) -> dict[str, NDArray[Any]]:
         """What is remembered of the stream: arrays that `recall` takes in another process; none before the first frame."""
@@ -87,22 +108,32 @@ class TemporalFilter:
         if memory:
             self._alpha, self._seen, self._time = memory["alpha"], memory["seen"], Fraction(str(memory["time"]))
 
-    def _continues(self, packet: Packet) -> bool:
-        assert self._alpha is not None
-        return packet.frame.shape[:2] == self._alpha.shape and 0 <= packet.time - self._time <= GAP
+    def _moved(self, seen: Small, other: Small) -> "Moved | None":
+        """Another small picture of the stream, warped to where things are in `seen`; None if it is of another scene."""
+        other = other * brightness_gain(seen, other)
+        flow = self._flow_to(seen, other)
+        other = warp(other, flow)
+        kept = self._kept_share(seen, other)
+        cut = np.count_nonzero(kept < self.strength / 2) >= CUT * kept.size
+        return None if cut else Moved(other, flow, kept)
 
-    def _flow_to(self, seen: Small, before: Small) -> Places:
-        """Displacement of each small pixel: where it was before, less where it is now."""
+    def _flow_to(self, seen: Small, other: Small) -> Places:
+        """Displacement of each small pixel: where it is in the other picture, less where it is now."""
         # The stubs lack None, which means no initial flow.
-        flow = self._flow.calc(to_grey(seen), to_grey(before), None)  # type: ignore[call-overload]
+        flow = self._flow.calc(to_grey(seen), to_grey(other), None)  # type: ignore[call-overload]
         return np.asarray(flow, np.float32)
 
-    def _kept_share(self, seen: Small, before: Small) -> Small:
+    def _kept_share(self, seen: Small, other: Small) -> Small:
         """The share to keep of each small pixel, by the largest change of any channel in it or its neighbours."""
-        red, green, blue = cv2.split(cv2.absdiff(seen, before))
+        red, green, blue = cv2.split(cv2.absdiff(seen, other))
         change = cv2.convertScaleAbs(cv2.max(cv2.max(red, green), blue), alpha=STEPS)
         change = cv2.dilate(change, np.ones((3, 3), np.uint8))
         return np.asarray(cv2.LUT(change, self._kept), np.float32)
+
+
+def continues(alpha: Mask, time: Fraction, packet: Packet) -> bool:
+    """Whether a packet comes soon after `time`, with a frame as large as `alpha`."""
+    return packet.frame.shape[:2] == alpha.shape and 0 <= packet.time - time <= GAP
 
 
 def block_size(frame: Frame) -> int:

@@ -1,12 +1,14 @@
 """A video that is written in segments, so that an interruption costs one of them and not all."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from fractions import Fraction
 from math import ceil, floor, log
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from numpy.typing import NDArray
 
 import engines
 from engines.atomic import replacing
@@ -33,24 +35,30 @@ EXACT = (*MP4, *MOV)  # files that keep times to the tick; the others round them
 
 
 class Snapshots:
-    """The last filter of a stream: keeps what the others remember at the end of each segment, until it is taken."""
+    """What the filters of a stream remember at the end of each segment, until it is taken. One may be ahead of the next."""
 
-    def __init__(self, filters: Sequence[StreamFilter]) -> None:
-        self._filters = filters
-        self._kept: dict[int, Memories] = {}
+    def __init__(self) -> None:
+        self._watched = 0
+        self._kept: dict[int, dict[int, dict[str, NDArray[Any]]]] = {}
 
-    def __call__(self, packet: Packet) -> None:
-        """Look whether a segment ends with this packet."""
-        if (packet.index + 1) % FRAMES == 0:
-            self._kept[packet.index] = [each.memory() for each in self._filters]
+    def watch(self, each: StreamFilter) -> Callable[..., None]:
+        """The same filter, whose memory is kept at the end of each segment. To be called for all filters, in their order."""
+        place, self._watched = self._watched, self._watched + 1
+
+        def watched(packet: Packet, *following: Packet | None) -> None:
+            each(packet, *following)
+            if (packet.index + 1) % FRAMES == 0:
+                self._kept.setdefault(packet.index, {})[place] = each.memory()
+
+        return watched
 
     def take(self, index: int) -> Memories:
         """What they remembered after a packet; nothing if no segment had to end there."""
-        return self._kept.pop(index, [])
+        return [memory for _, memory in sorted(self._kept.pop(index, {}).items())]
 
 
 class Stretch(NamedTuple):
-    """The frames of a source to be matted, by index: from `begin` up to `end`. Those before `start` only warm up filters."""
+    """The frames of a source to be written, by index: from `start` up to `end`. Those from `begin` on only warm up filters."""
 
     begin: int
     start: int
@@ -66,14 +74,13 @@ class SegmentedSink(Sink):
     Attributes:
         folder: of the segments.
         joined: whether the file is complete.
-        snapshots: of the filters, which has to be the last of them.
+        snapshots: which watch the filters.
 
     Args:
         path: of the file.
         source: whose frames it shows.
         settings: of the file.
         audio, subtitles: what to copy of the source.
-        snapshots: of the filters of the stream.
         shard: of the segments that are written here; None for all.
         overwrite: whether an existing file may be replaced.
 
@@ -90,7 +97,6 @@ class SegmentedSink(Sink):
         settings: VideoSettings,
         audio: AudioCopier | None,
         subtitles: SubtitleCopier | None,
-        snapshots: Snapshots,
         *,
         shard: Shard | None = None,
         overwrite: bool = False,
@@ -106,7 +112,7 @@ class SegmentedSink(Sink):
         self._settings = replace(settings, codec=codec.name)
         self._audio = audio
         self._subtitles = subtitles
-        self.snapshots = snapshots
+        self.snapshots = Snapshots()
         suffix = next((each for each in codec.suffixes if each in EXACT), path.suffix.lower())
         self._exact = suffix in EXACT
         self._unit = time_unit(Fraction(1, source.time_base.denominator))
@@ -118,6 +124,7 @@ class SegmentedSink(Sink):
         self._first, self._last = self._range()
         self._complete: list[Segment] = []  # of this shard
         self._start = 0  # index of the first frame to write
+        self._end = None if self._last is None else self._last * FRAMES  # and of the one behind the last
         self._sink: Sink | None = None
         self._begin, self._frames = Fraction(0), 0  # of the segment that is being written
         self._run: dict[str, Any] = {}  # what the segments are of
@@ -150,7 +157,7 @@ class SegmentedSink(Sink):
         self._complete = self.folder.complete(self._first, self._last)
         number = self._first + len(self._complete)
         self._start = number * FRAMES
-        end = None if self._last is None else self._last * FRAMES
+        end = self._end
         ends = self.folder.end()
         if number == self._last or (self._last is None and ends is not None and number == ends[0]):
             return Stretch(self._start, self._start, self._start)
@@ -174,7 +181,7 @@ class SegmentedSink(Sink):
 
     def write(self, packet: Packet) -> None:
         """Write what the file shows of a packet. Raises as that of `VideoSink` does."""
-        if packet.index < self._start:
+        if packet.index < self._start or (self._end is not None and packet.index >= self._end):
             self.snapshots.take(packet.index)
             return
         if self._sink is None:

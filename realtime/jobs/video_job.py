@@ -17,9 +17,10 @@ from engines.engine import Engine
 from engines.geometry import Size
 from realtime.choices import PIPE
 from realtime.compositing.composite import check_light_wrap
-from realtime.compositing.filters import Filter
+from realtime.compositing.filters import StreamFilter
 from realtime.compositing.given_mask import MaskedSubject
 from realtime.compositing.subjects import ChosenSubject, naming
+from realtime.compositing.temporal import TemporalFilter
 from realtime.inputs.media.files import Media
 from realtime.inputs.media.kinds import media_of
 from realtime.inputs.media.numbered import RATE, NumberedPictures
@@ -28,7 +29,7 @@ from realtime.inputs.timestamps import WHOLE
 from realtime.inputs.video_file import VideoSource
 from realtime.jobs.report import VideoReport
 from realtime.jobs.searching import Search, look_up_size
-from realtime.jobs.segments import SegmentedSink, Snapshots, Stretch, describe_run
+from realtime.jobs.segments import SegmentedSink, Stretch, describe_run
 from realtime.jobs.settings import VideoSettings
 from realtime.jobs.shards import Shard
 from realtime.jobs.sinks import open_sink, settings_of_alpha
@@ -97,7 +98,6 @@ class VideoJob:
                     settings,
                     self._audio,
                     self._subtitles,
-                    Snapshots(self._filters),
                     shard=shard,
                     overwrite=overwrite,
                 )
@@ -163,12 +163,10 @@ class VideoJob:
 
         Raises MediaError if reading or writing fails; nothing is left of the file then.
         """
-        filters: list[Filter] = [*self._filters]
         stretch = Stretch(0, 0, None)
         segmented = self._sink if isinstance(self._sink, SegmentedSink) else None
         if segmented is not None:
             stretch = segmented.resume(describe_run(self.source, self.settings, engine), self._filters)
-            filters += [segmented.snapshots] if filters else []  # a filter fetches the matte from the engine's device
         before = 0 if segmented is None else segmented.frames_before
         start = time.perf_counter()
         edited, searched = Edited(0, {}), 0
@@ -181,24 +179,35 @@ class VideoJob:
                     search.skip(moment)
                 passed += 1
             warm_up = stretch.start - stretch.begin
+            number = None if stretch.end is None else stretch.end - stretch.begin
+            watch: Callable[[StreamFilter], Callable[..., object]] = (
+                segmented.snapshots.watch if segmented else lambda each: each
+            )
+            filters = [watch(each) for each in self._filters if not isinstance(each, TemporalFilter)]
+            ahead = [watch(each) for each in self._filters if isinstance(each, TemporalFilter)]
+
+            def written(frames: int) -> int:
+                return max(0, (frames if number is None else min(frames, number)) - warm_up)
+
             with naming(self.source.path):
                 for search in searches:
                     if search.needed:
                         searched += self._look_up(search, engine, lambda: on_progress(before))
                 edited = edit_video(
-                    itertools.islice(self._frames(), None if stretch.end is None else stretch.end - stretch.begin),
+                    itertools.islice(self._frames(), number and number + len(ahead)),
                     engine,
                     self._background,
                     self._sink,
                     alpha_sink=self._alpha_sink,
                     filters=filters,
+                    ahead=ahead,
                     light_wrap=self.settings.light_wrap,
                     release=self._release,
-                    on_progress=lambda frames: on_progress(before + max(0, frames - warm_up)),
+                    on_progress=lambda frames: on_progress(before + written(frames)),
                 )
             if segmented is not None:
                 segmented.finish(passed + edited.frames if stretch.end is None else None)
-            edited = edited._replace(frames=max(0, edited.frames - warm_up))
+            edited = edited._replace(frames=written(edited.frames))
         for each in (self._audio, self._subtitles):
             if each is not None:
                 each.end = self.source.end

@@ -9,7 +9,7 @@ from engines.engine import Engine, Frame, Mask
 from realtime.choices import OutputKind
 from realtime.compositing.backgrounds import Background
 from realtime.compositing.composite import composite
-from realtime.compositing.filters import Filter
+from realtime.compositing.filters import Filter, LookAhead
 from realtime.compositing.foreground import extend_foreground
 from realtime.loop.matting import matte_stages
 from realtime.loop.pipeline import Pipeline, Stage, nothing
@@ -33,14 +33,16 @@ def edit_video(
     *,
     alpha_sink: Sink | None = None,
     filters: Sequence[Filter] = (),
+    ahead: Sequence[LookAhead] = (),
     light_wrap: float = 0.0,
     release: Callable[[], object] = nothing,
     on_progress: Callable[[int], object] = lambda frames: None,
 ) -> Edited:
     """Matte and encode all frames as the sinks show them. `on_progress` is called with their number so far.
 
-    The background is for composites alone. `alpha_sink` takes the mattes of the same frames. `release` is called when the
-    work is broken off: what waits for a frame, or for a reader, has to end soon after.
+    The filters `ahead` come after the others, and see the next frame, too. The background is for composites alone. `alpha_sink`
+    takes the mattes of the same frames. `release` is called when the work is broken off: what waits for a frame, or for a
+    reader, has to end soon after.
     """
 
     def paint(packet: Packet) -> None:
@@ -57,7 +59,7 @@ def edit_video(
         if not complete:
             release()
 
-    stages = [*matte_stages(engine, filters), Stage("composite", paint), Stage("encode", sink.write)]
+    stages = [*matte_stages(engine, filters, ahead), Stage("composite", paint), Stage("encode", sink.write)]
     if alpha_sink is not None:
         stages.append(Stage("encode alpha", alpha_sink.write))
     with Pipeline(source, stages, release=break_off) as pipeline:

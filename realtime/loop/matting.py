@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from engines.engine import Engine, OverlappingEngine
-from realtime.compositing.filters import Filter
+from realtime.compositing.filters import Filter, LookAhead
 from realtime.loop.pipeline import Stage
 from realtime.packet import Packet
 
@@ -31,8 +31,20 @@ def apply_filters(packet: Packet, filters: Sequence[Filter]) -> None:
     packet.keep_clear()
 
 
-def matte_stages(engine: Engine, filters: Sequence[Filter] = ()) -> list[Stage]:
-    """The stages that do this when every frame counts: as many frames at once as the engine can take."""
+def matte_stages(engine: Engine, filters: Sequence[Filter] = (), ahead: Sequence[LookAhead] = ()) -> list[Stage]:
+    """The stages that do this when every frame counts: as many frames at once as the engine can take.
+
+    The filters `ahead` come after the others, and see the mattes of two frames that these have filtered.
+    """
+
+    def smooth(packet: Packet, following: Packet | None) -> None:
+        for each in ahead:
+            each(packet, following)
+        packet.keep_clear()
+
+    if ahead:
+        fetching = [*filters, Packet.fetch] if isinstance(engine, OverlappingEngine) else filters
+        return [*matte_stages(engine, fetching), Stage("smooth", smooth, ahead=True)]
     if not isinstance(engine, OverlappingEngine):
 
         def matte(packet: Packet) -> None:

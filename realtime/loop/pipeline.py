@@ -48,16 +48,18 @@ class Stage:
 
     `depth` is how many packets may wait for it, by default as many as the pipeline's own depth. `idle()` is called, in the
     stage's thread, whenever no packet has come for `idle_seconds`. With several `threads` it works on as many packets at once,
-    which leave it in their order all the same.
+    which leave it in their order all the same. One that is `ahead` sees the next packet, too: `work(packet, following)`, with
+    None behind the last. It has one thread, and is never idle.
     """
 
     name: str
-    work: Callable[[Packet], object]
+    work: Callable[..., object]
     release: Callable[[], object] = nothing
     depth: int | None = None
     idle: Callable[[], object] = nothing
     idle_seconds: float | None = None
     threads: int = 1
+    ahead: bool = False
 
 
 class Turn(NamedTuple):
@@ -153,6 +155,9 @@ class Pipeline:
         following = [[self._queues[stage.name]] for stage in stages] + [outlets]
         self._threads = [self._thread("source", self._read, following[0])]
         for stage, after in [*zip(stages, following[1:], strict=True), *((sink, []) for sink in sinks)]:
+            if stage.ahead:
+                self._threads.append(self._thread(stage.name, self._work_ahead, stage, after))
+                continue
             turns = Turns(stage.threads)
             self._threads += [self._thread(stage.name, self._work, stage, after, turns) for _ in range(stage.threads)]
 
@@ -286,6 +291,20 @@ class Pipeline:
                 turn.done.set()
         if turns.leave():
             end(after)
+
+    def _work_ahead(self, stage: Stage, after: list[PacketQueue]) -> None:
+        waiting = self._queues[stage.name]
+        packet = waiting.get()
+        while packet is not None:
+            following = waiting.get()
+            if following is None and self._stopping.is_set():
+                break  # it is not the last one
+            start = self._clock()
+            stage.work(packet, following)
+            self.times[stage.name].add(self._clock() - start)
+            put(packet, after)
+            packet = following
+        end(after)
 
 
 def put(packet: Packet, queues: list[PacketQueue]) -> None:

@@ -89,11 +89,13 @@ def test_the_filter_and_streaming_peers_are_measured(monkeypatch, capsys, clips,
     assert code == 0, err
     figures = json.loads(report.read_text())
     assert list(figures["clips"]) == ["a", "b"]
-    raw, off, smooth, counts, plain = figures["clips"]["b"]
+    raw, off, off_file, smooth, smooth_file, counts, plain = figures["clips"]["b"]
     assert (off, smooth) == ("ours, flickering, smooth 0", "ours, flickering, smooth 0.8")
+    assert (off_file, smooth_file) == (f"{off}, file", f"{smooth}, file")
     assert (counts, plain) == ("counts, streaming", "plain")
     for clip in figures["clips"].values():
-        assert clip[off] == clip[raw]
+        assert clip[off] == clip[off_file] == clip[raw]
+        assert clip[smooth_file]["dtssd"] < clip[smooth]["dtssd"]
         assert clip[smooth]["dtssd"] < 0.5 * clip[raw]["dtssd"]
         # It counts from 1 in each clip, so it was begun anew; the truth does not move.
         assert clip[counts]["dtssd"] == pytest.approx(0.1)

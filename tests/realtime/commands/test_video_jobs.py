@@ -99,7 +99,7 @@ def test_a_report_in_json(
     (record,) = report["files"]
     assert (record["status"], record["source"], record["target"]) == ("written", str(clip), str(out))
     assert (record["frames"], record["damaged"], record["damaged_audio"], record["shortfall"]) == (10, 0, 0, None)
-    assert set(record["stage_ms"]) == {"source", "matte", "filter", "composite", "encode"}
+    assert set(record["stage_ms"]) == {"source", "matte", "smooth", "composite", "encode"}
     assert record["frames_a_second"] == pytest.approx(10 / record["seconds"])
 
 

@@ -44,6 +44,14 @@ def run(smooth: TemporalFilter, frames: list[Frame], alphas: list[Mask]) -> list
     return [packet.matte.alpha for packet in packets if packet.matte is not None]
 
 
+def run_file(smooth: TemporalFilter, frames: list[Frame], alphas: list[Mask]) -> list[Mask]:
+    """The same of a file, whose next frame is in sight."""
+    packets = [packet_of(frame, alpha, index) for index, (frame, alpha) in enumerate(zip(frames, alphas, strict=True))]
+    for packet, following in zip(packets, [*packets[1:], None], strict=True):
+        smooth(packet, following)
+    return [packet.fetch().alpha for packet in packets]
+
+
 def noisy(frame: Frame, deviation: float) -> Frame:
     return np.asarray((frame + RNG.normal(0, deviation, frame.shape)).clip(0, 255).round(), np.uint8)
 
@@ -61,6 +69,48 @@ def test_off_is_the_very_same_matte() -> None:
 def test_the_first_matte_passes() -> None:
     frame, alpha = person_at(50)
     assert run(TemporalFilter(0.9), [frame], [alpha])[0] is alpha
+
+
+@pytest.mark.parametrize("strength", [0.5, 0.8])
+def test_of_a_still_scene_each_matte_has_its_weight(strength: float) -> None:
+    """Forward an exponential mean; the next matte adds a share of itself: (x + s / (1 - s) * last + s * next) over the sum."""
+    frame, first = person_at(50)
+    alphas = [RNG.uniform(0, 1, first.shape).astype(np.float32) for _ in range(4)]
+    expected, last, weight = [], np.zeros_like(first), 0.0
+    for own, following in zip(alphas, [*alphas[1:], None], strict=True):
+        causal = (1 - weight) * own + weight * last
+        ahead = 0 if following is None else strength * (1 - weight)
+        expected.append(causal if following is None else (causal + ahead * following) / (1 + ahead))
+        last, weight = causal, strength
+    for got, wanted in zip(run_file(TemporalFilter(strength), [frame] * 4, alphas), expected, strict=True):
+        np.testing.assert_allclose(got, wanted, atol=1e-5)
+
+
+def test_what_is_remembered_is_of_the_past_alone() -> None:
+    frames, alphas = zip(*(person_at(50 + 2 * index) for index in range(4)), strict=True)
+    one, other = TemporalFilter(), TemporalFilter()
+    run(one, [*frames], [*alphas])
+    run_file(other, [*frames], [*alphas])
+    assert one.memory().keys() == other.memory().keys() != set()
+    for name, kept in one.memory().items():
+        np.testing.assert_array_equal(kept, other.memory()[name])
+
+
+def test_nothing_comes_from_ahead_of_a_cut_or_a_gap() -> None:
+    (frame, alpha), (other, other_alpha) = person_at(50), person_at(150, seed=5)
+    assert run_file(TemporalFilter(0.9), [frame, other], [alpha, other_alpha])[0] is alpha
+    late = packet_of(frame, other_alpha, 100)
+    for following in (late, packet_of(frame[:-9].copy(), alpha[:-9], 1)):
+        packet = packet_of(frame, alpha, 0)
+        TemporalFilter(0.9)(packet, following)
+        assert packet.fetch().alpha is alpha
+
+
+def test_a_matte_ahead_is_moved_back_to_where_the_person_is() -> None:
+    """The block moves by 6 pixels a frame: blended in place, its edges would be off by the share of the next matte."""
+    frames, alphas = zip(*(person_at(40 + 6 * index) for index in range(5)), strict=True)
+    for got, alpha in zip(run_file(TemporalFilter(0.8), [*frames], [*alphas]), alphas, strict=True):
+        assert np.abs(got - alpha).mean() < 0.004
 
 
 @settings(deadline=None, max_examples=25)

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -111,6 +112,8 @@ def test_an_interrupted_job_of_each_container_goes_on(tmp_path: Path, name: str,
     times = [Fraction(1001 * index + (index % 5 == 0) * 300, 30_000) for index in range(20)]
     clip = make_clip(tmp_path / "in.mp4", times, time_base=Fraction(1, 30_000), audio="libopus")
     settings = VideoSettings(output_kind=kind, codec=codec, audio=name != "out.mov")  # type: ignore[arg-type]
+    if codec is None:  # libx264 does not always encode the same pictures alike, unless it keeps all of them
+        settings = replace(settings, **LOSSLESS)  # type: ignore[arg-type]
     undisturbed, out = tmp_path / f"undisturbed-{name}", tmp_path / name
     run(clip, undisturbed, settings)
     with pytest.raises(Stopped):
