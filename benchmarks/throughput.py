@@ -31,9 +31,10 @@ if TYPE_CHECKING:
 IN_MEMORY = 64  # frames at most for the engine alone, and for a live source to repeat
 
 
-def stages(engine: Engine, background: Background) -> list[Stage]:
-    """The stages of shm-video and shm-live between the source and the sink."""
+def stages(engine: Engine, background: Background, *, file: bool) -> list[Stage]:
+    """The stages of shm-video, for a `file`, and of shm-live between the source and the sink."""
     from realtime.compositing.composite import composite
+    from realtime.compositing.temporal import TemporalFilter
     from realtime.loop.matting import matte_stages
     from realtime.loop.pipeline import Stage
     from realtime.packet import Packet
@@ -41,7 +42,8 @@ def stages(engine: Engine, background: Background) -> list[Stage]:
     def compose(packet: Packet) -> None:
         packet.picture = composite(packet, background.frame(packet))
 
-    return [*matte_stages(engine), Stage("composite", compose)]
+    matting = matte_stages(engine, ahead=[TemporalFilter()]) if file else matte_stages(engine, [TemporalFilter()])
+    return [*matting, Stage("composite", compose)]
 
 
 def measure_file(
@@ -88,7 +90,7 @@ def through_the_loop(clip: Path, target: Path, engine: Engine, background: Backg
         VideoSource(clip) as source,
         VideoSink(target, width=source.width, height=source.height, rate=source.rate, overwrite=True) as sink,
     ):
-        with Pipeline(source, [*stages(engine, background), Stage("encode", sink.write)]) as pipeline:
+        with Pipeline(source, [*stages(engine, background, file=True), Stage("encode", sink.write)]) as pipeline:
             frames = sum(1 for _ in pipeline)
         within = {"decode" if name == "source" else name: ms for name, ms in pipeline.median_ms.items()}
     return frames, 1e3 * (time.perf_counter() - begin) / frames, within
@@ -107,7 +109,7 @@ def measure_live(
     delays: list[float] = []
     engine(frames[0])
     source = RepeatedFrames(frames, rate, count)
-    loop = Pipeline(source, stages(engine, background), policy=Policy.NEWEST_FRAME, release=source.stop)
+    loop = Pipeline(source, stages(engine, background, file=False), policy=Policy.NEWEST_FRAME, release=source.stop)
     with source, loop as pipeline:
         begin = time.perf_counter()
         for packet in pipeline:

@@ -47,7 +47,7 @@ def test_a_clip_goes_through_in_two_ways(clip: Path, tmp_path: Path) -> None:
     assert len(steps) == 4
     assert engine.calls == 1 + 2 * (3 + 6)
     assert result["frames"] == 6
-    assert list(result["within"]) == ["decode", "matte", "composite", "encode"]
+    assert list(result["within"]) == ["decode", "matte", "smooth", "composite", "encode"]
     for times in (result["engine"], result["loop"], result["within"]["matte"]):
         assert len(times) == 2
         assert min(times) >= 20
