@@ -61,6 +61,10 @@ class Engine(Protocol):
         """The matte of a frame, and the milliseconds that each network took."""
         ...
 
+    def coarse(self, frame: Frame) -> Mask:
+        """MPN's foreground mask of a frame, float32 (h, w) in [0, 1], alone."""
+        return self(frame).coarse
+
     def close(self) -> None:
         """Release the networks and their buffers."""
         ...

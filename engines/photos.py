@@ -1,4 +1,4 @@
-"""Photos matted as finely as there is time for: small ones on more pixels than they have, and each mirrored, too.
+"""Photos matted as finely as there is time for: small ones on more pixels than they have, and each in parts and mirrored, too.
 
 Alpha at an edge is then a mean where it would be all or nothing.
 """
@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from engines.engine import Engine, Frame, Matte
+from engines.multiscale import fine_mask
 
 THUMBNAIL = 128  # pixels of the shorter side, below which a photo is left as it is: nobody looks at its edges
 ENOUGH = 1080  # pixels of the shorter side, from which next to nothing is gained
@@ -37,8 +38,10 @@ def enlarged(frame: Frame) -> Frame:
 
 
 def both_ways(frame: Frame, engine: Engine) -> Matte:
-    """The mean of the mattes of a frame and of its mirror image, turned back."""
-    matte, mirrored = engine(frame), engine(np.ascontiguousarray(frame[:, ::-1]))
+    """The mean of the mattes of a frame and of its mirror image, turned back, from the mean of their masks."""
+    turned = np.ascontiguousarray(frame[:, ::-1])
+    mask = np.asarray((fine_mask(frame, engine) + fine_mask(turned, engine)[:, ::-1]) / 2, np.float32)
+    matte, mirrored = engine(frame, mask), engine(turned, np.ascontiguousarray(mask[:, ::-1]))
     pairs = ((getattr(matte, name), getattr(mirrored, name)[:, ::-1]) for name in ("alpha", "foreground", "coarse", "unified"))
     return Matte(*(cv2.addWeighted(own, 0.5, np.ascontiguousarray(other), 0.5, 0) for own, other in pairs))  # type: ignore[arg-type]
 

@@ -7,7 +7,8 @@ the next start is quick.
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from queue import SimpleQueue
@@ -247,11 +248,23 @@ class OpenVINOEngine(Engine):
         return self.profile(frame, mask).matte
 
     def profile(self, frame: Frame, mask: Mask | None = None) -> Profiled:
+        with self._requests(frame) as requests:
+            return self._run(requests, frame, mask)
+
+    def coarse(self, frame: Frame) -> Mask:
+        with self._requests(frame) as requests:
+            doubled, image = requests["mrn-features"].get_tensor("doubled"), requests["mpn-low"].get_tensor("image")
+            shrink(frame, doubled.data[0], image.data[0])
+            requests["mpn-low"].infer()
+            return np.array(requests["mpn-low"].get_tensor("coarse").data)
+
+    @contextmanager
+    def _requests(self, frame: Frame) -> Iterator[Requests]:
         check_frame(frame)
         ready = self._for_size(*frame.shape[:2])
         requests = ready.get()
         try:
-            return self._run(requests, frame, mask)
+            yield requests
         finally:
             ready.put(requests)
 

@@ -34,6 +34,9 @@ class PlainEngine:
         small = cv2.resize(alpha, (8, 8)).astype(np.float32)
         return Matte(alpha, frame.copy(), small, small)
 
+    def coarse(self, frame: Frame) -> Mask:
+        return self(frame).coarse
+
     def close(self) -> None:
         self.closed = True
 
