@@ -7,6 +7,12 @@ from importlib.util import find_spec
 
 import pytest
 
+if "PYTEST_XDIST_WORKER_COUNT" in os.environ:
+    # With -n, each worker, with the programs that its tests start, has its share of the cores. OpenMP's threads, which PyTorch
+    # takes, spin while they wait for one another: with more of them than cores, a test takes up to four times as long.
+    share = (os.cpu_count() or 1) // int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, share)))
+
 if find_spec("openvino") is None or find_spec("av") is None:
     # A GPU machine may have neither. The tests marked gpu need none of the plain install beyond NumPy, OpenCV and typer.
     collect_ignore_glob = ["realtime/*", "train/evaluation/*", "test_docs.py"]
