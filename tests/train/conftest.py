@@ -1,8 +1,7 @@
 """A few generated pictures in the layout of train/data/library.py, and a recipe small enough for a test."""
 
-import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
@@ -35,10 +34,10 @@ crop = [32, 48]
 """
 
 
-def wait_for_step(checkpoint: Path, process: subprocess.Popen[str], seconds: float = 300) -> None:
-    """Wait for a checkpoint after a step, or for the end of the process: the first one is from before the first step."""
+def wait_for_step(checkpoint: Path, training: Callable[[], bool], seconds: float = 300) -> None:
+    """Wait for a checkpoint after a step, or for the end of the training: the first one is from before the first step."""
     end = time.monotonic() + seconds
-    while process.poll() is None and time.monotonic() < end:
+    while training() and time.monotonic() < end:
         if checkpoint.exists() and load_checkpoint(checkpoint)["step"] >= 1:
             return
         time.sleep(0.1)

@@ -1,39 +1,31 @@
 """Two processes that share each batch, through gloo, beside one that has it all."""
 
+import io
+import json
+import multiprocessing
 import os
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import redirect_stderr
 from pathlib import Path
 
-import psutil
 import pytest
 import torch
-import torch.multiprocessing
 from torch import Tensor, nn
+from torch.multiprocessing import ProcessContext, start_processes
 
 from engines.errors import DataError
 from tests.train.conftest import TINY, scenery, wait_for_step, write
 from train.commands import train as command
-from train.learning import distributed
+from train.learning import distributed, trainer
 from train.learning.checkpoints import load_checkpoint
 from train.learning.losses import mrn_loss
 
-TWO = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 HALVES = (slice(0, 2), slice(2, 4))
-
-
-def start(*arguments: object) -> subprocess.Popen[str]:
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path.cwd())}
-    return subprocess.Popen([sys.executable, *map(str, arguments)], stderr=subprocess.PIPE, text=True, env=environment)
-
-
-def finish(*arguments: object) -> tuple[int, str]:
-    process = start(*arguments)
-    errors = process.communicate()[1]
-    return process.returncode, errors
 
 
 def train_here(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
@@ -44,20 +36,56 @@ def train_here(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
     return int(caught.value.code or 0)
 
 
-def join(rank: int, port: int, work: Callable[[Path], None], folder: Path) -> None:
+def join(rank: int, port: int, work: Callable[..., None], folder: Path, arguments: Sequence[object]) -> None:
     """In a process of its own, as torchrun would start it."""
     os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2"}
     os.environ |= {"MASTER_ADDR": "localhost", "MASTER_PORT": str(port)}
     torch.set_num_threads(1)
-    with distributed.process_group():
-        work(folder)
+    work(folder, *arguments)
 
 
-def in_two(work: Callable[[Path], None], folder: Path) -> None:
+def in_two(work: Callable[..., None], folder: Path, *arguments: object, wait: bool = True) -> ProcessContext:
+    """Start two ranks, forked from a server that has imported PyTorch once for all tests."""
+    multiprocessing.set_forkserver_preload([__name__, "torch._dynamo"])
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
-    torch.multiprocessing.spawn(join, (port, work, folder), nprocs=2)  # type: ignore[no-untyped-call]
+    ranks: ProcessContext = start_processes(  # type: ignore[no-untyped-call]
+        join, (port, work, folder, arguments), nprocs=2, join=False, start_method="forkserver"
+    )
+    while wait and not ranks.join():
+        pass
+    return ranks
+
+
+def train(folder: Path, *arguments: object) -> None:
+    """shm-train on one rank; its exit code and standard error go into a file."""
+    command.EXIT_DELAY = 0.0  # nothing ends one rank because of the other
+    sys.argv = ["shm-train", *map(str, arguments)]
+    errors, code = io.StringIO(), None
+    try:
+        with redirect_stderr(errors):
+            command.main()
+    except SystemExit as end:
+        code = end.code
+    (folder / os.environ["RANK"]).write_text(json.dumps([code or 0, errors.getvalue()]))
+
+
+def train_in_double(folder: Path, *arguments: object) -> None:
+    torch.set_default_dtype(torch.float64)
+    torch.Tensor.float = torch.Tensor.double  # type: ignore[method-assign]
+    train(folder, *arguments)
+
+
+def train_saving_each_step(folder: Path, *arguments: object) -> None:
+    trainer.SAVE_EVERY = 0
+    train(folder, *arguments)
+
+
+def outcomes(folder: Path) -> tuple[list[int], list[str]]:
+    """Exit codes and errors of both ranks."""
+    codes, errors = zip(*(json.loads((folder / rank).read_text()) for rank in "01"), strict=True)
+    return list(codes), list(errors)
 
 
 def small_network() -> nn.Module:
@@ -92,6 +120,11 @@ def gradients_and_statistics(network: nn.Module, samples: slice) -> dict[str, Te
 
 
 def check_two_ranks(folder: Path) -> None:
+    with distributed.process_group():
+        check_rank(folder)
+
+
+def check_rank(folder: Path) -> None:
     rank = torch.distributed.get_rank()
     assert (distributed.world_size(), distributed.is_rank0()) == (2, rank == 0)
     assert distributed.shard(4, "[mpn]") == HALVES[rank]
@@ -181,17 +214,13 @@ def test_two_processes_equal_one(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], data: Path, recipe_file: Path, tmp_path: Path
 ) -> None:
     """Behind the same earlier networks, so that each task is alone."""
-    program = tmp_path / "in_double.py"
-    program.write_text(
-        "import torch\ntorch.set_default_dtype(torch.float64)\ntorch.Tensor.float = torch.Tensor.double\n"
-        "from train.commands.train import main\nmain()\n"
-    )
     options = ["all", "--data", data, "--recipe", recipe_file, "--workers", 0, "--precision", "fp32", "--on", tmp_path / "one"]
     assert train_here(monkeypatch, *options, "--out", tmp_path / "one") == 0
     assert capfd.readouterr().err.count("done: ") == 1
-    code, errors = finish(*TWO, program, *options, "--out", tmp_path / "two")
-    assert code == 0, errors
-    assert errors.count("done: ") == 1
+    in_two(train_in_double, tmp_path, *options, "--out", tmp_path / "two")
+    codes, errors = outcomes(tmp_path)
+    assert codes == [0, 0], errors
+    assert [each.count("done: ") for each in errors] == [1, 0]
     for out in ("one", "two"):
         assert {p.name for p in (tmp_path / out).iterdir()} == {"mpn.pt", "qun.pt", "mrn.pt", "logs"}
     for name in ("mpn", "qun", "mrn"):
@@ -214,9 +243,11 @@ def test_a_picture_that_one_process_cannot_read_ends_all(recipe_file: Path, tmp_
     (tmp_path / "data/fine/cutouts").mkdir(parents=True)
     (tmp_path / "data/fine/cutouts/broken.png").write_text("no picture")
     options = ["mpn", "--data", tmp_path / "data", "--out", tmp_path / "run", "--recipe", recipe_file, "--workers", 0]
-    code, errors = finish(*TWO, "-m", "train.commands.train", *options)
-    assert code == 1  # torchrun's
-    reported = [line for line in errors.splitlines() if line.startswith("error: ")]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path.cwd())}
+    words = [sys.executable, *TORCHRUN, "-m", "train.commands.train", *map(str, options)]
+    done = subprocess.run(words, stderr=subprocess.PIPE, text=True, env=environment, check=False)
+    assert done.returncode == 1  # torchrun's
+    reported = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert len(reported) == 1
     assert "broken.png: cannot be read as a picture" in reported[0]
 
@@ -227,23 +258,20 @@ def test_ctrl_c_on_one_process_stops_all_and_one_goes_on_alone(
 ) -> None:
     endless, out = tmp_path / "endless.toml", tmp_path / "run"
     endless.write_text(TINY.format(steps=10**6))
-    saves_each_step = tmp_path / "saves_each_step.py"
-    saves_each_step.write_text(
-        "import train.learning.trainer; train.learning.trainer.SAVE_EVERY = 0; from train.commands.train import main; main()"
-    )
     options = ["mpn", "--data", data, "--out", out, "--recipe", endless, "--workers", 0]
-    process = start(*TWO, saves_each_step, *options)
+    ranks = in_two(train_saving_each_step, tmp_path, *options, wait=False)
     try:
-        wait_for_step(out / "mpn.pt", process)
-        trainers = [each for each in psutil.Process(process.pid).children() if str(saves_each_step) in each.cmdline()]
-        assert len(trainers) == 2
-        second = max(trainers, key=lambda child: int(child.environ()["RANK"]))
-        second.send_signal(signal.SIGINT)
-        errors = process.communicate(timeout=300)[1]
+        wait_for_step(out / "mpn.pt", lambda: all(rank.is_alive() for rank in ranks.processes))
+        os.kill(ranks.pids()[1], signal.SIGINT)
+        while not ranks.join():
+            pass
     finally:
-        process.kill()
-    assert errors.count("the same command resumes") == 1
-    assert "error: " not in errors
+        for rank in ranks.processes:
+            rank.kill()
+    codes, errors = outcomes(tmp_path)
+    assert codes == [130, 130], errors
+    assert [each.count("the same command resumes") for each in errors] == [1, 0]
+    assert "error: " not in errors[0]
     step = load_checkpoint(out / "mpn.pt")["step"]
     assert step >= 1
     assert {p.name for p in out.iterdir()} == {"mpn.pt", "logs"}

@@ -289,7 +289,7 @@ def test_ctrl_c_stops_the_command_with_a_checkpoint(data: Path, tmp_path: Path) 
         text=True,
     )
     try:
-        wait_for_step(tmp_path / "run/mpn.pt", process)
+        wait_for_step(tmp_path / "run/mpn.pt", lambda: process.poll() is None)
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=120)
     finally:
