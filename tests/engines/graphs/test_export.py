@@ -4,14 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import onnxruntime
-import pytest
-import torch
 
 from engines import Engine, Frame
+from engines.engine import Mask, Matte
 from engines.geometry import BASE
-from engines.graphs.export import cores, with_glue
-from engines.networks import QUN
-from engines.networks.fold import fold
 from engines.tiles import HALO, TILE, Layout
 from engines.weights import FOLDER
 
@@ -20,26 +16,28 @@ def session(path: Path) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
 
 
-def test_the_three_graphs_in_onnx_runtime(torch_engine: Engine, portrait: Frame) -> None:
-    frame = np.ascontiguousarray(portrait[:301, :211])
-    doubled, image, coarse = session(FOLDER / BASE / "mpn.onnx").run(["doubled", "image", "coarse"], {"frame": frame})
-    (unified,) = session(FOLDER / BASE / "qun.onnx").run(["unified"], {"image": image, "coarse": coarse})
-    inputs = {"frame": frame, "doubled": doubled, "unified": unified}
-    alpha, foreground = session(FOLDER / BASE / "mrn.onnx").run(["alpha", "foreground"], inputs)
-    oracle = torch_engine(frame)
+def check_graphs(folder: Path, engine: Engine, frame: Frame) -> None:
+    """The three graphs of a model, and MRN in its two parts with every tile on, give what PyTorch gives, within float error."""
+    oracle = engine(frame)
+    doubled, image, coarse = session(folder / "mpn.onnx").run(["doubled", "image", "coarse"], {"frame": frame})
     np.testing.assert_allclose(coarse, oracle.coarse, atol=1e-3)
+    (unified,) = session(folder / "qun.onnx").run(["unified"], {"image": image, "coarse": coarse})
+    np.testing.assert_allclose(unified, oracle.unified, atol=1e-3)
+    inputs = {"frame": frame, "doubled": doubled, "unified": unified}
+    check_matte(oracle, *session(folder / "mrn.onnx").run(["alpha", "foreground"], inputs))
+    check_matte(oracle, *in_parts(folder, frame, doubled, unified))
+
+
+def check_matte(oracle: Matte, alpha: Mask, foreground: Frame) -> None:
     np.testing.assert_allclose(alpha, oracle.alpha, atol=1e-3)
     assert np.abs(foreground.astype(int) - oracle.foreground.astype(int))[oracle.alpha > 0].max() <= 1
 
 
-def test_mrn_in_its_two_parts_is_mrn(torch_engine: Engine, portrait: Frame) -> None:
-    """With every tile on: the same alpha and foreground, within float error."""
-    frame = np.ascontiguousarray(portrait[:301, :211])
-    doubled, image, coarse = session(FOLDER / BASE / "mpn.onnx").run(["doubled", "image", "coarse"], {"frame": frame})
-    (unified,) = session(FOLDER / BASE / "qun.onnx").run(["unified"], {"image": image, "coarse": coarse})
-    parts = session(FOLDER / BASE / "mrn-features.onnx").run(["features", "logit"], {"doubled": doubled, "unified": unified})
+def in_parts(folder: Path, frame: Frame, doubled: np.ndarray, unified: Mask) -> tuple[Mask, Frame]:
+    """Alpha and foreground of all tiles."""
+    parts = session(folder / "mrn-features.onnx").run(["features", "logit"], {"doubled": doubled, "unified": unified})
     features = np.concatenate(parts, axis=1)
-    details, tiled = session(FOLDER / BASE / "mrn-details.onnx"), Layout(301, 211)
+    details, tiled = session(folder / "mrn-details.onnx"), Layout(*frame.shape[:2])
     tiles = np.empty((4, TILE + 2 * HALO, TILE + 2 * HALO, 3), np.uint8)
     places = np.empty((4, TILE // 2 + 2, TILE // 2 + 2, 2), np.float32)
     alpha, foreground = np.full(frame.shape[:2], np.nan, np.float32), np.empty_like(frame)
@@ -47,19 +45,8 @@ def test_mrn_in_its_two_parts_is_mrn(torch_engine: Engine, portrait: Frame) -> N
         tiled.cut(frame, batch, tiles, places)
         inputs = {"tiles": tiles, "all_features": features, "places": places.reshape(1, -1, TILE // 2 + 2, 2)}
         tiled.paste(batch, *details.run(["alpha", "foreground"], inputs), alpha, foreground)
-    oracle = torch_engine(frame)
-    np.testing.assert_allclose(alpha, oracle.alpha, atol=1e-3)
-    assert np.abs(foreground.astype(int) - oracle.foreground.astype(int))[oracle.alpha > 0].max() <= 1
+    return alpha, foreground
 
 
-@pytest.mark.slow
-def test_a_network_exports_with_its_glue(tmp_path: Path) -> None:
-    torch.manual_seed(3)
-    network = fold(QUN(widths=(8, 8, 8)))
-    path = tmp_path / "qun.onnx"
-    path.write_bytes(with_glue("qun", cores("qun", network)["qun"]).SerializeToString())
-    image, mask = torch.rand(1, 3, 192, 256), torch.rand(192, 256)
-    (unified,) = session(path).run(None, {"image": image.numpy(), "coarse": mask.numpy()})
-    with torch.no_grad():
-        expected = network(image, mask[None, None])[0, 0].numpy()
-    np.testing.assert_allclose(unified, expected, atol=1e-5)
+def test_the_released_graphs_in_onnx_runtime(torch_engine: Engine, portrait: Frame) -> None:
+    check_graphs(FOLDER / BASE, torch_engine, np.ascontiguousarray(portrait[:301, :211]))

@@ -8,9 +8,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from engines.backends.torch import released_networks
+from engines.backends.torch import TorchEngine, released_networks
 from engines.geometry import BASE, MODELS
+from engines.store.parity import sample_frame
 from engines.weights import FOLDER, SAFETENSORS, verified
+from tests.engines.graphs.test_export import check_graphs
 from tests.train.conftest import TINY, scenery, write
 from train.commands import train as cli
 from train.commands.release import release
@@ -145,6 +147,8 @@ def test_mrn_is_trained_behind_the_released_networks_and_released_with_them(
     manifest = verified(BASE, tmp_path / "made")
     assert manifest["training"]["mrn"]["steps"] == 1
     assert manifest["training"]["mpn"] == verified()["training"]["mpn"]
+    frame = sample_frame("real", 97, 131)
+    check_graphs(tmp_path / "made" / BASE, TorchEngine(precision="fp32", device="cpu", folder=tmp_path / "made"), frame)
     assert run(monkeypatch, "release", tmp_path / "run", "--on", "released", "--out", tmp_path / "made") == 2
     assert "has weights of the base model already; give another folder, or --overwrite" in capfd.readouterr().err
 
