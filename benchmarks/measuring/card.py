@@ -120,9 +120,10 @@ def sentence(card: Card) -> str:
 
 if __name__ == "__main__":
     asked = json.loads(sys.argv[1])
+    measured = measure()  # first: without a card, nothing is counted
     frames = [
         {"size": size, "model": model, "flop": operations(tuple(size), model)}
         for size in asked["sizes"]
         for model in asked["models"]
     ]
-    print(json.dumps(measure() | {"frames": frames}))
+    print(json.dumps(measured | {"frames": frames}))
