@@ -8,7 +8,7 @@ import pytest
 
 import engines
 import realtime
-from engines.engine import Frame, Mask
+from engines.engine import Frame, Mask, OverlappingEngine, Pending, Profiled
 from engines.multiscale import fine_mask
 from tests.realtime.plain_engine import PlainEngine
 
@@ -64,6 +64,32 @@ def test_parts_leave_no_seams(height: int, width: int) -> None:
     assert (mask.shape, mask.dtype) == ((HEIGHT, WIDTH), np.float32)
     assert np.diff(mask, axis=1).min() > -1e-3
     np.testing.assert_allclose(mask, Seeing().coarse(frame), atol=0.02)
+
+
+class OnGPU(Seeing):
+    """An engine that needs something for each frame size."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sizes: set[tuple[int, ...]] = set()
+
+    def coarse(self, frame: Frame) -> Mask:
+        self.sizes.add(frame.shape)
+        return super().coarse(frame)
+
+    def submit(self, frame: Frame, mask: Mask | None = None) -> Pending:
+        raise NotImplementedError
+
+    def profile(self, frame: Frame, mask: Mask | None = None) -> Profiled:
+        raise NotImplementedError
+
+
+def test_an_engine_of_a_gpu_sees_frames_of_one_size() -> None:
+    frame, engine = disc()[:203, :151].copy(), OnGPU()
+    mask = fine_mask(frame, engine)
+    assert isinstance(engine, OverlappingEngine)
+    assert engine.sizes == {frame.shape}
+    np.testing.assert_allclose(mask, fine_mask(frame, Seeing()), atol=0.05)
 
 
 @pytest.mark.parametrize("backend", ["openvino", "torch"])
