@@ -136,6 +136,12 @@ def chain(models: Models) -> Requests:
     return requests
 
 
+def shrink_into(requests: Requests, frame: Frame) -> None:
+    """Write a frame, at both sizes, into the inputs of MPN and of MRN's features."""
+    doubled, image = requests["mrn-features"].get_tensor("doubled"), requests["mpn-low"].get_tensor("image")
+    shrink(frame, doubled.data[0], image.data[0])
+
+
 class OpenVINOEngine(Engine):
     """The released networks on a CPU."""
 
@@ -253,8 +259,7 @@ class OpenVINOEngine(Engine):
 
     def coarse(self, frame: Frame) -> Mask:
         with self._requests(frame) as requests:
-            doubled, image = requests["mrn-features"].get_tensor("doubled"), requests["mpn-low"].get_tensor("image")
-            shrink(frame, doubled.data[0], image.data[0])
+            shrink_into(requests, frame)
             requests["mpn-low"].infer()
             return np.array(requests["mpn-low"].get_tensor("coarse").data)
 
@@ -270,8 +275,7 @@ class OpenVINOEngine(Engine):
 
     def _run(self, requests: Requests, frame: Frame, mask: Mask | None) -> Profiled:
         times = [time.perf_counter()]
-        doubled, image = requests["mrn-features"].get_tensor("doubled"), requests["mpn-low"].get_tensor("image")
-        shrink(frame, doubled.data[0], image.data[0])
+        shrink_into(requests, frame)
         coarse = requests["mpn-low"].get_tensor("coarse").data
         if mask is None:
             requests["mpn-low"].infer()
