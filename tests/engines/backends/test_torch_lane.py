@@ -90,7 +90,7 @@ def test_frames_in_flight_of_two_sizes_keep_their_own_mattes_and_pictures(engine
     alone = [engine(frame) for frame in frames]
     backgrounds = [np.random.default_rng(3).integers(0, 256, frame.shape, np.uint8) for frame in frames]
     pending = [engine.submit(frame) for frame in frames[:3]]
-    for index in range(12):
+    for index in range(18):
         pending.append(engine.submit(frames[(index + 3) % 6]))
         taken, expected, background = pending.pop(0), alone[index % 6], backgrounds[index % 6]
         if index % 2:
@@ -99,10 +99,10 @@ def test_frames_in_flight_of_two_sizes_keep_their_own_mattes_and_pictures(engine
             assert np.abs(taken.composite(background) - exact(expected, background)).max() <= 1
 
 
-def test_the_large_model() -> None:
+def test_the_large_model(portrait: Frame) -> None:
     with LaggingTorchEngine(model="large") as engine:
-        print(check_parity(engine, 96, 64, "large"))
-        assert engine(sample_frame("real", 96, 64)).coarse.shape == MODELS["large"]
+        print(check_parity(engine, 200, 320, "large"))
+        assert engine(portrait).coarse.shape == MODELS["large"]
 
 
 def test_the_profile_has_the_matte_and_the_time_of_the_networks(engine: LaggingTorchEngine) -> None:
