@@ -120,7 +120,7 @@ def test_an_interrupted_job_of_each_container_goes_on(tmp_path: Path, name: str,
         run(clip, out, settings, stop=2 * FRAMES + 3)
     assert not out.exists()
     assert (tmp_path / f"{name}.unfinished").is_dir()
-    assert run(clip, out, settings) in (FRAMES, 2 * FRAMES)
+    assert run(clip, out, settings) in (FRAMES, 2 * FRAMES, 3 * FRAMES)  # threads may be ahead of the progress that stopped it
     assert_same(out, undisturbed, sound=settings.audio)
     plain = tmp_path / f"plain-{name}"
     run(clip, plain, settings, resume=False)

@@ -2,6 +2,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import cv2
@@ -55,7 +56,7 @@ def screenshot(path: Path) -> np.ndarray:
 def test_the_window_and_its_keys(tmp_path: Path, x_display: str) -> None:
     """A white clip on a blue background: the screen is blue, and each key shows in it what it does."""
     clip = write_video(tmp_path / "a.mkv", [255] * 10, rate=20, size=(480, 360))
-    arguments = ["--input", str(clip), "--loop", "--bg", "#0000ff", "--bg", "#ff0000"]
+    command = [sys.executable, "-c", PLAIN, "--input", str(clip), "--loop", "--bg", "#0000ff", "--bg", "#ff0000"]
     shot = tmp_path / "shot.png"
 
     def part_of(colour: tuple[int, int, int]) -> float:
@@ -64,31 +65,43 @@ def test_the_window_and_its_keys(tmp_path: Path, x_display: str) -> None:
     def blue() -> float:
         return part_of((0, 0, 255))
 
+    def drawn() -> bool:
+        try:
+            wait_until(lambda: blue() > 0.98, seconds=10)
+        except AssertionError:
+            return False
+        return True
+
     def press(key: str) -> None:
         subprocess.run(["xdotool", "key", key], check=True)
 
-    with subprocess.Popen([sys.executable, "-c", PLAIN, *arguments], stderr=subprocess.PIPE, text=True) as process:
-        try:
+    with ExitStack() as stack:
+        for _ in range(5):
+            process = stack.enter_context(subprocess.Popen(command, stderr=subprocess.PIPE, text=True))
+            stack.callback(process.kill)
             subprocess.run(["xdotool", "search", "--sync", "--onlyvisible", "--name", "^shm-live"], check=True, timeout=30)
-            wait_until(lambda: blue() > 0.98)
-            window = subprocess.check_output(["xdotool", "search", "--name", "^shm-live"], text=True).split()[-1]
-            subprocess.run(["xdotool", "windowfocus", window], check=True)
-            wait_until(lambda: subprocess.check_output(["xdotool", "getwindowfocus"], text=True).strip() == window)
-            press("s")
-            wait_until(lambda: blue() < 0.95)
-            press("s")
-            wait_until(lambda: blue() > 0.98)
-            press("n")
-            wait_until(lambda: part_of((255, 0, 0)) > 0.98)
-            press("a")
-            wait_until(lambda: part_of((0, 0, 0)) > 0.98)
-            press("a")
-            press("p")
-            wait_until(lambda: blue() > 0.98)
-            press("q")
-            _, errors = process.communicate(timeout=20)
-        finally:
-            process.kill()
+            if drawn():
+                break
+            process.kill()  # on busy machines Qt 5 may miss that its window is mapped, and never draw: with bare OpenCV, too
+            process.wait()
+        else:
+            pytest.fail("the window stayed black")
+        window = subprocess.check_output(["xdotool", "search", "--name", "^shm-live"], text=True).split()[-1]
+        subprocess.run(["xdotool", "windowfocus", window], check=True)
+        wait_until(lambda: subprocess.check_output(["xdotool", "getwindowfocus"], text=True).strip() == window)
+        press("s")
+        wait_until(lambda: blue() < 0.95)
+        press("s")
+        wait_until(lambda: blue() > 0.98)
+        press("n")
+        wait_until(lambda: part_of((255, 0, 0)) > 0.98)
+        press("a")
+        wait_until(lambda: part_of((0, 0, 0)) > 0.98)
+        press("a")
+        press("p")
+        wait_until(lambda: blue() > 0.98)
+        press("q")
+        _, errors = process.communicate(timeout=20)
     assert process.returncode == 0
     assert "frames/s" in errors
     assert "Traceback" not in errors
