@@ -67,7 +67,7 @@ def test_the_window_and_its_keys(tmp_path: Path, x_display: str) -> None:
 
     def drawn() -> bool:
         try:
-            wait_until(lambda: blue() > 0.98, seconds=10)
+            wait_until(lambda: blue() > 0.98, seconds=20)
         except AssertionError:
             return False
         return True
@@ -79,7 +79,6 @@ def test_the_window_and_its_keys(tmp_path: Path, x_display: str) -> None:
         for _ in range(5):
             process = stack.enter_context(subprocess.Popen(command, stderr=subprocess.PIPE, text=True))
             stack.callback(process.kill)
-            subprocess.run(["xdotool", "search", "--sync", "--onlyvisible", "--name", "^shm-live"], check=True, timeout=30)
             if drawn():
                 break
             process.kill()  # on busy machines Qt 5 may miss that its window is mapped, and never draw: with bare OpenCV, too
