@@ -22,7 +22,7 @@ from engines.errors import DataError
 from train.data.foregrounds import foreground_of
 from train.data.library import Library, Picture, Subject, read_background, read_subject
 
-COARSE_SIDE = 512  # pixels, longest side: MPN sees at most 512x384
+COARSE_SIDE = 640  # pixels, longest side: few of the photos are larger
 FINE_SIDE = 832  # MRN sees crops of frames of up to 1280, which people rarely fill
 BACKGROUND_SIDE = 640
 QUALITY = 82  # of WebP

@@ -12,7 +12,7 @@ from train.rendering.samples import Drawn, Studio, open_studio
 
 Rendering = Literal["auto", "workers", "device"]
 FINE_SIDE = 1024  # pixels, of the pictures on the device: MRN sees crops of frames of up to 1280, which people rarely fill
-SIDE = 512
+SIDE = 512  # at least: MPN's pictures are as large as it sees
 
 
 class Feed:
@@ -42,7 +42,8 @@ class Feed:
         samples = kind(library, self.recipe, settings.batch, seed, self.shard, settings.crop)
         if isinstance(samples, Drawn):
             if self._studio is None:
-                side = FINE_SIDE if samples.fine_only else SIDE
+                seen = max(*self.recipe.low_resolution, *self.recipe.second_resolution)
+                side = FINE_SIDE if samples.fine_only else max(SIDE, seen)
                 self._studio = open_studio(self.library, self.device, side, fine_only=samples.fine_only)
             samples.places, samples.measures = self._studio.places, self._studio.measures
         return samples

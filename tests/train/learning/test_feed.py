@@ -13,6 +13,7 @@ from train.learning.runs import Run, make_task, train_networks
 from train.learning.tasks import TASK_NAMES, at_second_resolution
 from train.learning.trainer import Trainer
 from train.recipe import Recipe
+from train.rendering.samples import Studio, open_studio
 
 CPU = torch.device("cpu")
 
@@ -47,6 +48,22 @@ def test_workers_place_pictures_that_they_never_read(library: Library, recipe: R
     """The measures travel with the samples: a worker has no need of the pictures."""
     assert train_networks(["mpn"], library, recipe, Run(tmp_path), workers=1, precision="fp32", rendering="device")
     assert load_checkpoint(tmp_path / "mpn.pt")["step"] == 3
+
+
+def test_the_device_has_pictures_as_large_as_mpn_sees(
+    library: Library, recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sides: list[int] = []
+
+    def note_side(library: Library, device: torch.device, side: int, *, fine_only: bool) -> Studio:
+        sides.append(side)
+        return open_studio(library, device, side, fine_only=fine_only)
+
+    monkeypatch.setattr("train.learning.feed.open_studio", note_side)
+    for low, second in [((64, 32), (96, 64)), ((640, 480), (512, 384)), ((512, 384), (640, 480))]:
+        large = replace(recipe, low_resolution=low, second_resolution=second)
+        Feed(make_task("mpn", large, tmp_path), library, large, CPU, "device").samples(0)
+    assert sides == [512, 640, 640]
 
 
 def test_a_task_ends_by_the_clock(library: Library, recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
