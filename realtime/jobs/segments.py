@@ -150,7 +150,7 @@ class SegmentedSink(Sink):
     def resume(self, run: dict[str, Any], filters: Sequence[StreamFilter]) -> Stretch:
         """Take the segments of a run that is the same, let the filters recall their end, and return what is left to do.
 
-        Raises MediaError if there are segments of another run.
+        Raises MediaError if there are segments of another run, or of another version of the filters.
         """
         self.folder.check(run)
         self._run = run
@@ -164,8 +164,11 @@ class SegmentedSink(Sink):
         memories = self.folder.memories(number - 1, len(filters)) if number else None
         if memories is None:
             return Stretch(max(0, self._start - warm_up(self._settings)), self._start, end)
-        for each, memory in zip(filters, memories, strict=True):
-            each.recall(memory)
+        try:
+            for each, memory in zip(filters, memories, strict=True):
+                each.recall(memory)
+        except KeyError as error:
+            raise MediaError(f"{self.folder.path}: is of another version of this program; remove the folder") from error
         return Stretch(self._start, self._start, end)
 
     def _claim(self) -> None:

@@ -13,6 +13,7 @@ import av
 import numpy as np
 import pytest
 
+from engines.errors import MediaError
 from realtime.compositing.filters import stream_filters
 from realtime.inputs.timestamps import Excerpt
 from realtime.inputs.video_file import VideoSource
@@ -204,6 +205,19 @@ def test_damaged_notes_beside_segments_are_one_line(tmp_path: Path) -> None:
         path.write_bytes(b"PK\x03\x04 not an archive")
     with pytest.raises(Exception, match=r"out.mp4.unfinished: cannot be used \(damaged\); remove the folder"):
         run(clip, out, VideoSettings(preset="ultrafast"))
+
+
+@pytest.mark.parametrize("settings", [VideoSettings(preset="ultrafast"), VideoSettings(preset="ultrafast", keep="largest")])
+def test_what_another_version_remembered_is_one_line(tmp_path: Path, settings: VideoSettings) -> None:
+    clip, out = make_clip(tmp_path / "in.mp4", even_times(30)), tmp_path / "out.mp4"
+    with pytest.raises(Stopped):
+        run(clip, out, settings, stop=20)
+    for path in (tmp_path / "out.mp4.unfinished").glob("*.npz"):
+        with np.load(path) as stored:
+            renamed = {f"{name}_before": stored[name] for name in stored.files}
+        np.savez(path, allow_pickle=False, **renamed)
+    with pytest.raises(MediaError, match=r"out.mp4.unfinished: is of another version of this program; remove the folder"):
+        run(clip, out, settings)
 
 
 def test_a_shard_that_stops_early_leaves_only_what_is_of_others(tmp_path: Path) -> None:
