@@ -16,6 +16,7 @@ from train.learning.tasks import TASK_NAMES, Task, to_floats
 from train.recipe import Recipe
 
 BATCHES = 24  # enough for the mean and variance of every channel
+FRAMES = 16  # of each, at most: they are drawn and seen by the CPU, also where a GPU trains on batches of a hundred
 
 
 @torch.no_grad()
@@ -93,7 +94,7 @@ def load_released(task: Task, library: Library, recipe: Recipe) -> None:
     """
     if task.name not in TASK_NAMES:
         raise DataError(f"{task.name}: is not among the released networks; begin with a run that trained it")
-    samples = task.samples(library, recipe, task.settings.batch, seed=-2)
+    samples = task.samples(library, recipe, min(FRAMES, task.settings.batch), seed=-2)
     if not samples.groups:
         return  # the trainer raises, and says why
     if note := other_size(recipe):

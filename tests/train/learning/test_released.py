@@ -1,6 +1,8 @@
 """Training from the released weights: folded normalisation is recovered, and the network still computes the same."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,7 +11,10 @@ from torch import Tensor, nn
 from engines.errors import WeightsError
 from engines.networks import MRN, QUN
 from engines.networks.fold import fold
-from train.learning.released import unfold
+from train.data.library import Library
+from train.learning.released import BATCHES, FRAMES, load_released, unfold
+from train.learning.runs import make_task
+from train.recipe import Recipe
 
 
 def trained(network: nn.Module) -> nn.Module:
@@ -53,3 +58,12 @@ def test_an_unfolded_network_computes_what_the_folded_one_did_and_is_normalised_
 def test_weights_of_another_network_are_refused() -> None:
     with pytest.raises(WeightsError, match="another network"):
         unfold(MRN(), fold(QUN()).state_dict(), ())
+
+
+def test_few_frames_of_a_large_batch_are_seen(library: Library, recipe: Recipe, tmp_path: Path) -> None:
+    large = replace(recipe, mpn=replace(recipe.mpn, batch=100))
+    task = make_task("mpn", large, tmp_path, pretrained=False)
+    seen: list[int] = []
+    task.network.register_forward_hook(lambda _module, inputs, _output: seen.append(len(inputs[0])))
+    load_released(task, library, large)
+    assert seen == [FRAMES] * BATCHES
