@@ -20,7 +20,7 @@ from realtime.inputs.video_file import VideoSource
 from realtime.jobs.joining import Segment, join
 from realtime.jobs.segment_folder import Memories, SegmentFolder, fingerprint
 from realtime.jobs.settings import VideoSettings, split_mask
-from realtime.jobs.shards import Shard
+from realtime.jobs.shards import Shard, stamp
 from realtime.jobs.sinks import open_sink
 from realtime.outputs.formats import MOV, MP4, SEQUENCES
 from realtime.outputs.sink import Sink
@@ -104,6 +104,7 @@ class SegmentedSink(Sink):
         if path.suffix.lower() in SEQUENCES:
             raise MediaError(f"{path}: a sequence of pictures cannot be resumed; write a video")
         check_target(path, overwrite=overwrite)
+        self._stamp = stamp(path)
         codec = settings.codec_for(path)
         super().__init__(path, width=source.width, height=source.height, kind=settings.output_kind, codec=codec)
         if audio is not None:
@@ -226,6 +227,8 @@ class SegmentedSink(Sink):
                 self._lock()
             except FileAppeared:
                 return  # another shard joins them
+            if stamp(self.path) != self._stamp:
+                return  # another shard has joined them, and is about to remove them
         segments = self._all()
         if not segments and self._shared:
             return  # another shard has joined them meanwhile

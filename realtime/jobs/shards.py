@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -70,3 +71,11 @@ def array_task(environment: Mapping[str, str]) -> tuple[int | None, int | None]:
     if AWS_BATCH[0] in number:
         return number[AWS_BATCH[0]] + 1, number.get(AWS_BATCH[1])
     return (number[KUBERNETES] + 1 if KUBERNETES in number else None), None
+
+
+def stamp(path: Path) -> int | None:
+    """When a file was changed, in ns; None if it is not there."""
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return None

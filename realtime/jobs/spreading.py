@@ -14,7 +14,7 @@ from realtime.jobs.report import VideoReport
 from realtime.jobs.segment_folder import SegmentFolder
 from realtime.jobs.segments import FRAMES
 from realtime.jobs.settings import VideoSettings
-from realtime.jobs.shards import Shard
+from realtime.jobs.shards import Shard, stamp
 from realtime.jobs.video_job import VideoJob
 
 if TYPE_CHECKING:
@@ -187,23 +187,20 @@ def edit_part(part: Part, tell: Callable[[int], None]) -> Done | None:
     """
     if stamp(part.target) != part.stamp:
         return None
-    with VideoJob(part.source, part.target, part.settings, shard=part.shard, overwrite=part.overwrite) as job:
-        engine = engine_of_process(part.engine)
-        return Done(job.run(engine, tell), Runner.of(engine))
+    try:
+        with VideoJob(part.source, part.target, part.settings, shard=part.shard, overwrite=part.overwrite) as job:
+            engine = engine_of_process(part.engine)
+            return Done(job.run(engine, tell), Runner.of(engine))
+    except MattingError:
+        if stamp(part.target) != part.stamp:  # meanwhile
+            return None
+        raise
 
 
 @lru_cache(maxsize=1)
 def engine_of_process(choice: EngineChoice) -> Engine:
     """The engine of this process, which serves all parts that it is given."""
     return engines.load(choice.backend, threads=choice.threads, precision=choice.precision, model=choice.model, at_once=2)
-
-
-def stamp(path: Path) -> int | None:
-    """When a file was changed, in ns; None if it is not there."""
-    try:
-        return path.stat().st_mtime_ns
-    except FileNotFoundError:
-        return None
 
 
 def counts(lengths: Sequence[int | None], slots: int) -> list[int]:

@@ -195,7 +195,7 @@ def test_a_file_that_another_process_writes_is_joined_the_next_time(ray: Ray, tm
     assert f"error: {out}: another process is writing it" in errors
     assert not out.exists()
     code, _, errors = ray.run(clip, out)
-    assert (code, frame_times(out)) == (0, even_times(40))
+    assert (code, frame_times(out)) == (0, even_times(40)), errors
     assert " that were done before" in errors
 
 

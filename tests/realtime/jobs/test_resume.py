@@ -1,6 +1,7 @@
 """Jobs that are killed and resumed: the result is that of a run that nothing disturbed."""
 
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -160,6 +161,27 @@ def test_shards_of_one_video_give_the_frames_of_one_process(tmp_path: Path, smoo
     else:
         assert_same(out, tmp_path / "plain.mp4")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["behind.mp4", "in.mp4", "out.mp4", "plain.mp4"]
+
+
+def test_a_shard_that_finds_the_file_joined_before_its_segments_are_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip, out = make_clip(tmp_path / "in.mp4", even_times(30)), tmp_path / "out.mp4"
+    settings, folder, copy = VideoSettings(preset="ultrafast", smooth=0), tmp_path / "out.mp4.unfinished", tmp_path / "copy"
+    run(clip, out, settings, shard=Shard(1, 2))
+    lock = segments.SegmentedSink._lock
+
+    def lock_too_late(sink: segments.SegmentedSink) -> None:
+        monkeypatch.setattr(segments.SegmentedSink, "_lock", lock)
+        shutil.copytree(folder, copy)
+        run(clip, out, settings, shard=Shard(2, 2))  # another process, which joins them
+        copy.rename(folder)  # and has not removed them yet
+        lock(sink)
+
+    monkeypatch.setattr(segments.SegmentedSink, "_lock", lock_too_late)
+    run(clip, out, settings, shard=Shard(2, 2))
+    assert frame_times(out) == even_times(30)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mp4", "out.mp4", "out.mp4.unfinished"]
 
 
 def test_more_shards_than_segments(tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from engines.errors import TooManyPixels
+from engines.errors import MediaError, TooManyPixels
+from realtime.jobs import spreading
 from realtime.jobs.report import VideoReport
 from realtime.jobs.segments import FRAMES
 from realtime.jobs.settings import VideoSettings
@@ -90,3 +91,22 @@ def test_paths_are_those_of_any_machine(tmp_path: Path, monkeypatch: pytest.Monk
 def test_an_error_may_cross_processes() -> None:
     error = pickle.loads(pickle.dumps(TooManyPixels("too many", 7)))
     assert (str(error), error.megapixels) == ("too many", 7)
+
+
+def test_an_error_of_a_part_counts_unless_another_has_completed_the_video_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part = video(tmp_path, 2).parts[0]
+
+    def fail(*_: object, **__: object) -> None:
+        raise MediaError("out.mp4: exists already")
+
+    def fail_late(*_: object, **__: object) -> None:
+        part.target.touch()
+        fail()
+
+    monkeypatch.setattr(spreading, "VideoJob", fail)
+    with pytest.raises(MediaError, match="exists already"):
+        edit_part(part, lambda _: None)
+    monkeypatch.setattr(spreading, "VideoJob", fail_late)
+    assert edit_part(part, lambda _: None) is None
