@@ -33,9 +33,6 @@ KEPT = 8  # entries that stay in the cache on disk, 16 MB each
 STRIP = 64  # rows of a frame that are converted to floats at once
 UNIT = np.float32(1 / 255)
 BATCH = 32  # tiles that MRN's details see at once
-# In bfloat16 MPN moves the edge of the mask, on dark and bright frames by a hundred levels of alpha; the other two lose nothing
-# visible. It is the cheapest of the three.
-FLOAT32 = {"mpn-low"}
 
 Models = dict[str, ov.CompiledModel]
 Requests = dict[str, ov.InferRequest]  # of the graphs, chained; they hold buffers, so frames pass one at a time
@@ -159,8 +156,8 @@ class OpenVINOEngine(Engine):
     ) -> None:
         """`threads` None: one per physical core. `precision`: "bf16", "fp32", or "auto": bf16 where it is native.
 
-        In "bf16" the networks of FLOAT32 stay float32. `cache` None: the user's. `at_once`: frames, each on its share of the
-        threads and with buffers of its own; no more than threads.
+        `cache` None: the user's. `at_once`: frames, each on its share of the threads and with buffers of its own; no more than
+        threads.
         Raises WeightsError if the weights are missing or damaged.
         """
         verified(model, folder)
@@ -171,6 +168,7 @@ class OpenVINOEngine(Engine):
         self.device = str(self._core.get_property("CPU", "FULL_DEVICE_NAME")).strip()
         self.precision = ("bf16" if bf16_is_native() else "fp32") if precision == "auto" else precision
         self._settings = {"PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": "1", "ENABLE_HYPER_THREADING": "NO"}
+        self._settings["INFERENCE_PRECISION_HINT"] = "bf16" if self.precision == "bf16" else "f32"
         if at_once > 1:
             threads = threads or physical_cores()
             at_once = min(at_once, threads)
@@ -184,14 +182,11 @@ class OpenVINOEngine(Engine):
         self._ready: dict[Size, SimpleQueue[Requests]] = {}
         self._lock = threading.Lock()
 
-    def _settings_for(self, name: str) -> dict[str, str]:
-        bf16 = self.precision == "bf16" and name not in FLOAT32
-        return {**self._settings, "INFERENCE_PRECISION_HINT": "bf16" if bf16 else "f32"}
-
     def key(self, height: int, width: int) -> Key:
         """The key of what is compiled for frames of a size."""
         capabilities = " ".join(sorted(self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")))
-        compiler, processor = f"openvino {ov.get_version()}, {BATCH} tiles of {TILE}", f"{self.device} {capabilities}"
+        compiler = f"openvino {ov.get_version()}, of one precision, {BATCH} tiles of {TILE}"
+        processor = f"{self.device} {capabilities}"
         low = low_resolution(height, width, self.model)
         return openvino_key(*low, precision=self.precision, processor=processor, compiler=compiler, model=self.model)
 
@@ -203,13 +198,13 @@ class OpenVINOEngine(Engine):
         for name in PARTS:
             model = self._core.read_model(graph(name, self.model, self._folder))
             model.reshape(shapes[name])
-            models[name] = self._core.compile_model(model, "CPU", self._settings_for(name))
+            models[name] = self._core.compile_model(model, "CPU", self._settings)
         return models
 
     def _import(self, exported: Engines) -> Requests:
         """Load compiled graphs from the cache. Raises Outdated if this OpenVINO does not take them."""
         try:
-            return chain({name: self._core.import_model(exported[name], "CPU", self._settings_for(name)) for name in PARTS})
+            return chain({name: self._core.import_model(exported[name], "CPU", self._settings) for name in PARTS})
         except Exception as error:  # its own, or of Python about bytes in its message
             raise Outdated(f"OpenVINO: {' '.join(str(error).split())[:200]}") from error
 

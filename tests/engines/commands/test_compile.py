@@ -15,7 +15,7 @@ from engines.backends import Backend, nvidia
 from engines.commands.compile import main
 from engines.errors import BackendUnavailable, EngineError
 from engines.store.cache import Cache, Outdated, unpack
-from engines.store.parity import check_parity
+from engines.store.parity import MEAN_IN_BF16, MatteOf, check_parity
 from engines.weights import PARTS
 
 NO_GPU = pytest.mark.skipif(not nvidia.driver_missing(), reason="this machine has a GPU")
@@ -134,8 +134,8 @@ def test_a_refused_blob_of_a_later_direction_is_replaced(cache: Cache) -> None:
 def test_an_inaccurate_engine_is_not_installed(
     cache: Cache, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("engines.backends.openvino.FLOAT32", {"mpn", "qun", "mrn"})
     monkeypatch.setattr("engines.store.parity.WORST", 0.0)  # nothing is that good
+    monkeypatch.setitem(MEAN_IN_BF16, "real", 0.0)
     assert shm_compile(monkeypatch, "--backend openvino --size 160x128 --check") == 2
     said = capsys.readouterr().err
     assert "the engine is not installed" in said
@@ -143,11 +143,36 @@ def test_an_inaccurate_engine_is_not_installed(
     assert cache.entries() == []
 
 
+def test_bf16_may_move_edges_and_no_more(openvino_engine: engines.Engine) -> None:
+    from dataclasses import replace
+
+    def off_by(levels: float, pixels: int) -> MatteOf:
+        def matte_of(frame: engines.Frame) -> engines.Matte:
+            matte = openvino_engine(frame)
+            alpha = matte.alpha.copy()
+            alpha.reshape(-1)[:pixels] += levels / 255
+            return replace(matte, alpha=alpha)
+
+        return matte_of
+
+    few, all_pixels = off_by(100, 16), off_by(2, 96 * 96)
+    assert "real" in check_parity(few, 96, 96, precision="bf16")
+    with pytest.raises(EngineError, match=r"the mean must be below 0\.5, the worst below 4"):
+        check_parity(few, 96, 96)
+    with pytest.raises(EngineError, match=r"the mean must be below 1 \(real\), 16 \(dark\)"):
+        check_parity(all_pixels, 96, 96, precision="bf16")
+
+
 def test_nan_does_not_pass(openvino_engine: engines.Engine) -> None:
     from dataclasses import replace
 
-    with pytest.raises(EngineError, match="nan"):
-        check_parity(lambda frame: replace(openvino_engine(frame), alpha=openvino_engine(frame).alpha * float("nan")), 64, 64)
+    for precision in ("fp32", "bf16"):
+        with pytest.raises(EngineError, match="nan"):
+            check_parity(
+                lambda frame: replace(openvino_engine(frame), alpha=openvino_engine(frame).alpha * float("nan")),
+                *(64, 64),
+                precision=precision,
+            )
 
 
 @pytest.mark.parametrize(
