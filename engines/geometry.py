@@ -3,14 +3,16 @@
 import re
 from typing import NamedTuple
 
-# How finely MPN and QUN of a model see a frame: (height, width) for a frame that is not wider than high, the transpose for one
-# that is. The paper uses 192x160.
+# The low resolution of a model, of the masks and of the frame beside them: (height, width) for a frame that is not wider than
+# high, the transpose for one that is. The paper uses 192x160.
 MODELS = {"base": (288, 224), "large": (512, 384)}
+# How finely MPN sees a frame. It needs more pixels to tell a person from the rest than its mask needs for QUN and MRN.
+MPN_SIZES = {"base": (288, 224), "large": (768, 576)}
 BASE = "base"
 LOW_RESOLUTION = MODELS[BASE]
 # A frame is resized bilinearly to half its size, then to OVERSAMPLING times the low resolution, as MRN sees it whole, then to
-# the low resolution. The first and the last step average 2x2 pixels: cheap at any size, and hardly any aliasing at 4K. The
-# first step never goes below the second, so that small frames lose no detail.
+# the low resolution, and to MPN's size. The first step, and that to the low resolution, average 2x2 pixels: cheap at any size,
+# and hardly any aliasing at 4K. The first step never goes below the second, so that small frames lose no detail.
 OVERSAMPLING = 2
 SMALLEST = 32  # pixels, height and width
 
@@ -41,6 +43,12 @@ def model_of_size(low: tuple[int, int]) -> str:
 def low_resolution(height: int, width: int, model: str = BASE) -> Size:
     """Size of the coarse mask of a frame."""
     h, w = MODELS[model]
+    return Size(w, h) if width > height else Size(h, w)
+
+
+def mpn_size(height: int, width: int, model: str = BASE) -> Size:
+    """Size of a frame as MPN sees it."""
+    h, w = MPN_SIZES[model]
     return Size(w, h) if width > height else Size(h, w)
 
 

@@ -61,8 +61,9 @@ class Recipe:
     """The settings of the three tasks, of those of the baselines, and of the data they draw."""
 
     seed: int = 1
-    low_resolution: tuple[int, int] = LOW_RESOLUTION  # height, width of a portrait frame at MPN and QUN; landscape swaps them
-    second_resolution: tuple[int, int] = (0, 0)  # of MPN in half of its batches, so that it serves both models; (0, 0): none
+    low_resolution: tuple[int, int] = LOW_RESOLUTION  # height, width of a portrait frame's masks; landscape swaps them
+    mpn_resolution: tuple[int, int] = (0, 0)  # of a frame as MPN sees it; (0, 0): the low resolution
+    second_resolution: tuple[int, int] = (0, 0)  # as MPN sees half of its batches, so that it serves two sizes; (0, 0): none
     validation: float = 0.03  # share of the subjects that are held out
     validation_backgrounds: float = 0.1  # share of the backgrounds that are held out
     empty: float = 0.05  # share of frames with nobody in them
@@ -83,6 +84,11 @@ class Recipe:
     tnet: TaskSettings = field(default_factory=TaskSettings)  # SHM: T-Net alone
     mnet: TaskSettings = field(default_factory=TaskSettings)  # SHM: M-Net alone
     shm: TaskSettings = field(default_factory=TaskSettings)  # SHM: both, end to end
+
+    @property
+    def seen(self) -> tuple[int, int]:
+        """Height and width of a portrait frame as MPN sees it."""
+        return self.mpn_resolution if min(self.mpn_resolution) else self.low_resolution
 
     def as_dict(self) -> dict[str, Any]:
         """The recipe as plain values, as a checkpoint stores it."""
@@ -106,11 +112,12 @@ LIMITS: dict[str, tuple[float, float]] = {
     "batch": (1, 4096),
     "frozen_encoder_stages": (0, 7),
     "low_resolution": (32, 4096),
+    "mpn_resolution": (0, 4096),
     "second_resolution": (0, 4096),
     "crop": (16, 4096),
     "unified": (False, True),
 }
-MULTIPLES = {"low_resolution": 32, "second_resolution": 32, "crop": 16}
+MULTIPLES = {"low_resolution": 32, "mpn_resolution": 32, "second_resolution": 32, "crop": 16}
 
 
 def _type_error(value: Any, default: Any) -> str:

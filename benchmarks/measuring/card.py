@@ -77,7 +77,7 @@ def operations(size: tuple[int, int], model: str) -> dict[str, int]:
         image, doubled = shrink(frame, model)
         mask = torch.empty(image.shape[-2:])
         works: dict[str, Callable[[], object]] = {
-            "mpn": lambda: predict(MPN().eval(), image),
+            "mpn": lambda: predict(MPN().eval(), doubled, model),
             "qun": lambda: unify(QUN().eval(), image, mask),
             "mrn": lambda: refine(MRN().eval(), frame, doubled, mask),
         }

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from engines.backends.ahead import Request
 from engines.engine import Engine, Frame, Mask, Matte, Profiled, check_frame, fit_mask
-from engines.geometry import BASE, Size, input_shapes, low_resolution
+from engines.geometry import BASE, Size, input_shapes, low_resolution, mpn_size
 from engines.store.cache import Cache, Engines, Key, Outdated
 from engines.store.keys import openvino_key
 from engines.store.parity import MatteOf, check_parity
@@ -70,7 +70,7 @@ def part_shapes(height: int, width: int, model: str, channels: int) -> dict[str,
     mask = shapes["mrn"]["unified"]
     side = TILE + 2 * HALO
     return {
-        "mpn-low": {"image": shapes["qun"]["image"]},
+        "mpn-low": {"seen": (1, 3, *mpn_size(height, width, model))},
         "qun": shapes["qun"],
         "mrn-features": {name: shapes["mrn"][name] for name in ("doubled", "unified")},
         "mrn-details": {
@@ -81,8 +81,10 @@ def part_shapes(height: int, width: int, model: str, channels: int) -> dict[str,
     }
 
 
-def shrink(frame: Frame, doubled: NDArray[np.float32], image: NDArray[np.float32]) -> None:
-    """Write a frame at twice the low resolution (3,2h,2w), and at it (3,h,w), as `engines.geometry` has it, in [0, 1].
+def shrink(frame: Frame, doubled: NDArray[np.float32], image: NDArray[np.float32], seen: NDArray[np.float32]) -> None:
+    """Write a frame at twice the low resolution (3,2h,2w), at it (3,h,w) and at MPN's size (3,H,W), in [0, 1].
+
+    As `engines.geometry` has it.
 
     By OpenCV, in float32: OpenVINO's own resizing takes several times as long.
     """
@@ -99,8 +101,9 @@ def shrink(frame: Frame, doubled: NDArray[np.float32], image: NDArray[np.float32
         for plane, levels in zip(doubled, cv2.split(frame), strict=True):
             half = cv2.resize(np.multiply(levels, UNIT, dtype=np.float32), halved[::-1])
             cv2.resize(half, (wide, high), dst=plane)
-    for plane, low in zip(doubled, image, strict=True):
+    for plane, low, at_mpn in zip(doubled, image, seen, strict=True):
         cv2.resize(plane, low.shape[::-1], dst=low, interpolation=cv2.INTER_AREA)
+        cv2.resize(plane, at_mpn.shape[::-1], dst=at_mpn)
 
 
 def refine_tiles(features: ov.InferRequest, details: ov.InferRequest, frame: Frame, unified: Mask) -> tuple[Mask, Frame]:
@@ -124,8 +127,6 @@ def refine_tiles(features: ov.InferRequest, details: ov.InferRequest, frame: Fra
 def chain(models: Models) -> Requests:
     """Requests without copies between them: the output tensors of one network are the inputs of the next."""
     requests = {name: model.create_infer_request() for name, model in models.items()}
-    requests["qun"].set_tensor("image", requests["mpn-low"].get_tensor("image"))
-    requests["qun"].set_tensor("coarse", requests["mpn-low"].get_tensor("coarse"))
     requests["mrn-features"].set_tensor("unified", requests["qun"].get_tensor("unified"))
     all_features = requests["mrn-details"].get_tensor("all_features").data
     for name, channels in (("features", np.s_[:, :-1]), ("logit", np.s_[:, -1:])):
@@ -134,9 +135,17 @@ def chain(models: Models) -> Requests:
 
 
 def shrink_into(requests: Requests, frame: Frame) -> None:
-    """Write a frame, at both sizes, into the inputs of MPN and of MRN's features."""
-    doubled, image = requests["mrn-features"].get_tensor("doubled"), requests["mpn-low"].get_tensor("image")
-    shrink(frame, doubled.data[0], image.data[0])
+    """Write a frame, at its small sizes, into the inputs of the networks."""
+    inputs = (("mrn-features", "doubled"), ("qun", "image"), ("mpn-low", "seen"))
+    shrink(frame, *(requests[name].get_tensor(tensor).data[0] for name, tensor in inputs))
+
+
+def predict(requests: Requests) -> Mask:
+    """MPN on the frame of `shrink_into`: the coarse mask, in the input of QUN."""
+    requests["mpn-low"].infer()
+    coarse: Mask = requests["qun"].get_tensor("coarse").data
+    cv2.resize(requests["mpn-low"].get_tensor("mask").data, coarse.shape[::-1], dst=coarse)
+    return coarse
 
 
 class OpenVINOEngine(Engine):
@@ -255,8 +264,7 @@ class OpenVINOEngine(Engine):
     def coarse(self, frame: Frame) -> Mask:
         with self._requests(frame) as requests:
             shrink_into(requests, frame)
-            requests["mpn-low"].infer()
-            return np.array(requests["mpn-low"].get_tensor("coarse").data)
+            return predict(requests).copy()
 
     @contextmanager
     def _requests(self, frame: Frame) -> Iterator[Requests]:
@@ -271,10 +279,10 @@ class OpenVINOEngine(Engine):
     def _run(self, requests: Requests, frame: Frame, mask: Mask | None) -> Profiled:
         times = [time.perf_counter()]
         shrink_into(requests, frame)
-        coarse = requests["mpn-low"].get_tensor("coarse").data
         if mask is None:
-            requests["mpn-low"].infer()
+            coarse = predict(requests)
         else:
+            coarse = requests["qun"].get_tensor("coarse").data
             coarse[:] = fit_mask(mask, coarse.shape)
         times.append(time.perf_counter())
         requests["qun"].infer()

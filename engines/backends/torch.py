@@ -91,7 +91,7 @@ class TorchEngine(Engine):
             pixels = torch.from_numpy(frame).to(self._device)
             image, doubled = shrink(pixels, self.model)
             if mask is None:
-                coarse = predict(self._networks.mpn, image)
+                coarse = predict(self._networks.mpn, doubled, self.model)
             else:
                 coarse = torch.from_numpy(fit_mask(mask, Size(*image.shape[-2:]))).to(self._device)
             predicted = self._now()

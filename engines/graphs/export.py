@@ -68,7 +68,7 @@ def _cores(name: str, network: nn.Module) -> dict[str, Core]:
     image = torch.rand(1, 3, 4 * stride, 6 * stride)
     low = {2: stride * rows, 3: stride * columns}
     if not isinstance(network, MRN):
-        inputs = {"image": image} if name == "mpn" else {"image": image, "mask": image[:, :1]}
+        inputs = {"seen": image} if name == "mpn" else {"image": image, "mask": image[:, :1]}
         return {name: Core(network, inputs, (low,) * len(inputs), ["output"])}
     mask, image = image[:, :1], torch.rand(1, 3, 8 * stride, 12 * stride)
     double = {2: 2 * stride * rows, 3: 2 * stride * columns}

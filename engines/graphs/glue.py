@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engines.geometry import BASE, OVERSAMPLING, low_resolution
+from engines.geometry import BASE, MPN_SIZES, OVERSAMPLING, low_resolution
 from engines.networks.mrn import HALO, stretch
 
 
@@ -18,8 +18,8 @@ def planes(frame: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
 class LowResolution(NamedTuple):
     """A frame at the low resolution, and at twice that, in [0, 1]."""
 
-    image: Tensor  # (1,3,h,w), for MPN and QUN
-    doubled: Tensor  # (1,3,2h,2w), for MRN
+    image: Tensor  # (1,3,h,w), for QUN
+    doubled: Tensor  # (1,3,2h,2w), for MPN, which sees it at its own size, and MRN
 
 
 def shrink(frame: Tensor, model: str = BASE) -> LowResolution:
@@ -35,9 +35,20 @@ def shrink(frame: Tensor, model: str = BASE) -> LowResolution:
     return LowResolution(F.avg_pool2d(doubled, OVERSAMPLING), doubled)
 
 
-def predict(mpn: nn.Module, image: Tensor) -> Tensor:
-    """MPN: image (1,3,h,w) -> coarse foreground mask (h,w)."""
-    return mpn(image)[0, 0]  # type: ignore[no-any-return]
+def foreground_mask(mpn: nn.Module, doubled: Tensor, seen: tuple[int, int]) -> Tensor:
+    """MPN: frames (N,3,2h,2w) -> coarse foreground masks (N,1,h,w).
+
+    `seen`: how finely it sees them, (height, width) of one that is not wider than high.
+    """
+    height, width = doubled.shape[-2:]
+    image = F.interpolate(doubled, seen[::-1] if width > height else seen, mode="bilinear", align_corners=False)
+    mask = mpn(image)[:, :1]
+    return F.interpolate(mask, (height // OVERSAMPLING, width // OVERSAMPLING), mode="bilinear", align_corners=False)
+
+
+def predict(mpn: nn.Module, doubled: Tensor, model: str = BASE) -> Tensor:
+    """MPN of a model: frame (1,3,2h,2w) -> coarse foreground mask (h,w)."""
+    return foreground_mask(mpn, doubled, MPN_SIZES[model])[0, 0]
 
 
 def unify(qun: nn.Module, image: Tensor, mask: Tensor) -> Tensor:

@@ -5,11 +5,12 @@ the network in it.
 """
 
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 import numpy as np
 from onnx import NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
-from engines.geometry import BASE, MODELS, OVERSAMPLING
+from engines.geometry import BASE, MODELS, MPN_SIZES, OVERSAMPLING
 from engines.graphs.onnx_nodes import integers, node, number
 from engines.graphs.onnx_shrink import CONSTANTS, shrink
 from engines.networks.mrn import FADE, HALO, MARGIN, MatteRows
@@ -65,16 +66,15 @@ def _sides() -> list[NodeProto]:
     return [node("Shape", ["frame"], "glue/height", start=0, end=1), node("Shape", ["frame"], "glue/width", start=1, end=2)]
 
 
-def _first_channel(output: str) -> list[NodeProto]:
-    return [
-        node("Slice", ["output", "glue/zero", "glue/one", "glue/one"], "glue/first"),
-        node("Squeeze", ["glue/first", "glue/axes_0_1"], output),
-    ]
+def _first_channel(output: str) -> NodeProto:
+    return node("Slice", ["output", "glue/zero", "glue/one", "glue/one"], output)
 
 
 def mpn_glue(model: str = BASE) -> Glue:
     """Frame uint8 (H,W,3) -> doubled (1,3,2h,2w), image (1,3,h,w) and coarse mask (h,w), at the low resolution of the frame."""
     h, w = MODELS[model]
+    share = Fraction(MPN_SIZES[model][0], OVERSAMPLING * h)  # of doubled, that MPN sees
+    resize = {"mode": "linear", "coordinate_transformation_mode": "half_pixel"}
     before = [
         *_sides(),
         node("Greater", ["glue/width", "glue/height"], "glue/is_landscape"),
@@ -87,12 +87,27 @@ def mpn_glue(model: str = BASE) -> Glue:
     for size in ("oversampled", "at_least"):
         before.append(node("Split", [f"glue/{size}"], [f"glue/{size}_height", f"glue/{size}_width"], axis=0, num_outputs=2))
     heights, widths = ((f"glue/{side}", f"glue/at_least_{side}", f"glue/oversampled_{side}") for side in ("height", "width"))
-    before += shrink("frame", heights, widths, "glue/unit", "doubled", "image")
+    before += [
+        *shrink("frame", heights, widths, "glue/unit", "doubled", "image"),
+        node("Mul", ["glue/oversampled", "glue/numerator"], "glue/multiplied"),
+        node("Div", ["glue/multiplied", "glue/denominator"], "glue/seen_size"),
+        node("Concat", ["glue/one", "glue/channels", "glue/seen_size"], "glue/seen_shape", axis=0),
+        node("Resize", ["doubled", "", "", "glue/seen_shape"], "seen", **resize),
+    ]
+    after = [
+        _first_channel("glue/first"),
+        node("Concat", ["glue/one", "glue/one", "glue/low"], "glue/mask_shape", axis=0),
+        node("Resize", ["glue/first", "", "", "glue/mask_shape"], "glue/mask", **resize),
+        node("Squeeze", ["glue/mask", "glue/axes_0_1"], "coarse"),
+    ]
     constants = [
         *AXES,
         integers("portrait", h, w),
         integers("landscape", w, h),
         integers("oversampling", OVERSAMPLING),
+        integers("numerator", share.numerator),
+        integers("denominator", share.denominator),
+        integers("channels", 3),
         integers("two", 2),
         number("unit", 1 / 255),
         *CONSTANTS,
@@ -102,19 +117,22 @@ def mpn_glue(model: str = BASE) -> Glue:
         IMAGE,
         _tensor("coarse", TensorProto.FLOAT, "h", "w"),
     ]
-    return Glue(before, _first_channel("coarse"), [FRAME], outputs, constants)
+    return Glue(before, after, [FRAME], outputs, constants)
 
 
 def low_glue() -> Glue:
-    """Image (1,3,h,w) -> coarse mask (h,w): MPN where the engine resizes the frame itself."""
-    return Glue([], _first_channel("coarse"), [IMAGE], [_tensor("coarse", TensorProto.FLOAT, "h", "w")], AXES)
+    """Seen (1,3,h,w) -> mask (h,w), both of MPN's size: MPN where the engine resizes frame and mask itself."""
+    after = [_first_channel("glue/first"), node("Squeeze", ["glue/first", "glue/axes_0_1"], "mask")]
+    seen, mask = _tensor("seen", TensorProto.FLOAT, 1, 3, "h", "w"), _tensor("mask", TensorProto.FLOAT, "h", "w")
+    return Glue([], after, [seen], [mask], AXES)
 
 
 def qun_glue() -> Glue:
     """Image (1,3,h,w), coarse mask (h,w) -> unified mask (h,w)."""
     before = [node("Unsqueeze", ["coarse", "glue/axes_0_1"], "mask")]
+    after = [_first_channel("glue/first"), node("Squeeze", ["glue/first", "glue/axes_0_1"], "unified")]
     inputs = [IMAGE, _tensor("coarse", TensorProto.FLOAT, "h", "w")]
-    return Glue(before, _first_channel("unified"), inputs, [_tensor("unified", TensorProto.FLOAT, "h", "w")], AXES)
+    return Glue(before, after, inputs, [_tensor("unified", TensorProto.FLOAT, "h", "w")], AXES)
 
 
 def _to_pairs(pixels: str, size: str) -> list[NodeProto]:

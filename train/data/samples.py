@@ -13,7 +13,7 @@ from torch.utils.data import IterableDataset, default_collate, get_worker_info
 from train.data.camera import apply_grain, apply_tint, draw_exposure, draw_grain
 from train.data.library import Library, Picture, by_set
 from train.data.scenes import Scene, draw_scene, render
-from train.recipe import Recipe
+from train.recipe import Augment, Recipe
 
 Sample = dict[str, Tensor]
 WHOLE_BATCH = slice(None)
@@ -31,9 +31,9 @@ def to_mask(mask: Picture) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(mask[None]))
 
 
-def low_resolution_size(recipe: Recipe, aspect: float) -> tuple[int, int]:
-    """Height and width at MPN and QUN for a frame of that width by height; landscape swaps them."""
-    h, w = recipe.low_resolution
+def turned(resolution: tuple[int, int], aspect: float) -> tuple[int, int]:
+    """Height and width of a frame of that width by height: a portrait frame's resolution, which landscape swaps."""
+    h, w = resolution
     return (w, h) if aspect > 1 else (h, w)
 
 
@@ -44,12 +44,12 @@ def halve(picture: Picture) -> Picture:
     )
 
 
-def low_resolution_view(scene: Scene, recipe: Recipe, rng: random.Random) -> tuple[Picture, Picture]:
-    """The whole scene as MPN sees it, through a camera: picture and alpha."""
-    h, w = low_resolution_size(recipe, scene.aspect)
+def doubled_view(scene: Scene, resolution: tuple[int, int], augment: Augment, rng: random.Random) -> tuple[Picture, Picture]:
+    """The whole scene at twice a resolution, through a camera: picture and alpha."""
+    h, w = turned(resolution, scene.aspect)
     view = render(scene, (2 * h, 2 * w), clean=False)
-    lit = apply_tint(view.picture, draw_exposure(rng, recipe.augment))
-    return halve(apply_grain(lit, draw_grain(rng, recipe.augment))), halve(view.alpha)
+    lit = apply_tint(view.picture, draw_exposure(rng, augment))
+    return apply_grain(lit, draw_grain(rng, augment)), view.alpha
 
 
 def degrade(mask: Picture, rng: random.Random) -> Picture:
@@ -100,7 +100,7 @@ class Samples(IterableDataset[Sample]):
         for number in count():
             rng = random.Random(f"{self.recipe.seed}:{self.seed}:{worker.id if worker else 0}:{number}")
             scene = self.scene(rng)
-            group = waiting.setdefault(low_resolution_size(self.recipe, scene.aspect), [])
+            group = waiting.setdefault(turned(self.recipe.low_resolution, scene.aspect), [])
             group.append((scene, rng))
             if len(group) == self.batch:
                 yield default_collate([self.sample(*each) for each in group[self.shard]])
@@ -116,24 +116,25 @@ class Samples(IterableDataset[Sample]):
 
 
 class MPNSamples(Samples):
-    """image (3,h,w), mask (1,h,w). random (1,) in [0, 1)."""
+    """image (3,h,w), mask (1,h,w), as MPN sees a frame. random (1,) in [0, 1)."""
 
     def sample(self, scene: Scene, rng: random.Random) -> Sample:
-        picture, alpha = low_resolution_view(scene, self.recipe, rng)
-        return {"image": to_image(picture), "mask": to_mask(alpha), "random": torch.tensor([rng.random()])}
+        picture, alpha = doubled_view(scene, self.recipe.seen, self.recipe.augment, rng)
+        return {"image": to_image(halve(picture)), "mask": to_mask(halve(alpha)), "random": torch.tensor([rng.random()])}
 
 
 class QUNSamples(Samples):
-    """image (3,h,w), mask and coarse_mask (1,h,w): the same frame's mask at two qualities. random (1,) in [0, 1)."""
+    """whole (3,2h,2w), mask and coarse_mask (1,h,w): the same frame's mask at two qualities. random (1,) in [0, 1)."""
 
     fine_only = True
 
     def sample(self, scene: Scene, rng: random.Random) -> Sample:
-        picture, alpha = low_resolution_view(scene, self.recipe, rng)
-        coarse = degrade(alpha, rng)
+        picture, alpha = doubled_view(scene, self.recipe.low_resolution, self.recipe.augment, rng)
+        mask = halve(alpha)
+        coarse = degrade(mask, rng)
         return {
-            "image": to_image(picture),
-            "mask": to_mask(alpha),
+            "whole": to_image(picture),
+            "mask": to_mask(mask),
             "coarse_mask": to_mask(coarse),
             "random": torch.tensor([rng.random()]),
         }
@@ -156,7 +157,7 @@ class MRNSamples(Samples):
     fine_only = True
 
     def sample(self, scene: Scene, rng: random.Random) -> Sample:
-        low = low_resolution_size(self.recipe, scene.aspect)
+        low = turned(self.recipe.low_resolution, scene.aspect)
         augment = self.recipe.augment
         exposure = draw_exposure(random.Random(rng.getrandbits(32)), augment)
         whole = render(scene, (2 * low[0], 2 * low[1]), clean=False)

@@ -57,7 +57,7 @@ class Ablated:
         begin = time.perf_counter()
         pixels = torch.from_numpy(frame)
         image, doubled = shrink(pixels)
-        coarse = predict(self._networks.mpn, image) if mask is None else torch.from_numpy(mask)
+        coarse = predict(self._networks.mpn, doubled) if mask is None else torch.from_numpy(mask)
         unified = unify(self._networks.qun, image, coarse) if self._unified else coarse
         alpha, foreground = refine(self._networks.mrn, pixels, doubled, unified)
         milliseconds = 1e3 * (time.perf_counter() - begin)

@@ -42,7 +42,7 @@ class Feed:
         samples = kind(library, self.recipe, settings.batch, seed, self.shard, settings.crop)
         if isinstance(samples, Drawn):
             if self._studio is None:
-                seen = max(*self.recipe.low_resolution, *self.recipe.second_resolution)
+                seen = max(*self.recipe.seen, *self.recipe.second_resolution)
                 side = FINE_SIDE if samples.fine_only else max(SIDE, seen)
                 self._studio = open_studio(self.library, self.device, side, fine_only=samples.fine_only)
             samples.places, samples.measures = self._studio.places, self._studio.measures

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from engines.backends.torch import released_networks
 from engines.errors import DataError, WeightsError
-from engines.geometry import MODELS, model_of_size
+from engines.geometry import MODELS, MPN_SIZES, model_of_size
 from engines.networks.fold import normalised_convolutions
 from train.data.library import Library
 from train.learning.distributed import raise_on_all_ranks
@@ -76,15 +76,18 @@ def unfold(network: nn.Module, folded: dict[str, Tensor], passes: Iterable[objec
 
 
 def other_size(recipe: Recipe) -> str | None:
-    """A note if no released model sees frames at the recipe's low resolution."""
-    height, width = MODELS[model_of_size(recipe.low_resolution)]
-    if (height, width) == recipe.low_resolution:
-        return None
-    own_height, own_width = recipe.low_resolution
-    return (
-        f"the released weights were trained on frames of {height}x{width} (height x width), "
-        f"and this recipe's low_resolution is {own_height}x{own_width}"
-    )
+    """A note if no released model sees frames at the recipe's resolutions."""
+    model = model_of_size(recipe.low_resolution)
+    for setting, (height, width), own in (
+        ("low_resolution", MODELS[model], recipe.low_resolution),
+        ("mpn_resolution", MPN_SIZES[model], recipe.seen),
+    ):
+        if own != (height, width):
+            return (
+                f"the released weights were trained on frames of {height}x{width} (height x width), "
+                f"and this recipe's {setting} is {own[0]}x{own[1]}"
+            )
+    return None
 
 
 def load_released(task: Task, library: Library, recipe: Recipe) -> None:

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from engines.graphs.glue import foreground_mask
 from engines.networks import MPN, MRN, QUN
 from engines.networks.lite0 import EfficientNetLite0
 from engines.networks.mrn import HALO
@@ -121,9 +122,10 @@ def qun_task(recipe: Recipe, mpn: nn.Module) -> Task:
     """QUN on fine data: the accurate mask paired with a degraded one, or with MPN's (sections 3.2, 3.4)."""
 
     def losses(network: nn.Module, batch: Sample) -> Losses:
-        image, mask, coarse = batch["image"], batch["mask"], batch["coarse_mask"]
+        mask, coarse = batch["mask"], batch["coarse_mask"]
+        image = F.avg_pool2d(batch["whole"], 2).contiguous(memory_format=torch.channels_last)
         with torch.no_grad():
-            predicted = mpn(image)[:, :1].float()
+            predicted = foreground_mask(mpn, batch["whole"], recipe.seen).float()
         coarse = torch.where(batch["random"].view(-1, 1, 1, 1) < 0.5, predicted, coarse)
         both = network(torch.cat([image, image]), torch.cat([mask, coarse])).float()
         unified, unified_coarse = both.chunk(2)
@@ -169,7 +171,7 @@ def mrn_task(recipe: Recipe, mpn: nn.Module, qun: nn.Module | None) -> Task:
         whole = batch["whole"]
         image = F.avg_pool2d(whole, 2).contiguous(memory_format=torch.channels_last)
         with torch.no_grad():
-            masks = mpn(image)[:, :1].float()
+            masks = foreground_mask(mpn, whole, recipe.seen).float()
             if qun is not None:
                 masks = qun(image, masks).float()
             if network.training:

@@ -14,9 +14,9 @@ from torch import Tensor
 from train.data.camera import draw_exposure, draw_grain
 from train.data.foregrounds import foreground_of
 from train.data.library import Library, Subject, read_background, read_subject
-from train.data.samples import EDGE_LEVELS, NEAR_AN_EDGE, Sample, Samples, crop_span, degrade, low_resolution_size
+from train.data.samples import EDGE_LEVELS, NEAR_AN_EDGE, Sample, Samples, crop_span, degrade, turned
 from train.data.scenes import Measure, Scene, know_measures, measure
-from train.recipe import Recipe, TaskSettings
+from train.recipe import TaskSettings
 from train.rendering.optics import grain, tint
 from train.rendering.parameters import Arrays, Places, grain_arrays, scene_arrays, tint_numbers
 from train.rendering.renderer import Renderer, Views
@@ -73,20 +73,30 @@ class Drawn(Samples):
         return super().__iter__()
 
 
-class DrawnMPN(Drawn):
-    """`scene_arrays`, an exposure and a grain, of the samples that `MPNSamples` renders from the same seed."""
+class DrawnFrames(Drawn):
+    """`scene_arrays`, an exposure and a grain: whole frames at a resolution."""
+
+    @property
+    def resolution(self) -> tuple[int, int]:
+        """Height and width of a portrait frame's mask."""
+        return self.recipe.low_resolution
 
     def sample(self, scene: Scene, rng: random.Random) -> Sample:
         """A whole frame."""
         exposure = draw_exposure(rng, self.recipe.augment)
         camera = {"exposure": np.array(tint_numbers(exposure), np.float32)} | grain_arrays(draw_grain(rng, self.recipe.augment))
-        drawn = tensors(scene_arrays(scene, self.places) | camera | frame_size(scene, self.recipe))
+        size = np.array(turned(self.resolution, scene.aspect), np.int64)
+        drawn = tensors(scene_arrays(scene, self.places) | camera | {"size": size})
         return drawn | {"random": torch.tensor([rng.random()])}
 
 
-def frame_size(scene: Scene, recipe: Recipe) -> Arrays:
-    """Height and width at MPN and QUN."""
-    return {"size": np.array(low_resolution_size(recipe, scene.aspect), np.int64)}
+class DrawnMPN(DrawnFrames):
+    """The samples that `MPNSamples` renders from the same seed."""
+
+    @property
+    def resolution(self) -> tuple[int, int]:
+        """As MPN sees a frame."""
+        return self.recipe.seen
 
 
 def seen(views: Views, batch: Sample) -> Tensor:
@@ -105,7 +115,7 @@ def levels(image: Tensor) -> Tensor:
 
 
 def doubled(batch: Sample) -> tuple[int, int]:
-    """Twice the low resolution of a batch, whose frames all lie the same way."""
+    """Twice the resolution of a batch, whose frames all lie the same way."""
     height, width = batch["size"][0].tolist()
     return 2 * height, 2 * width
 
@@ -117,8 +127,8 @@ def render_mpn(renderer: Renderer, batch: Sample, _: TaskSettings) -> Sample:
     return {"image": image, "mask": low_resolution(views.alpha), "random": batch["random"].to(renderer.device)}
 
 
-class DrawnQUN(DrawnMPN):
-    """As `DrawnMPN`, of fine subjects, and what degrades the mask: `degrade_seed`; `random` (1,) in [0, 1)."""
+class DrawnQUN(DrawnFrames):
+    """As `DrawnFrames`, of fine subjects, and what degrades the mask: `degrade_seed`; `random` (1,) in [0, 1)."""
 
     fine_only = True
 
@@ -129,17 +139,23 @@ class DrawnQUN(DrawnMPN):
         return drawn | {"degrade_seed": seed, "random": torch.tensor([rng.random()])}
 
 
-def render_qun(renderer: Renderer, batch: Sample, settings: TaskSettings) -> Sample:
+def render_qun(renderer: Renderer, batch: Sample, _: TaskSettings) -> Sample:
     """What `QUNSamples` gives, as floats on the device. Masks are degraded on the CPU, where the filters are."""
-    rendered = render_mpn(renderer, batch, settings)
-    masks = (rendered["mask"] * 255).round().byte().cpu().numpy()
-    worse = [degrade(mask[0], random.Random(seed)) for mask, seed in zip(masks, batch["degrade_seed"].tolist(), strict=True)]
+    views = renderer(batch, doubled(batch))
+    mask = low_resolution(views.alpha)
+    masks = (mask * 255).round().byte().cpu().numpy()
+    worse = [degrade(each[0], random.Random(seed)) for each, seed in zip(masks, batch["degrade_seed"].tolist(), strict=True)]
     coarse = torch.from_numpy(np.stack(worse))[:, None].to(renderer.device).float() / 255
-    return rendered | {"coarse_mask": coarse, "random": batch["random"].to(renderer.device)}
+    return {
+        "whole": levels(seen(views, batch) / 255),
+        "mask": mask,
+        "coarse_mask": coarse,
+        "random": batch["random"].to(renderer.device),
+    }
 
 
-class DrawnMRN(DrawnMPN):
-    """As `DrawnMPN`, of fine subjects, and a crop: a second grain (`crop_...`), the window's `span` and where it may be."""
+class DrawnMRN(DrawnFrames):
+    """As `DrawnFrames`, of fine subjects, and a crop: a second grain (`crop_...`), the window's `span` and where it may be."""
 
     fine_only = True
 

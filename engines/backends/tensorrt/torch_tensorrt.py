@@ -36,7 +36,7 @@ class Predicted(nn.Module):
     def forward(self, frame: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Frame uint8 (H,W,3) -> doubled (1,3,2h,2w), image (1,3,h,w), coarse mask (h,w)."""
         image, doubled = shrink(frame, self.model)
-        return doubled.half(), image.half(), predict(self.mpn, image).half()
+        return doubled.half(), image.half(), predict(self.mpn, doubled, self.model).half()
 
 
 class Unified(nn.Module):

@@ -34,7 +34,7 @@ def mpn_step(mpn: MPN, model: str = BASE) -> Step:
         low = shrink(frame, model)
         doubled.copy_(low.doubled)
         image.copy_(low.image)
-        coarse.copy_(predict(mpn, low.image))
+        coarse.copy_(predict(mpn, low.doubled, model))
 
     return run
 

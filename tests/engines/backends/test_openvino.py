@@ -10,6 +10,7 @@ import torch
 
 from engines import Frame
 from engines.backends.openvino import OpenVINOEngine, shrink
+from engines.geometry import MODELS, low_resolution, mpn_size
 from engines.graphs import glue
 
 ENGINES_THAT_OVERLAP = """
@@ -36,13 +37,25 @@ def test_a_signal_after_two_engines_that_overlapped_is_handled() -> None:
 
 
 @pytest.mark.parametrize(("height", "width"), [(800, 800), (1080, 1920), (1082, 603), (601, 397), (100, 640), (33, 32)])
-def test_the_low_resolution_images_are_those_of_pytorch(portrait: Frame, height: int, width: int) -> None:
+@pytest.mark.parametrize("model", MODELS)
+def test_the_low_resolution_images_are_those_of_pytorch(portrait: Frame, height: int, width: int, model: str) -> None:
     frame = np.ascontiguousarray(cv2.resize(portrait, (width, height), interpolation=cv2.INTER_AREA))
-    image, doubled = (each[0].numpy() for each in glue.shrink(torch.from_numpy(frame)))
-    ours, ours_doubled = np.empty_like(image), np.empty_like(doubled)
-    shrink(frame, ours_doubled, ours)
-    np.testing.assert_allclose(ours_doubled, doubled, atol=2e-5)
-    np.testing.assert_allclose(ours, image, atol=2e-5)
+    low = glue.shrink(torch.from_numpy(frame), model)
+    seen: list[torch.Tensor] = []
+
+    class Looks(torch.nn.Module):
+        def forward(self, image: torch.Tensor) -> torch.Tensor:
+            seen.append(image)
+            return image[:, :2]
+
+    mask = glue.predict(Looks(), low.doubled, model)
+    assert mask.shape == low_resolution(height, width, model)
+    pictures = [each[0].numpy() for each in (low.doubled, low.image, seen[0])]
+    ours = [np.empty_like(each) for each in pictures]
+    shrink(frame, *ours)
+    for own, expected in zip(ours, pictures, strict=True):
+        np.testing.assert_allclose(own, expected, atol=2e-5)
+    assert seen[0].shape[2:] == mpn_size(height, width, model)
 
 
 def test_where_nobody_is_the_frame_is_its_own_foreground(portrait: Frame) -> None:

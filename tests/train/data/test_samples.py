@@ -16,7 +16,7 @@ from engines.networks.blocks import at_windows
 from tests.train.conftest import figure
 from train.data import samples
 from train.data.library import Library, Picture
-from train.data.samples import MPNSamples, MRNSamples, QUNSamples, Sample, Samples, degrade, low_resolution_size
+from train.data.samples import MPNSamples, MRNSamples, QUNSamples, Sample, Samples, degrade, turned
 from train.data.scenes import WHOLE, Scene, View, Window, render
 from train.recipe import Augment, Recipe
 
@@ -59,13 +59,23 @@ def test_all_frames_of_a_batch_have_one_orientation(kind: type[Samples], library
     for batch in batches(kind(library, recipe, 3), 8):
         height, width = batch["mask"].shape[2:]
         shapes.add((height, width))
-        image = batch["whole"] if kind is MRNSamples else batch["image"]
-        scale = 2 if kind is MRNSamples else 1
+        image = batch["image"] if kind is MPNSamples else batch["whole"]
+        scale = 1 if kind is MPNSamples else 2
         assert image.shape == (3, 3, scale * height, scale * width)
         assert image.dtype == torch.uint8
         for name in {"mask", "coarse_mask"} & batch.keys():
             assert batch[name].shape == (3, 1, height, width)
     assert shapes == {(64, 32), (32, 64)}
+
+
+def test_mpn_may_see_frames_more_finely_than_the_others(library: Library, recipe: Recipe) -> None:
+    finer = replace(recipe, mpn_resolution=(96, 64))
+    for kind, sizes in (
+        (MPNSamples, {(96, 64), (64, 96)}),
+        (QUNSamples, {(64, 32), (32, 64)}),
+        (MRNSamples, {(64, 32), (32, 64)}),
+    ):
+        assert {tuple(batch["mask"].shape[2:]) for batch in batches(kind(library, finer, 2), 12)} == sizes
 
 
 def test_mrn_sees_a_crop_and_where_it_lies(library: Library, recipe: Recipe) -> None:
@@ -81,7 +91,7 @@ def test_mrn_sees_a_crop_and_where_it_lies(library: Library, recipe: Recipe) -> 
 
 
 def test_low_resolution_lies_as_the_frame_does(recipe: Recipe) -> None:
-    assert [low_resolution_size(recipe, aspect) for aspect in (16 / 9, 1.0, 0.75)] == [(32, 64), (64, 32), (64, 32)]
+    assert [turned(recipe.low_resolution, aspect) for aspect in (16 / 9, 1.0, 0.75)] == [(32, 64), (64, 32), (64, 32)]
 
 
 def test_sets_that_are_left_out_are_never_drawn(library: Library, recipe: Recipe) -> None:
@@ -142,7 +152,7 @@ def test_what_is_left_out_is_not_done(library: Library, recipe: Recipe) -> None:
     for number in range(8):
         scene = plain.scene(random.Random(number))
         assert not any(layer.tinted or layer.place[0, 0] < 0 for layer in scene.layers)
-        view = render(scene, tuple(2 * side for side in low_resolution_size(recipe, scene.aspect)), clean=False)  # type: ignore[arg-type]
+        view = render(scene, tuple(2 * side for side in turned(recipe.low_resolution, scene.aspect)), clean=False)  # type: ignore[arg-type]
         seen = plain.sample(scene, random.Random(1))["image"].numpy().transpose(1, 2, 0)
         np.testing.assert_array_equal(seen, samples.halve(view.picture))
     always = replace(none, light=1, blur=0.7, noise=0.7, compression=0.7)

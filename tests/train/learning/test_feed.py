@@ -60,8 +60,12 @@ def test_the_device_has_pictures_as_large_as_mpn_sees(
         return open_studio(library, device, side, fine_only=fine_only)
 
     monkeypatch.setattr("train.learning.feed.open_studio", note_side)
-    for low, second in [((64, 32), (96, 64)), ((640, 480), (512, 384)), ((512, 384), (640, 480))]:
-        large = replace(recipe, low_resolution=low, second_resolution=second)
+    for low, seen, second in [
+        ((64, 32), (0, 0), (96, 64)),
+        ((512, 384), (640, 480), (512, 384)),
+        ((512, 384), (0, 0), (640, 480)),
+    ]:
+        large = replace(recipe, low_resolution=low, mpn_resolution=seen, second_resolution=second)
         Feed(make_task("mpn", large, tmp_path), library, large, CPU, "device").samples(0)
     assert sides == [512, 640, 640]
 

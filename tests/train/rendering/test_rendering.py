@@ -203,8 +203,9 @@ def test_a_smaller_level_keeps_the_colours_of_what_is_seen() -> None:
     assert (level[3].float() - 127.5).abs().max() <= 1
 
 
-def test_samples_are_those_that_opencv_draws(library: Library, studio: Studio) -> None:
-    recipe = Recipe(low_resolution=(64, 32), props=0.3)
+@pytest.mark.parametrize("seen", [(0, 0), (96, 64)])
+def test_samples_are_those_that_opencv_draws(library: Library, studio: Studio, seen: tuple[int, int]) -> None:
+    recipe = Recipe(low_resolution=(64, 32), mpn_resolution=seen, props=0.3)
     drawn = DrawnMPN(library, recipe, 6)
     drawn.places, drawn.measures = studio.places, studio.measures
     for ours, theirs in islice(zip(drawn, MPNSamples(library, recipe, 6), strict=True), 3):
