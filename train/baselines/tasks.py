@@ -19,7 +19,7 @@ from train.baselines.trimaps import as_one_channel, trimaps
 from train.data.samples import MPNSamples, MRNSamples, QUNSamples, Sample
 from train.learning.imagenet import load_imagenet
 from train.learning.losses import l1
-from train.learning.tasks import Losses, Task, first_stages, foreground_iou
+from train.learning.tasks import Losses, Task, at_low_resolution, first_stages, foreground_iou
 from train.recipe import Recipe
 from train.rendering.samples import DrawnMPN, DrawnMRN, DrawnQUN, render_mpn, render_mrn, render_qun
 
@@ -120,7 +120,7 @@ def tnet_task(recipe: Recipe, *, pretrained: bool = True) -> Task:
     """T-Net alone on whole frames of fine data: cross-entropy with the trimap (SHM, section 4.4)."""
 
     def losses(network: nn.Module, batch: Sample) -> Losses:
-        logits = network(batch["image"]).float()
+        logits = network(at_low_resolution(batch["whole"])).float()
         truth = small_trimaps(batch["mask"], random_of(network, batch))
         right = logits.argmax(1) == truth.argmax(1)
         return {

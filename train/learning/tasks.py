@@ -87,6 +87,11 @@ def at_second_resolution(image: Tensor, recipe: Recipe) -> Tensor:
     return smaller.clamp(0, 1).contiguous(memory_format=torch.channels_last)
 
 
+def at_low_resolution(whole: Tensor) -> Tensor:
+    """Frames (N,3,2h,2w) as QUN sees them (N,3,h,w)."""
+    return F.avg_pool2d(whole, 2).contiguous(memory_format=torch.channels_last)
+
+
 def first_stages(encoder: EfficientNetLite0, settings: TaskSettings) -> tuple[nn.Module, ...]:
     """The stem and as many stages as keep their ImageNet weights; empty if there are no such stages."""
     count = settings.frozen_encoder_stages
@@ -123,7 +128,7 @@ def qun_task(recipe: Recipe, mpn: nn.Module) -> Task:
 
     def losses(network: nn.Module, batch: Sample) -> Losses:
         mask, coarse = batch["mask"], batch["coarse_mask"]
-        image = F.avg_pool2d(batch["whole"], 2).contiguous(memory_format=torch.channels_last)
+        image = at_low_resolution(batch["whole"])
         with torch.no_grad():
             predicted = foreground_mask(mpn, batch["whole"], recipe.seen).float()
         coarse = torch.where(batch["random"].view(-1, 1, 1, 1) < 0.5, predicted, coarse)
@@ -169,7 +174,7 @@ def mrn_task(recipe: Recipe, mpn: nn.Module, qun: nn.Module | None) -> Task:
 
     def losses(network: nn.Module, batch: Sample) -> Losses:
         whole = batch["whole"]
-        image = F.avg_pool2d(whole, 2).contiguous(memory_format=torch.channels_last)
+        image = at_low_resolution(whole)
         with torch.no_grad():
             masks = foreground_mask(mpn, whole, recipe.seen).float()
             if qun is not None:
