@@ -5,7 +5,6 @@ the network in it.
 """
 
 from dataclasses import dataclass, field
-from fractions import Fraction
 
 import numpy as np
 from onnx import NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
@@ -73,7 +72,7 @@ def _first_channel(output: str) -> NodeProto:
 def mpn_glue(model: str = BASE) -> Glue:
     """Frame uint8 (H,W,3) -> doubled (1,3,2h,2w), image (1,3,h,w) and coarse mask (h,w), at the low resolution of the frame."""
     h, w = MODELS[model]
-    share = Fraction(MPN_SIZES[model][0], OVERSAMPLING * h)  # of doubled, that MPN sees
+    seen_h, seen_w = MPN_SIZES[model]
     resize = {"mode": "linear", "coordinate_transformation_mode": "half_pixel"}
     before = [
         *_sides(),
@@ -89,8 +88,7 @@ def mpn_glue(model: str = BASE) -> Glue:
     heights, widths = ((f"glue/{side}", f"glue/at_least_{side}", f"glue/oversampled_{side}") for side in ("height", "width"))
     before += [
         *shrink("frame", heights, widths, "glue/unit", "doubled", "image"),
-        node("Mul", ["glue/oversampled", "glue/numerator"], "glue/multiplied"),
-        node("Div", ["glue/multiplied", "glue/denominator"], "glue/seen_size"),
+        node("Where", ["glue/is_landscape", "glue/seen_landscape", "glue/seen_portrait"], "glue/seen_size"),
         node("Concat", ["glue/one", "glue/channels", "glue/seen_size"], "glue/seen_shape", axis=0),
         node("Resize", ["doubled", "", "", "glue/seen_shape"], "seen", **resize),
     ]
@@ -105,8 +103,8 @@ def mpn_glue(model: str = BASE) -> Glue:
         integers("portrait", h, w),
         integers("landscape", w, h),
         integers("oversampling", OVERSAMPLING),
-        integers("numerator", share.numerator),
-        integers("denominator", share.denominator),
+        integers("seen_portrait", seen_h, seen_w),
+        integers("seen_landscape", seen_w, seen_h),
         integers("channels", 3),
         integers("two", 2),
         number("unit", 1 / 255),

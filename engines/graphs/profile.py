@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from engines.geometry import BASE, Size, input_shapes, low_resolution, parse_size
+from engines.geometry import BASE, Size, input_shapes, low_resolution, mpn_size, parse_size
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,11 @@ class Profile:
     def low_resolution(self) -> Size:
         """Size of the coarse mask."""
         return low_resolution(*self.usual, self.model)
+
+    @property
+    def mpn_size(self) -> Size:
+        """Size of the frame as MPN sees it."""
+        return mpn_size(*self.usual, self.model)
 
     @property
     def fixed(self) -> bool:
