@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from benchmarks.measuring import card
-from engines.geometry import MODELS
+from engines.geometry import MODELS, MPN_SIZES
 
 
 def test_rates_are_above_zero_and_the_floor_is_theirs():
@@ -24,9 +24,10 @@ def test_operations_grow_with_the_frame_and_the_model():
     assert huge["mrn"] - small["mrn"] == pytest.approx(8 / 3 * (large["mrn"] - small["mrn"]), rel=0.02)
     assert 0 < large["mrn"] - small["mrn"] < 4 * small["mrn"]
     assert large["mpn"] == small["mpn"]
-    pixels = {name: height * width for name, (height, width) in MODELS.items()}
-    ratio = card.operations((800, 800), "large")["mpn"] / small["mpn"]
-    assert ratio == pytest.approx(pixels["large"] / pixels["base"], rel=0.01)
+    of_large = card.operations((800, 800), "large")
+    for network, sizes in (("mpn", MPN_SIZES), ("qun", MODELS)):
+        pixels = {name: height * width for name, (height, width) in sizes.items()}
+        assert of_large[network] / small[network] == pytest.approx(pixels["large"] / pixels["base"], rel=0.01)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
