@@ -40,16 +40,19 @@ def model_of_size(low: tuple[int, int]) -> str:
     return next((model for model, size in MODELS.items() if size == low), BASE)
 
 
+def _turned(size: tuple[int, int], height: int, width: int) -> Size:
+    h, w = size
+    return Size(w, h) if width > height else Size(h, w)
+
+
 def low_resolution(height: int, width: int, model: str = BASE) -> Size:
     """Size of the coarse mask of a frame."""
-    h, w = MODELS[model]
-    return Size(w, h) if width > height else Size(h, w)
+    return _turned(MODELS[model], height, width)
 
 
 def mpn_size(height: int, width: int, model: str = BASE) -> Size:
     """Size of a frame as MPN sees it."""
-    h, w = MPN_SIZES[model]
-    return Size(w, h) if width > height else Size(h, w)
+    return _turned(MPN_SIZES[model], height, width)
 
 
 def input_shapes(height: int, width: int, model: str = BASE) -> dict[str, dict[str, tuple[int, ...]]]:

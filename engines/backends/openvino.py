@@ -81,10 +81,8 @@ def part_shapes(height: int, width: int, model: str, channels: int) -> dict[str,
     }
 
 
-def shrink(frame: Frame, doubled: NDArray[np.float32], image: NDArray[np.float32], seen: NDArray[np.float32]) -> None:
-    """Write a frame at twice the low resolution (3,2h,2w), at it (3,h,w) and at MPN's size (3,H,W), in [0, 1].
-
-    As `engines.geometry` has it.
+def shrink(frame: Frame, doubled: NDArray[np.float32], image: NDArray[np.float32]) -> None:
+    """Write a frame at twice the low resolution (3,2h,2w), and at it (3,h,w), as `engines.geometry` has it, in [0, 1].
 
     By OpenCV, in float32: OpenVINO's own resizing takes several times as long.
     """
@@ -101,9 +99,14 @@ def shrink(frame: Frame, doubled: NDArray[np.float32], image: NDArray[np.float32
         for plane, levels in zip(doubled, cv2.split(frame), strict=True):
             half = cv2.resize(np.multiply(levels, UNIT, dtype=np.float32), halved[::-1])
             cv2.resize(half, (wide, high), dst=plane)
-    for plane, low, at_mpn in zip(doubled, image, seen, strict=True):
+    for plane, low in zip(doubled, image, strict=True):
         cv2.resize(plane, low.shape[::-1], dst=low, interpolation=cv2.INTER_AREA)
-        cv2.resize(plane, at_mpn.shape[::-1], dst=at_mpn)
+
+
+def look(doubled: NDArray[np.float32], seen: NDArray[np.float32]) -> None:
+    """Write the doubled picture (3,2h,2w) of `shrink` at MPN's size."""
+    for plane, at_size in zip(doubled, seen, strict=True):
+        cv2.resize(plane, at_size.shape[::-1], dst=at_size)
 
 
 def refine_tiles(features: ov.InferRequest, details: ov.InferRequest, frame: Frame, unified: Mask) -> tuple[Mask, Frame]:
@@ -125,7 +128,7 @@ def refine_tiles(features: ov.InferRequest, details: ov.InferRequest, frame: Fra
 
 
 def chain(models: Models) -> Requests:
-    """Requests without copies between them: the output tensors of one network are the inputs of the next."""
+    """Requests that share tensors: the outputs of one network are the inputs of the next, but for MPN, of another size."""
     requests = {name: model.create_infer_request() for name, model in models.items()}
     requests["mrn-features"].set_tensor("unified", requests["qun"].get_tensor("unified"))
     all_features = requests["mrn-details"].get_tensor("all_features").data
@@ -135,13 +138,14 @@ def chain(models: Models) -> Requests:
 
 
 def shrink_into(requests: Requests, frame: Frame) -> None:
-    """Write a frame, at its small sizes, into the inputs of the networks."""
-    inputs = (("mrn-features", "doubled"), ("qun", "image"), ("mpn-low", "seen"))
-    shrink(frame, *(requests[name].get_tensor(tensor).data[0] for name, tensor in inputs))
+    """Write a frame, at both sizes, into the inputs of QUN and of MRN's features."""
+    doubled, image = requests["mrn-features"].get_tensor("doubled"), requests["qun"].get_tensor("image")
+    shrink(frame, doubled.data[0], image.data[0])
 
 
 def predict(requests: Requests) -> Mask:
     """MPN on the frame of `shrink_into`: the coarse mask, in the input of QUN."""
+    look(requests["mrn-features"].get_tensor("doubled").data[0], requests["mpn-low"].get_tensor("seen").data[0])
     requests["mpn-low"].infer()
     coarse: Mask = requests["qun"].get_tensor("coarse").data
     cv2.resize(requests["mpn-low"].get_tensor("mask").data, coarse.shape[::-1], dst=coarse)
