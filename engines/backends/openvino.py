@@ -237,7 +237,7 @@ class OpenVINOEngine(Engine):
             if not ready:
                 ready.append(self._import(exported))
             if check is not None:
-                check(lambda frame: self._run(ready[0], frame, None).matte)
+                check(lambda frame, mask=None: self._run(ready[0], frame, mask).matte)
 
         exported = self._cache.obtain(self.key(height, width), build, check=load_and_check, must_keep=must_keep, keep=KEPT)
         ready += [self._import(exported) for _ in range(1, self.at_once)]
