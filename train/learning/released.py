@@ -100,8 +100,6 @@ def load_released(task: Task, library: Library, recipe: Recipe) -> None:
     samples = task.samples(library, recipe, min(FRAMES, task.settings.batch), seed=-2)
     if not samples.groups:
         return  # the trainer raises, and says why
-    if note := other_size(recipe):
-        report(f"note: {note}")
     report(f"{task.name}: measuring batch normalisation of the released weights on {BATCHES} batches")
 
     def passes() -> Iterator[object]:

@@ -27,7 +27,7 @@ from train.data.library import Library
 from train.learning.checkpoints import checkpoint_exists, load_checkpoint, load_weights
 from train.learning.feed import Rendering
 from train.learning.progress import report
-from train.learning.released import load_released
+from train.learning.released import load_released, other_size
 from train.learning.tasks import TASK_NAMES, Task, mpn_task, mrn_task, qun_task
 from train.learning.trainer import Trainer
 from train.recipe import Recipe
@@ -111,6 +111,8 @@ def train_networks(
 
     Raises DataError for what a task lacks.
     """
+    if RELEASED in (run.begin_with, run.on) and (note := other_size(recipe)):
+        report(f"note: {note}")
     for name in names:
         torch.manual_seed(recipe.seed)  # the same initial weights whether or not other tasks precede
         task = prepare_task(name, library, recipe, run)

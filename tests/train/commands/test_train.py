@@ -139,6 +139,7 @@ def test_mrn_is_trained_behind_the_released_networks_and_released_with_them(
 ) -> None:
     options = ["--data", data, "--workers", 0, "--threads", 1, "--on", "released"]
     assert run(monkeypatch, "mrn", "--out", tmp_path / "run", "--recipe", recipe_file, *options) == 0
+    assert "note: the released weights were trained on frames of" in capfd.readouterr().err
     assert {p.name for p in (tmp_path / "run").glob("*.pt")} == {"mrn.pt"}
     release(tmp_path / "run", Path("released"), tmp_path / "made")
     made, released = (load_file(folder / BASE / SAFETENSORS) for folder in (tmp_path / "made", FOLDER))
