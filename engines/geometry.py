@@ -7,7 +7,7 @@ from typing import NamedTuple
 # high, the transpose for one that is. The paper uses 192x160.
 MODELS = {"base": (288, 224), "large": (512, 384)}
 # How finely MPN sees a frame. It needs more pixels to tell a person from the rest than its mask needs for QUN and MRN.
-MPN_SIZES = {"base": (288, 224), "large": (704, 512)}
+MPN_SIZES = {"base": (416, 320), "large": (704, 512)}
 BASE = "base"
 LOW_RESOLUTION = MODELS[BASE]
 # A frame is resized bilinearly to half its size, then to OVERSAMPLING times the low resolution, as MRN sees it whole, then to

@@ -8,7 +8,7 @@ how far). alpha leaves as float16 as well: its steps, at most 1/2048, are an eig
 leave the GPU.
 
 MPN is float32 inside, and only its outputs are float16: rounding each of its operations moves the edge of the mask, on dark
-and bright frames by more than 40 levels of alpha. It is small: it sees 288x224 pixels (the large model: 704x512), whatever the
+and bright frames by more than 40 levels of alpha. It is small: it sees 416x320 pixels (the large model: 704x512), whatever the
 frame's size.
 """
 
