@@ -14,7 +14,7 @@ class MPN(nn.Module):
     """Encoder with ImageNet weights, decoder with skip connections, two output channels.
 
     forward: image (N,3,h,w) RGB in [0, 1] -> masks (N,2,h,w) in [0, 1]: foreground, background.
-    h and w are multiples of 32; it is trained at 416x320 or 704x512 and their landscape twins. The paper has 192x160.
+    h and w are multiples of 32; the released ones see 416x320 or 704x512 and their landscape twins. The paper has 192x160.
     """
 
     def __init__(self, decoder: tuple[int, int, int, int, int] = (128, 96, 64, 24, 16)) -> None:
