@@ -20,7 +20,7 @@ class Matte:
 
     alpha       float32 (H, W) in [0, 1]
     foreground  uint8 (H, W, 3) RGB: F of I = aF + (1-a)B (equation 1), defined where alpha > 0
-    coarse      float32 (h, w) in [0, 1]: MPN's foreground mask, or the mask that was given
+    coarse      float32 (h, w) in [0, 1]: MPN's foreground mask, 0 far from what it is sure of, or the mask that was given
     unified     float32 (h, w) in [0, 1]: QUN's mask
     """
 

@@ -22,7 +22,8 @@ from engines.weights import MANIFEST, SAFETENSORS, graph_file, sha256
 
 OPSET = 18
 IR_VERSION = 10
-OTHER_GLUE = {"mpn-low": low_glue, "qun": qun_glue, "mrn": mrn_glue, "mrn-details": details_glue}
+MPN_GLUE = {"mpn": mpn_glue, "mpn-low": low_glue}
+OTHER_GLUE = {"qun": qun_glue, "mrn": mrn_glue, "mrn-details": details_glue}
 
 
 class Features(nn.Module):
@@ -110,8 +111,8 @@ def cores(name: str, network: nn.Module) -> dict[str, ModelProto]:
 
 
 def _glue(name: str, network: ModelProto, model: str) -> Glue:
-    if name == "mpn":
-        return mpn_glue(model)
+    if name in MPN_GLUE:
+        return MPN_GLUE[name](model)
     if name == "mrn-features":
         return features_glue(network.graph.output[0].type.tensor_type.shape.dim[1].dim_value)
     return OTHER_GLUE[name]()

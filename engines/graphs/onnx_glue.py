@@ -12,6 +12,7 @@ from onnx import NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 from engines.geometry import BASE, MODELS, MPN_SIZES, OVERSAMPLING
 from engines.graphs.onnx_nodes import integers, node, number
 from engines.graphs.onnx_shrink import CONSTANTS, shrink
+from engines.graphs.onnx_trust import CONSTANTS_OF_TRUST, without_doubtful
 from engines.networks.mrn import FADE, HALO, MARGIN, MatteRows
 
 
@@ -94,8 +95,9 @@ def mpn_glue(model: str = BASE) -> Glue:
     ]
     after = [
         _first_channel("glue/first"),
+        *without_doubtful("glue/first", MPN_SIZES[model], "glue/trusted"),
         node("Concat", ["glue/one", "glue/one", "glue/low"], "glue/mask_shape", axis=0),
-        node("Resize", ["glue/first", "", "", "glue/mask_shape"], "glue/mask", **resize),
+        node("Resize", ["glue/trusted", "", "", "glue/mask_shape"], "glue/mask", **resize),
         node("Squeeze", ["glue/mask", "glue/axes_0_1"], "coarse"),
     ]
     constants = [
@@ -109,6 +111,7 @@ def mpn_glue(model: str = BASE) -> Glue:
         integers("two", 2),
         number("unit", 1 / 255),
         *CONSTANTS,
+        *CONSTANTS_OF_TRUST,
     ]
     outputs = [
         DOUBLED,
@@ -118,11 +121,15 @@ def mpn_glue(model: str = BASE) -> Glue:
     return Glue(before, after, [FRAME], outputs, constants)
 
 
-def low_glue() -> Glue:
+def low_glue(model: str = BASE) -> Glue:
     """Seen (1,3,h,w) -> mask (h,w), both of MPN's size: MPN where the engine resizes frame and mask itself."""
-    after = [_first_channel("glue/first"), node("Squeeze", ["glue/first", "glue/axes_0_1"], "mask")]
+    after = [
+        _first_channel("glue/first"),
+        *without_doubtful("glue/first", MPN_SIZES[model], "glue/trusted"),
+        node("Squeeze", ["glue/trusted", "glue/axes_0_1"], "mask"),
+    ]
     seen, mask = _tensor("seen", TensorProto.FLOAT, 1, 3, "h", "w"), _tensor("mask", TensorProto.FLOAT, "h", "w")
-    return Glue([], after, [seen], [mask], AXES)
+    return Glue([], after, [seen], [mask], [*AXES, *CONSTANTS_OF_TRUST])
 
 
 def qun_glue() -> Glue:

@@ -2,11 +2,16 @@
 
 import cv2
 import numpy as np
+import onnxruntime
 import pytest
 import torch
+from onnx import TensorProto, helper
 
 from engines.engine import fit_mask
-from engines.graphs.glue import refine, shrink
+from engines.graphs.export import IR_VERSION, OPSET
+from engines.graphs.glue import PATCH, foreground_mask, refine, shrink, without_doubtful
+from engines.graphs.onnx_trust import CONSTANTS_OF_TRUST
+from engines.graphs.onnx_trust import without_doubtful as trust_nodes
 from engines.networks.mrn import HALO
 
 
@@ -44,6 +49,57 @@ def test_refine_pads_and_crops_without_a_shift() -> None:
     np.testing.assert_array_equal(foreground.numpy(), frame)
     edge = np.argmax(alpha.numpy() > 0.5, axis=1)
     assert np.abs(edge - 147 / 2).max() <= 2
+
+
+def _blob(mask: np.ndarray, row: int, column: int, value: float, side: int = 40) -> None:
+    mask[row : row + side, column : column + side] = value
+
+
+def test_a_mask_that_is_nowhere_sure_is_taken_for_nobody() -> None:
+    mask = np.zeros((416, 320), np.float32)
+    _blob(mask, 50, 60, 0.8)
+    assert without_doubtful(torch.from_numpy(mask)[None, None]).max() == 0
+
+
+def test_a_doubtful_region_stays_beside_a_sure_one_and_goes_far_from_it() -> None:
+    mask = np.zeros((416, 320), np.float32)
+    _blob(mask, 300, 200, 1.0)  # a person
+    _blob(mask, 260, 200, 0.4)  # a thing in front of her
+    _blob(mask, 20, 20, 0.7)  # a coat on the wall
+    kept = without_doubtful(torch.from_numpy(mask)[None, None])[0, 0].numpy()
+    np.testing.assert_array_equal(kept[200:], mask[200:])
+    assert kept[:100].max() == 0
+
+
+@pytest.mark.parametrize("size", [(416, 320), (320, 416), (704, 512)])
+def test_doubt_in_onnx_is_that_in_pytorch_is_that_of_numpy(size: tuple[int, int]) -> None:
+    rng = np.random.default_rng(5)
+    coarse = rng.uniform(0, 1, (7, 6)).astype(np.float32) ** 0.1
+    mask = np.clip(cv2.resize(coarse, size[::-1]) * (rng.uniform(size=size) > 0.05), 0, 1).astype(np.float32)
+    mask[: size[0] // 3] *= 0.95
+    given, wanted = (helper.make_tensor_value_info(name, TensorProto.FLOAT, (1, 1, *size)) for name in ("mask", "kept"))
+    graph = helper.make_graph(trust_nodes("mask", size, "kept"), "trust", [given], [wanted], CONSTANTS_OF_TRUST)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+    (in_onnx,) = onnxruntime.InferenceSession(model.SerializeToString()).run(None, {"mask": mask[None, None]})
+    in_torch = without_doubtful(torch.from_numpy(mask)[None, None]).numpy()
+    np.testing.assert_allclose(in_onnx, in_torch, atol=1e-4)
+    rows, columns = size[0] // PATCH, size[1] // PATCH
+    patches = mask.reshape(rows, PATCH, columns, PATCH).mean((1, 3))
+    near = max(rows, columns) // 4
+    surest = cv2.dilate(patches, np.ones((2 * near + 1, 2 * near + 1)))  # an independent maximum over a window
+    trust = np.clip((surest - 0.9) / 0.07, 0, 1)
+    expected = mask * np.kron(trust, np.ones((PATCH, PATCH)))
+    np.testing.assert_allclose(in_torch[0, 0], expected, atol=1e-4)
+    assert 0.05 < (expected < mask - 0.01).mean() < 0.95
+
+
+def test_a_small_mpn_still_gives_a_mask() -> None:
+    sure = torch.nn.Conv2d(3, 2, 1)
+    torch.nn.init.zeros_(sure.weight)
+    torch.nn.init.ones_(sure.bias)
+    mask = foreground_mask(sure, torch.zeros(1, 3, 128, 64), (32, 32))
+    assert mask.shape == (1, 1, 64, 32)
+    assert mask.min() == 1
 
 
 @pytest.mark.parametrize("size", [(256, 192), (192, 256)])
