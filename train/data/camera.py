@@ -15,6 +15,7 @@ from train.recipe import Augment
 
 CLEAN = 0.3  # share of the pictures without blur, noise and compression
 MAX_SIGMA = 2.0  # pixels, of a Gaussian blur
+MAX_DEFOCUS = 8.0  # pixels, the same, of strong defocus
 MAX_NOISE = 14.0  # 8-bit levels, standard deviation
 NOISE_SMOOTHING = 0.8  # pixels, sigma of the blur of smoothed noise
 NOISE_GAIN = 1.8  # makes up for the contrast that this blur takes
@@ -45,11 +46,13 @@ class Grain:
     """Blur, noise and JPEG quality (1 to 100), each None where the picture has none of it.
 
     `blur`: the sigma of a Gaussian in pixels (out of focus), or a square kernel of odd size whose sum is 1 (moved).
+    `defocus`: the sigma of a stronger one, before it.
     """
 
     blur: float | NDArray[np.float32] | None = None
     noise: Noise | None = None
     quality: int | None = None
+    defocus: float | None = None
 
 
 def draw_tint(rng: random.Random, strength: float = 1.0) -> Tint:
@@ -78,7 +81,10 @@ def draw_grain(rng: random.Random, augment: Augment) -> Grain:
     if rng.random() < augment.noise / (1 - CLEAN):
         noise = Noise(rng.getrandbits(32), rng.uniform(1, MAX_NOISE), rng.random() < 0.5)
     quality = rng.randint(25, 90) if rng.random() < augment.compression / (1 - CLEAN) else None
-    return Grain(blur, noise, quality)
+    defocus = None
+    if augment.defocus and rng.random() < augment.defocus / (1 - CLEAN):
+        defocus = MAX_SIGMA * (MAX_DEFOCUS / MAX_SIGMA) ** rng.random()
+    return Grain(blur, noise, quality, defocus)
 
 
 def _draw_blur(rng: random.Random) -> float | NDArray[np.float32]:
@@ -111,6 +117,8 @@ def apply_tint(picture: Picture, tint: Tint) -> Picture:
 
 def apply_grain(picture: Picture, grain: Grain) -> Picture:
     """A picture with blur, noise and compression, in this order."""
+    if grain.defocus is not None:
+        picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), grain.defocus), np.uint8)
     if isinstance(grain.blur, float):
         picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), grain.blur), np.uint8)
     elif grain.blur is not None:

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from train.data.camera import NOISE_GAIN, NOISE_SMOOTHING
+from train.data.camera import MAX_DEFOCUS, NOISE_GAIN, NOISE_SMOOTHING
 from train.rendering.jpeg import compress
 
 GREY = (0.299, 0.587, 0.114)
@@ -29,15 +29,23 @@ def blur(pictures: Tensor, kernels: Tensor) -> Tensor:
     return F.conv2d(padded, kernels.to(pictures.dtype).repeat_interleave(3, dim=0)[:, None], groups=n * 3).view(n, 3, h, w)
 
 
+def blur_by_gaussians(pictures: Tensor, sigmas: Tensor, largest: float) -> Tensor:
+    """Each picture filtered by a Gaussian of its own sigma, of (N,), none above `largest`; as OpenCV does it, up to 3 sigma."""
+    n, _, h, w = pictures.shape
+    margin = round(3 * largest)
+    offsets = torch.arange(-margin, margin + 1, device=pictures.device, dtype=pictures.dtype)
+    rows = torch.exp(-(offsets**2) / (2 * sigmas.to(pictures.dtype)[:, None] ** 2))
+    rows = (rows / rows.sum(dim=1, keepdim=True)).repeat_interleave(3, dim=0)[:, None, None]
+    planes = pictures.reshape(1, n * 3, h, w)
+    planes = F.conv2d(F.pad(planes, (margin, margin, 0, 0), mode="reflect"), rows, groups=n * 3)
+    planes = F.conv2d(F.pad(planes, (0, 0, margin, margin), mode="reflect"), rows.transpose(2, 3), groups=n * 3)
+    return planes.view(n, 3, h, w)
+
+
 def smooth(patterns: Tensor) -> Tensor:
     """Noise (N, 3, h, w) smoothed as `train.data.camera.noise_pattern` smooths it."""
-    margin = 3
-    offsets = torch.arange(-margin, margin + 1, device=patterns.device, dtype=patterns.dtype)
-    row = torch.exp(-(offsets**2) / (2 * NOISE_SMOOTHING**2))
-    row = (row / row.sum()).expand(3, 1, 1, -1)
-    patterns = F.conv2d(F.pad(patterns, (margin, margin, 0, 0), mode="reflect"), row, groups=3)
-    patterns = F.conv2d(F.pad(patterns, (0, 0, margin, margin), mode="reflect"), row.transpose(2, 3), groups=3)
-    return patterns * NOISE_GAIN
+    sigmas = torch.full((len(patterns),), NOISE_SMOOTHING, device=patterns.device)
+    return blur_by_gaussians(patterns, sigmas, 1.0) * NOISE_GAIN
 
 
 def grain(pictures: Tensor, batch: dict[str, Tensor], prefix: str = "") -> Tensor:
@@ -50,6 +58,11 @@ def grain(pictures: Tensor, batch: dict[str, Tensor], prefix: str = "") -> Tenso
     def rows(chosen: Tensor) -> Tensor:
         return torch.nonzero(chosen)[:, 0]
 
+    defocus = batch[prefix + "defocus"]
+    defocused = rows(defocus > 0)
+    if len(defocused):
+        on_device = defocused.to(device)
+        pictures[on_device] = blur_by_gaussians(pictures[on_device], defocus[defocused].to(device), MAX_DEFOCUS)
     blurred = rows(batch[prefix + "blurred"])
     if len(blurred):
         on_device = blurred.to(device)

@@ -95,7 +95,7 @@ def props_arrays(scene: Scene, backgrounds: Mapping[Path, int]) -> Arrays:
 
 
 def grain_arrays(grain: Grain) -> Arrays:
-    """Blur as a kernel (KERNEL, KERNEL); noise as sigma (0: none) and whether it is smooth; JPEG quality (0: none)."""
+    """Blur as a kernel (KERNEL, KERNEL); defocus and noise as sigmas, and whether noise is smooth; JPEG quality. 0: none."""
     kernel = np.zeros((KERNEL, KERNEL), np.float32)
     if isinstance(grain.blur, float):
         row = np.exp(-((np.arange(KERNEL) - KERNEL // 2) ** 2) / (2 * grain.blur**2))
@@ -106,6 +106,7 @@ def grain_arrays(grain: Grain) -> Arrays:
     return {
         "blurred": np.array(grain.blur is not None),
         "kernel": kernel,
+        "defocus": np.array(grain.defocus or 0.0, np.float32),
         "noise": np.array(grain.noise.sigma if grain.noise else 0.0, np.float32),
         "noise_smooth": np.array(grain.noise.smooth if grain.noise else False),
         "noise_seed": np.array(grain.noise.seed if grain.noise else 0, np.int64),

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from engines.networks.blocks import at_windows
 from tests.train.conftest import figure
 from train.data import samples
+from train.data.camera import MAX_DEFOCUS, MAX_SIGMA, draw_grain
 from train.data.library import Library, Picture
 from train.data.samples import MPNSamples, MRNSamples, QUNSamples, Sample, Samples, degrade, turned
 from train.data.scenes import WHOLE, Scene, View, Window, render
@@ -160,3 +161,11 @@ def test_what_is_left_out_is_not_done(library: Library, recipe: Recipe) -> None:
     scene = changed.scene(random.Random(1))
     pictures = {changed.sample(scene, random.Random(seed))["image"].numpy().tobytes() for seed in range(8)}
     assert len(pictures) == 8
+
+
+def test_defocus_is_as_frequent_and_as_strong_as_asked() -> None:
+    drawn = [draw_grain(random.Random(seed), Augment(defocus=0.2)) for seed in range(2000)]
+    sigmas = [grain.defocus for grain in drawn if grain.defocus is not None]
+    assert 0.16 < len(sigmas) / len(drawn) < 0.24
+    assert MAX_SIGMA <= min(sigmas) < 2.5 < 7 < max(sigmas) <= MAX_DEFOCUS
+    assert all(draw_grain(random.Random(seed), Augment()).defocus is None for seed in range(200))
