@@ -10,7 +10,7 @@ from engines.geometry import BASE, MPN_SIZES, OVERSAMPLING, low_resolution
 from engines.networks.mrn import HALO, stretch
 
 # Where MPN is not sure of anybody it is wrong more often than right: curtains, statues, coats. Of a person it is sure in at
-# least a patch: in noise, in the dark and in a blur of a hundredth of the frame, too.
+# least a patch: in noise, in the dark and in a blur of a 120th of the frame, too.
 PATCH = 8  # pixels of MPN's size
 DOUBTED, TRUSTED = 0.9, 0.97  # mean of a patch: the mask around it is 0 up to the one, as it is from the other on
 
