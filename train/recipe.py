@@ -52,7 +52,7 @@ class Augment:
     tint: float = 1.0  # light and colour of each person and background by itself
     light: float = 0.7  # exposure, gamma, contrast, white balance and saturation of the whole frame
     blur: float = 0.175  # defocus or motion. Three pictures in ten have none of these three, so at most 0.7 have one
-    defocus: float = 0.0  # so strong that faces cannot be told, before all of these three
+    defocus: float = 0.0  # strong: a Gaussian of 2 to 8 pixels, before the blur; at most 0.7, too
     noise: float = 0.28
     compression: float = 0.28  # JPEG
 
