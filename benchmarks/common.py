@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from enum import StrEnum
-from itertools import groupby
+from importlib.util import find_spec
+from itertools import groupby, zip_longest
 from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING, Annotated, Any
@@ -30,9 +30,9 @@ Advance = Callable[[], None]
 Sizes = Annotated[list[str] | None, typer.Option("--size", metavar="WxH", help="Frame size; may be given again.")]
 Models = Annotated[list[ModelName] | None, typer.Option("--model", help="By default base; may be given again.")]
 Runs = Annotated[int, typer.Option(min=1, help="Frames that count, of each engine or model at each size.")]
-Seconds = Annotated[float, typer.Option(min=0, help="Time for each size, after at least five runs.")]
 JsonFile = Annotated[Path | None, typer.Option("--json", help="Write all figures to this file.")]
 PlotFile = Annotated[Path | None, typer.Option("--plot", metavar="PNG", help="Draw the figures into this picture.")]
+Seconds = Annotated[float, typer.Option(min=0, help="Time for each size, after at least five runs.")]
 
 NAMES = {"mp_selfie": "MediaPipe Selfie", "rvm": "RobustVideoMatting"}
 HEADINGS = {"sad": "SAD", "mse": "MSE", "gradient": "gradient", "connectivity": "connectivity", "band": "SAD at edges"}
@@ -69,8 +69,6 @@ def environment(monitor: machine.LoadMonitor, threads: int | None) -> Report:
 
 def check_outputs(json_file: Path | None, plot: Path | None = None, *, overwrite: bool) -> None:
     """Raise UsageError where --json or --plot cannot be written or may not be replaced, before the work for them is done."""
-    from importlib.util import find_spec
-
     reports.check_report(json_file, overwrite=overwrite)
     reports.check_report(plot, overwrite=overwrite, option="--plot", suffix=".png")
     if plot is not None and find_spec("matplotlib") is None:
@@ -81,17 +79,6 @@ def write_report(path: Path | None, report: Report) -> None:
     """Write figures as JSON, milliseconds to the microsecond. With path None, do nothing."""
     if path is not None:
         reports.write_report(path, _rounded(report))
-
-
-def read_report(path: Path) -> Report:
-    """Figures that were written before. Raises UsageError where a file cannot be read."""
-    try:
-        report = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise UsageError(f"{path}: cannot be read as JSON ({error}); measure again, with --json") from error
-    if not isinstance(report, dict):
-        raise UsageError(f"{path}: is not a report; measure again, with --json")
-    return report
 
 
 def _rounded(value: Any) -> Any:
@@ -151,13 +138,10 @@ def show(page: str) -> None:
             print(*lines, sep="\n")
             continue
         heads, _, *body = [[cell.strip() for cell in line[1:-1].split(" | ")] for line in lines]
-        wrapped = [wrap(heading, 13) for heading in heads]
-        depth = max(map(len, wrapped))
-        rows = [[lines[k] if k < len(lines) else "" for lines in wrapped] for k in range(depth)] + body
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        left = [
-            column == 0 or not any(cells[column][:1] in set("0123456789.+-") for cells in body) for column in range(len(heads))
-        ]
+        rows = [*zip_longest(*(wrap(heading, 13) for heading in heads), fillvalue=""), *body]
+        layout: list[str] = []  # of each column: figures to the right, unless it is the first
+        for column in zip(*rows, strict=True):
+            figures = layout and any(cell.startswith(tuple("0123456789.+-")) for cell in column[-len(body) :])
+            layout.append(f"{'>' if figures else '<'}{max(map(len, column))}")
         for cells in rows:
-            padded = zip(cells, widths, left, strict=True)
-            print("  ".join(f"{cell:{'<' if start else '>'}{width}}" for cell, width, start in padded).rstrip())
+            print("  ".join(f"{cell:{each}}" for cell, each in zip(cells, layout, strict=True)).rstrip())

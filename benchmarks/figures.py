@@ -5,6 +5,7 @@ A table is between `<!-- figures:NAME -->` and `<!-- /figures -->`; what is betw
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Annotated
@@ -56,11 +57,22 @@ def table(name: str, results: Path) -> str:
     path = results / f"{file}.json"
     if not path.exists():
         return NOT_MEASURED
-    report = common.read_report(path)
+    report = read_report(path)
     try:
         return make(report)
     except (KeyError, IndexError, TypeError, ValueError) as error:
         raise UsageError(f"{path}: was written by another command or version; measure it again, with --json") from error
+
+
+def read_report(path: Path) -> common.Report:
+    """Figures that were written before. Raises UsageError where a file cannot be read."""
+    try:
+        report = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise UsageError(f"{path}: cannot be read as JSON ({error}); measure again, with --json") from error
+    if not isinstance(report, dict):
+        raise UsageError(f"{path}: is not a report; measure again, with --json")
+    return report
 
 
 def write_page(folder: Path) -> Path:
@@ -79,7 +91,7 @@ def render(folder: Path) -> str:
         path = folder / f"{file}.json"
         if not heading or not path.exists():
             continue
-        report = common.read_report(path)
+        report = read_report(path)
         facts = "".join(f"- {fact}: {value}\n" for fact, value in report.get("machine", {}).items())
         if facts and facts != last:
             parts.append(("From here on:\n\n" if last else "") + facts)

@@ -11,7 +11,7 @@ import typer
 from benchmarks import common
 from benchmarks.common import JsonFile, Models, PlotFile, Report, Runs, Seconds, Sizes, size_name
 from benchmarks.measuring.machine import LoadMonitor
-from benchmarks.measuring.timing import AROUND, COMPOSITE, NETWORKS, Timing, own_name
+from benchmarks.measuring.timing import AROUND, COMPOSITE, NETWORKS, Timing
 from benchmarks.measuring.turns import Plan, choices, time_sizes
 from engines.backends import BACKEND_NAMES, BACKENDS, PRECISIONS
 from engines.commands.options import Overwrite, Threads, check_precision
@@ -109,29 +109,30 @@ def latency(
       bench latency --model base --model large
       bench latency --backend openvino --precision bf16
     """
-    sizes = common.sizes_of(size or SIZES)
+    sizes, models = common.sizes_of(size or SIZES), common.models_of(model)
     if backend in BACKENDS and precision != "all":
         check_precision(backend, precision)
-    chosen = choices(backend, precision, common.models_of(model))
+    chosen = choices(backend, precision, models)
     common.check_outputs(json_file, plot, overwrite=overwrite)
     monitor = LoadMonitor()
     plan = Plan(runs=runs, starts=starts, seconds=seconds, threads=threads)
-    with common.progress_bar("latency", plan.steps(len(chosen) * len(sizes), len(sizes))) as advance:
+    with common.progress_bar("latency", len(sizes) * (starts + 1)) as advance:
         try:
             timings, left_out = time_sizes(chosen, sizes, plan, advance)
         except EngineError as error:
             raise UsageError(f"--backend {backend}: {error}") from error
+    from train.evaluation.scores import own_name
+
     if not timings:
         raise UsageError(f"--backend {backend}: {'; '.join(dict.fromkeys(each['why'] for each in left_out))}")
     report = common.environment(monitor, threads) | {"runs": runs, "starts": starts}
     report |= {"timings": [vars(timing) for timing in timings], "left_out": left_out, "verdict": verdict(timings)}
     common.show(table(report))
     if any("peak on GPU" in timing.memory for timing in timings):
-        from benchmarks.measuring.card import measure_apart, sentence
+        from benchmarks.measuring.card import measure_with_frames, sentence
 
-        card = measure_apart(sizes, common.models_of(model))
-        print(sentence(card) if isinstance(card, dict) else f"the card was not measured: {card}")
-        report |= {"card": card}
+        report["card"] = card = measure_with_frames(sizes, models)
+        print(f"the card was not measured: {card}" if isinstance(card, str) else sentence(card))
     for each in left_out:
         name = f"{own_name(each['backend'], each['model'])} {each['precision']}, {size_name(each['size'])}"
         print(f"left out: {name}: {each['why']}")

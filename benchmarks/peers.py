@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from benchmarks import common
 from benchmarks.common import JsonFile, Models, Report, Runs, Seconds, Sizes, size_name
 from benchmarks.measuring.frames import make_frames
 from benchmarks.measuring.machine import LoadMonitor
-from benchmarks.measuring.timing import WHOLE, Ratio, Timing, own_name, paired_ratio
+from benchmarks.measuring.timing import WHOLE, Timing, paired_ratio
 from benchmarks.measuring.turns import take_turns
 from engines.commands.options import Backend, Overwrite, Threads, load_engine
 from engines.commands.running import UsageError
@@ -37,15 +38,16 @@ def load():
 """
 
 
-def check_models(models: Sequence[str], adapters: Path | None, names: Sequence[str] | None) -> Sequence[str]:
-    """The peers that are named. Raises UsageError where there are none, or two models have one name."""
+def check_models(models: Sequence[str], adapters: Path | None, names: Sequence[str]) -> None:
+    """Raise UsageError where no peer is named, one has no adapter, or two models have one name."""
     if not names:
         raise UsageError("nobody to compare with: name peers with --adapters and --peer")
     check_peer_options(adapters, names)
+    from train.evaluation.scores import own_name
+
     everyone = [*(own_name(None, model) for model in models), *names]
     if twice := [name for name in everyone if everyone.count(name) > 1]:
         raise UsageError(f"--peer {twice[0]}: two of the models have this name; name each once")
-    return names
 
 
 @contextmanager
@@ -63,37 +65,27 @@ def opened_models(
     All of them run in fp32. Where ours runs in another `precision`, it runs in that as well, and so do the peers if it is bf16.
     """
     from train.evaluation.peers import Peer
+    from train.evaluation.scores import own_name
 
     with ExitStack() as stack:
         made = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
+        everyone: list[tuple[Path, str, Path | None]] = [(made, own_name(None, model), None) for model in models]
+        everyone += [(adapters, name, python) for name in names]
         for model in models:
             own = OWN_ADAPTER.format(root=str(ROOT), backend=backend, threads=threads, model=model)
             (made / f"{own_name(None, model)}.py").write_text(own, encoding="utf-8")
-        levels = list(dict.fromkeys((precision, "fp32")))
-        peers = []
-        everyone: list[tuple[Path, str, Path | None]] = [(made, own_name(None, model), None) for model in models]
-        everyone += [(adapters, name, python) for name in names]
-        for folder, name, interpreter in everyone:
-            for level in levels:
-                if level in ("fp32", "bf16") or folder == made:
-                    peer = Peer(folder, name, threads=threads, precision=level, python=interpreter)
-                    peers.append(stack.enter_context(peer))
-        yield peers
+        yield [
+            stack.enter_context(Peer(folder, name, threads=threads, precision=level, python=interpreter))
+            for folder, name, interpreter in everyone
+            for level in dict.fromkeys((precision, "fp32"))
+            if level in ("fp32", "bf16") or folder == made
+        ]
 
 
-class Turn:
-    """A peer as a contestant: frames in turn, timed in its own process, so that their transfer does not count."""
-
-    def __init__(self, peer: Peer, frames: Sequence[Frame]) -> None:
-        self.name = peer.name
-        self.precision = peer.precision
-        self._peer = peer
-        self._frames = frames
-
-    def time(self, index: int) -> dict[str, float]:
-        """Milliseconds from the uint8 frame to the model's last output."""
-        self._peer(self._frames[index % len(self._frames)])
-        return {WHOLE: self._peer.last_ms}
+def time_peer(peer: Peer, frames: Sequence[Frame], index: int) -> dict[str, float]:
+    """Milliseconds of one of the frames in the peer's own process, so that its transfer does not count."""
+    peer(frames[index % len(frames)])
+    return {WHOLE: peer.last_ms}
 
 
 def _timing(each: dict[str, Any]) -> Timing:
@@ -105,9 +97,9 @@ def table(report: Report) -> str:
     text = common.head("size", "model", "median", "95 %", "ratio to ours (95 % interval)")
     first = report["timings"][0]
     for timed in report["timings"]:
-        timing, ratio = _timing(timed), Ratio(**timed["ratio"])
+        timing, ratio = _timing(timed), "{value:.2f} ({low:.2f} to {high:.2f})".format(**timed["ratio"])
         ours = (timed["name"], timed["precision"]) == (first["name"], first["precision"])
-        figures = (f"{timing.median():.1f}", f"{timing.percentile(95):.1f}", "1" if ours else str(ratio))
+        figures = (f"{timing.median():.1f}", f"{timing.percentile(95):.1f}", "1" if ours else ratio)
         text += common.row(size_name(timing.size), f"{common.name_of(timing.name)}, {timing.precision}", *figures)
     return f"{text}\nMilliseconds a frame, from uint8 frame to alpha (ours: and foreground). {common.machine_of(report)}\n"
 
@@ -150,8 +142,8 @@ def peers(
     """
     sizes = common.sizes_of(size or SIZES)
     common.check_outputs(json_file, overwrite=overwrite)
-    models = common.models_of(model)
-    names = check_models(models, adapters, peer)
+    models, names = common.models_of(model), peer or []
+    check_models(models, adapters, names)
     with load_engine(backend, threads=threads, precision=precision) as engine:
         backend, precision = engine.name, engine.precision
     monitor = LoadMonitor()
@@ -159,10 +151,12 @@ def peers(
     with opened_models(backend, precision, threads, models, adapters or Path(), names, peer_python) as opened:
         for place, each in enumerate(sizes, 1):
             frames = make_frames(each)
+            turns = [partial(time_peer, one, frames) for one in opened]
             with common.progress_bar(f"{size_name(each)} ({place} of {len(sizes)})", WARM_UP + runs) as advance:
-                timings = take_turns([Turn(one, frames) for one in opened], each, runs, WARM_UP, seconds, advance)
-            ours = timings[0].stages[WHOLE]
-            rows += [vars(timing) | {"ratio": vars(paired_ratio(timing.stages[WHOLE], ours))} for timing in timings]
+                taken = take_turns(turns, runs, WARM_UP, seconds, advance)
+            for one, stages in zip(opened, taken, strict=True):
+                ratio = paired_ratio(stages[WHOLE], taken[0][WHOLE])
+                rows.append(vars(Timing(one.name, one.precision, each, stages)) | {"ratio": ratio})
     report = common.environment(monitor, threads) | {"backend": backend, "runs": runs, "timings": rows}
     common.show(table(report))
     common.write_report(json_file, report)

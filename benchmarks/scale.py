@@ -1,18 +1,18 @@
 """`bench scale`: how time and memory grow with the pixels of a frame, and what more threads gain."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from statistics import median
 from typing import Annotated
 
 import typer
 
 from benchmarks import common
-from benchmarks.common import Advance, JsonFile, Report, Runs, Sizes, size_name
+from benchmarks.common import JsonFile, Report, Runs, Sizes, size_name
+from benchmarks.measuring.engine_process import Choice, EngineProcess
 from benchmarks.measuring.machine import LoadMonitor
-from benchmarks.measuring.turns import Choice, take_turns
+from benchmarks.measuring.timing import END_TO_END
+from benchmarks.measuring.turns import take_turns
 from engines.commands.options import Backend, Model, Overwrite, Precision, load_engine
 from engines.geometry import BASE
 
@@ -21,35 +21,23 @@ AT = "800x800"  # where threads are varied
 SECONDS = 20.0  # for the runs of one row
 
 
-@dataclass(frozen=True)
-class Growth:
-    """A least-squares line y = start + slope x, and the exponent of y ~ x^power.
+def growth(xs: Sequence[float], ys: Sequence[float]) -> dict[str, float]:
+    """The least-squares line y = start + slope x, and the power of y ~ x^power: 1 where y doubles with x.
 
-    The power is fitted to the logarithms: 1 where y doubles with x.
+    Through two points or more, all above 0; the power is fitted to the logarithms.
     """
-
-    start: float
-    slope: float
-    power: float
-
-
-def growth(xs: Sequence[float], ys: Sequence[float]) -> Growth:
-    """The line and the power through two points or more, all above 0."""
     import numpy as np
 
     slope, start = np.polyfit(xs, ys, 1)
-    power = np.polyfit(np.log(xs), np.log(ys), 1)[0]
-    return Growth(float(start), float(slope), float(power))
+    power, _ = np.polyfit(np.log(xs), np.log(ys), 1)
+    return {"start": float(start), "slope": float(slope), "power": float(power)}
 
 
-def cost_of_size(choice: Choice, threads: int | None, size: tuple[int, int], runs: int, advance: Advance) -> Report:
+def cost_of_size(choice: Choice, threads: int | None, size: tuple[int, int], runs: int) -> tuple[float, float | None]:
     """Median milliseconds end to end and peak MB at a size (width, height), in a fresh process."""
-    from benchmarks.measuring.engine_process import EngineProcess
-
-    with EngineProcess(choice.backend, choice.precision, threads, size, model=choice.model) as engine:
-        [timing] = take_turns([engine], size, runs, 1, SECONDS, advance)
-        peak = engine.memory().get("peak")
-    return {"size": size, "megapixels": size[0] * size[1] / 1e6, "milliseconds": timing.median(), "peak_mb": peak}
+    with EngineProcess(choice, size, threads) as engine:
+        [stages] = take_turns([engine.time], runs, 1, SECONDS)
+        return median(stages[END_TO_END]), engine.memory.get("peak")
 
 
 def table(report: Report) -> str:
@@ -98,20 +86,23 @@ def scale(
 
     monitor = LoadMonitor()
     counts = threads or powers_of_two(os.cpu_count() or 1)
-    with common.progress_bar("pixels", len(sizes) * (runs + 1)) as advance:
-        pixels = [cost_of_size(choice, None, each, runs, advance) for each in sizes]
-    by_threads = []
-    with common.progress_bar("threads", len(counts) * (runs + 1)) as advance:
+    pixels: list[Report] = []
+    by_threads: list[Report] = []
+    with common.progress_bar("scale", len(sizes) + len(counts)) as advance:
+        for each in sizes:
+            took, peak = cost_of_size(choice, None, each, runs)
+            pixels.append({"size": each, "megapixels": each[0] * each[1] / 1e6, "milliseconds": took, "peak_mb": peak})
+            advance()
         for count in counts:
-            took = cost_of_size(choice, count, place, runs, advance)["milliseconds"]
+            took, _ = cost_of_size(choice, count, place, runs)
             by_threads.append({"threads": count, "milliseconds": took})
+            advance()
     report = common.environment(monitor, None) | {"engine": choice.backend, "precision": choice.precision, "model": model}
     report |= {"at": place, "pixels": pixels, "threads": by_threads}
     if len(set(sizes)) > 1:
-        megapixels = [each["megapixels"] for each in pixels]
-        report["pixels_fit"] = vars(growth(megapixels, [each["milliseconds"] for each in pixels]))
-        if all(each["peak_mb"] for each in pixels):
-            report["pixels_memory_fit"] = vars(growth(megapixels, [each["peak_mb"] for each in pixels]))
+        for fit, what in (("pixels_fit", "milliseconds"), ("pixels_memory_fit", "peak_mb")):
+            if all(each[what] for each in pixels):
+                report[fit] = growth([each["megapixels"] for each in pixels], [each[what] for each in pixels])
     common.show(table(report))
     common.write_report(json_file, report)
 

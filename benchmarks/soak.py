@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import astuple, dataclass
+from contextlib import contextmanager
 from fractions import Fraction
 from itertools import cycle, islice
 from pathlib import Path
 from statistics import mean
-from typing import TYPE_CHECKING, Annotated
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
 from benchmarks import common
+from benchmarks.measuring.frames import make_frames
 from benchmarks.measuring.machine import LoadMonitor
 from benchmarks.measuring.timing import engine_alone
 from engines.commands.options import Backend, Model, Precision, Threads, load_engine
@@ -25,8 +25,6 @@ from engines.commands.running import needs_extra
 
 if TYPE_CHECKING:
     from engines import Engine, Frame
-    from realtime.jobs.report import VideoReport
-    from realtime.loop.live_session import LiveSession
 
 WARM_UP = 0.4  # part of the run after which nothing may grow: buffers and caches have their size
 RATE = 60  # frames/s of the live source: more than the engine can take
@@ -34,8 +32,7 @@ FILE_RATE = 25  # frames/s of the clip
 SLACK = {"memory, MB": 24.0, "threads": 0.0, "open files": 0.0, "delay, ms": 50.0}  # growth that counts as noise
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(NamedTuple):
     """What the process holds at a moment: seconds since the start, MB of 2^20 bytes, threads, open files, ms of delay."""
 
     seconds: float
@@ -46,8 +43,8 @@ class Sample:
 
 
 @contextmanager
-def sampled(delay_ms: Callable[[], float] = lambda: 0.0, *, every: float = 0.25) -> Iterator[list[Sample]]:
-    """Sample the process, at once and then every so many seconds, while the block runs."""
+def sampled(minutes: float, delay_ms: Callable[[], float] = lambda: 0.0) -> Iterator[list[Sample]]:
+    """Sample the process while the block runs: at once, then four times a second, or a thousand times in so many minutes."""
     import psutil
 
     process = psutil.Process()
@@ -56,12 +53,10 @@ def sampled(delay_ms: Callable[[], float] = lambda: 0.0, *, every: float = 0.25)
     over = threading.Event()
 
     def sample() -> None:
-        while True:
+        while not samples or not over.wait(max(0.25, 60 * minutes / 1000)):
             files = process.num_fds() if hasattr(process, "num_fds") else process.num_handles()
             memory, threads = process.memory_info().rss / 2**20, process.num_threads()
             samples.append(Sample(time.monotonic() - start, memory, threads, files, delay_ms()))
-            if over.wait(every):
-                return
 
     sampler = threading.Thread(target=sample, name="sample")
     sampler.start()
@@ -70,18 +65,6 @@ def sampled(delay_ms: Callable[[], float] = lambda: 0.0, *, every: float = 0.25)
     finally:
         over.set()
         sampler.join()
-
-
-def run_sampled(session: LiveSession, seconds: float) -> list[Sample]:
-    """Run a live session for so long, and sample the process four times a second or a thousand times in all."""
-    timer = threading.Timer(seconds, session.source.stop)
-    timer.start()
-    try:
-        with sampled(lambda: session.statistics.delay_ms, every=max(0.25, seconds / 1000)) as samples:
-            session.run()
-    finally:
-        timer.cancel()
-    return samples
 
 
 def live_sampled(frames: Sequence[Frame], minutes: float, engine: Engine, record: Path | None) -> tuple[list[Sample], int]:
@@ -94,17 +77,19 @@ def live_sampled(frames: Sequence[Frame], minutes: float, engine: Engine, record
     from realtime.outputs.recording import Recording
 
     height, width, _ = frames[0].shape
-    with RepeatedFrames(frames, RATE) as source, Playlist(["blur"], notify=print) as backgrounds:
+    source = RepeatedFrames(frames, RATE, round(60 * minutes * RATE))
+    with source, Playlist(["blur"], notify=print) as backgrounds:
         outputs = [] if record is None else [Recording(record, VideoFormat(width, height, Fraction(RATE)))]
         session = LiveSession(source, engine, backgrounds, outputs, filters=[TemporalFilter()], notify=print)
-        samples = run_sampled(session, 60 * minutes)
+        with sampled(minutes, lambda: session.statistics.delay_ms) as samples:
+            session.run()
         for output in outputs:
             output.close()
     return samples, session.statistics.count
 
 
-def edit_sampled(frames: Sequence[Frame], minutes: float, engine: Engine, folder: Path) -> tuple[list[Sample], VideoReport]:
-    """Edit a clip of so many minutes as `shm-video` does, and sample the process. The clip repeats `frames`."""
+def edit_sampled(frames: Sequence[Frame], minutes: float, engine: Engine, folder: Path) -> tuple[list[Sample], int]:
+    """Edit a clip of so many minutes, which repeats `frames`, as `shm-video` does: samples, and the number of frames."""
     from realtime.jobs.settings import VideoSettings
     from realtime.jobs.video_job import VideoJob
     from realtime.outputs.video_file import VideoSink
@@ -114,17 +99,17 @@ def edit_sampled(frames: Sequence[Frame], minutes: float, engine: Engine, folder
     with VideoSink(clip, width=width, height=height, rate=Fraction(FILE_RATE), preset="ultrafast") as sink:
         for index, frame in enumerate(islice(cycle(frames), round(60 * minutes * FILE_RATE))):
             sink.write(Packet(frame, Fraction(index, FILE_RATE), index, Fraction(1, FILE_RATE), picture=frame))
-    with VideoJob(clip, folder / "out.mp4", VideoSettings(bg="blur")) as job, sampled() as samples:
-        return samples, job.run(engine)
+    with VideoJob(clip, folder / "out.mp4", VideoSettings(bg="blur")) as job, sampled(minutes) as samples:
+        return samples, job.run(engine).frames
 
 
-def halves(samples: list[Sample]) -> dict[str, tuple[float, float]]:
+def halves(samples: Sequence[Sample]) -> dict[str, tuple[float, float]]:
     """Medians of the first and of the second half of the samples, so that a single moment does not matter."""
     import numpy as np
 
     half = len(samples) // 2
-    before, after = (np.nanmedian([astuple(each)[1:] for each in part], axis=0) for part in (samples[:half], samples[half:]))
-    return {name: (float(first), float(second)) for name, first, second in zip(SLACK, before, after, strict=True)}
+    before, after = (np.nanmedian(np.array(part)[:, 1:], axis=0).tolist() for part in (samples[:half], samples[half:]))
+    return dict(zip(SLACK, zip(before, after, strict=True), strict=True))
 
 
 def grown(medians: dict[str, tuple[float, float]]) -> list[str]:
@@ -153,26 +138,23 @@ def soak(
       bench soak --minutes 2 --no-record --precision bf16
       bench soak --file --minutes 10 --size 1280x720
     """
-    [(width, height)] = common.sizes_of([size])
+    [width_and_height] = common.sizes_of([size])
     with needs_extra("bench"):
         import psutil  # noqa: F401 - before the work begins
 
-    from benchmarks.measuring.frames import cover, sample_frames
-
-    frames = [cover(frame, (width, height)) for frame in sample_frames(50)]
+    frames = make_frames(width_and_height, 50, 1)
     monitor = LoadMonitor()
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        engine = stack.enter_context(
-            load_engine(backend, threads=threads, precision=precision, model=model, at_once=2 if file else 1)
-        )
-        before = engine_alone(engine, frames)
+    at_once = 2 if file else 1
+    with (
+        TemporaryDirectory() as made,
+        load_engine(backend, threads=threads, precision=precision, model=model, at_once=at_once) as engine,
+    ):
+        before, folder = engine_alone(engine, frames), Path(made)
         if file:
-            samples, report = edit_sampled(frames, minutes, engine, folder)
-            what, count = "whole file", report.frames
+            what, (samples, count) = "whole file", edit_sampled(frames, minutes, engine, folder)
         else:
-            samples, count = live_sampled(frames, minutes, engine, folder / "soak.mkv" if record else None)
             what = "live session"
+            samples, count = live_sampled(frames, minutes, engine, folder / "soak.mkv" if record else None)
         alone = mean([before, engine_alone(engine, frames)])
         name = f"{engine.name} {engine.precision}, {engine.device}, {os.cpu_count()} cores"
     medians = halves([each for each in samples if each.seconds >= WARM_UP * samples[-1].seconds])
@@ -180,7 +162,7 @@ def soak(
         del medians["delay, ms"]
     each = 1000 * samples[-1].seconds / max(1, count)
     text = common.head("", "first half", "second half")
-    text += "".join(common.row(what, *(f"{value:.0f}" for value in values)) for what, values in medians.items())
+    text += "".join(common.row(held, *(f"{value:.0f}" for value in values)) for held, values in medians.items())
     common.show(f"{name}, {size}, {minutes:g} minutes\n{text}")
     print(f"engine alone: {alone:.1f} ms a frame; {what}: {each:.1f} ms ({100 * (each / alone - 1):+.0f} %)")
     if file:
@@ -190,6 +172,6 @@ def soak(
     if load and load.warning:
         print(load.warning)
     found = grown(medians)
-    print(*([f"{what} grew" for what in found] or ["nothing grew"]), sep="\n")
+    print(*([f"{held} grew" for held in found] or ["nothing grew"]), sep="\n")
     if found:
         raise typer.Exit(1)

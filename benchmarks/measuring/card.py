@@ -1,22 +1,10 @@
-"""What a CUDA GPU can do at most, measured: how fast it copies and multiplies. A floor under the times of engines on it.
-
-`python -m benchmarks.measuring.card` prints it as a line of JSON: PyTorch stays out of the process that shows the figures.
-"""
+"""What a CUDA GPU can do at most, measured: how fast it copies and multiplies. A floor under the times of engines on it."""
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    import torch
-
-ROOT = Path(__file__).parents[2]
-SECONDS = 180.0  # after which a card is given up
 REPEATS = 20
 COPIED = 2**30  # bytes of a copy on the card
 MOVED = 64 * 2**20  # bytes of a copy between host and card
@@ -27,6 +15,10 @@ Card = dict[str, Any]
 def measure(device: str = "cuda", *, copied: int = COPIED, moved: int = MOVED, side: int = SIDE) -> Card:
     """Name, bytes a second copied on the card (read and written), to it and from it, and FLOP a second of a product in FP16."""
     import torch
+    from torch.utils.benchmark import Timer
+
+    def seconds(work: Callable[[], object]) -> float:
+        return float(Timer("work()", globals={"work": work}).timeit(REPEATS).mean)  # which waits for the GPU
 
     on = torch.device(device)
     first, second = (torch.zeros(copied, dtype=torch.uint8, device=on) for _ in range(2))
@@ -35,31 +27,11 @@ def measure(device: str = "cuda", *, copied: int = COPIED, moved: int = MOVED, s
     product = torch.empty_like(left)
     return {
         "name": torch.cuda.get_device_name(on) if on.type == "cuda" else "CPU",
-        "copied": 2 * copied / _seconds(lambda: second.copy_(first), on),
-        "up": moved / _seconds(lambda: first[:moved].copy_(host, non_blocking=True), on),
-        "down": moved / _seconds(lambda: host.copy_(first[:moved], non_blocking=True), on),
-        "fp16": 2 * side**3 / _seconds(lambda: torch.mm(left, right, out=product), on),
+        "copied": 2 * copied / seconds(lambda: second.copy_(first)),
+        "up": moved / seconds(lambda: first[:moved].copy_(host, non_blocking=True)),
+        "down": moved / seconds(lambda: host.copy_(first[:moved], non_blocking=True)),
+        "fp16": 2 * side**3 / seconds(lambda: torch.mm(left, right, out=product)),
     }
-
-
-def _seconds(work: Callable[[], object], device: torch.device) -> float:
-    """Seconds of some work, the mean of several in a row, after a few that do not count."""
-    import time
-
-    import torch
-
-    def wait() -> None:
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-
-    for _ in range(3):
-        work()
-    wait()
-    begin = time.perf_counter()
-    for _ in range(REPEATS):
-        work()
-    wait()
-    return (time.perf_counter() - begin) / REPEATS
 
 
 def operations(size: tuple[int, int], model: str) -> dict[str, int]:
@@ -88,17 +60,14 @@ def operations(size: tuple[int, int], model: str) -> dict[str, int]:
     return found
 
 
-def measure_apart(sizes: Sequence[tuple[int, int]], models: Sequence[str]) -> Card | str:
-    """The card, and the FLOP of frames of these sizes, measured in a process of its own; or why that failed."""
-    command = [sys.executable, "-m", "benchmarks.measuring.card", json.dumps({"sizes": sizes, "models": models})]
+def measure_with_frames(sizes: Sequence[tuple[int, int]], models: Sequence[str]) -> Card | str:
+    """The card, and the FLOP of frames of these sizes (width, height); or in a line why it cannot be measured."""
     try:
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=SECONDS)
-    except subprocess.CalledProcessError as error:
-        return str((error.stderr.strip().splitlines() or [f"exit code {error.returncode}"])[-1])
-    except subprocess.TimeoutExpired:
-        return f"it took more than {SECONDS:.0f} s"
-    card: Card = json.loads(done.stdout.splitlines()[-1])
-    return card
+        card = measure()  # first: without a card, nothing is counted
+    except (AssertionError, RuntimeError) as error:  # a PyTorch without CUDA raises the former
+        return str(error).splitlines()[0]
+    frames = [{"size": size, "model": model, "flop": operations(size, model)} for size in sizes for model in models]
+    return card | {"frames": frames}
 
 
 def sentence(card: Card) -> str:
@@ -107,23 +76,11 @@ def sentence(card: Card) -> str:
     lines = [f"Measured, {card['name']} {rates}; {card['up'] / 1e9:.1f} GB/s to it, {card['down'] / 1e9:.1f} GB/s from it."]
     for frame in card["frames"]:
         width, height = frame["size"]
-        bytes_ = 3 * width * height
-        flop = frame["flop"]
-        fast = (flop["qun"] + flop["mrn"]) / card["fp16"]
+        up, down = (3e3 * width * height / card[way] for way in ("up", "down"))  # ms
+        flop = frame["flop"]["qun"] + frame["flop"]["mrn"]
         lines.append(
-            f"{width}x{height}, {frame['model']}: the frame goes up in {1e3 * bytes_ / card['up']:.3f} ms and its picture down "
-            f"in {1e3 * bytes_ / card['down']:.3f} ms at least; QUN and MRN are {(flop['qun'] + flop['mrn']) / 1e9:.1f} GFLOP, "
-            f"{1e3 * fast:.3f} ms at that rate; MPN is {flop['mpn'] / 1e9:.1f} GFLOP in float32."
+            f"{width}x{height}, {frame['model']}: the frame goes up in {up:.3f} ms and its picture down "
+            f"in {down:.3f} ms at least; QUN and MRN are {flop / 1e9:.1f} GFLOP, "
+            f"{1e3 * flop / card['fp16']:.3f} ms at that rate; MPN is {frame['flop']['mpn'] / 1e9:.1f} GFLOP in float32."
         )
     return "\n".join(lines)
-
-
-if __name__ == "__main__":
-    asked = json.loads(sys.argv[1])
-    measured = measure()  # first: without a card, nothing is counted
-    frames = [
-        {"size": size, "model": model, "flop": operations(tuple(size), model)}
-        for size in asked["sizes"]
-        for model in asked["models"]
-    ]
-    print(json.dumps(measured | {"frames": frames}))

@@ -1,9 +1,8 @@
 """Engines in processes of their own, each with a fresh start, its own memory and no threads of another engine.
 
-The process is `python -m benchmarks.measuring.engine_process JSON`. The argument has backend, precision, threads, model, size
-(width, height), and begin, the time.monotonic() of its start. Each answer is a line of JSON: first, unasked, what the engine is
-and how long it and its first picture took; then, for each line on standard input, the number of a frame, the milliseconds of
-its stages, or, for "memory", its peak memory on the GPU. What goes wrong is {"error": ...}.
+The process is `python -m benchmarks.measuring.engine_process JSON`, and each of its answers is a line of JSON: first, unasked,
+what the engine is and how long it and its first picture took; then, for each number of a frame on standard input, the
+milliseconds of its stages. Both have its peak memory so far. What goes wrong is {"error": ...}.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ import os
 import signal
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -26,8 +26,17 @@ if TYPE_CHECKING:
     from engines import Engine, Frame
 
 ROOT = Path(__file__).parents[2]
-MEMORY = "memory"  # what is asked for beside the numbers of frames
 CACHE_VARIABLE = "SHM_CACHE"  # of engines.store.cache, whose packages a GPU machine may lack
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A backend, a precision and a model to time. One that the user `named` must run; others are left out where they cannot."""
+
+    backend: str
+    precision: str
+    named: bool
+    model: str = BASE
 
 
 class EngineProcess(Child):
@@ -35,24 +44,16 @@ class EngineProcess(Child):
 
     Engines that were built for a size are kept in the folder `cache`, the user's own for None.
 
-    `start` has the milliseconds from the start of the process until the engine was ready ("ready") and until the first picture.
-    Raises EngineError where such an engine cannot run, now or later.
+    `start` has the milliseconds from the start of the process until the engine was ready ("ready") and until the first picture
+    ("first frame"); `memory` its peak so far in MB ("peak"), and that of PyTorch on its GPU ("peak on GPU"), where they can be
+    known. Raises EngineError where such an engine cannot run, now or later.
     """
 
-    def __init__(
-        self,
-        backend: str,
-        precision: str,
-        threads: int | None,
-        size: tuple[int, int],
-        cache: Path | None = None,
-        model: str = BASE,
-    ) -> None:
-        settings: dict[str, Any] = {"backend": backend, "precision": precision, "threads": threads, "model": model}
-        settings |= {"size": size, "begin": time.monotonic()}
+    def __init__(self, choice: Choice, size: tuple[int, int], threads: int | None = None, cache: Path | None = None) -> None:
+        settings = vars(choice) | {"threads": threads, "size": size, "begin": time.monotonic()}
         path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))  # finds this project uninstalled, too
         super().__init__(
-            f"{backend} {precision}",
+            f"{choice.backend} {choice.precision}",
             [sys.executable, "-m", "benchmarks.measuring.engine_process", json.dumps(settings)],
             os.environ | {"PYTHONPATH": path} | ({} if cache is None else {CACHE_VARIABLE: str(cache)}),
         )
@@ -61,19 +62,17 @@ class EngineProcess(Child):
         except BaseException:
             self.close()
             raise
-        self.name, self.precision, self.model = str(about["name"]), str(about["precision"]), model
+        self.name, self.precision = str(about["name"]), str(about["precision"])
         self.start: dict[str, float] = about["start"]
+        self.memory: dict[str, float] = about["memory"]
 
     def time(self, index: int) -> dict[str, float]:
         """Milliseconds of a frame, by stage."""
         self._send(f"{index}\n".encode())
-        return self._receive()
-
-    def memory(self) -> dict[str, float]:
-        """Its peak memory so far in MB ("peak"), and that of PyTorch on its GPU ("peak on GPU"), where they can be known."""
-        peak = peak_memory(self._process.pid)
-        self._send(f"{MEMORY}\n".encode())
-        return ({} if peak is None else {"peak": peak}) | self._receive()
+        answer = self._receive()
+        self.memory = answer["memory"]
+        stages: dict[str, float] = answer["stages"]
+        return stages
 
     def _receive(self) -> dict[str, Any]:
         assert self._process.stdout is not None
@@ -86,7 +85,7 @@ class EngineProcess(Child):
         return answer
 
 
-def time_frame(engine: Engine, frame: Frame, background: Frame, index: int = 0) -> dict[str, float]:
+def time_frame(engine: Engine, frame: Frame, background: Frame) -> dict[str, float]:
     """Milliseconds of a frame, end to end and by stage.
 
     An engine with streams makes the picture itself, as in use; its networks are timed on another run of the frame.
@@ -94,6 +93,8 @@ def time_frame(engine: Engine, frame: Frame, background: Frame, index: int = 0) 
     from fractions import Fraction
 
     from engines.engine import OverlappingEngine
+    from realtime.compositing.composite import composite
+    from realtime.packet import Packet
 
     if isinstance(engine, OverlappingEngine):
         begin = time.perf_counter()
@@ -102,11 +103,7 @@ def time_frame(engine: Engine, frame: Frame, background: Frame, index: int = 0) 
         networks = engine.profile(frame).ms
         alone = sum(networks.values())
         return {END_TO_END: end_to_end, NETWORKS: alone, **networks, AROUND: end_to_end - alone}
-
-    from realtime.compositing.composite import composite
-    from realtime.packet import Packet
-
-    packet = Packet(frame, Fraction(index), index)
+    packet = Packet(frame, Fraction(0), 0)
     begin = time.perf_counter()
     packet.matte, networks = engine.profile(frame)
     matted = time.perf_counter()
@@ -117,12 +114,13 @@ def time_frame(engine: Engine, frame: Frame, background: Frame, index: int = 0) 
     return stages | {COMPOSITE: 1e3 * (end - matted)}
 
 
-def gpu_memory() -> dict[str, float]:
-    """The most memory that PyTorch has held on the GPU so far, in MB ("peak on GPU"); nothing where it has not used one."""
-    torch = sys.modules.get("torch")
-    if torch is None or not torch.cuda.is_initialized():
-        return {}
-    return {"peak on GPU": torch.cuda.max_memory_reserved() / 1e6}
+def memory() -> dict[str, float]:
+    """The peaks so far of this process, as `EngineProcess.memory` has them."""
+    peak, torch = peak_memory(os.getpid()), sys.modules.get("torch")
+    peaks = {} if peak is None else {"peak": peak}
+    if torch is not None and torch.cuda.is_initialized():
+        peaks["peak on GPU"] = torch.cuda.max_memory_reserved() / 1e6
+    return peaks
 
 
 def serve(settings: dict[str, Any], requests: TextIO, answers: TextIO) -> None:
@@ -133,29 +131,26 @@ def serve(settings: dict[str, Any], requests: TextIO, answers: TextIO) -> None:
     from benchmarks.measuring.frames import make_frames
 
     def answer(line: dict[str, Any]) -> None:
-        answers.write(json.dumps(line) + "\n")
-        answers.flush()
+        print(json.dumps(line), file=answers, flush=True)
 
+    backend = settings["backend"]
     try:
-        chosen = {name: settings[name] for name in ("threads", "precision", "model")}
-        with engines.load(settings["backend"], **chosen) as engine:
+        with engines.load(backend, **{name: settings[name] for name in ("threads", "precision", "model")}) as engine:
             ready = 1e3 * (time.monotonic() - settings["begin"])
             frames = make_frames(tuple(settings["size"]))  # not in any of the times
             background = np.full_like(frames[0], 96)
             first = time_frame(engine, frames[0], background)[END_TO_END]
             start = {"ready": ready, "first frame": ready + first}
-            answer({"name": engine.name, "precision": engine.precision, "start": start})
+            answer({"name": engine.name, "precision": engine.precision, "start": start, "memory": memory()})
             for line in requests:
-                if line.strip() == MEMORY:
-                    answer(gpu_memory())
-                    continue
-                answer(time_frame(engine, frames[int(line) % len(frames)], background, int(line)))
+                stages = time_frame(engine, frames[int(line) % len(frames)], background)
+                answer({"stages": stages, "memory": memory()})
     except MattingError as error:
         answer({"error": str(error)})
     except ModuleNotFoundError as error:
-        answer({"error": f"{settings['backend']}: {error.name} is not installed"})
+        answer({"error": f"{backend}: {error.name} is not installed"})
     except (MemoryError, RuntimeError) as error:
-        answer({"error": f"{settings['backend']}: {' '.join(str(error).split())[:300]}"})
+        answer({"error": f"{backend}: {' '.join(str(error).split())[:300]}"})
 
 
 if __name__ == "__main__":

@@ -9,22 +9,21 @@ from realtime.packet import Packet
 
 
 class RepeatedFrames(LiveSource):
-    """Repeats frames at a rate, as a camera would, `count` of them or until it is stopped."""
+    """`count` packets of some frames in turn, at a rate, as a camera would give them."""
 
     name = "repeated frames"
 
-    def __init__(self, frames: Sequence[Frame], rate: int, count: int | None = None) -> None:
+    def __init__(self, frames: Sequence[Frame], rate: int, count: int) -> None:
         super().__init__()
         self._frames = frames
         self._count = count
         self.height, self.width = frames[0].shape[:2]
-        self.rate = Fraction(rate)
+        self.rate: Fraction = Fraction(rate)
 
     def __iter__(self) -> Iterator[Packet]:
-        index, begin = 0, self._clock.now()
-        while self._count is None or index < self._count:
-            due = begin + index / Fraction(self.rate or 1)
+        begin = self._clock.now()
+        for index in range(self._count):
+            due = begin + index / self.rate
             if self._closed.wait(max(0.0, float(due - self._clock.now()))):
                 return
             yield Packet(self._frames[index % len(self._frames)].copy(), self._clock.now(), index)
-            index += 1

@@ -77,28 +77,14 @@ def engine_alone(engine: Engine, frames: Sequence[Frame]) -> float:
     return median(times)
 
 
-def own_name(backend: str | None, model: str) -> str:
-    """What a table calls one of our engines: "ours, openvino, large". The base model needs no word, nor does backend None."""
-    return ", ".join(["ours", *([backend] if backend else []), *([model] if model != "base" else [])])
+def paired_ratio(times: Sequence[float], base: Sequence[float]) -> dict[str, float]:
+    """Median of times / base, round by round: what slows a round slows both, and cancels out.
 
-
-@dataclass(frozen=True)
-class Ratio:
-    """A ratio and its 95 % bootstrap interval. What all runs share, such as a hot day, is not in it."""
-
-    value: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        return f"{self.value:.2f} ({self.low:.2f} to {self.high:.2f})"
-
-
-def paired_ratio(times: Sequence[float], base: Sequence[float]) -> Ratio:
-    """Median of times / base, round by round: what slows a round slows both, and cancels out."""
+    "value", and "low" and "high" of its 95 % bootstrap interval. What all runs share, such as a hot day, is not in it.
+    """
     import numpy as np
 
     quotients = np.divide(times, base)
     picks = np.random.default_rng(0).integers(0, len(quotients), (RESAMPLES, len(quotients)))
     low, high = np.percentile(np.median(quotients[picks], axis=1), [2.5, 97.5])
-    return Ratio(float(np.median(quotients)), float(low), float(high))
+    return {"value": float(np.median(quotients)), "low": float(low), "high": float(high)}

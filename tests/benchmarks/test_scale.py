@@ -11,10 +11,10 @@ from benchmarks.scale import growth, powers_of_two
 
 def test_lines_and_powers_that_are_known() -> None:
     line = growth([1, 2, 4], [5.0, 8.0, 14.0])
-    assert (line.start, line.slope) == pytest.approx((2, 3))
-    assert growth([1, 2, 8], [3.0, 12.0, 192.0]).power == pytest.approx(2)
+    assert (line["start"], line["slope"]) == pytest.approx((2, 3))
+    assert growth([1, 2, 8], [3.0, 12.0, 192.0])["power"] == pytest.approx(2)
     flat = growth([1, 2, 8], [7.0, 7.0, 7.0])
-    assert (flat.slope, flat.power) == pytest.approx((0, 0), abs=1e-9)
+    assert (flat["slope"], flat["power"]) == pytest.approx((0, 0), abs=1e-9)
 
 
 def test_powers_of_two() -> None:

@@ -34,8 +34,7 @@ def test_a_short_clip_is_edited_from_file_to_file(bench) -> None:  # type: ignor
 def test_growth_is_noticed(what: str, name: str, step: float) -> None:
     flat = Sample(0, 1000, 20, 30, 40.0)
     assert grown(halves([flat] * 20)) == []
-    values = {each: getattr(flat, each) for each in Sample.__slots__}
-    rising = [Sample(**(values | {what: values[what] + step * index})) for index in range(20)]
+    rising = [flat._replace(**{what: getattr(flat, what) + step * index}) for index in range(20)]
     assert grown(halves(rising)) == [name]
 
 

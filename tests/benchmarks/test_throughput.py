@@ -34,7 +34,7 @@ def test_frames_come_in_order_at_their_rate() -> None:
     assert [packet.index for packet in packets] == list(range(7))
     assert [packet.frame[0, 0, 0] for packet in packets] == [10, 20, 30, 10, 20, 30, 10]
     assert all(packet.time >= Fraction(packet.index, 50) - Fraction(1, 1000) for packet in packets)  # since the source began
-    source = RepeatedFrames(FRAMES, 50)
+    source = RepeatedFrames(FRAMES, 50, 7)
     source.stop()
     assert list(source) == []
 

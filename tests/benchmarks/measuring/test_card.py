@@ -32,7 +32,7 @@ def test_operations_grow_with_the_frame_and_the_model():
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
 def test_why_a_card_cannot_be_measured_is_one_line():
-    reason = card.measure_apart([(64, 64)], ["base"])
+    reason = card.measure_with_frames([(64, 64)], ["base"])
     assert isinstance(reason, str)
     assert "CUDA" in reason
     assert "\n" not in reason
@@ -41,7 +41,7 @@ def test_why_a_card_cannot_be_measured_is_one_line():
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="PyTorch sees no CUDA GPU")
 def test_a_card():
-    found = card.measure_apart([(800, 800), (1920, 1080)], ["base", "large"])
+    found = card.measure_with_frames([(800, 800), (1920, 1080)], ["base", "large"])
     assert isinstance(found, dict), found
     print(card.sentence(found))
     assert found["copied"] > found["up"] > 1e9

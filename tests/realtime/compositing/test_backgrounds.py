@@ -101,6 +101,17 @@ def test_any_size_fits_any_frame(own_height: int, own_width: int, height: int, w
     assert len(set(rows)) == height or len(set(columns)) == width
 
 
+@pytest.mark.parametrize(("width", "height"), [(64, 48), (33, 90), (300, 40), (200, 200)])
+def test_a_picture_that_covers_keeps_its_proportions_and_centre(width: int, height: int) -> None:
+    picture = np.zeros((100, 140, 3), np.uint8)
+    cv2.circle(picture, (70, 50), 15, (255, 255, 255), cv2.FILLED)
+    seen = resize_to_fit(picture, height, width, "cover")
+    assert seen.shape == (height, width, 3)
+    y, x = np.nonzero(seen[..., 0] > 127)
+    assert (x.mean(), y.mean()) == pytest.approx((width / 2, height / 2), abs=1)
+    assert np.ptp(x) == pytest.approx(30 * max(width / 140, height / 100), abs=2)
+
+
 def test_cover_keeps_the_middle_and_contain_keeps_all() -> None:
     picture = np.zeros((60, 180, 3), np.uint8)
     picture[:, 60:120] = 255
