@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Annotated
@@ -22,7 +23,9 @@ from train.commands.models import check_peer_options
 from train.commands.options import Adapters, EngineOrNone, PeerPython, Peers
 
 if TYPE_CHECKING:
-    from engines import Engine, Frame, Mask, Matte
+    from engines import Engine, Mask
+    from realtime.compositing.temporal import TemporalFilter
+    from realtime.packet import Packet
     from train.evaluation.peers import Peer
     from train.evaluation.scores import TestSet
 
@@ -57,64 +60,56 @@ class ClipScore:
         return {metric: fmean(values) for metric, values in self.errors.items()}
 
 
-Evaluated = Callable[["Frame", "Frame | None"], dict[str, "Mask"]]  # alphas by name of a frame; the next one is in sight
+Alphas = Callable[["Packet", "Packet | None"], "Mask"]  # the alpha of a packet that our engine has matted; the next is in sight
 
 
-class Ours:
-    """One of our engines on one clip: frame by frame, and with each strength of the filter on the same mattes.
-
-    The filter is that of live video, and that of files, which sees the next frame, too.
-    """
-
-    def __init__(self, engine: Engine, strengths: list[float]) -> None:
-        from realtime.compositing.temporal import TemporalFilter
-
-        self._engine = engine
-        self._filters = {
-            f"ours, {engine.name}, smooth {strength:g}{', file' if ahead else ''}": (TemporalFilter(strength), ahead)
-            for strength in strengths
-            for ahead in (False, True)
-        }
-        self._index = 0
-        self._next: Matte | None = None
-
-    def __call__(self, frame: Frame, following: Frame | None) -> dict[str, Mask]:
-        """The alphas of the next frame, by model."""
-        from realtime.packet import Packet
-
-        matte = self._next or self._engine(frame)
-        self._next = None if following is None else self._engine(following)
-        alphas = {f"ours, {self._engine.name}": matte.alpha}
-        for name, (smooth, ahead) in self._filters.items():
-            packet = Packet(frame, Fraction(self._index, RATE), self._index, matte=matte)
-            later = None
-            if ahead and following is not None:
-                later = Packet(following, Fraction(self._index + 1, RATE), self._index + 1, matte=self._next)
-            smooth(packet, later)
-            alphas[name] = packet.fetch().alpha
-        self._index += 1
-        return alphas
+def filtered(smooth: TemporalFilter, ahead: bool, packet: Packet, following: Packet | None) -> Mask:
+    """Our alpha as the filter of live video leaves it, or that of files, which looks `ahead`."""
+    smoothed = replace(packet)
+    smooth(smoothed, following if ahead else None)
+    return smoothed.fetch().alpha
 
 
-def streaming(peer: Peer) -> Evaluated:
-    """A peer on one clip: it keeps its state from frame to frame where it can."""
-    name = f"{peer.name}, streaming" if peer.streams else peer.name
-    return lambda frame, _: {name: peer(frame)}
+def streamed(peer: Peer, packet: Packet, _: Packet | None) -> Mask:
+    """A peer's alpha; it keeps its state from frame to frame where it can."""
+    return peer(packet.frame)
 
 
-def score_clip(clip: TestSet, models: Sequence[Evaluated], advance: Advance) -> Means:
-    """The mean errors of the models on the frames of a clip, in order."""
+def models_of(engine: Engine | None, strengths: Sequence[float], peers: Sequence[Peer]) -> dict[str, Alphas]:
+    """What is measured on one clip: our engine, each strength of the filter on the same mattes, and peers."""
+    from realtime.compositing.temporal import TemporalFilter
+
+    models: dict[str, Alphas] = {}
+    if engine is not None:
+        ours = f"ours, {engine.name}"
+        models[ours] = lambda packet, _: packet.fetch().alpha
+        for strength in strengths:
+            models[f"{ours}, smooth {strength:g}"] = partial(filtered, TemporalFilter(strength), False)
+            models[f"{ours}, smooth {strength:g}, file"] = partial(filtered, TemporalFilter(strength), True)
+    for peer in peers:
+        models[f"{peer.name}, streaming" if peer.streams else peer.name] = partial(streamed, peer)
+    return models
+
+
+def matted(clip: TestSet, engine: Engine | None) -> Iterator[tuple[Packet, Mask]]:
+    """The frames of a clip in order, with our matte if there is an engine, and their true alphas."""
+    from realtime.packet import Packet
     from train.evaluation.scores import read_item
 
-    scores: dict[str, ClipScore] = {}
-    frame, truth = read_item(clip.items[0])
-    for item in [*clip.items[1:], None]:
-        following = None if item is None else read_item(item)
-        for model in models:
-            for name, alpha in model(frame, following and following[0]).items():
-                scores.setdefault(name, ClipScore()).add(alpha, truth)
-        if following is not None:
-            frame, truth = following
+    for index, (frame, truth) in enumerate(map(read_item, clip.items)):
+        yield Packet(frame, Fraction(index, RATE), index, matte=None if engine is None else engine(frame)), truth
+
+
+def score_clip(clip: TestSet, engine: Engine | None, models: dict[str, Alphas], advance: Advance) -> Means:
+    """The mean errors of the models on a clip. `advance` is called after each of its frames."""
+    scores = {name: ClipScore() for name in models}
+    frames = matted(clip, engine)
+    now: tuple[Packet, Mask] | None = next(frames)
+    while now is not None:
+        following = next(frames, None)
+        for name, alpha in models.items():
+            scores[name].add(alpha(now[0], following and following[0]), now[1])
+        now = following
         advance()
     return {name: score.means() for name, score in scores.items()}
 
@@ -125,10 +120,8 @@ def open_clips(folder: Path) -> list[TestSet]:
 
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such folder; make clips with shm-eval clips")
-    if (folder / "images").is_dir():
-        clips = [open_set(folder)]
-    else:
-        clips = [open_set(each) for each in sorted(folder.iterdir()) if (each / "images").is_dir() and each.name[0] != "."]
+    folders = [folder] if (folder / "images").is_dir() else sorted(folder.glob("[!.]*"))
+    clips = [open_set(each) for each in folders if (each / "images").is_dir()]
     if not clips:
         raise UsageError(f"{folder}: holds no clips, folders with images/ and alphas/; make some with shm-eval clips")
     for clip in clips:
@@ -139,11 +132,11 @@ def open_clips(folder: Path) -> list[TestSet]:
 
 def means_of(results: dict[str, Means]) -> dict[str, Means]:
     """The mean over all clips, after those over clips of a kind where the clips' names tell it, as in 03-desk-042."""
-    kinds: dict[str, list[str]] = {}
-    for name in results:
-        kinds.setdefault(name.split("-")[1] if name.count("-") > 1 else "", []).append(name)
-    by_kind = {f"mean, {kind}": [results[name] for name in names] for kind, names in kinds.items() if kind}
-    groups = {**by_kind, "mean": list(results.values())}
+    groups: dict[str, list[Means]] = {}
+    for name, models in results.items():
+        if name.count("-") > 1:
+            groups.setdefault(f"mean, {name.split('-')[1]}", []).append(models)
+    groups["mean"] = list(results.values())
     return {
         kind: {name: {metric: fmean(clip[name][metric] for clip in clips) for metric in METRICS} for name in clips[0]}
         for kind, clips in groups.items()
@@ -187,9 +180,7 @@ def clips(
 
     found = open_clips(folder)
     common.check_outputs(json_file, overwrite=overwrite)
-    check_peer_options(adapters, peer or [])
-    if backend == "none" and not peer:
-        raise UsageError("--backend none leaves nothing to run; name a peer with --adapters and --peer")
+    check_peer_options(adapters, peer or [], backend)
     monitor = LoadMonitor()
     results: dict[str, Means] = {}
     with ExitStack() as stack:
@@ -199,15 +190,14 @@ def clips(
         advance = stack.enter_context(common.progress_bar(folder.name, sum(len(clip.items) for clip in found)))
         for clip in found:
             with ExitStack() as streams:  # peers are opened anew for each clip, so that none remembers the clip before
-                models: list[Evaluated] = []
-                if engine is not None:
-                    models.append(Ours(engine, [SMOOTH] if smooth is None else smooth))
-                for name in peer or []:
-                    assert adapters is not None  # or check_peers had complained
-                    # Always in fp32: in bf16 RobustVideoMatting fails at some sizes, and it is quality that is compared.
-                    one = Peer(adapters, name, threads=threads, precision="fp32", python=peer_python, stream=True)
-                    models.append(streaming(streams.enter_context(one)))
-                results[clip.name] = score_clip(clip, models, advance)
+                # Always in fp32: in bf16 RobustVideoMatting fails at some sizes, and it is quality that is compared.
+                peers = [
+                    streams.enter_context(Peer(adapters, name, threads=threads, python=peer_python, stream=True))
+                    for name in peer or []
+                    if adapters is not None
+                ]
+                models = models_of(engine, [SMOOTH] if smooth is None else smooth, peers)
+                results[clip.name] = score_clip(clip, engine, models, advance)
     report = common.environment(monitor, threads) | {"clips": results, "means": means_of(results)}
     common.show(f"{table(report)}\n{NOTE}")
     common.write_report(json_file, report)

@@ -12,7 +12,7 @@ from benchmarks import common, quality
 from benchmarks.common import HEADINGS, JsonFile, Report
 from benchmarks.measuring.machine import LoadMonitor
 from engines.commands.options import Overwrite
-from engines.commands.running import UsageError
+from train.commands.models import open_sets
 from train.commands.reports import make_pictures_folder
 
 if TYPE_CHECKING:
@@ -30,9 +30,7 @@ DIFFERENT_DATA = (
 def paper_table(report: Report) -> str:
     """The paper's Table 2 beside the same measured here, a table a set with true alphas, in Markdown."""
     tables = []
-    for test_set in report["sets"]:
-        if test_set["truths"] != "alphas":
-            continue
+    for test_set in [each for each in report["sets"] if each["truths"] == "alphas"]:
         text = common.head("method", *(f"{HEADINGS[m]}, {where}" for m in METRICS for where in ("paper", test_set["set"])))
         means = {model["model"]: model["mean"] for model in test_set["models"]}
         for name, paper in report["paper"].items():
@@ -46,18 +44,12 @@ def paper_table(report: Report) -> str:
 def score(test_set: TestSet, methods: Sequence[Method]) -> Report:
     """The scores of all methods on a set, with progress: means, and each picture's; how far masks are apart (figure 3)."""
     from train.evaluation.ablation import unification
-    from train.evaluation.scores import no_nan
     from train.evaluation.table2 import ablated_of, score_methods
 
     with common.progress_bar(test_set.name, len(test_set.items) * len(methods)) as advance:
         scores = score_methods(test_set, methods, advance)
-    trained_rows = {method.row.name for method in methods if method.steps}
-    models = []
-    for name, each in scores.items():
-        pictures = {stem: {m: no_nan(x) for m, x in figures.items()} for stem, figures in each.pictures.items()}
-        times = {"median_ms": each.median_milliseconds()}
-        precision = "fp32" if name in trained_rows else "fp64"
-        models.append({"model": name, "precision": precision, "mean": each.means(), **times, "pictures": pictures})
+    networks = {method.row.name: method.row.checkpoints for method in methods}
+    models = [each.report(name, "fp32" if networks[name] else "fp64") for name, each in scores.items()]
     section: Report = {"set": test_set.name, "truths": test_set.truths, "models": models}
     whole = ablated_of(methods).get("all")
     if whole is not None and test_set.truths == "alphas":
@@ -103,13 +95,10 @@ def table2(
       bench table2 eval/composites eval/portraits --runs runs/table2 --json table2.json --pictures figures
     """
     from train.evaluation.curves import curves_of, draw_curves
-    from train.evaluation.scores import open_set
     from train.evaluation.table2 import ROWS, open_rows
 
     common.check_outputs(json_file, overwrite=overwrite)
-    test_sets = [open_set(folder) for folder in sets]
-    if len({test_set.name for test_set in test_sets}) < len(test_sets):
-        raise UsageError("two sets have the same name; score them one at a time")
+    test_sets = open_sets(sets)
     make_pictures_folder(pictures, overwrite=overwrite)
     methods, missing = open_rows(runs, with_closed_form=with_closed_form)
     monitor = LoadMonitor()
@@ -122,15 +111,9 @@ def table2(
     steps = {name: each for method in methods for name, each in method.steps.items()}
     facts: Report = {"steps": steps, "missing": missing, "paper": {row.name: row.paper for row in ROWS}}
     report = common.environment(monitor, None) | facts | {"sets": sections}
-    common.show(f"\n{paper_table(report)}\n{trained(steps)}\n")
+    trained = f"Steps of training: {', '.join(f'{name} {count}' for name, count in steps.items())}." if steps else ""
+    common.show(f"\n{paper_table(report)}\n{trained}\n")
     print(*missing, sep="\n")
     common.write_report(json_file, report)
-    if pictures is not None:
-        logged = {folder.name: folder for folder in sorted(runs.iterdir()) if curves_of(folder)}
-        if logged:
-            draw_curves(logged, pictures / "curves.png")
-
-
-def trained(steps: dict[str, int]) -> str:
-    """How long each network was trained, in a sentence."""
-    return f"Steps of training: {', '.join(f'{name} {count}' for name, count in steps.items())}." if steps else ""
+    if pictures is not None and (logged := {each.name: each for each in sorted(runs.iterdir()) if curves_of(each)}):
+        draw_curves(logged, pictures / "curves.png")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import tempfile
 import time
 from collections import deque
@@ -10,6 +9,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Annotated
@@ -26,40 +26,21 @@ from engines.geometry import BASE
 if TYPE_CHECKING:
     from engines import Engine, Frame
     from realtime.compositing.backgrounds import Background
-    from realtime.loop.pipeline import Stage
 
 IN_MEMORY = 64  # frames at most for the engine alone, and for a live source to repeat
 
 
-def stages(engine: Engine, background: Background, *, file: bool) -> list[Stage]:
-    """The stages of shm-video, for a `file`, and of shm-live between the source and the sink."""
-    from realtime.compositing.composite import composite
-    from realtime.compositing.temporal import TemporalFilter
-    from realtime.loop.matting import matte_stages
-    from realtime.loop.pipeline import Stage
-    from realtime.packet import Packet
-
-    def compose(packet: Packet) -> None:
-        packet.picture = composite(packet, background.frame(packet))
-
-    matting = matte_stages(engine, ahead=[TemporalFilter()]) if file else matte_stages(engine, [TemporalFilter()])
-    return [*matting, Stage("composite", compose)]
-
-
 def measure_file(
-    clip: Path,
-    frames: Sequence[Frame],
-    target: Path,
-    engine: Engine,
-    background: Background,
-    runs: int,
-    advance: Advance = lambda: None,
+    clip: Path, frames: Sequence[Frame], target: Path, engine: Engine, bg: str, runs: int, advance: Advance = lambda: None
 ) -> Report:
-    """Milliseconds a frame of the engine alone, on frames in memory, and of a clip from file to file through the loop.
+    """Milliseconds a frame of the engine alone, on frames in memory, and of a clip from file to file as `shm-video` edits it.
 
     The engine alone gets as many frames at once as it takes. Both in turn, one number a run; of the loop each stage, too
     (median of the frames). `advance` is called after each.
     """
+    from realtime.jobs.settings import VideoSettings
+    from realtime.jobs.video_job import VideoJob
+
     count, alone, loop = 0, [], []
     within: dict[str, list[float]] = {}
     engine(frames[0])
@@ -69,31 +50,17 @@ def measure_file(
             deque(pool.map(engine, frames), maxlen=0)
         alone.append(1e3 * (time.perf_counter() - begin) / len(frames))
         advance()
-        count, milliseconds, by_stage = through_the_loop(clip, target, engine, background)
-        loop.append(milliseconds)
-        for name, figure in by_stage.items():
-            within.setdefault(name, []).append(figure)
+        begin = time.perf_counter()
+        with VideoJob(clip, target, VideoSettings(bg=bg), overwrite=True) as job:
+            edited = job.run(engine)
+        count = edited.frames
+        loop.append(1e3 * (time.perf_counter() - begin) / count)
+        for name, milliseconds in edited.stage_ms.items():
+            within.setdefault("decode" if name == "source" else name, []).append(milliseconds)
         advance()
     over = median(whole / engine_ms for whole, engine_ms in zip(loop, alone, strict=True))
     figures = {"frames_a_second": 1e3 / median(loop), "loop_over_engine": over}
     return {"frames": count, "engine": alone, "loop": loop, "within": within} | figures
-
-
-def through_the_loop(clip: Path, target: Path, engine: Engine, background: Background) -> tuple[int, float, dict[str, float]]:
-    """Frames, milliseconds a frame over all, and the median of each stage, in the loop of shm-video."""
-    from realtime.inputs.video_file import VideoSource
-    from realtime.loop.pipeline import Pipeline, Stage
-    from realtime.outputs.video_file import VideoSink
-
-    begin = time.perf_counter()
-    with (
-        VideoSource(clip) as source,
-        VideoSink(target, width=source.width, height=source.height, rate=source.rate, overwrite=True) as sink,
-    ):
-        with Pipeline(source, [*stages(engine, background, file=True), Stage("encode", sink.write)]) as pipeline:
-            frames = sum(1 for _ in pipeline)
-        within = {"decode" if name == "source" else name: ms for name, ms in pipeline.median_ms.items()}
-    return frames, 1e3 * (time.perf_counter() - begin) / frames, within
 
 
 def measure_live(
@@ -103,13 +70,21 @@ def measure_live(
     import numpy as np
 
     from benchmarks.measuring.repeated import RepeatedFrames
-    from realtime.loop.pipeline import Pipeline
+    from realtime.compositing.composite import composite
+    from realtime.compositing.temporal import TemporalFilter
+    from realtime.loop.matting import matte_stages
+    from realtime.loop.pipeline import Pipeline, Stage
     from realtime.loop.queue import Policy
+    from realtime.packet import Packet
+
+    def compose(packet: Packet) -> None:
+        packet.picture = composite(packet, background.frame(packet))
 
     delays: list[float] = []
     engine(frames[0])
     source = RepeatedFrames(frames, rate, count)
-    loop = Pipeline(source, stages(engine, background, file=False), policy=Policy.NEWEST_FRAME, release=source.stop)
+    stages = [*matte_stages(engine, [TemporalFilter()]), Stage("composite", compose)]
+    loop = Pipeline(source, stages, policy=Policy.NEWEST_FRAME, release=source.stop)
     with source, loop as pipeline:
         begin = time.perf_counter()
         for packet in pipeline:
@@ -170,7 +145,7 @@ def throughput(
     from realtime.inputs.video_file import VideoSource
 
     with VideoSource(clip) as source:
-        frames = [packet.frame for packet in itertools.islice(source, IN_MEMORY)]
+        frames = [packet.frame for packet in islice(source, IN_MEMORY)]
         size = (source.width, source.height)
     with ExitStack() as stack:
         target = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-"))) / "out.mp4"
@@ -180,7 +155,7 @@ def throughput(
         for_live = for_files if for_files.at_once == 1 else stack.enter_context(load())
         monitor = LoadMonitor()
         with common.progress_bar(f"{clip.name}, {size_name(size)}", 2 * runs) as advance:
-            measured = measure_file(clip, frames, target, for_files, background, runs, advance)
+            measured = measure_file(clip, frames, target, for_files, bg, runs, advance)
         live = []
         for each in rate or [30, 60]:
             count = max(2, round(each * live_seconds))

@@ -27,11 +27,14 @@ VECTOR_UNITS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "bf16")
 
 def describe() -> dict[str, str]:
     """Processor, vector units, cores of this process, memory, GPU, system, versions of what matters, and the weights."""
-    information = _processor_information()
+    path = Path("/proc/cpuinfo")
+    lines = path.read_text().split("\n\n")[0].splitlines() if path.exists() else []
+    information = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
     flags = set(information.get("flags", information.get("Features", "")).split())
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     facts = {"processor": information.get("model name") or platform.processor() or platform.machine()}
     facts["vector units"] = " ".join(unit for unit in VECTOR_UNITS if unit in flags) or "unknown"
-    facts["cores"] = str(_cores())
+    facts["cores"] = str(cores)
     if psutil is not None:
         facts["memory"] = f"{psutil.virtual_memory().total / 2**30:.0f} GiB"
     if gpu := _gpu():
@@ -52,6 +55,15 @@ def weights() -> str:
         return ", ".join(f"{model} {verified(model)['sha256'][SAFETENSORS][:8]}" for model in MODELS)
     except (MattingError, KeyError):
         return "none"
+
+
+def _gpu() -> str:
+    command = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=20)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return "; ".join(done.stdout.strip().splitlines())
 
 
 @dataclass(frozen=True)
@@ -89,11 +101,39 @@ class LoadMonitor:
         begin = _seconds()
         time.sleep(SAMPLE)
         self._begin = _seconds()
-        self._before = _shares(begin, self._begin)[0]
+        self._before, _ = _shares(begin, self._begin)
 
     def load(self) -> Load | None:
         """The load so far, None without psutil."""
         return None if psutil is None else Load(self._before, *_shares(self._begin, _seconds()))
+
+
+def _seconds() -> tuple[float, float, float]:
+    """Seconds of all processors since boot: in all, used by other programs, and taken by the host."""
+    times = psutil.cpu_times()
+    stolen = getattr(times, "steal", 0.0)
+    # Guests are counted in user and nice, too.
+    everything = sum(times) - getattr(times, "guest", 0.0) - getattr(times, "guest_nice", 0.0)
+    used = everything - times.idle - getattr(times, "iowait", 0.0) - stolen
+    return everything, used - _own_seconds(), stolen
+
+
+def _own_seconds() -> float:
+    """Seconds that this process and its children have used."""
+    own = psutil.Process()
+    seconds = 0.0
+    for process in (own, *own.children(recursive=True)):
+        with suppress(psutil.Error):  # it has just ended
+            times = process.cpu_times()
+            seconds += times.user + times.system + times.children_user + times.children_system
+    return seconds
+
+
+def _shares(begin: tuple[float, ...], end: tuple[float, ...]) -> tuple[float, float]:
+    """The shares of other programs and of the host between two readings of `_seconds`."""
+    everything, others, stolen = (after - before for after, before in zip(end, begin, strict=True))
+    everything = max(everything, 0.01)
+    return min(1.0, max(0.0, others / everything)), min(1.0, max(0.0, stolen / everything))
 
 
 def peak_memory(pid: int) -> float | None:
@@ -109,52 +149,3 @@ def peak_memory(pid: int) -> float | None:
         return None
     memory = psutil.Process(pid).memory_info()
     return float(getattr(memory, "peak_wset", memory.rss)) / 1e6
-
-
-def _gpu() -> str:
-    command = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=20)
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return "; ".join(done.stdout.strip().splitlines())
-
-
-def _seconds() -> tuple[float, float, float, float]:
-    """Seconds of all processors since boot: in all, in use, taken by the host, and used by this process and its children."""
-    times = psutil.cpu_times()
-    stolen = getattr(times, "steal", 0.0)
-    # Guests are counted in user and nice, too.
-    everything = sum(times) - getattr(times, "guest", 0.0) - getattr(times, "guest_nice", 0.0)
-    used = everything - times.idle - getattr(times, "iowait", 0.0) - stolen
-    return everything, used, stolen, _own_seconds()
-
-
-def _own_seconds() -> float:
-    own = psutil.Process()
-    seconds = 0.0
-    for process in (own, *own.children(recursive=True)):
-        try:
-            times = process.cpu_times()
-        except psutil.Error:  # it has just ended
-            continue
-        seconds += times.user + times.system + times.children_user + times.children_system
-    return seconds
-
-
-def _shares(begin: tuple[float, ...], end: tuple[float, ...]) -> tuple[float, float]:
-    """The shares of other programs and of the host between two readings of `_seconds`."""
-    everything, used, stolen, own = (after - before for after, before in zip(end, begin, strict=True))
-    everything = max(everything, 0.01)
-    return min(1.0, max(0.0, (used - own) / everything)), min(1.0, max(0.0, stolen / everything))
-
-
-def _processor_information() -> dict[str, str]:
-    path = Path("/proc/cpuinfo")
-    first = path.read_text().split("\n\n")[0] if path.exists() else ""
-    pairs = (line.split(":", 1) for line in first.splitlines() if ":" in line)
-    return {name.strip(): value.strip() for name, value in pairs}
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

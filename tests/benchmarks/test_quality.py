@@ -45,7 +45,7 @@ def test_bad_input_is_one_line(bench, folder: Path) -> None:  # type: ignore[no-
     for arguments, message in [
         ([folder / "none"], "no such folder"),
         ([folder, folder], "two sets have the same name"),
-        ([folder, "--backend", "none"], "leaves nothing to score"),
+        ([folder, "--backend", "none"], "leaves nothing to run"),
         ([folder, "--peer", "rvm"], "--peer needs --adapters"),
     ]:
         code, _, err = bench("quality", *arguments)

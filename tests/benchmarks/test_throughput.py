@@ -42,8 +42,7 @@ def test_frames_come_in_order_at_their_rate() -> None:
 def test_a_clip_goes_through_in_two_ways(clip: Path, tmp_path: Path) -> None:
     engine = PlainEngine(0.02)
     steps: list[int] = []
-    with open_background("green") as background:
-        result = measure_file(clip, FRAMES, tmp_path / "loop.mp4", engine, background, 2, lambda: steps.append(1))
+    result = measure_file(clip, FRAMES, tmp_path / "loop.mp4", engine, "green", 2, lambda: steps.append(1))
     assert len(steps) == 4
     assert engine.calls == 1 + 2 * (3 + 6)
     assert result["frames"] == 6

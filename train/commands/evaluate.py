@@ -13,11 +13,12 @@ from engines.geometry import BASE
 from train.commands import blind
 from train.commands.clips import clips
 from train.commands.empty import empty
+from train.commands.models import open_models, open_sets
 from train.commands.options import Adapters, ComparedPrecision, EngineOrNone, JsonFile, PeerPython, Peers
 from train.commands.reports import check_report, make_pictures_folder, write_report
 
 if TYPE_CHECKING:
-    from train.evaluation.scores import Candidate, Score, TestSet
+    from train.evaluation.scores import Candidate, TestSet
 
 
 class ScoreByDefault(TyperGroup):
@@ -87,7 +88,7 @@ def score(
     if not table and (run_folder is not None or without_coarse is not None):
         raise UsageError("--run and --without-coarse are for --table; add it")
     with needs_extra("train"):
-        test_sets = _open_sets(sets)
+        test_sets = open_sets(sets)
         _check_outputs(json_file, overwrite, pictures, picture or [], test_sets)
         if table:
             results = _table2(test_sets, run_folder, without_coarse, pictures, worst, picture or [])
@@ -96,15 +97,6 @@ def score(
             results = _score(test_sets, models, stages, pictures, worst, picture or [])
     if json_file is not None:
         write_report(json_file, {"sets": results})
-
-
-def _open_sets(folders: list[Path]) -> "list[TestSet]":
-    from train.evaluation.scores import open_set
-
-    test_sets = [open_set(folder) for folder in folders]
-    if len({test_set.name for test_set in test_sets}) < len(test_sets):
-        raise UsageError("SET: two sets have the same name; evaluate them one at a time")
-    return test_sets
 
 
 def _score(
@@ -117,7 +109,6 @@ def _score(
 ) -> list[dict[str, Any]]:
     from rich.console import Console
 
-    from train.commands.models import open_models
     from train.evaluation.scores import MaskCandidate, OwnCandidate, PeerCandidate, score_set
     from train.evaluation.tables import NOTE, progress_bar, score_table
 
@@ -131,7 +122,8 @@ def _score(
             with progress_bar(test_set.name, len(test_set.items) * len(candidates)) as advance:
                 scores = score_set(test_set, candidates, advance)
             Console().print(score_table(test_set, candidates, scores))
-            results.append(_as_json(test_set, candidates, scores))
+            reports = [score.report(each.name, each.precision) for each, score in zip(candidates, scores, strict=True)]
+            results.append({"set": test_set.name, "truths": test_set.truths, "models": reports})
             if pictures is not None:
                 chosen = dict.fromkeys(scores[0].worst(worst) + named)
                 _write_pictures(pictures, test_set, candidates, list(chosen))
@@ -151,23 +143,6 @@ def _check_outputs(
     for stem in chosen:
         if stem not in stems:
             raise UsageError(f"--picture {stem}: no set has a picture of this name")
-
-
-def _as_json(test_set: "TestSet", candidates: "list[Candidate]", scores: "list[Score]") -> dict[str, Any]:
-    from train.evaluation.scores import no_nan
-
-    models = []
-    for candidate, score in zip(candidates, scores, strict=True):
-        models.append(
-            {
-                "model": candidate.name,
-                "precision": candidate.precision,
-                "mean": score.means(),
-                "median_ms": score.median_milliseconds(),
-                "pictures": {stem: {m: no_nan(x) for m, x in figures.items()} for stem, figures in score.pictures.items()},
-            }
-        )
-    return {"set": test_set.name, "truths": test_set.truths, "models": models}
 
 
 def _write_pictures(folder: Path, test_set: "TestSet", candidates: "list[Candidate]", stems: list[str]) -> None:

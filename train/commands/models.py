@@ -1,4 +1,4 @@
-"""Our engine and peers, as the options of a command name them."""
+"""Our engine, peers and test sets, as the options of a command name them."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -11,12 +11,25 @@ from engines.commands.running import UsageError
 if TYPE_CHECKING:
     from engines import Engine
     from train.evaluation.peers import Peer
+    from train.evaluation.scores import TestSet
 
 
-def check_peer_options(adapters: Path | None, names: Sequence[str]) -> None:
-    """Raise UsageError unless --adapters has an adapter of each name."""
+def open_sets(folders: Sequence[Path]) -> "list[TestSet]":
+    """The sets in some folders. Raises UsageError where two have one name, and DataError as `open_set` does."""
+    from train.evaluation.scores import open_set
+
+    test_sets = [open_set(folder) for folder in folders]
+    if len({test_set.name for test_set in test_sets}) < len(test_sets):
+        raise UsageError("SET: two sets have the same name; evaluate them one at a time")
+    return test_sets
+
+
+def check_peer_options(adapters: Path | None, names: Sequence[str], backend: str = "auto") -> None:
+    """Raise UsageError unless --adapters has an adapter of each name, or where the backend "none" leaves nothing to run."""
     from train.evaluation.peers import check_peers
 
+    if backend == "none" and not names:
+        raise UsageError("--backend none leaves nothing to run; name a peer with --adapters and --peer")
     if names and adapters is None:
         raise UsageError("--peer needs --adapters: the folder of the peers' adapters")
     if adapters is not None:
@@ -39,9 +52,7 @@ def open_models(
     """
     from train.evaluation.peers import Peer
 
-    check_peer_options(adapters, names)
-    if backend == "none" and not names:
-        raise UsageError("--backend none leaves nothing to run; name a peer with --adapters and --peer")
+    check_peer_options(adapters, names, backend)
     with ExitStack() as stack:
         engine = None
         if backend != "none":

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import fmean, median
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import cv2
 import numpy as np
@@ -178,6 +178,12 @@ class Score:
     def median_milliseconds(self) -> float:
         """Median time of a frame, without the first frame of each size if there are others."""
         return median(self.milliseconds or self.first_milliseconds)
+
+    def report(self, model: str, precision: str) -> dict[str, Any]:
+        """All of it for JSON, under the name of the model: means, and each picture's."""
+        pictures = {stem: {metric: no_nan(figure) for metric, figure in each.items()} for stem, each in self.pictures.items()}
+        means = {"mean": self.means(), "median_ms": self.median_milliseconds()}
+        return {"model": model, "precision": precision, **means, "pictures": pictures}
 
     def worst(self, count: int, metric: str = "mse") -> list[str]:
         """The stems of the pictures with the highest error, worst first."""
