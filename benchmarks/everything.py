@@ -14,7 +14,6 @@ from benchmarks import common
 from benchmarks.clips import clips, open_clips
 from benchmarks.figures import write_page
 from benchmarks.latency import latency
-from benchmarks.measuring.turns import Plan
 from benchmarks.peers import peers
 from benchmarks.quality import quality
 from benchmarks.refine import refine
@@ -74,8 +73,6 @@ def everything(
     first = sets[0] if sets else Path()
     timed: dict[str, Any] = {"size": size, "model": list(MODELS)} | counted
     latency_only: dict[str, Any] = {"backend": "all" if backend == "auto" else backend}
-    if runs is not None:
-        latency_only["starts"] = min(runs, Plan.starts)
     if find_spec("matplotlib") is not None:
         latency_only["plot"] = report / "latency.png"
     parts: dict[str, tuple[str, Callable[..., None], str, dict[str, Any]]] = {  # file, command, the option it lacks, options

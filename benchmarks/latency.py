@@ -12,7 +12,7 @@ from benchmarks import common
 from benchmarks.common import JsonFile, Models, PlotFile, Report, Runs, Seconds, Sizes, size_name
 from benchmarks.measuring.machine import LoadMonitor
 from benchmarks.measuring.timing import AROUND, COMPOSITE, NETWORKS, Timing
-from benchmarks.measuring.turns import Plan, choices, time_sizes
+from benchmarks.measuring.turns import choices, time_sizes
 from engines.backends import BACKEND_NAMES, BACKENDS, PRECISIONS
 from engines.commands.options import Overwrite, Threads, check_precision
 from engines.commands.running import UsageError
@@ -83,11 +83,11 @@ def table(report: Report) -> str:
 
 def latency(
     size: Sizes = None,
-    runs: Runs = Plan.runs,
-    seconds: Seconds = Plan.seconds,
+    runs: Runs = 60,
+    seconds: Seconds = 45,
     starts: Annotated[
         int, typer.Option(min=1, help="Fresh processes that share these frames, after one with an empty cache.")
-    ] = Plan.starts,
+    ] = 6,
     backend: Annotated[AllBackends, typer.Option(help="Engine; all: every engine of this machine.")] = "all",
     precision: Annotated[AllPrecisions, typer.Option(help="Number format; all: every native one of this machine.")] = "all",
     model: Models = None,
@@ -115,10 +115,12 @@ def latency(
     chosen = choices(backend, precision, models)
     common.check_outputs(json_file, plot, overwrite=overwrite)
     monitor = LoadMonitor()
-    plan = Plan(runs=runs, starts=starts, seconds=seconds, threads=threads)
+    starts = min(starts, runs)
     with common.progress_bar("latency", len(sizes) * (starts + 1)) as advance:
         try:
-            timings, left_out = time_sizes(chosen, sizes, plan, advance)
+            timings, left_out = time_sizes(
+                chosen, sizes, runs=runs, starts=starts, seconds=seconds, threads=threads, advance=advance
+            )
         except EngineError as error:
             raise UsageError(f"--backend {backend}: {error}") from error
     from train.evaluation.scores import own_name

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,7 +32,8 @@ OWN_ADAPTER = """import os, sys
 sys.path.append({root!r})
 import engines
 def load():
-    precision = os.environ["PEERS_PREC"].replace("f32", "fp32")
+    precision = os.environ["PEERS_PREC"]
+    precision = "fp" + precision[1:] if precision[0] == "f" else precision
     engine = engines.load({backend!r}, threads={threads!r}, precision=precision, model={model!r})
     return lambda frame: engine(frame).alpha
 """
@@ -50,36 +51,14 @@ def check_models(models: Sequence[str], adapters: Path | None, names: Sequence[s
         raise UsageError(f"--peer {twice[0]}: two of the models have this name; name each once")
 
 
-@contextmanager
-def opened_models(
-    backend: str,
-    precision: str,
-    threads: int | None,
-    models: Sequence[str],
-    adapters: Path,
-    names: Sequence[str],
-    python: Path | None,
-) -> Iterator[list[Peer]]:
-    """Our engine, of each of `models`, and the peers of `names`, each in its own process; ours in the Python that runs this.
-
-    All of them run in fp32. Where ours runs in another `precision`, it runs in that as well, and so do the peers if it is bf16.
-    """
-    from train.evaluation.peers import Peer
+def write_adapters(folder: Path, backend: str, threads: int | None, models: Sequence[str]) -> list[str]:
+    """Write an adapter of our engine for each model into a folder; their names."""
     from train.evaluation.scores import own_name
 
-    with ExitStack() as stack:
-        made = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
-        everyone: list[tuple[Path, str, Path | None]] = [(made, own_name(None, model), None) for model in models]
-        everyone += [(adapters, name, python) for name in names]
-        for model in models:
-            own = OWN_ADAPTER.format(root=str(ROOT), backend=backend, threads=threads, model=model)
-            (made / f"{own_name(None, model)}.py").write_text(own, encoding="utf-8")
-        yield [
-            stack.enter_context(Peer(folder, name, threads=threads, precision=level, python=interpreter))
-            for folder, name, interpreter in everyone
-            for level in dict.fromkeys((precision, "fp32"))
-            if level in ("fp32", "bf16") or folder == made
-        ]
+    for model in models:
+        own = OWN_ADAPTER.format(root=str(ROOT), backend=backend, threads=threads, model=model)
+        (folder / f"{own_name(None, model)}.py").write_text(own, encoding="utf-8")
+    return [own_name(None, model) for model in models]
 
 
 def time_peer(peer: Peer, frames: Sequence[Frame], index: int) -> dict[str, float]:
@@ -146,9 +125,21 @@ def peers(
     check_models(models, adapters, names)
     with load_engine(backend, threads=threads, precision=precision) as engine:
         backend, precision = engine.name, engine.precision
+    from train.evaluation.peers import Peer
+
     monitor = LoadMonitor()
+    levels = list(dict.fromkeys((precision, "fp32")))
     rows: list[dict[str, Any]] = []
-    with opened_models(backend, precision, threads, models, adapters or Path(), names, peer_python) as opened:
+    with ExitStack() as stack:
+        made = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
+        ours = write_adapters(made, backend, threads, models)
+        asked: list[tuple[Path, str, str, Path | None]] = [(made, name, level, None) for name in ours for level in levels]
+        peer_levels = [level for level in levels if level in ("fp32", "bf16")]
+        asked += [(adapters or Path(), name, level, peer_python) for name in names for level in peer_levels]
+        opened = [
+            stack.enter_context(Peer(folder, name, threads=threads, precision=level, python=python))
+            for folder, name, level, python in asked
+        ]
         for place, each in enumerate(sizes, 1):
             frames = make_frames(each)
             turns = [partial(time_peer, one, frames) for one in opened]

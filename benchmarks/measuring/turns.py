@@ -48,26 +48,6 @@ def _is_native(precision: str) -> bool:
     return precision == "bf16" and bf16_is_native()
 
 
-@dataclass(frozen=True)
-class Plan:
-    """How much of every engine is timed at every size.
-
-    `runs` frames count. They are spread over `starts` fresh processes, each of which does `warm_up` frames first that do not.
-    `seconds` is for all the runs of a size: when its share of them is over, a process begins no new round, once it has done its
-    share of LEAST_RUNS.
-    """
-
-    runs: int = 60
-    warm_up: int = 1
-    starts: int = 6
-    seconds: float = 45.0
-    threads: int | None = None
-
-    def runs_of(self, turn: int) -> int:
-        """The runs of process number `turn`, of 1 to `starts`: an equal share, or one more."""
-        return self.runs // self.starts + (turn <= self.runs % self.starts)
-
-
 @dataclass
 class _Row:
     """An engine at a size, its own cache of engines, and its times so far."""
@@ -89,13 +69,21 @@ class _Row:
 
 
 def time_sizes(
-    chosen: Sequence[Choice], sizes: Sequence[tuple[int, int]], plan: Plan, advance: Callable[[], None] = lambda: None
+    chosen: Sequence[Choice],
+    sizes: Sequence[tuple[int, int]],
+    *,
+    runs: int,
+    starts: int,
+    seconds: float,
+    threads: int | None = None,
+    advance: Callable[[], None] = lambda: None,
 ) -> tuple[list[Timing], list[dict[str, Any]]]:
-    """Time each engine at each size (width, height), in this order.
+    """Time `runs` frames of each engine at each size (width, height), in this order.
 
-    All of them start with an empty cache once. Then all start and are timed `plan.starts` times over, those of a size in turn.
-    So each has runs from the beginning to the end, and of several processes: a slow minute of the machine slows all a little
-    instead of one a lot.
+    All engines start with an empty cache once. Then all start `starts` times over, and those of a size are timed in turn, each
+    process for its share of the runs, one or more. So each engine has runs from the beginning to the end, and of several
+    processes: a slow minute of the machine slows all a little instead of one a lot. `seconds` is for all the runs of a size:
+    when its share of them is over, a process begins no new round, once it has done its share of LEAST_RUNS.
 
     `advance` is called after each size, of each start. Gives the timings, and the choices that were left out, each with its
     size and why. Raises EngineError where an engine that the user named cannot run.
@@ -106,31 +94,25 @@ def time_sizes(
             _Row(choice, Path(folder) / str(place), Timing("", choice.precision, size))
             for place, (size, choice) in enumerate(product(sizes, chosen))
         ]
-        for turn, size in product(range(plan.starts + 1), sizes):
+        for turn, size in product(range(starts + 1), sizes):
             with ExitStack() as stack:
                 opened: list[tuple[Timing, EngineProcess]] = []
                 for row in [row for row in rows if row.timing.size == size]:
                     try:
-                        opened.append((row.timing, stack.enter_context(row.start(plan.threads, turn))))
+                        opened.append((row.timing, stack.enter_context(row.start(threads, turn))))
                     except MattingError as error:
                         if row.choice.named:
                             raise
                         left_out.append(vars(row.choice) | {"size": size, "why": str(error)})
                         rows.remove(row)
                 if turn:
-                    _time_pass(opened, plan, turn)
+                    share, least = runs // starts + (turn <= runs % starts), -(-LEAST_RUNS // starts)
+                    taken = take_turns([engine.time for _, engine in opened], share, 1, seconds / starts, least=least)
+                    for (timing, engine), stages in zip(opened, taken, strict=True):
+                        timing.add_pass(stages)
+                        timing.memory = engine.memory
             advance()
     return [row.timing for row in rows], left_out
-
-
-def _time_pass(opened: Sequence[tuple[Timing, EngineProcess]], plan: Plan, turn: int) -> None:
-    least, share = -(-LEAST_RUNS // plan.starts), plan.seconds / plan.starts  # so that all together do LEAST_RUNS or more
-    if runs := plan.runs_of(turn):
-        timed = take_turns([engine.time for _, engine in opened], runs, plan.warm_up, share, least=least)
-        for (timing, _), stages in zip(opened, timed, strict=True):
-            timing.add_pass(stages)
-    for timing, engine in opened:
-        timing.memory = engine.memory
 
 
 def take_turns(

@@ -12,7 +12,7 @@ from benchmarks.measuring import turns
 from benchmarks.measuring.engine_process import CACHE_VARIABLE, Choice, EngineProcess, time_frame
 from benchmarks.measuring.frames import make_frames
 from benchmarks.measuring.timing import AROUND, COMPOSITE, END_TO_END, NETWORKS, WHOLE, Timing
-from benchmarks.measuring.turns import LEAST_RUNS, Plan, choices, take_turns, time_sizes
+from benchmarks.measuring.turns import LEAST_RUNS, choices, take_turns, time_sizes
 from engines.backends import nvidia, openvino
 from engines.engine import Profiled
 from engines.errors import EngineError
@@ -129,19 +129,19 @@ def test_a_process_tells_of_its_start_its_frames_and_its_memory():
 
 def test_an_engine_that_cannot_run_is_left_out_unless_named():
     chosen = [Choice("openvino", "fp32", named=False), Choice("openvino", "fp16", named=False)]
-    timings, [missing] = time_sizes(chosen, [(64, 48)], Plan(runs=2, warm_up=0, starts=1))
+    timings, [missing] = time_sizes(chosen, [(64, 48)], runs=2, starts=1, seconds=45)
     assert [(t.name, t.precision, len(t.stages[END_TO_END])) for t in timings] == [("ours, openvino", "fp32", 2)]
     assert (missing["precision"], missing["size"]) == ("fp16", (64, 48))
     assert "openvino" in missing["why"]
     with pytest.raises(EngineError, match="openvino"):
-        time_sizes([Choice("openvino", "fp16", named=True)], [(64, 48)], Plan(starts=1))
+        time_sizes([Choice("openvino", "fp16", named=True)], [(64, 48)], runs=2, starts=1, seconds=45)
 
 
 def test_the_sizes_are_gone_through_again_and_again_so_that_a_slow_minute_slows_all(monkeypatch):
     calls = scripted_processes(monkeypatch)
     steps = []
-    plan = Plan(runs=3, warm_up=1, starts=2)
-    timings, left_out = time_sizes([Choice("x", "fp32", named=True)], [(40, 32), (80, 64)], plan, lambda: steps.append(1))
+    chosen, sizes = [Choice("x", "fp32", named=True)], [(40, 32), (80, 64)]
+    timings, left_out = time_sizes(chosen, sizes, runs=3, starts=2, seconds=45, advance=lambda: steps.append(1))
     starts = [call for call in calls if call.startswith("start")]
     assert starts == ["start 40", "start 80"] * 3
     assert calls.count("end") == 6
@@ -159,17 +159,18 @@ def test_the_sizes_are_gone_through_again_and_again_so_that_a_slow_minute_slows_
 @pytest.mark.parametrize("starts", [1, 2, 6])
 def test_when_the_time_is_up_the_processes_have_done_enough_together(starts, monkeypatch):
     scripted_processes(monkeypatch)
-    plan = Plan(runs=60, warm_up=0, starts=starts, seconds=0)
-    [timing], _ = time_sizes([Choice("openvino", "fp32", named=True)], [(64, 48)], plan)
+    [timing], _ = time_sizes([Choice("openvino", "fp32", named=True)], [(64, 48)], runs=60, starts=starts, seconds=0)
     assert LEAST_RUNS <= sum(timing.passes) < LEAST_RUNS + starts
     assert len(timing.passes) == starts
 
 
-@pytest.mark.parametrize(("runs", "starts"), [(60, 6), (7, 3), (2, 5), (1, 1)])
-def test_the_processes_share_the_runs(runs, starts):
-    shares = [Plan(runs=runs, starts=starts).runs_of(turn) for turn in range(1, starts + 1)]
-    assert sum(shares) == runs
-    assert max(shares) - min(shares) <= 1
+@pytest.mark.parametrize(("runs", "starts"), [(60, 6), (7, 3), (1, 1)])
+def test_the_processes_share_the_runs(runs, starts, monkeypatch):
+    scripted_processes(monkeypatch)
+    [timing], _ = time_sizes([Choice("x", "fp32", named=True)], [(64, 48)], runs=runs, starts=starts, seconds=45)
+    assert len(timing.passes) == starts
+    assert sum(timing.passes) == runs
+    assert max(timing.passes) - min(timing.passes) <= 1
 
 
 def test_a_table_a_verdict_every_run_and_a_plot(bench, tmp_path):
