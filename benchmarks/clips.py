@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -36,28 +36,6 @@ NOTE = (
     "means over the frames of a clip, then over clips. A streaming peer starts each clip anew."
 )
 Means = dict[str, dict[str, float]]  # by model and metric
-
-
-@dataclass
-class ClipScore:
-    """The errors of a model on one clip, frame by frame; only the last frame is kept."""
-
-    errors: dict[str, list[float]] = field(default_factory=lambda: {metric: [] for metric in METRICS})
-    _last: tuple[Mask, Mask] | None = None
-
-    def add(self, alpha: Mask, truth: Mask) -> None:
-        """Count the next frame."""
-        from train.evaluation.metrics import dtssd, mse, sad
-
-        self.errors["mse"].append(mse(alpha, truth))
-        self.errors["sad"].append(sad(alpha, truth))
-        if self._last is not None:
-            self.errors["dtssd"].append(dtssd([self._last[0], alpha], [self._last[1], truth]))
-        self._last = alpha, truth
-
-    def means(self) -> dict[str, float]:
-        """The clip's figure for each metric."""
-        return {metric: fmean(values) for metric, values in self.errors.items()}
 
 
 Alphas = Callable[["Packet", "Packet | None"], "Mask"]  # the alpha of a packet that our engine has matted; the next is in sight
@@ -100,18 +78,26 @@ def matted(clip: TestSet, engine: Engine | None) -> Iterator[tuple[Packet, Mask]
         yield Packet(frame, Fraction(index, RATE), index, matte=None if engine is None else engine(frame)), truth
 
 
-def score_clip(clip: TestSet, engine: Engine | None, models: dict[str, Alphas], advance: Advance) -> Means:
+def score_clip(clip: TestSet, engine: Engine | None, models: dict[str, Alphas], advance: Advance = lambda: None) -> Means:
     """The mean errors of the models on a clip. `advance` is called after each of its frames."""
-    scores = {name: ClipScore() for name in models}
+    from train.evaluation.metrics import dtssd, mse, sad
+
+    errors: dict[str, dict[str, list[float]]] = {name: {metric: [] for metric in METRICS} for name in models}
+    last: dict[str, tuple[Mask, Mask]] = {}  # alpha and truth: only two frames are kept
     frames = matted(clip, engine)
     now: tuple[Packet, Mask] | None = next(frames)
     while now is not None:
         following = next(frames, None)
-        for name, alpha in models.items():
-            scores[name].add(alpha(now[0], following and following[0]), now[1])
+        for name, model in models.items():
+            pair = model(now[0], following and following[0]), now[1]
+            errors[name]["mse"].append(mse(*pair))
+            errors[name]["sad"].append(sad(*pair))
+            if name in last:
+                errors[name]["dtssd"].append(dtssd(*zip(last[name], pair, strict=True)))
+            last[name] = pair
         now = following
         advance()
-    return {name: score.means() for name, score in scores.items()}
+    return {name: {metric: fmean(values) for metric, values in each.items()} for name, each in errors.items()}
 
 
 def open_clips(folder: Path) -> list[TestSet]:

@@ -10,7 +10,7 @@ import pytest
 
 import engines
 from benchmarks import cli
-from benchmarks.clips import ClipScore, means_of, open_clips
+from benchmarks.clips import means_of, open_clips, score_clip
 from engines import Engine, Matte
 from engines.commands.running import UsageError
 from train.evaluation.metrics import dtssd, mse, sad
@@ -109,15 +109,17 @@ def test_the_filter_and_streaming_peers_are_measured(monkeypatch, capsys, clips,
     assert f"{1e2 * figures['means']['mean'][raw]['dtssd']:.2f}" in out
 
 
-def test_figures_frame_by_frame_are_those_of_the_whole_clip():
+def test_figures_frame_by_frame_are_those_of_the_whole_clip(clips):
     rng = np.random.default_rng(1)
-    alphas, truths = ([rng.random((9, 7), np.float32) for _ in range(5)] for _ in range(2))
-    score = ClipScore()
-    for alpha, truth in zip(alphas, truths, strict=True):
-        score.add(alpha, truth)
-    assert score.means()["dtssd"] == pytest.approx(dtssd(alphas, truths))
-    assert score.means()["mse"] == pytest.approx(np.mean([mse(a, t) for a, t in zip(alphas, truths, strict=True)]))
-    assert score.means()["sad"] == pytest.approx(np.mean([sad(a, t) for a, t in zip(alphas, truths, strict=True)]))
+    for path in sorted((clips / "a/alphas").iterdir()):
+        cv2.imwrite(str(path), rng.integers(0, 256, (48, 64)).astype(np.uint8))
+    clip = open_set(clips / "a")
+    truths = [read_item(item)[1] for item in clip.items]
+    alphas = [rng.random((48, 64), np.float32) for _ in truths]
+    means = score_clip(clip, None, {"known": lambda packet, _: alphas[packet.index]})["known"]
+    assert means["dtssd"] == pytest.approx(dtssd(alphas, truths))
+    assert means["mse"] == pytest.approx(np.mean([mse(a, t) for a, t in zip(alphas, truths, strict=True)]))
+    assert means["sad"] == pytest.approx(np.mean([sad(a, t) for a, t in zip(alphas, truths, strict=True)]))
 
 
 def test_kinds_have_means_of_their_own():
