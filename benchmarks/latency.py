@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -13,6 +14,7 @@ from benchmarks.common import JsonFile, Models, PlotFile, Report, Runs, Seconds,
 from benchmarks.measuring.machine import LoadMonitor
 from benchmarks.measuring.timing import AROUND, COMPOSITE, NETWORKS, Timing
 from benchmarks.measuring.turns import choices, time_sizes
+from engines.atomic import replacing
 from engines.backends import BACKEND_NAMES, BACKENDS, PRECISIONS
 from engines.commands.options import Overwrite, Threads, check_precision
 from engines.commands.running import UsageError
@@ -81,6 +83,30 @@ def table(report: Report) -> str:
     return f"{text}\n{note}{common.machine_of(report)} {report['verdict']}\n"
 
 
+def draw(path: Path, timings: Sequence[Timing]) -> None:
+    """Write a PNG: a box of the runs of each engine at each size, and a dashed line at the paper's milliseconds."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    sizes = list(dict.fromkeys(timing.size for timing in timings))
+    style: Any = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.alpha": 0.3}
+    with mpl.rc_context(style), replacing(path) as beside:
+        figure = Figure(figsize=(8, len(sizes) + 0.42 * len(timings)), layout="constrained")
+        panels = list(figure.subplots(len(sizes), 1, squeeze=False).flat)
+        for panel, size in zip(panels, sizes, strict=True):
+            rows = sorted((timing for timing in timings if timing.size == size), key=Timing.median, reverse=True)
+            labels = [f"{timing.name.removeprefix('ours, ')} {timing.precision}" for timing in rows]
+            runs = [timing.stages[timing.whole] for timing in rows]
+            panel.boxplot(runs, orientation="horizontal", widths=0.6, whis=(5, 95), tick_labels=labels)
+            if size == PAPER_SIZE:
+                panel.axvline(PAPER_MS, color="#e45756", linestyle="--", linewidth=1.2, label="the paper")
+                panel.legend(loc="upper right", fontsize=7)
+            panel.set_xlim(left=0)
+            panel.set_ylabel(size_name(size), fontweight="bold")
+        panels[0].set_title("milliseconds a frame: median, quartiles, 5th and 95th percentiles")
+        figure.savefig(beside, format="png", dpi=110)
+
+
 def latency(
     size: Sizes = None,
     runs: Runs = 60,
@@ -140,6 +166,4 @@ def latency(
         print(f"left out: {name}: {each['why']}")
     common.write_report(json_file, report)
     if plot is not None:
-        from benchmarks.measuring.plots import draw_latency
-
-        draw_latency(plot, timings, {PAPER_SIZE: PAPER_MS})
+        draw(plot, timings)

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 EXTENT = 0.01  # of the picture's long side: how far a mask is grown, shrunk or shifted
 COLUMNS = 32  # of the coarsest mask, along the long side
-KINDS = 6  # of degraded masks
 
 
 def degraded(truth: Mask) -> dict[str, Mask]:
@@ -55,7 +54,7 @@ def refine_set(
 ) -> dict[str, tuple[Score, Score]]:
     """Scores before and after refinement, by kind of mask: the truth degraded in each way, and each peer's own.
 
-    The set has true alphas. `advance` is called after each mask.
+    The set has true alphas. `advance` is called after each picture.
     """
     from train.evaluation.metrics import MATTE_METRICS
     from train.evaluation.scores import Score, read_item
@@ -68,7 +67,7 @@ def refine_set(
             pair = scores.setdefault(name, (Score(), Score()))
             for alpha, score in zip((mask, engine(frame, mask).alpha), pair, strict=True):
                 score.pictures[item.stem] = {metric: measure(alpha, truth) for metric, measure in MATTE_METRICS.items()}
-            advance()
+        advance()
     return scores
 
 
@@ -112,7 +111,7 @@ def refine(
     monitor = LoadMonitor()
     with open_models(backend, threads, precision, model, adapters, peer or [], peer_python) as (engine, opened):
         assert engine is not None
-        with common.progress_bar(test_set.name, len(test_set.items) * (KINDS + len(opened))) as advance:
+        with common.progress_bar(test_set.name, len(test_set.items)) as advance:
             scores = refine_set(test_set, engine, opened, advance)
     kinds = {kind: {"before": before.means(), "after": after.means()} for kind, (before, after) in scores.items()}
     report = common.environment(monitor, threads) | {"set": test_set.name, "pictures": len(test_set.items), "masks": kinds}

@@ -6,10 +6,10 @@ import http.client
 import re
 import subprocess
 import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
@@ -42,13 +42,12 @@ def service(options: list[str]) -> Iterator[tuple[int, psutil.Process]]:
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         try:
             assert process.stderr is not None
-            lines = []
+            line = "the service does not start"
             for line in process.stderr:
                 if found := re.search(r"serving on http://127\.0\.0\.1:(\d+) ", line):
                     yield int(found[1]), psutil.Process(process.pid)
                     return
-                lines.append(line.strip())
-            raise UsageError(lines[-1].removeprefix("error: ") if lines else "the service does not start")
+            raise UsageError(line.strip().removeprefix("error: "))
         finally:
             process.terminate()
 
@@ -79,14 +78,13 @@ def measure(port: int, process: psutil.Process, photo: bytes, call: str, clients
                 connection.close()
         connection.close()
 
-    threads = [threading.Thread(target=ask) for _ in range(clients)]
-    for thread in threads:
-        thread.start()
-    for _ in range(SAMPLES_OF_MEMORY):
-        time.sleep(seconds / SAMPLES_OF_MEMORY)
-        memory.append(process.memory_info().rss / 2**20)
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(clients) as pool:
+        asked = [pool.submit(ask) for _ in range(clients)]
+        for _ in range(SAMPLES_OF_MEMORY):
+            time.sleep(seconds / SAMPLES_OF_MEMORY)
+            memory.append(process.memory_info().rss / 2**20)
+        for each in asked:
+            each.result()
     elapsed = time.perf_counter() - begin
     quarter = SAMPLES_OF_MEMORY // 4
     return {
@@ -140,15 +138,8 @@ def serve(
         measured = measure(port, process, photo.read_bytes(), call, clients, seconds)
         report = common.environment(monitor, threads) | names
     measured["share_of_engine"] = measured["requests_a_second"] * alone / 1e3
-    report |= {
-        "photo": photo.name,
-        "size": frame.shape[1::-1],
-        "matted": matted.shape[1::-1],
-        "call": call,
-        "clients": clients,
-        "seconds": seconds,
-    }
-    report |= {"engine_ms": alone, "service": measured}
+    report |= {"photo": photo.name, "size": frame.shape[1::-1], "matted": matted.shape[1::-1], "call": call}
+    report |= {"clients": clients, "seconds": seconds, "engine_ms": alone, "service": measured}
     common.show(table(report))
     common.write_report(json_file, report)
     if set(measured["statuses"]) != {"200"}:
@@ -164,9 +155,9 @@ def table(report: Report) -> str:
     text += common.row(f"{report['clients']}", f"{run['requests']}", f"{run['requests_a_second']:.1f}", *delays, *memory)
     failed = {status: count for status, count in run["statuses"].items() if status != "200"}
     text += f"\n/v1/{report['call']}, {report['photo']}, {common.size_name(report['size'])}, {report['seconds']:g} s: "
-    text += ", ".join(f"{count} failed ({status})" for status, count in failed.items()) if failed else "none failed"
+    text += ", ".join(f"{count} failed ({status})" for status, count in failed.items()) or "none failed"
     matted = f"{report['engine_ms']:.1f} ms a frame"
-    if report.get("matted", report["size"]) != report["size"]:
+    if report["matted"] != report["size"]:
         matted += f" of {common.size_name(report['matted'])}, at which such a photo is matted"
     text += f". The engine alone takes {matted}; the service gives "
     text += f"{100 * run['share_of_engine']:.0f} % of that rate. {common.engine_of(report)}; {common.machine_of(report)}\n"

@@ -1,1 +1,1 @@
-"""How it is measured: timing, the machine, engines in processes of their own, frames, plots."""
+"""How it is measured: timing, the machine, engines in processes of their own, frames."""

@@ -11,7 +11,7 @@ import pytest
 
 import engines
 from benchmarks import cli
-from benchmarks.refine import KINDS, degraded, refine_set
+from benchmarks.refine import degraded, refine_set
 from engines import Engine, Frame, Mask, Matte
 from train.evaluation.scores import open_set
 
@@ -123,4 +123,3 @@ def test_bad_input(mattes: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest
 
 def test_the_kinds_of_masks() -> None:
     assert tuple(degraded(disc_alpha())) == NAMES
-    assert len(NAMES) == KINDS
