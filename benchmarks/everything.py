@@ -22,7 +22,7 @@ from benchmarks.throughput import throughput
 from engines.commands.options import Backend
 from engines.commands.running import UsageError
 from engines.geometry import MODELS
-from train.commands.models import check_peer_options
+from train.commands.models import check_peer_options, open_sets
 from train.commands.options import Adapters, PeerPython, Peers
 
 Part = StrEnum("Part", ["latency", "peers", "throughput", "scale", "quality", "refine", "clips"])
@@ -55,11 +55,8 @@ def everything(
       bench all --report report --set eval/composites --set eval/portraits --adapters adapters --peer rvm
       bench all --report report --only latency --size 800x800
     """
-    from train.evaluation.scores import open_set
-
     common.sizes_of(size or [])
-    for folder in sets or []:
-        open_set(folder)
+    open_sets(sets or [])
     if videos is not None:
         open_clips(videos)
     check_peer_options(adapters, peer or [])
@@ -68,20 +65,19 @@ def everything(
     except OSError as error:
         raise UsageError(f"--report {report}: cannot make this folder ({error.strerror}); name another") from error
     counted: dict[str, Any] = {} if runs is None else {"runs": runs}
-    one: dict[str, Any] = {"backend": backend}
-    others: dict[str, Any] = one | {"adapters": adapters, "peer": peer, "peer_python": peer_python}
-    first = sets[0] if sets else Path()
-    timed: dict[str, Any] = {"size": size, "model": list(MODELS)} | counted
-    latency_only: dict[str, Any] = {"backend": "all" if backend == "auto" else backend}
-    if find_spec("matplotlib") is not None:
-        latency_only["plot"] = report / "latency.png"
+    timed = counted | {"size": size, "model": list(MODELS)}
+    engines = {"backend": "all" if backend == "auto" else backend}
+    one = {"backend": backend}
+    others = one | {"adapters": adapters, "peer": peer, "peer_python": peer_python}
+    plot = report / "latency.png" if find_spec("matplotlib") is not None else None
+    files = {name: min(count, 3) for name, count in counted.items()}
     parts: dict[str, tuple[str, Callable[..., None], str, dict[str, Any]]] = {  # file, command, the option it lacks, options
-        "latency": ("latency", latency, "", timed | latency_only),
-        "peers": ("peers", peers, "" if peer else "--peer", others | timed),
-        "throughput": ("throughput", throughput, "", one | {name: min(count, 3) for name, count in counted.items()}),
-        "scale": ("scale", scale, "", one | counted),
+        "latency": ("latency", latency, "", timed | engines | {"plot": plot}),
+        "peers": ("peers", peers, "" if peer else "--peer", timed | others),
+        "throughput": ("throughput", throughput, "", files | one),
+        "scale": ("scale", scale, "", counted | one),
         "quality": ("quality", quality, "" if sets else "--set", others | {"sets": sets}),
-        "refine": ("refinement", refine, "" if sets else "--set", others | {"folder": first}),
+        "refine": ("refinement", refine, "" if sets else "--set", others | {"folder": (sets or [Path()])[0]}),
         "clips": ("clips", clips, "" if videos else "--clips", others | {"folder": videos}),
     }
     for part in map(str, only or parts):

@@ -48,10 +48,8 @@ def verdict(timings: Sequence[Timing]) -> str:
 
 def _fastest(timings: Sequence[Timing], size: tuple[int, int]) -> list[Timing]:
     """The fastest of each precision at a size, fastest first."""
-    best: dict[str, Timing] = {}
-    for timing in sorted((t for t in timings if tuple(t.size) == size), key=Timing.median):
-        best.setdefault(timing.precision, timing)
-    return list(best.values())
+    slowest_first = sorted((timing for timing in timings if timing.size == size), key=Timing.median, reverse=True)
+    return sorted({timing.precision: timing for timing in slowest_first}.values(), key=Timing.median)
 
 
 def _against(timing: Timing) -> str:

@@ -13,7 +13,7 @@ from engines.commands.options import Backend, Overwrite, load_engine
 from train.commands.reports import check_report
 
 if TYPE_CHECKING:
-    from engines import Engine, Frame, Mask, Matte
+    from engines import Engine, Frame, Matte
     from realtime.compositing.backgrounds import Background
 
 WIDTH = 1200  # pixels, of the whole picture
@@ -25,26 +25,17 @@ DEMO_WIDTH, DEMO_QUALITY = 400, 75  # pixels of each half; of WebP, of 100
 
 def panels(frame: Frame, matte: Matte, picture: Frame) -> Frame:
     """RGB (h, WIDTH, 3): the frame and the new picture above; the coarse mask, the unified mask and the alpha below."""
-    import numpy as np
-
-    size = frame.shape[:2]
-    above = [("1. frame", frame), ("5. composite", picture)]
-    below = [
-        ("2. coarse mask, from MPN", _grey(matte.coarse, size)),
-        ("3. unified mask, from QUN", _grey(matte.unified, size)),
-        ("4. alpha matte, from MRN", _grey(matte.alpha, size)),
-    ]
-    rows = [np.hstack([_panel(*each, WIDTH // len(row)) for each in row]) for row in (above, below)]
-    return np.asarray(np.vstack(rows), np.uint8)
-
-
-def _grey(matte: Mask, size: tuple[int, ...]) -> Frame:
-    """A mask of any resolution as a grey picture of a size (height, width); its own pixels remain visible."""
     import cv2
     import numpy as np
 
-    grey = cv2.resize(cv2.convertScaleAbs(matte, alpha=255), size[::-1], interpolation=cv2.INTER_NEAREST)
-    return np.asarray(cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB), np.uint8)
+    from train.evaluation.pictures import grey
+
+    masks = {"2. coarse mask, from MPN": matte.coarse, "3. unified mask, from QUN": matte.unified}
+    masks["4. alpha matte, from MRN"] = matte.alpha
+    size = frame.shape[1::-1]  # to which a mask is enlarged so that its own pixels remain visible
+    below = {caption: cv2.resize(grey(mask), size, interpolation=cv2.INTER_NEAREST) for caption, mask in masks.items()}
+    rows = ({"1. frame": frame, "5. composite": picture}, below)
+    return np.vstack([np.hstack([_panel(name, each, WIDTH // len(row)) for name, each in row.items()]) for row in rows])
 
 
 def _panel(caption: str, picture: Frame, width: int) -> Frame:
