@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from enum import StrEnum
@@ -78,15 +79,8 @@ def check_outputs(json_file: Path | None, plot: Path | None = None, *, overwrite
 def write_report(path: Path | None, report: Report) -> None:
     """Write figures as JSON, milliseconds to the microsecond. With path None, do nothing."""
     if path is not None:
-        reports.write_report(path, _rounded(report))
-
-
-def _rounded(value: Any) -> Any:
-    if isinstance(value, float):
-        return float(f"{value:.7g}")
-    if isinstance(value, dict):
-        return {name: _rounded(each) for name, each in value.items()}
-    return [_rounded(each) for each in value] if isinstance(value, list | tuple) else value
+        rounded = json.loads(json.dumps(report), parse_float=lambda text: float(f"{float(text):.7g}"))
+        reports.write_report(path, rounded)
 
 
 def name_of(model: str) -> str:

@@ -67,11 +67,9 @@ def table(name: str, results: Path) -> str:
 def read_report(path: Path) -> common.Report:
     """Figures that were written before. Raises UsageError where a file cannot be read."""
     try:
-        report = json.loads(path.read_text(encoding="utf-8"))
+        report: common.Report = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"{path}: cannot be read as JSON ({error}); measure again, with --json") from error
-    if not isinstance(report, dict):
-        raise UsageError(f"{path}: is not a report; measure again, with --json")
     return report
 
 
@@ -91,7 +89,7 @@ def render(folder: Path) -> str:
         path = folder / f"{file}.json"
         if not heading or not path.exists():
             continue
-        report = read_report(path)
+        report, text = read_report(path), table(name, folder)
         facts = "".join(f"- {fact}: {value}\n" for fact, value in report.get("machine", {}).items())
         if facts and facts != last:
             parts.append(("From here on:\n\n" if last else "") + facts)
@@ -99,7 +97,7 @@ def render(folder: Path) -> str:
         parts.append(f"## {heading}\n")
         if report.get("warning"):
             parts.append(f"**{report['warning']}**\n")
-        parts.append(table(name, folder))
+        parts.append(text)
         if (folder / f"{name}.png").exists():
             parts.append(f"![{heading}]({name}.png)\n")
     return "\n".join(parts)

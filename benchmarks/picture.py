@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -33,9 +33,9 @@ def panels(frame: Frame, matte: Matte, picture: Frame) -> Frame:
     masks = {"2. coarse mask, from MPN": matte.coarse, "3. unified mask, from QUN": matte.unified}
     masks["4. alpha matte, from MRN"] = matte.alpha
     size = frame.shape[1::-1]  # to which a mask is enlarged so that its own pixels remain visible
-    below = {caption: cv2.resize(grey(mask), size, interpolation=cv2.INTER_NEAREST) for caption, mask in masks.items()}
-    rows = ({"1. frame": frame, "5. composite": picture}, below)
-    return np.vstack([np.hstack([_panel(name, each, WIDTH // len(row)) for name, each in row.items()]) for row in rows])
+    rows: list[list[tuple[str, Any]]] = [[("1. frame", frame), ("5. composite", picture)]]
+    rows.append([(name, cv2.resize(grey(mask), size, interpolation=cv2.INTER_NEAREST)) for name, mask in masks.items()])
+    return np.vstack([np.hstack([_panel(*each, WIDTH // len(row)) for each in row]) for row in rows])
 
 
 def _panel(caption: str, picture: Frame, width: int) -> Frame:
