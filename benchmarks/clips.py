@@ -24,8 +24,7 @@ from train.commands.options import Adapters, EngineOrNone, PeerPython, Peers
 
 if TYPE_CHECKING:
     from engines import Engine, Mask
-    from realtime.compositing.temporal import TemporalFilter
-    from realtime.packet import Packet
+    from realtime import Packet, TemporalFilter
     from train.evaluation.peers import Peer
     from train.evaluation.scores import TestSet
 
@@ -55,7 +54,7 @@ def streamed(peer: Peer, packet: Packet, _: Packet | None) -> Mask:
 
 def models_of(engine: Engine | None, strengths: Sequence[float], peers: Sequence[Peer]) -> dict[str, Alphas]:
     """What is measured on one clip: our engine, each strength of the filter on the same mattes, and peers."""
-    from realtime.compositing.temporal import TemporalFilter
+    from realtime import TemporalFilter
 
     models: dict[str, Alphas] = {}
     if engine is not None:
@@ -71,7 +70,7 @@ def models_of(engine: Engine | None, strengths: Sequence[float], peers: Sequence
 
 def matted(clip: TestSet, engine: Engine | None) -> Iterator[tuple[Packet, Mask]]:
     """The frames of a clip in order, with our matte if there is an engine, and their true alphas."""
-    from realtime.packet import Packet
+    from realtime import Packet
     from train.evaluation.scores import read_item
 
     for index, (frame, truth) in enumerate(map(read_item, clip.items)):

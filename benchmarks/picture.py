@@ -14,7 +14,7 @@ from train.commands.reports import check_report
 
 if TYPE_CHECKING:
     from engines import Engine, Frame, Matte
-    from realtime.compositing.backgrounds import Background
+    from realtime import Background
 
 WIDTH = 1200  # pixels, of the whole picture
 MARGIN = 6  # pixels, around each panel
@@ -58,9 +58,7 @@ def write_demo(target: Path, engine: Engine, background: Background) -> None:
     import numpy as np
 
     from engines.atomic import replacing
-    from realtime.compositing.composite import composite
-    from realtime.compositing.temporal import TemporalFilter
-    from realtime.inputs.video_file import VideoSource
+    from realtime import TemporalFilter, VideoSource, composite
 
     frames = []
     with VideoSource(SAMPLE) as video:
@@ -94,12 +92,8 @@ def picture(
       bench picture docs/pipeline.jpg --overwrite
       bench picture docs/demo.webp --demo --overwrite
     """
-    from realtime.compositing.backgrounds import open_background
-    from realtime.compositing.composite import composite
-    from realtime.inputs.photos import read_photo
-    from realtime.outputs.photos import write_photo
+    from realtime import Packet, composite, open_background, read_photo, write_photo
     from realtime.outputs.pictures.formats import picture_format
-    from realtime.packet import Packet
 
     picture_format(target, alpha=False)
     check_report(target, overwrite=overwrite, option="OUT", suffix=".webp" if demo else "")

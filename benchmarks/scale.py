@@ -2,7 +2,8 @@
 
 import os
 from collections.abc import Sequence
-from statistics import median
+from math import log
+from statistics import linear_regression, median
 from typing import Annotated
 
 import typer
@@ -26,11 +27,9 @@ def growth(xs: Sequence[float], ys: Sequence[float]) -> dict[str, float]:
 
     Through two points or more, all above 0; the power is fitted to the logarithms.
     """
-    import numpy as np
-
-    slope, start = np.polyfit(xs, ys, 1)
-    power, _ = np.polyfit(np.log(xs), np.log(ys), 1)
-    return {"start": float(start), "slope": float(slope), "power": float(power)}
+    slope, start = linear_regression(xs, ys)
+    power, _ = linear_regression(*([log(each) for each in values] for values in (xs, ys)))
+    return {"start": start, "slope": slope, "power": power}
 
 
 def cost_of_size(choice: Choice, threads: int | None, size: tuple[int, int], runs: int) -> tuple[float, float | None]:

@@ -21,7 +21,7 @@ from benchmarks import common
 from benchmarks.common import JsonFile, Report
 from benchmarks.measuring.frames import SAMPLES
 from benchmarks.measuring.machine import LoadMonitor
-from benchmarks.measuring.timing import engine_alone
+from benchmarks.measuring.timing import engine_alone, spread
 from engines.commands.options import Backend, Model, Overwrite, Precision, Threads, load_engine
 from engines.commands.running import UsageError, needs_extra
 from engines.geometry import BASE
@@ -57,8 +57,6 @@ def measure(port: int, process: psutil.Process, photo: bytes, call: str, clients
 
     Memory is in MB of 2^20 bytes: medians of the second and of the last quarter of the run, which warming up does not reach.
     """
-    import numpy as np
-
     statuses: Counter[str] = Counter()
     delays: list[float] = []
     memory: list[float] = []
@@ -91,7 +89,7 @@ def measure(port: int, process: psutil.Process, photo: bytes, call: str, clients
         "requests": statuses.total(),
         "statuses": dict(statuses),
         "requests_a_second": statuses["200"] / elapsed,
-        "delay_ms": {"median": median(delays), "p95": float(np.percentile(delays, 95))} if delays else {},
+        "delay_ms": spread(delays) if delays else {},
         "memory_mb": [median(memory[quarter : 2 * quarter]), median(memory[-quarter:])],
     }
 

@@ -70,8 +70,8 @@ def sampled(minutes: float, delay_ms: Callable[[], float] = lambda: 0.0) -> Iter
 def live_sampled(frames: Sequence[Frame], minutes: float, engine: Engine, record: Path | None) -> tuple[list[Sample], int]:
     """Run a live session for so long, recorded to a file if that is named: samples of the process, and the number of frames."""
     from benchmarks.measuring.repeated import RepeatedFrames
+    from realtime import TemporalFilter
     from realtime.compositing.playlist import Playlist
-    from realtime.compositing.temporal import TemporalFilter
     from realtime.loop.live_session import LiveSession
     from realtime.outputs.output import VideoFormat
     from realtime.outputs.recording import Recording
@@ -90,10 +90,7 @@ def live_sampled(frames: Sequence[Frame], minutes: float, engine: Engine, record
 
 def edit_sampled(frames: Sequence[Frame], minutes: float, engine: Engine, folder: Path) -> tuple[list[Sample], int]:
     """Edit a clip of so many minutes, which repeats `frames`, as `shm-video` does: samples, and the number of frames."""
-    from realtime.jobs.settings import VideoSettings
-    from realtime.jobs.video_job import VideoJob
-    from realtime.outputs.video_file import VideoSink
-    from realtime.packet import Packet
+    from realtime import Packet, VideoJob, VideoSettings, VideoSink
 
     clip, (height, width, _) = folder / "clip.mp4", frames[0].shape
     with VideoSink(clip, width=width, height=height, rate=Fraction(FILE_RATE), preset="ultrafast") as sink:

@@ -20,12 +20,13 @@ from benchmarks import common
 from benchmarks.common import Advance, JsonFile, Report, size_name
 from benchmarks.measuring.frames import SAMPLE, SAMPLES
 from benchmarks.measuring.machine import LoadMonitor
+from benchmarks.measuring.timing import spread
 from engines.commands.options import Backend, Model, Overwrite, Precision, Threads, load_engine
 from engines.geometry import BASE
 
 if TYPE_CHECKING:
     from engines import Engine, Frame
-    from realtime.compositing.backgrounds import Background
+    from realtime import Background
 
 IN_MEMORY = 64  # frames at most for the engine alone, and for a live source to repeat
 
@@ -38,8 +39,7 @@ def measure_file(
     The engine alone gets as many frames at once as it takes. Both in turn, one number a run; of the loop each stage, too
     (median of the frames). `advance` is called after each.
     """
-    from realtime.jobs.settings import VideoSettings
-    from realtime.jobs.video_job import VideoJob
+    from realtime import VideoJob, VideoSettings
 
     count, alone, loop = 0, [], []
     within: dict[str, list[float]] = {}
@@ -67,15 +67,11 @@ def measure_live(
     frames: Sequence[Frame], rate: int, count: int, engine: Engine, background: Background, advance: Advance = lambda: None
 ) -> Report:
     """Show `count` frames of a camera of `rate` frames a second as shm-live does. `advance` is called for each frame shown."""
-    import numpy as np
-
     from benchmarks.measuring.repeated import RepeatedFrames
-    from realtime.compositing.composite import composite
-    from realtime.compositing.temporal import TemporalFilter
+    from realtime import Packet, TemporalFilter, composite
     from realtime.loop.matting import matte_stages
     from realtime.loop.pipeline import Pipeline, Stage
     from realtime.loop.queue import Policy
-    from realtime.packet import Packet
 
     def compose(packet: Packet) -> None:
         packet.picture = composite(packet, background.frame(packet))
@@ -91,8 +87,8 @@ def measure_live(
             delays.append(1e3 * source.delay(packet))
             advance()
         seconds = time.perf_counter() - begin
-    delay = {"median": median(delays), "p95": float(np.percentile(delays, 95)), "worst": max(delays)}
     counts = {"given": pipeline.times["source"].count, "shown": len(delays), "dropped": pipeline.dropped}
+    delay = spread(delays) | {"worst": max(delays)}
     return {"rate": rate, **counts, "frames_a_second": len(delays) / seconds, "delay_ms": delay}
 
 
@@ -141,8 +137,7 @@ def throughput(
       bench throughput talk.mp4 --rate 30 --json throughput.json
     """
     common.check_outputs(json_file, overwrite=overwrite)
-    from realtime.compositing.backgrounds import open_background
-    from realtime.inputs.video_file import VideoSource
+    from realtime import VideoSource, open_background
 
     with VideoSource(clip) as source:
         frames = [packet.frame for packet in islice(source, IN_MEMORY)]

@@ -93,8 +93,7 @@ def time_frame(engine: Engine, frame: Frame, background: Frame) -> dict[str, flo
     from fractions import Fraction
 
     from engines.engine import OverlappingEngine
-    from realtime.compositing.composite import composite
-    from realtime.packet import Packet
+    from realtime import Packet, composite
 
     if isinstance(engine, OverlappingEngine):
         begin = time.perf_counter()

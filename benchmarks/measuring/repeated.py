@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 from engines import Frame
+from realtime import Packet
 from realtime.inputs.live_source import LiveSource
-from realtime.packet import Packet
 
 
 class RepeatedFrames(LiveSource):

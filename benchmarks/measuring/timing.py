@@ -61,9 +61,19 @@ class Timing:
 
     def percentile(self, percent: float) -> float:
         """Interpolated percentile of the milliseconds of `whole`."""
-        import numpy as np
+        return percentile(self.stages[self.whole], percent)
 
-        return float(np.percentile(self.stages[self.whole], percent))
+
+def percentile(values: Sequence[float], percent: float) -> float:
+    """Interpolated percentile."""
+    import numpy as np
+
+    return float(np.percentile(values, percent))
+
+
+def spread(values: Sequence[float]) -> dict[str, float]:
+    """Their "median" and 95th percentile, "p95"."""
+    return {"median": median(values), "p95": percentile(values, 95)}
 
 
 def engine_alone(engine: Engine, frames: Sequence[Frame]) -> float:
