@@ -81,7 +81,7 @@ def scale(
     [place] = common.sizes_of([at], "--at")
     common.check_outputs(json_file, overwrite=overwrite)
     with load_engine(backend, precision=precision, model=model) as engine:
-        choice = Choice(engine.name, engine.precision, named=True, model=model)
+        choice = Choice(engine.name, engine.precision, model)
 
     monitor = LoadMonitor()
     counts = threads or powers_of_two(os.cpu_count() or 1)

@@ -31,11 +31,10 @@ CACHE_VARIABLE = "SHM_CACHE"  # of engines.store.cache, whose packages a GPU mac
 
 @dataclass(frozen=True)
 class Choice:
-    """A backend, a precision and a model to time. One that the user `named` must run; others are left out where they cannot."""
+    """A backend, a precision and a model to time."""
 
     backend: str
     precision: str
-    named: bool
     model: str = BASE
 
 

@@ -25,15 +25,14 @@ Stages = dict[str, list[float]]  # milliseconds of every run, by stage
 def choices(backend: str, precision: str, models: Sequence[str] = (BASE,)) -> list[Choice]:
     """What to time on this machine; "all" precisions are bf16 only where the CPU has it, and fp16 only with an NVIDIA GPU."""
     if backend == "auto" or "all" not in (backend, precision):
-        level = "auto" if precision == "all" else precision
-        return [Choice(backend, level, named=True, model=model) for model in models]
+        return [Choice(backend, "auto" if precision == "all" else precision, model) for model in models]
     found = []
     for name in BACKENDS if backend == "all" else [backend]:
         known = BACKENDS[name].precisions
         levels = [level for level in known if _is_native(level)] if precision == "all" else [precision]
         levels = [level for level in levels if level in ("auto", *known)]
-        found += [Choice(name, level, named=False, model=model) for model in models for level in levels]
-    return found or [Choice(backend, "auto", named=True, model=model) for model in models]  # it cannot run, and says why
+        found += [Choice(name, level, model) for model in models for level in levels]
+    return found or [Choice(backend, "auto", model) for model in models]  # it cannot run, and says why
 
 
 def _is_native(precision: str) -> bool:
@@ -85,10 +84,11 @@ def time_sizes(
     processes: a slow minute of the machine slows all a little instead of one a lot. `seconds` is for all the runs of a size:
     when its share of them is over, a process begins no new round, once it has done its share of LEAST_RUNS.
 
-    `advance` is called after each size, of each start. Gives the timings, and the choices that were left out, each with its
-    size and why. Raises EngineError where an engine that the user named cannot run.
+    `advance` is called after each size, of each start. Gives the timings, and of several backends or precisions those that
+    cannot run and were left out, each with its size and why. Raises EngineError where the only one cannot.
     """
     left_out: list[dict[str, Any]] = []
+    only_one = len({(choice.backend, choice.precision) for choice in chosen}) == 1
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         rows = [
             _Row(choice, Path(folder) / str(place), Timing("", choice.precision, size))
@@ -101,7 +101,7 @@ def time_sizes(
                     try:
                         opened.append((row.timing, stack.enter_context(row.start(threads, turn))))
                     except MattingError as error:
-                        if row.choice.named:
+                        if only_one:
                             raise
                         left_out.append(vars(row.choice) | {"size": size, "why": str(error)})
                         rows.remove(row)

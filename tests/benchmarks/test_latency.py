@@ -11,6 +11,7 @@ from benchmarks.latency import table, verdict
 from benchmarks.measuring import turns
 from benchmarks.measuring.engine_process import CACHE_VARIABLE, Choice, EngineProcess, time_frame
 from benchmarks.measuring.frames import make_frames
+from benchmarks.measuring.machine import Load, LoadMonitor
 from benchmarks.measuring.timing import AROUND, COMPOSITE, END_TO_END, NETWORKS, WHOLE, Timing
 from benchmarks.measuring.turns import LEAST_RUNS, choices, take_turns, time_sizes
 from engines.backends import nvidia, openvino
@@ -110,37 +111,36 @@ def test_what_all_means_on_this_machine(monkeypatch):
         found = choices("all", "all")
         assert {each.precision for each in found} == levels
         assert {each.backend for each in found} >= {"openvino", "torch"}
-        assert not any(each.named for each in found)
     monkeypatch.setattr(nvidia, "driver_missing", lambda: "")
-    assert {Choice("torch", "fp16", named=False), Choice("tensorrt", "fp16", named=False)} <= set(choices("all", "all"))
-    assert choices("openvino", "bf16") == [Choice("openvino", "bf16", named=True)]
-    assert choices("auto", "all") == [Choice("auto", "auto", named=True)]
+    assert {Choice("torch", "fp16"), Choice("tensorrt", "fp16")} <= set(choices("all", "all"))
+    assert choices("openvino", "bf16") == [Choice("openvino", "bf16")]
+    assert choices("auto", "all") == [Choice("auto", "auto")]
 
 
 def test_a_process_tells_of_its_start_its_frames_and_its_memory():
-    with EngineProcess(Choice("openvino", "fp32", named=True), (65, 33), 1) as engine:
+    with EngineProcess(Choice("openvino", "fp32"), (65, 33), 1) as engine:
         assert (engine.name, engine.precision) == ("openvino", "fp32")
         assert 0 < engine.start["ready"] < engine.start["first frame"]
         assert {END_TO_END, "mpn", "qun", "mrn", COMPOSITE} <= set(engine.time(5))
         assert 30 < engine.memory["peak"] < 2000
     with pytest.raises(EngineError, match="fp16"):
-        EngineProcess(Choice("openvino", "fp16", named=True), (64, 64))
+        EngineProcess(Choice("openvino", "fp16"), (64, 64))
 
 
-def test_an_engine_that_cannot_run_is_left_out_unless_named():
-    chosen = [Choice("openvino", "fp32", named=False), Choice("openvino", "fp16", named=False)]
+def test_an_engine_that_cannot_run_is_left_out_unless_it_is_the_only_one():
+    chosen = [Choice("openvino", "fp32"), Choice("openvino", "fp16")]
     timings, [missing] = time_sizes(chosen, [(64, 48)], runs=2, starts=1, seconds=45)
     assert [(t.name, t.precision, len(t.stages[END_TO_END])) for t in timings] == [("ours, openvino", "fp32", 2)]
     assert (missing["precision"], missing["size"]) == ("fp16", (64, 48))
     assert "openvino" in missing["why"]
     with pytest.raises(EngineError, match="openvino"):
-        time_sizes([Choice("openvino", "fp16", named=True)], [(64, 48)], runs=2, starts=1, seconds=45)
+        time_sizes([Choice("openvino", "fp16")], [(64, 48)], runs=2, starts=1, seconds=45)
 
 
 def test_the_sizes_are_gone_through_again_and_again_so_that_a_slow_minute_slows_all(monkeypatch):
     calls = scripted_processes(monkeypatch)
     steps = []
-    chosen, sizes = [Choice("x", "fp32", named=True)], [(40, 32), (80, 64)]
+    chosen, sizes = [Choice("x", "fp32")], [(40, 32), (80, 64)]
     timings, left_out = time_sizes(chosen, sizes, runs=3, starts=2, seconds=45, advance=lambda: steps.append(1))
     starts = [call for call in calls if call.startswith("start")]
     assert starts == ["start 40", "start 80"] * 3
@@ -159,7 +159,7 @@ def test_the_sizes_are_gone_through_again_and_again_so_that_a_slow_minute_slows_
 @pytest.mark.parametrize("starts", [1, 2, 6])
 def test_when_the_time_is_up_the_processes_have_done_enough_together(starts, monkeypatch):
     scripted_processes(monkeypatch)
-    [timing], _ = time_sizes([Choice("openvino", "fp32", named=True)], [(64, 48)], runs=60, starts=starts, seconds=0)
+    [timing], _ = time_sizes([Choice("openvino", "fp32")], [(64, 48)], runs=60, starts=starts, seconds=0)
     assert LEAST_RUNS <= sum(timing.passes) < LEAST_RUNS + starts
     assert len(timing.passes) == starts
 
@@ -167,7 +167,7 @@ def test_when_the_time_is_up_the_processes_have_done_enough_together(starts, mon
 @pytest.mark.parametrize(("runs", "starts"), [(60, 6), (7, 3), (1, 1)])
 def test_the_processes_share_the_runs(runs, starts, monkeypatch):
     scripted_processes(monkeypatch)
-    [timing], _ = time_sizes([Choice("x", "fp32", named=True)], [(64, 48)], runs=runs, starts=starts, seconds=45)
+    [timing], _ = time_sizes([Choice("x", "fp32")], [(64, 48)], runs=runs, starts=starts, seconds=45)
     assert len(timing.passes) == starts
     assert sum(timing.passes) == runs
     assert max(timing.passes) - min(timing.passes) <= 1
@@ -192,7 +192,8 @@ def test_a_table_a_verdict_every_run_and_a_plot(bench, tmp_path):
     assert picture.std() > 5
 
 
-def test_reports_are_not_replaced_unasked(bench, tmp_path):
+def test_reports_are_not_replaced_unasked_and_name_a_busy_machine(bench, monkeypatch, tmp_path):
+    monkeypatch.setattr(LoadMonitor, "load", lambda self: Load(0.02, 0.5, 0.0))
     words = ["latency", "--size", "64x32", "--runs", 1, "--starts", 1, "--backend", "openvino", "--precision", "fp32"]
     reports = {"--json": tmp_path / "x.json", "--plot": tmp_path / "x.png"}
     for option, path in reports.items():
@@ -201,19 +202,11 @@ def test_reports_are_not_replaced_unasked(bench, tmp_path):
         assert code == 2
         assert err == f"error: {option} {path}: exists already; use --overwrite to replace it\n"
         assert path.read_text() == "precious"
-    assert bench(*words, *(word for report in reports.items() for word in report), "-y")[0] == 0
+    code, out, _ = bench(*words, *(word for report in reports.items() for word in report), "-y")
+    assert code == 0
     assert not any(b"precious" in path.read_bytes() for path in reports.values())
-
-
-def test_a_busy_machine_is_named(bench, monkeypatch, tmp_path):
-    from benchmarks.measuring.machine import Load, LoadMonitor
-
-    monkeypatch.setattr(LoadMonitor, "load", lambda self: Load(0.02, 0.5, 0.0))
-    result = tmp_path / "busy.json"
-    words = ["--size", "64x32", "--runs", 1, "--starts", 1, "--backend", "openvino", "--precision", "fp32"]
-    _, out, _ = bench("latency", *words, "--json", result)
     assert "The machine was busy" in out
-    assert "other programs took 50%" in json.loads(result.read_text())["warning"]
+    assert "other programs took 50%" in json.loads(reports["--json"].read_text())["warning"]
 
 
 def test_the_variable_of_the_cache_is_that_of_engines():
