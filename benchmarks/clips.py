@@ -15,7 +15,6 @@ import typer
 
 from benchmarks import common
 from benchmarks.common import Advance, JsonFile, Report
-from benchmarks.measuring.machine import LoadMonitor
 from engines.commands.options import Model, Overwrite, Precision, Threads, load_engine
 from engines.commands.running import UsageError
 from realtime.choices import MAX_SMOOTH, SMOOTH
@@ -139,6 +138,11 @@ def table(report: Report) -> str:
     return text
 
 
+def page(report: Report) -> str:
+    """The table, and what its figures are."""
+    return f"{table(report)}\n{NOTE}"
+
+
 def clips(
     folder: Annotated[Path, typer.Argument(metavar="CLIPS", help="A clip, or a folder of clips: images/ and alphas/ in each.")],
     smooth: Annotated[
@@ -166,9 +170,8 @@ def clips(
     found = open_clips(folder)
     common.check_outputs(json_file, overwrite=overwrite)
     check_peer_options(adapters, peer or [], backend)
-    monitor = LoadMonitor()
     results: dict[str, Means] = {}
-    with ExitStack() as stack:
+    with common.reported(page, json_file, threads) as report, ExitStack() as stack:
         engine = None
         if backend != "none":
             engine = stack.enter_context(load_engine(backend, threads=threads, precision=precision, model=model))
@@ -183,6 +186,4 @@ def clips(
                 ]
                 models = models_of(engine, [SMOOTH] if smooth is None else smooth, peers)
                 results[clip.name] = score_clip(clip, engine, models, advance)
-    report = common.environment(monitor, threads) | {"clips": results, "means": means_of(results)}
-    common.show(f"{table(report)}\n{NOTE}")
-    common.write_report(json_file, report)
+        report |= {"clips": results, "means": means_of(results)}

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from enum import StrEnum
 from importlib.util import find_spec
 from itertools import groupby, zip_longest
@@ -61,13 +61,6 @@ def progress_bar(name: str, total: int) -> AbstractContextManager[Advance]:
     return tables.progress_bar(name, total)
 
 
-def environment(monitor: machine.LoadMonitor, threads: int | None) -> Report:
-    """The start of every report: the machine, and its load from other programs."""
-    load = monitor.load()
-    facts = machine.describe() | {"threads": str(threads or "all")}
-    return {"machine": facts, "load": vars(load) if load else None, "warning": load.warning if load else None}
-
-
 def check_outputs(json_file: Path | None, plot: Path | None = None, *, overwrite: bool) -> None:
     """Raise UsageError where --json or --plot cannot be written or may not be replaced, before the work for them is done."""
     reports.check_report(json_file, overwrite=overwrite)
@@ -76,11 +69,23 @@ def check_outputs(json_file: Path | None, plot: Path | None = None, *, overwrite
         raise UsageError("--plot needs Matplotlib, which is not installed; type: pip install matplotlib")
 
 
-def write_report(path: Path | None, report: Report) -> None:
-    """Write figures as JSON, milliseconds to the microsecond. With path None, do nothing."""
-    if path is not None:
+@contextmanager
+def reported(page: Callable[[Report], str], json_file: Path | None, threads: int | None) -> Iterator[Report]:
+    """Measure in this block, and put the figures into what it yields.
+
+    At its end a page is made of them and shown, and they are written as JSON, milliseconds to the microsecond: behind the
+    machine, and its load from other programs meanwhile.
+    """
+    monitor = machine.LoadMonitor()
+    figures: Report = {}
+    yield figures
+    load = monitor.load()
+    facts = machine.describe() | {"threads": str(threads or "all")}
+    report = {"machine": facts, "load": vars(load) if load else None, "warning": load.warning if load else None} | figures
+    show(page(report))
+    if json_file is not None:
         rounded = json.loads(json.dumps(report), parse_float=lambda text: float(f"{float(text):.7g}"))
-        reports.write_report(path, rounded)
+        reports.write_report(json_file, rounded)
 
 
 def name_of(model: str) -> str:

@@ -11,7 +11,7 @@ import typer
 
 from benchmarks import common
 from benchmarks.common import JsonFile, Models, PlotFile, Report, Runs, Seconds, Sizes, size_name
-from benchmarks.measuring.machine import LoadMonitor
+from benchmarks.measuring import card
 from benchmarks.measuring.timing import AROUND, COMPOSITE, NETWORKS, Timing
 from benchmarks.measuring.turns import choices, time_sizes
 from engines.atomic import replacing
@@ -81,6 +81,20 @@ def table(report: Report) -> str:
     return f"{text}\n{note}{common.machine_of(report)} {report['verdict']}\n"
 
 
+def page(report: Report) -> str:
+    """The table, what the card can do at most if it was measured, and what was left out."""
+    from train.evaluation.scores import own_name
+
+    lines = [table(report)]
+    if "card" in report:
+        found = report["card"]
+        lines.append(f"the card was not measured: {found}" if isinstance(found, str) else card.sentence(found))
+    for each in report["left_out"]:
+        name = f"{own_name(each['backend'], each['model'])} {each['precision']}, {size_name(each['size'])}"
+        lines.append(f"left out: {name}: {each['why']}")
+    return "\n".join(lines)
+
+
 def draw(path: Path, timings: Sequence[Timing]) -> None:
     """Write a PNG: a box of the runs of each engine at each size, and a dashed line at the paper's milliseconds."""
     import matplotlib as mpl
@@ -138,30 +152,20 @@ def latency(
         check_precision(backend, precision)
     chosen = choices(backend, precision, models)
     common.check_outputs(json_file, plot, overwrite=overwrite)
-    monitor = LoadMonitor()
     starts = min(starts, runs)
-    with common.progress_bar("latency", len(sizes) * (starts + 1)) as advance:
-        try:
-            timings, left_out = time_sizes(
-                chosen, sizes, runs=runs, starts=starts, seconds=seconds, threads=threads, advance=advance
-            )
-        except EngineError as error:
-            raise UsageError(f"--backend {backend}: {error}") from error
-    from train.evaluation.scores import own_name
-
-    if not timings:
-        raise UsageError(f"--backend {backend}: {'; '.join(dict.fromkeys(each['why'] for each in left_out))}")
-    report = common.environment(monitor, threads) | {"runs": runs, "starts": starts}
-    report |= {"timings": [vars(timing) for timing in timings], "left_out": left_out, "verdict": verdict(timings)}
-    common.show(table(report))
-    if any("peak on GPU" in timing.memory for timing in timings):
-        from benchmarks.measuring.card import measure_with_frames, sentence
-
-        report["card"] = card = measure_with_frames(sizes, models)
-        print(f"the card was not measured: {card}" if isinstance(card, str) else sentence(card))
-    for each in left_out:
-        name = f"{own_name(each['backend'], each['model'])} {each['precision']}, {size_name(each['size'])}"
-        print(f"left out: {name}: {each['why']}")
-    common.write_report(json_file, report)
+    with common.reported(page, json_file, threads) as report:
+        with common.progress_bar("latency", len(sizes) * (starts + 1)) as advance:
+            try:
+                timings, left_out = time_sizes(
+                    chosen, sizes, runs=runs, starts=starts, seconds=seconds, threads=threads, advance=advance
+                )
+            except EngineError as error:
+                raise UsageError(f"--backend {backend}: {error}") from error
+        if not timings:
+            raise UsageError(f"--backend {backend}: {'; '.join(dict.fromkeys(each['why'] for each in left_out))}")
+        report |= {"runs": runs, "starts": starts, "timings": [vars(timing) for timing in timings], "left_out": left_out}
+        report["verdict"] = verdict(timings)
+        if any("peak on GPU" in timing.memory for timing in timings):
+            report["card"] = card.measure_with_frames(sizes, models)
     if plot is not None:
         draw(plot, timings)

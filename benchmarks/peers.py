@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from benchmarks import common
 from benchmarks.common import JsonFile, Models, Report, Runs, Seconds, Sizes, size_name
 from benchmarks.measuring.frames import make_frames
-from benchmarks.measuring.machine import LoadMonitor
 from benchmarks.measuring.timing import WHOLE, Timing, paired_ratio
 from benchmarks.measuring.turns import take_turns
 from engines.commands.options import Backend, Overwrite, Threads, load_engine
@@ -127,10 +126,9 @@ def peers(
         backend, precision = engine.name, engine.precision
     from train.evaluation.peers import Peer
 
-    monitor = LoadMonitor()
     levels = list(dict.fromkeys((precision, "fp32")))
     rows: list[dict[str, Any]] = []
-    with ExitStack() as stack:
+    with common.reported(table, json_file, threads) as report, ExitStack() as stack:
         made = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
         ours = write_adapters(made, backend, threads, models)
         asked: list[tuple[Path, str, str, Path | None]] = [(made, name, level, None) for name in ours for level in levels]
@@ -148,6 +146,4 @@ def peers(
             for one, stages in zip(opened, taken, strict=True):
                 ratio = paired_ratio(stages[WHOLE], taken[0][WHOLE])
                 rows.append(vars(Timing(one.name, one.precision, each, stages)) | {"ratio": ratio})
-    report = common.environment(monitor, threads) | {"backend": backend, "runs": runs, "timings": rows}
-    common.show(table(report))
-    common.write_report(json_file, report)
+        report |= {"backend": backend, "runs": runs, "timings": rows}

@@ -11,7 +11,6 @@ import typer
 
 from benchmarks import common
 from benchmarks.common import HEADINGS, JsonFile, Report
-from benchmarks.measuring.machine import LoadMonitor
 from engines.commands.options import Overwrite, Precision, Threads, load_engine
 from engines.geometry import MODELS
 from train.commands.models import check_peer_options, open_sets
@@ -89,9 +88,8 @@ def quality(
 
     test_sets = open_sets(sets)
     check_peer_options(adapters, peer or [], backend)
-    monitor = LoadMonitor()
     sections: list[Report] = []
-    with ExitStack() as stack:
+    with common.reported(lambda report: f"\n{common.machine_of(report)}", json_file, threads) as report, ExitStack() as stack:
         candidates: list[Candidate] = []
         if backend != "none":
             loaded = [load_engine(backend, threads=threads, precision=precision, model=model) for model in MODELS]
@@ -107,6 +105,4 @@ def quality(
         for test_set in test_sets:
             sections.append(score_all(test_set, candidates, with_closed_form=with_closed_form))
             common.show(table({"sets": sections[-1:]}))
-    report = common.environment(monitor, threads) | {"sets": sections}
-    common.show(f"\n{common.machine_of(report)}")
-    common.write_report(json_file, report)
+        report["sets"] = sections

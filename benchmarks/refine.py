@@ -10,7 +10,6 @@ import typer
 
 from benchmarks import common
 from benchmarks.common import Advance, JsonFile, Report
-from benchmarks.measuring.machine import LoadMonitor
 from engines.commands.options import Backend, Model, Overwrite, Threads
 from engines.commands.running import UsageError
 from train.commands.models import open_models
@@ -108,12 +107,13 @@ def refine(
     if test_set.truths != "alphas":
         raise UsageError(f"{folder}: has masks for truths; the edges that are measured need alphas/")
     common.check_outputs(json_file, overwrite=overwrite)
-    monitor = LoadMonitor()
-    with open_models(backend, threads, precision, model, adapters, peer or [], peer_python) as (engine, opened):
+    count = len(test_set.items)
+    with (
+        common.reported(table, json_file, threads) as report,
+        open_models(backend, threads, precision, model, adapters, peer or [], peer_python) as (engine, opened),
+        common.progress_bar(test_set.name, count) as advance,
+    ):
         assert engine is not None
-        with common.progress_bar(test_set.name, len(test_set.items)) as advance:
-            scores = refine_set(test_set, engine, opened, advance)
-    kinds = {kind: {"before": before.means(), "after": after.means()} for kind, (before, after) in scores.items()}
-    report = common.environment(monitor, threads) | {"set": test_set.name, "pictures": len(test_set.items), "masks": kinds}
-    common.show(table(report))
-    common.write_report(json_file, report)
+        scores = refine_set(test_set, engine, opened, advance)
+        kinds = {kind: {"before": before.means(), "after": after.means()} for kind, (before, after) in scores.items()}
+        report |= {"set": test_set.name, "pictures": count, "masks": kinds}

@@ -11,7 +11,6 @@ import typer
 from benchmarks import common
 from benchmarks.common import JsonFile, Report, Runs, Sizes, size_name
 from benchmarks.measuring.engine_process import Choice, EngineProcess
-from benchmarks.measuring.machine import LoadMonitor
 from benchmarks.measuring.timing import END_TO_END
 from benchmarks.measuring.turns import take_turns
 from engines.commands.options import Backend, Model, Overwrite, Precision, load_engine
@@ -83,11 +82,10 @@ def scale(
     with load_engine(backend, precision=precision, model=model) as engine:
         choice = Choice(engine.name, engine.precision, model)
 
-    monitor = LoadMonitor()
     counts = threads or powers_of_two(os.cpu_count() or 1)
     pixels: list[Report] = []
     by_threads: list[Report] = []
-    with common.progress_bar("scale", len(sizes) + len(counts)) as advance:
+    with common.reported(table, json_file, None) as report, common.progress_bar("scale", len(sizes) + len(counts)) as advance:
         for each in sizes:
             took, peak = cost_of_size(choice, None, each, runs)
             pixels.append({"size": each, "megapixels": each[0] * each[1] / 1e6, "milliseconds": took, "peak_mb": peak})
@@ -96,14 +94,12 @@ def scale(
             took, _ = cost_of_size(choice, count, place, runs)
             by_threads.append({"threads": count, "milliseconds": took})
             advance()
-    report = common.environment(monitor, None) | {"engine": choice.backend, "precision": choice.precision, "model": model}
-    report |= {"at": place, "pixels": pixels, "threads": by_threads}
-    if len(set(sizes)) > 1:
-        for fit, what in (("pixels_fit", "milliseconds"), ("pixels_memory_fit", "peak_mb")):
-            if all(each[what] for each in pixels):
-                report[fit] = growth([each["megapixels"] for each in pixels], [each[what] for each in pixels])
-    common.show(table(report))
-    common.write_report(json_file, report)
+        report |= {"engine": choice.backend, "precision": choice.precision, "model": model}
+        report |= {"at": place, "pixels": pixels, "threads": by_threads}
+        if len(set(sizes)) > 1:
+            for fit, what in (("pixels_fit", "milliseconds"), ("pixels_memory_fit", "peak_mb")):
+                if all(each[what] for each in pixels):
+                    report[fit] = growth([each["megapixels"] for each in pixels], [each[what] for each in pixels])
 
 
 def powers_of_two(most: int) -> list[int]:

@@ -20,7 +20,6 @@ import typer
 from benchmarks import common
 from benchmarks.common import JsonFile, Report
 from benchmarks.measuring.frames import SAMPLES
-from benchmarks.measuring.machine import LoadMonitor
 from benchmarks.measuring.timing import engine_alone, spread
 from engines.commands.options import Backend, Model, Overwrite, Precision, Threads, load_engine
 from engines.commands.running import UsageError, needs_extra
@@ -132,14 +131,11 @@ def serve(
     options += [] if threads is None else ["--threads", str(threads)]
     with service(options) as (port, process):
         measure(port, process, photo.read_bytes(), call, 1, 1)  # the first request is slow
-        monitor = LoadMonitor()
-        measured = measure(port, process, photo.read_bytes(), call, clients, seconds)
-        report = common.environment(monitor, threads) | names
-    measured["share_of_engine"] = measured["requests_a_second"] * alone / 1e3
-    report |= {"photo": photo.name, "size": frame.shape[1::-1], "matted": matted.shape[1::-1], "call": call}
-    report |= {"clients": clients, "seconds": seconds, "engine_ms": alone, "service": measured}
-    common.show(table(report))
-    common.write_report(json_file, report)
+        with common.reported(table, json_file, threads) as report:
+            measured = measure(port, process, photo.read_bytes(), call, clients, seconds)
+            measured["share_of_engine"] = measured["requests_a_second"] * alone / 1e3
+            report |= names | {"photo": photo.name, "size": frame.shape[1::-1], "matted": matted.shape[1::-1], "call": call}
+            report |= {"clients": clients, "seconds": seconds, "engine_ms": alone, "service": measured}
     if set(measured["statuses"]) != {"200"}:
         raise typer.Exit(1)
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from benchmarks import common, quality
 from benchmarks.common import HEADINGS, JsonFile, Report
-from benchmarks.measuring.machine import LoadMonitor
 from engines.commands.options import Overwrite
 from train.commands.models import open_sets
 from train.commands.reports import make_pictures_folder
@@ -39,6 +38,13 @@ def paper_table(report: Report) -> str:
             text += common.row(name, *("" if x is None else f"{1e3 * x:.1f}" for pair in pairs for x in pair))
         tables.append(text)
     return "\n".join([*tables, f"Errors x1e-3. {DIFFERENT_DATA}\n"])
+
+
+def page(report: Report) -> str:
+    """The paper's table, how long each network was trained, and what is missing."""
+    steps = ", ".join(f"{name} {count}" for name, count in report["steps"].items())
+    trained = f"Steps of training: {steps}." if steps else ""
+    return "\n".join(["", paper_table(report), trained, "", *report["missing"]])
 
 
 def score(test_set: TestSet, methods: Sequence[Method]) -> Report:
@@ -101,19 +107,14 @@ def table2(
     test_sets = open_sets(sets)
     make_pictures_folder(pictures, overwrite=overwrite)
     methods, missing = open_rows(runs, with_closed_form=with_closed_form)
-    monitor = LoadMonitor()
-    sections: list[dict[str, Any]] = []
-    for test_set in test_sets:
-        sections.append(score(test_set, methods))
-        common.show(quality.table({"sets": sections[-1:]}))
-        if pictures is not None and test_set.truths == "alphas":
-            draw(pictures, test_set, methods, count)
-    steps = {name: each for method in methods for name, each in method.steps.items()}
-    facts: Report = {"steps": steps, "missing": missing, "paper": {row.name: row.paper for row in ROWS}}
-    report = common.environment(monitor, None) | facts | {"sets": sections}
-    trained = f"Steps of training: {', '.join(f'{name} {count}' for name, count in steps.items())}." if steps else ""
-    common.show(f"\n{paper_table(report)}\n{trained}\n")
-    print(*missing, sep="\n")
-    common.write_report(json_file, report)
+    sections: list[Report] = []
+    with common.reported(page, json_file, None) as report:
+        for test_set in test_sets:
+            sections.append(score(test_set, methods))
+            common.show(quality.table({"sets": sections[-1:]}))
+            if pictures is not None and test_set.truths == "alphas":
+                draw(pictures, test_set, methods, count)
+        steps = {name: each for method in methods for name, each in method.steps.items()}
+        report |= {"steps": steps, "missing": missing, "paper": {row.name: row.paper for row in ROWS}, "sets": sections}
     if pictures is not None and (logged := {each.name: each for each in sorted(runs.iterdir()) if curves_of(each)}):
         draw_curves(logged, pictures / "curves.png")

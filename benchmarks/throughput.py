@@ -19,7 +19,6 @@ import typer
 from benchmarks import common
 from benchmarks.common import Advance, JsonFile, Report, size_name
 from benchmarks.measuring.frames import SAMPLE, SAMPLES
-from benchmarks.measuring.machine import LoadMonitor
 from benchmarks.measuring.timing import spread
 from engines.commands.options import Backend, Model, Overwrite, Precision, Threads, load_engine
 from engines.geometry import BASE
@@ -148,7 +147,7 @@ def throughput(
         load = partial(load_engine, backend, threads=threads, precision=precision, model=model)
         for_files = stack.enter_context(load(at_once=2))
         for_live = for_files if for_files.at_once == 1 else stack.enter_context(load())
-        monitor = LoadMonitor()
+        report = stack.enter_context(common.reported(table, json_file, threads))
         with common.progress_bar(f"{clip.name}, {size_name(size)}", 2 * runs) as advance:
             measured = measure_file(clip, frames, target, for_files, bg, runs, advance)
         live = []
@@ -156,8 +155,5 @@ def throughput(
             count = max(2, round(each * live_seconds))
             with common.progress_bar(f"live, {each} frames/s", count) as advance:
                 live.append(measure_live(frames, each, count, for_live, background, advance))
-        engine = {"engine": for_live.name, "precision": for_live.precision, "at_once": for_files.at_once}
-        report = common.environment(monitor, threads) | engine | {"model": model}
-    report |= {"clip": clip.name, "size": size, "file": measured, "live": live}
-    common.show(table(report))
-    common.write_report(json_file, report)
+        report |= {"engine": for_live.name, "precision": for_live.precision, "at_once": for_files.at_once, "model": model}
+        report |= {"clip": clip.name, "size": size, "file": measured, "live": live}

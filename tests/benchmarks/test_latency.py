@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmarks.latency import table, verdict
+from benchmarks.latency import page, table, verdict
 from benchmarks.measuring import turns
 from benchmarks.measuring.engine_process import CACHE_VARIABLE, Choice, EngineProcess, time_frame
 from benchmarks.measuring.frames import make_frames
@@ -245,3 +245,14 @@ def test_a_fast_engine_has_hundredths_and_its_gpu_memory_a_column():
     text = table({"timings": [vars(timing)], "machine": facts, "verdict": ""})
     assert "| size | engine | median | 95 % | networks | first picture, no cache | first picture | peak MB on GPU |" in text
     assert "| 800x800 | torch, fp16 | 1.23 | 1.23 | 0.57 | 900 | 400 | 321 |" in text
+
+
+def test_a_card_that_was_not_measured_and_an_engine_that_was_left_out_are_named():
+    facts = {"cores": "2", "processor": "P", "vector units": "avx2", "threads": "all"}
+    missing = {"backend": "tensorrt", "precision": "fp16", "model": "large", "size": (800, 800), "why": "no TensorRT"}
+    report = {"timings": [], "machine": facts, "verdict": "", "left_out": [missing], "card": "out of memory"}
+    lines = page(report).splitlines()
+    assert lines[-2:] == [
+        "the card was not measured: out of memory",
+        "left out: ours, tensorrt, large fp16, 800x800: no TensorRT",
+    ]
