@@ -45,7 +45,7 @@ class Engine(Protocol):
 
     name: str  # of the backend: "openvino", "torch", ...
     device: str  # as its maker names it: "AMD EPYC", "NVIDIA H100", ...
-    precision: str  # "bf16", "fp32", "fp16"
+    precision: str  # "int8", "bf16", "fp32", "fp16"
     model: str  # "base" or "large"
     at_once: int = 1  # calls from as many threads run in parallel; others wait
 

@@ -50,8 +50,8 @@ def load(
     `backend` "auto" takes the fastest that this machine can run: "tensorrt", "tensorrt-rtx" or "torch" on an NVIDIA GPU,
     whichever is installed, else "openvino" on the CPU; the logger "engines" reports which and why. A backend asked for by name
     is never replaced by another. Engines for a frame size are built when the first such frame comes, and cached.
-    `threads`: of a CPU, None for one per physical core. `precision`: "auto", "fp32", "bf16" or "fp16". `model`: "base", or
-    "large", which sees three times as many pixels when it looks for people: finer mattes, in about twice the time. `at_once`:
+    `threads`: of a CPU, None for one per physical core. `precision`: "auto", "fp32", "bf16", "fp16" or "int8". `model`: "base",
+    or "large", which sees three times as many pixels when it looks for people: finer mattes, in twice the time. `at_once`:
     frames that as many threads of the caller may pass to "openvino" at the same time, each on its share of the cores: with 2, a
     file takes a quarter less time, and each frame comes later. Other backends take one at a time.
 

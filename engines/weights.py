@@ -18,6 +18,7 @@ SAFETENSORS = "weights.safetensors"
 MANIFEST = "manifest.json"
 NETWORKS = ("mpn", "qun", "mrn")
 PARTS = ("mpn-low", "qun", "mrn-features", "mrn-details")  # graphs of the same networks, for engines that run MRN by tiles
+INT8 = ("mpn-low", "qun", "mrn-features")  # those that have a second graph, with convolutions of 8-bit integers
 
 
 def sha256(path: Path) -> str:
@@ -47,12 +48,20 @@ def verified(model: str = BASE, folder: Path = FOLDER) -> dict[str, Any]:
     return manifest
 
 
+def int8_graph(name: str) -> str:
+    """The name of the second graph of one of INT8."""
+    return f"{name}-int8"
+
+
+GRAPHS = tuple(dict.fromkeys((*NETWORKS, *PARTS, *map(int8_graph, INT8))))
+
+
 def graph_file(name: str) -> str:
-    """The file of a graph, one of NETWORKS or PARTS."""
+    """The file of one of GRAPHS."""
     return f"{name}.onnx"
 
 
 def graph(name: str, model: str = BASE, folder: Path = FOLDER) -> Path:
-    """The verified ONNX graph of one of NETWORKS or PARTS."""
+    """The verified ONNX graph, one of GRAPHS."""
     verified(model, folder)
     return folder / model / graph_file(name)

@@ -58,8 +58,8 @@ BACKENDS = {  # fastest first
         compiles=f"{TORCH}.ahead",
     ),
     "openvino": Backend(
-        OPENVINO, devices=("cpu",), precisions=("bf16", "fp32"), packages=("openvino",), extras="", compiles=OPENVINO
+        OPENVINO, devices=("cpu",), precisions=("int8", "bf16", "fp32"), packages=("openvino",), extras="", compiles=OPENVINO
     ),
 }
 BACKEND_NAMES = ("auto", *BACKENDS)
-PRECISIONS = ("auto", "fp32", "bf16", "fp16")
+PRECISIONS = ("auto", "fp32", "bf16", "fp16", "int8")

@@ -5,6 +5,7 @@ the next start is quick.
 """
 
 import logging
+import platform
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,12 +21,13 @@ from numpy.typing import NDArray
 
 from engines.backends.ahead import Request
 from engines.engine import Engine, Frame, Mask, Matte, Profiled, check_frame, fit_mask
+from engines.errors import BackendUnavailable
 from engines.geometry import BASE, Size, input_shapes, low_resolution, mpn_size
 from engines.store.cache import Cache, Engines, Key, Outdated
 from engines.store.keys import openvino_key
 from engines.store.parity import MatteOf, check_parity
 from engines.tiles import HALO, TILE, layout
-from engines.weights import FOLDER, NETWORKS, PARTS, graph, verified
+from engines.weights import FOLDER, INT8, NETWORKS, PARTS, graph, int8_graph, verified
 
 log = logging.getLogger("engines")
 
@@ -55,6 +57,13 @@ def openvino() -> ov.Core:
 def bf16_is_native() -> bool:
     """Whether this CPU multiplies bfloat16 natively; otherwise bfloat16 is slower than float32."""
     return "BF16" in openvino().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+def fastest_precision() -> str:
+    """int8 on x86-64, whether or not the CPU has instructions for it; elsewhere, where it was not measured, bf16 or fp32."""
+    if platform.machine().lower() in ("x86_64", "amd64"):
+        return "int8"
+    return "bf16" if bf16_is_native() else "fp32"
 
 
 def physical_cores() -> int:
@@ -167,7 +176,8 @@ class OpenVINOEngine(Engine):
         cache: Cache | None = None,
         at_once: int = 1,
     ) -> None:
-        """`threads` None: one per physical core. `precision`: "bf16", "fp32", or "auto": bf16 where it is native.
+        """`threads` None: one per physical core. `precision`: "fp32", "bf16", "int8" (the convolutions of `weights.INT8`; all
+        else in bf16 where it is native), or "auto": see `fastest_precision`.
 
         `cache` None: the user's. `at_once`: frames, each on its share of the threads and with buffers of its own; no more than
         threads.
@@ -179,9 +189,10 @@ class OpenVINOEngine(Engine):
         self._cache = cache or Cache()
         self._core = openvino()
         self.device = str(self._core.get_property("CPU", "FULL_DEVICE_NAME")).strip()
-        self.precision = ("bf16" if bf16_is_native() else "fp32") if precision == "auto" else precision
+        self.precision = fastest_precision() if precision == "auto" else precision
         self._settings = {"PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": "1", "ENABLE_HYPER_THREADING": "NO"}
-        self._settings["INFERENCE_PRECISION_HINT"] = "bf16" if self.precision == "bf16" else "f32"
+        in_bf16 = self.precision == "bf16" or (self.precision == "int8" and bf16_is_native())
+        self._settings["INFERENCE_PRECISION_HINT"] = "bf16" if in_bf16 else "f32"
         if at_once > 1:
             threads = threads or physical_cores()
             at_once = min(at_once, threads)
@@ -209,9 +220,15 @@ class OpenVINOEngine(Engine):
         shapes = part_shapes(height, width, self.model, channels)
         models = {}
         for name in PARTS:
-            model = self._core.read_model(graph(name, self.model, self._folder))
+            of_integers = self.precision == "int8" and name in INT8
+            model = self._core.read_model(graph(int8_graph(name) if of_integers else name, self.model, self._folder))
             model.reshape(shapes[name])
-            models[name] = self._core.compile_model(model, "CPU", self._settings)
+            try:
+                models[name] = self._core.compile_model(model, "CPU", self._settings)
+            except RuntimeError as error:
+                if self.precision == "bf16" and not bf16_is_native():
+                    raise BackendUnavailable("openvino: this CPU has no bf16; take another precision") from error
+                raise
         return models
 
     def _import(self, exported: Engines) -> Requests:

@@ -1,6 +1,7 @@
-"""From trained networks to a release: weights as safetensors, three ONNX graphs that point into them, and the manifest."""
+"""From trained networks to a release: weights as safetensors, ONNX graphs that point into them, and the manifest."""
 
 import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,16 +14,18 @@ from torch import Tensor, nn
 from engines.atomic import replacing
 from engines.geometry import BASE
 from engines.graphs.edits import replace_nodes
+from engines.graphs.int8 import Range, quantize
 from engines.graphs.onnx_glue import Glue, details_glue, features_glue, low_glue, mpn_glue, mrn_glue, qun_glue
 from engines.networks import MRN, Networks
 from engines.networks.blocks import logit, pixel_pairs
 from engines.networks.fold import fold
 from engines.networks.mrn import HALO, MatteRows
-from engines.weights import MANIFEST, SAFETENSORS, graph_file, sha256
+from engines.weights import MANIFEST, SAFETENSORS, graph_file, int8_graph, sha256
 
 OPSET = 18
 IR_VERSION = 10
 MPN_GLUE = {"mpn": mpn_glue, "mpn-low": low_glue}
+Calibrate = Callable[[Path], Mapping[str, Mapping[str, Range]]]  # of a folder with the graphs: ranges by graph and tensor
 OTHER_GLUE = {"qun": qun_glue, "mrn": mrn_glue, "mrn-details": details_glue}
 
 
@@ -159,9 +162,10 @@ def point_into(model: ModelProto, network: str, weights: Path) -> None:
     replace_nodes(model, [*casts, *model.graph.node])
 
 
-def export(networks: Networks, folder: Path, about: dict[str, Any], model: str = BASE) -> None:
+def export(networks: Networks, folder: Path, about: dict[str, Any], calibrate: Calibrate, model: str = BASE) -> None:
     """Write the release of a model's three networks; `about`, with their dimensions, goes into the manifest.
 
+    `calibrate` gives the ranges that `int8.quantize` asks for; the graphs lie in the folder by then.
     The networks are changed: batch normalisation is folded in, and numbers are rounded to float16, as every backend sees them.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -186,6 +190,11 @@ def export(networks: Networks, folder: Path, about: dict[str, Any], model: str =
             with replacing(folder / file) as path:
                 path.write_bytes(whole.SerializeToString())
             files.append(file)
+    for graph, ranges in calibrate(folder).items():
+        file = graph_file(int8_graph(graph))
+        with replacing(folder / file) as path:
+            path.write_bytes(quantize(folder / graph_file(graph), ranges).SerializeToString())
+        files.append(file)
     manifest = {**about, "sha256": {name: sha256(folder / name) for name in files}}
     with replacing(folder / MANIFEST) as path:
         path.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from engines.geometry import BASE, MODELS
 from engines.graphs.profile import Profile
 from engines.store.cache import Key
-from engines.weights import NETWORKS, PARTS, SAFETENSORS, graph_file, verified
+from engines.weights import GRAPHS, SAFETENSORS, graph_file, verified
 
 ENGINES = Path(__file__).parents[1]
 # The sources that turn the released graphs, or the networks, into FP16 engines: a change in one changes the engines. A test
@@ -66,7 +66,7 @@ class Digests(NamedTuple):
 def released_digests(model: str = BASE) -> Digests:
     """The digests of a released model. Raises WeightsError if its files are missing or damaged."""
     digests = verified(model)["sha256"]
-    together = hashlib.sha256("".join(digests[graph_file(name)] for name in dict.fromkeys(NETWORKS + PARTS)).encode())
+    together = hashlib.sha256("".join(digests[graph_file(name)] for name in GRAPHS).encode())
     return Digests(digests[SAFETENSORS], together.hexdigest())
 
 

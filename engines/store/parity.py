@@ -17,9 +17,10 @@ PORTRAIT = Path(__file__).parents[2] / "realtime/samples/portrait.jpg"  # part o
 KINDS = ("real", "dark", "bright", "noisy", "flat")
 # The largest errors of alpha allowed, in 8-bit levels: the mean of a frame, and a pixel's.
 MEAN, WORST = 0.5, 4.0
-# bfloat16 has 8 significant bits: it moves hard edges by parts of a pixel, so the mean alone counts. Where float32 itself is
-# unsure, as on a sixteenth of the contrast, MPN's mask may fall either way: there the rest is compared, given the reference's.
-MEAN_IN_BF16 = 1.0
+# In bfloat16 and in int8 a number has 8 significant bits: that moves hard edges by parts of a pixel, so the mean alone counts.
+# Where float32 itself is unsure, as on a sixteenth of the contrast, MPN's mask may fall either way: there the rest is compared,
+# given the reference's.
+MEAN_OF = {"bf16": 1.0, "int8": 3.0}
 UNSURE = ("dark", "bright")
 
 MatteOf = Callable[..., Matte]  # of a frame, and of a mask as `Engine` takes it
@@ -35,8 +36,8 @@ class Difference:
 
     def passes(self, precision: str) -> bool:
         """Whether it is below the limits of an engine's precision; NaN is not."""
-        if precision == "bf16":
-            return self.mean < MEAN_IN_BF16
+        if precision in MEAN_OF:
+            return self.mean < MEAN_OF[precision]
         return self.mean < MEAN and self.worst < WORST
 
 
@@ -68,7 +69,7 @@ def differences(
     for kind in KINDS:
         frame = sample_frame(kind, height, width)
         expected = reference(frame)
-        given = (expected.coarse,) if precision == "bf16" and kind in UNSURE else ()
+        given = (expected.coarse,) if precision in MEAN_OF and kind in UNSURE else ()
         alpha = matte_of(frame, *given).alpha
         error = np.abs(alpha - expected.alpha) * 255
         if untiled is not None and error.max() >= WORST:
@@ -87,13 +88,13 @@ def check_parity(
     from engines.backends.torch import TorchEngine
 
     reference = TorchEngine(precision="fp32", device="cpu", model=model, tiled=tiled)
-    untiled = TorchEngine(precision="fp32", device="cpu", model=model) if tiled and precision != "bf16" else None
+    untiled = TorchEngine(precision="fp32", device="cpu", model=model) if tiled and precision not in MEAN_OF else None
     found = differences(matte_of, reference, height, width, precision, untiled=untiled)
     errors = ", ".join(f"{each.kind} {each.mean:.2f} (worst {each.worst:.1f})" for each in found)
     line = f"{width}x{height}, alpha against PyTorch fp32, mean error in 8-bit levels: {errors}"
     if not all(each.passes(precision) for each in found):
         limits = f"the mean must be below {MEAN}, the worst below {WORST:.0f}"
-        if precision == "bf16":
-            limits = f"the mean must be below {MEAN_IN_BF16}"
+        if precision in MEAN_OF:
+            limits = f"the mean must be below {MEAN_OF[precision]}"
         raise EngineError(f"{line}; {limits}: the engine is not installed; take another precision or backend")
     return line

@@ -1,4 +1,4 @@
-"""The options of every command that compares our engine with peers."""
+"""The options of the commands that train, and of those that compare our engine with peers."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 else:  # the choices that --help shows and typer checks, made from the tables
     EngineChoice, PrecisionChoice = Literal[(*BACKEND_NAMES, "none")], Literal[PRECISIONS]
 
+Data = Annotated[Path, typer.Option(help="Folder with fine/, coarse/ and backgrounds/ (or train/ with these in it).")]
 Adapters = Annotated[Path | None, typer.Option(help="Folder of peers' adapters: modules with load() -> f(rgb) -> alpha.")]
 Peers = Annotated[list[str] | None, typer.Option("--peer", help="An adapter to compare with; may be repeated.")]
 PeerPython = Annotated[Path | None, typer.Option(help="Python interpreter that has what the adapters need.")]

@@ -9,10 +9,12 @@ from engines.commands.options import ModelChoice, Overwrite
 from engines.commands.running import UsageError, needs_extra
 from engines.geometry import BASE
 from engines.weights import FOLDER, MANIFEST
+from train.commands.options import Data
 
 
 def release(
     run: Annotated[Path, typer.Argument(help="Folder with mpn.pt, qun.pt and mrn.pt.")],
+    data: Data,
     on: Annotated[
         Path | None, typer.Option(help="Folder of another run, or `released`: where MPN and QUN come from; by default RUN.")
     ] = None,
@@ -24,28 +26,35 @@ def release(
 ) -> None:
     """Export the averaged weights (safetensors), the graphs (ONNX) and the manifest of a finished run.
 
-    They are those of the package, unless --out names another folder. The model card is written by hand.
+    They are those of the package, unless --out names another folder. Scenes of the training data show what range of numbers
+    int8 has to cover. The model card is written by hand.
 
     \b
     Examples:
-      shm-train release runs/mine --overwrite
-      shm-train release runs/fine --model large --overwrite
-      shm-train release runs/mrn --on released --out my-weights
+      shm-train release runs/mine --data data --overwrite
+      shm-train release runs/fine --data data --model large --overwrite
+      shm-train release runs/mrn --data data --on released --out my-weights
     """
     if (out / model / MANIFEST).exists() and not overwrite:
         raise UsageError(f"--out {out}: has weights of the {model} model already; give another folder, or --overwrite")
+    if not data.is_dir():
+        raise UsageError(f"--data {data}: no such folder")
     with needs_extra("train"):
-        _release(run, on, out, model)
+        _release(run, data, on, out, model)
     print(f"released to {out / model}")
 
 
-def _release(run: Path, on: Path | None, out: Path, model: str = BASE) -> None:
+def _release(run: Path, data: Path, on: Path | None, out: Path, model: str = BASE) -> None:
     from engines.graphs.export import export
+    from engines.graphs.int8 import Range
     from engines.networks import MPN, MRN, QUN, Networks
     from engines.weights import verified
+    from train.data.library import open_library
+    from train.learning.calibration import observe, scene_frames
     from train.learning.checkpoints import load_checkpoint
     from train.learning.runs import RELEASED, load_earlier, load_frozen
 
+    library = open_library(data)
     before = on or run
     mrn = load_checkpoint(run / "mrn.pt")
     mpn, qun = load_earlier(MPN, "mpn", before, model), load_earlier(QUN, "qun", before, model)
@@ -60,4 +69,8 @@ def _release(run: Path, on: Path | None, out: Path, model: str = BASE) -> None:
         "training": training,
         "recipe": mrn["recipe"],
     }
-    export(networks, out / model, about, model)
+
+    def calibrate(folder: Path) -> dict[str, dict[str, Range]]:
+        return observe(scene_frames(library, model), folder, model, networks.mrn.detail_join.in_channels)
+
+    export(networks, out / model, about, calibrate, model)

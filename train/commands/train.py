@@ -14,6 +14,7 @@ from engines.commands.app import command_app
 from engines.commands.running import UsageError, needs_extra, run
 from engines.errors import DataError
 from train.commands.curves import curves
+from train.commands.options import Data
 from train.commands.pack import pack
 from train.commands.release import release
 
@@ -27,7 +28,6 @@ NETWORKS = ("mpn", "qun", "mrn")
 STEPS = {"all": NETWORKS, "dim": ("dim", "refinement", "dim_joint"), "shm": ("tnet", "mnet", "shm")}  # of more than one network
 EXIT_DELAY = 10.0  # seconds
 
-Data = Annotated[Path, typer.Option(help="Folder with fine/, coarse/ and backgrounds/ (or train/ with these in it).")]
 Out = Annotated[Path, typer.Option(help="Folder for checkpoints and logs; a run that was stopped resumes from there.")]
 RecipeName = Annotated[str, typer.Option("--recipe", help="A recipe or a schedule: a built-in one, or a TOML file.")]
 BeginWith = Annotated[
