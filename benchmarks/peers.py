@@ -13,7 +13,7 @@ from benchmarks import common
 from benchmarks.common import JsonFile, Models, Report, Runs, Seconds, Sizes, size_name
 from benchmarks.measuring.frames import make_frames
 from benchmarks.measuring.timing import WHOLE, Timing, paired_ratio
-from benchmarks.measuring.turns import take_turns
+from benchmarks.measuring.turns import is_native, take_turns
 from engines.commands.options import Backend, Overwrite, Threads, load_engine
 from engines.commands.running import UsageError
 from train.commands.models import check_peer_options
@@ -110,8 +110,9 @@ def peers(
 ) -> None:
     """Speed beside other models: the same frames in turn, each in its own process; ratios of times with their 95 % intervals.
 
-    All run in fp32, and in bf16 too where ours does on this machine. Times are from the uint8 frame to alpha (ours: and
-    foreground). An adapter is a module with load() -> f(uint8 RGB (H, W, 3)) -> alpha (H, W).
+    All run in fp32, ours also in the precision that it takes here, and then the peers in bf16 if the CPU has it. Times are
+    from the uint8 frame to alpha (ours: and foreground). An adapter is a module with load() -> f(uint8 RGB (H, W, 3)) -> alpha
+    (H, W).
 
     \b
     Examples:
@@ -132,7 +133,7 @@ def peers(
         made = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
         ours = write_adapters(made, backend, threads, models)
         asked: list[tuple[Path, str, str, Path | None]] = [(made, name, level, None) for name in ours for level in levels]
-        peer_levels = [level for level in levels if level in ("fp32", "bf16")]
+        peer_levels = [level for level in ("bf16", "fp32") if level == "fp32" or (is_native(level) and precision != "fp32")]
         asked += [(adapters or Path(), name, level, peer_python) for name in names for level in peer_levels]
         opened = [
             stack.enter_context(Peer(folder, name, threads=threads, precision=level, python=python))

@@ -29,16 +29,17 @@ def choices(backend: str, precision: str, models: Sequence[str] = (BASE,)) -> li
     found = []
     for name in BACKENDS if backend == "all" else [backend]:
         known = BACKENDS[name].precisions
-        levels = [level for level in known if _is_native(level)] if precision == "all" else [precision]
+        levels = [level for level in known if is_native(level)] if precision == "all" else [precision]
         levels = [level for level in levels if level in ("auto", *known)]
         found += [Choice(name, level, model) for model in models for level in levels]
     return found or [Choice(backend, "auto", model) for model in models]  # it cannot run, and says why
 
 
-def _is_native(precision: str) -> bool:
+def is_native(precision: str) -> bool:
+    """Whether this machine computes in a precision without emulating it."""
     from engines.backends.nvidia import driver_missing
 
-    if precision == "fp32" or not driver_missing():
+    if precision in ("fp32", "int8") or not driver_missing():
         return True
     try:
         from engines.backends.openvino import bf16_is_native

@@ -106,7 +106,7 @@ def test_the_verdict():
 
 def test_what_all_means_on_this_machine(monkeypatch):
     monkeypatch.setattr(nvidia, "driver_missing", lambda: "no NVIDIA GPU")
-    for native, levels in ((True, {"fp32", "bf16"}), (False, {"fp32"})):
+    for native, levels in ((True, {"fp32", "bf16", "int8"}), (False, {"fp32", "int8"})):
         monkeypatch.setattr(openvino, "bf16_is_native", lambda native=native: native)
         found = choices("all", "all")
         assert {each.precision for each in found} == levels

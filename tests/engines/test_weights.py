@@ -13,7 +13,7 @@ from engines.backends.openvino import OpenVINOEngine
 from engines.backends.torch import TorchEngine
 from engines.errors import WeightsError
 from engines.geometry import BASE, MODELS
-from engines.weights import FOLDER, MANIFEST, SAFETENSORS, verified
+from engines.weights import FOLDER, INT8, MANIFEST, SAFETENSORS, verified
 
 FILES = (
     SAFETENSORS,
@@ -23,6 +23,7 @@ FILES = (
     "mpn-low.onnx",
     "mrn-features.onnx",
     "mrn-details.onnx",
+    *(f"{name}-int8.onnx" for name in INT8),
 )
 
 

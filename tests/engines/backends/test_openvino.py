@@ -1,4 +1,5 @@
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -90,3 +91,44 @@ for each in threads:
 def test_two_threads_that_come_first_do_not_wait_for_each_other(tmp_path: Path) -> None:
     environment = os.environ | {"SHM_CACHE": str(tmp_path)}
     subprocess.run([sys.executable, "-c", FIRST_TOGETHER], env=environment, check=True, timeout=120)
+
+
+def test_what_auto_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    for machine, native, expected in (
+        ("x86_64", True, "int8"),
+        ("AMD64", False, "int8"),
+        ("aarch64", True, "bf16"),
+        ("arm64", False, "fp32"),
+    ):
+        monkeypatch.setattr("platform.machine", lambda machine=machine: machine)
+        monkeypatch.setattr("engines.backends.openvino.bf16_is_native", lambda native=native: native)
+        with OpenVINOEngine() as engine:
+            assert engine.precision == expected
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_int8_mattes_as_fp32_does(portrait: Frame, model: str) -> None:
+    with OpenVINOEngine(precision="int8", model=model) as engine, OpenVINOEngine(precision="fp32", model=model) as exact:
+        ours, expected = engine(portrait), exact(portrait)
+    assert 0 < np.abs(ours.alpha - expected.alpha).mean() < 0.01
+    assert np.abs(ours.unified - expected.unified).mean() < 0.01
+
+
+WITHOUT_BF16 = """
+import numpy as np
+import engines.backends.openvino
+from engines.errors import BackendUnavailable
+
+engines.backends.openvino.bf16_is_native = lambda: False
+try:
+    engines.load("openvino", precision="bf16")(np.zeros((64, 64, 3), np.uint8))
+except BackendUnavailable as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(platform.machine().lower() not in ("x86_64", "amd64"), reason="x86-64 only")
+def test_a_cpu_that_cannot_run_bf16_says_so(tmp_path: Path) -> None:
+    environment = os.environ | {"SHM_CACHE": str(tmp_path), "ONEDNN_MAX_CPU_ISA": "AVX2"}
+    done = subprocess.run([sys.executable, "-c", WITHOUT_BF16], env=environment, capture_output=True, text=True, check=False)
+    assert done.stdout == "openvino: this CPU has no bf16; take another precision\n", done.stderr

@@ -135,7 +135,7 @@ def test_an_inaccurate_engine_is_not_installed(
     cache: Cache, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("engines.store.parity.WORST", 0.0)  # nothing is that good
-    monkeypatch.setattr("engines.store.parity.MEAN_IN_BF16", 0.0)
+    monkeypatch.setattr("engines.store.parity.MEAN_OF", {"int8": 0.0})
     assert shm_compile(monkeypatch, "--backend openvino --size 160x128 --check") == 2
     said = capsys.readouterr().err
     assert "the engine is not installed" in said
@@ -143,7 +143,7 @@ def test_an_inaccurate_engine_is_not_installed(
     assert cache.entries() == []
 
 
-def test_bf16_may_move_edges_and_no_more(openvino_engine: engines.Engine) -> None:
+def test_bf16_and_int8_may_move_edges_and_no_more(openvino_engine: engines.Engine) -> None:
     from dataclasses import replace
 
     def off_by(levels: float, pixels: int) -> MatteOf:
@@ -157,10 +157,13 @@ def test_bf16_may_move_edges_and_no_more(openvino_engine: engines.Engine) -> Non
 
     few, all_pixels = off_by(100, 16), off_by(2, 96 * 96)
     assert "real" in check_parity(few, 96, 96, precision="bf16", tiled=True)
+    assert "real" in check_parity(all_pixels, 96, 96, precision="int8", tiled=True)
     with pytest.raises(EngineError, match=r"the mean must be below 0\.5, the worst below 4"):
         check_parity(few, 96, 96, tiled=True)
     with pytest.raises(EngineError, match=r"the mean must be below 1\.0: "):
         check_parity(all_pixels, 96, 96, precision="bf16", tiled=True)
+    with pytest.raises(EngineError, match=r"the mean must be below 3\.0: "):
+        check_parity(off_by(4, 96 * 96), 96, 96, precision="int8", tiled=True)
 
 
 def test_nan_does_not_pass(openvino_engine: engines.Engine) -> None:
@@ -169,7 +172,7 @@ def test_nan_does_not_pass(openvino_engine: engines.Engine) -> None:
     def no_number(frame: engines.Frame, mask: engines.Mask | None = None) -> engines.Matte:
         return replace(openvino_engine(frame, mask), alpha=openvino_engine(frame, mask).alpha * float("nan"))
 
-    for precision in ("fp32", "bf16"):
+    for precision in ("fp32", "bf16", "int8"):
         with pytest.raises(EngineError, match="nan"):
             check_parity(no_number, 64, 64, precision=precision)
 
@@ -182,7 +185,7 @@ def test_nan_does_not_pass(openvino_engine: engines.Engine) -> None:
         ("--backend openvino --size 20x20", "--size 20x20: give WIDTHxHEIGHT"),
         ("--backend openvino --dynamic 64x64:65x65:66x66", "--dynamic 64x64:65x65:66x66: is for TensorRT"),
         ("--backend openvino --target sm89", "--target sm89: is for TensorRT"),
-        ("--backend openvino --precision fp16", "--precision fp16: openvino has auto, bf16, fp32"),
+        ("--backend openvino --precision fp16", "--precision fp16: openvino has auto, int8, bf16, fp32"),
         ("--backend tensorrt-rtx --target sm61", "--target sm61: tensorrt_rtx"),
         ("--backend tensorrt-rtx --target sm89 --via torch-tensorrt", "leave out the target sm89"),
         ("--size 64x64 --dynamic 64x64:65x65:66x66", "--dynamic and --size exclude each other"),

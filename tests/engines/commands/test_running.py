@@ -132,7 +132,7 @@ def test_a_group_has_a_version_and_shows_its_help_without_a_subcommand(capsys: p
 
 
 def test_load_engine_names_the_options_of_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(UsageError, match="--precision fp16: openvino has auto, bf16, fp32"):
+    with pytest.raises(UsageError, match="--precision fp16: openvino has auto, int8, bf16, fp32"):
         load_engine("openvino", precision="fp16")
     monkeypatch.setattr(Backend, "missing_packages", lambda backend: ["torch"])
     with pytest.raises(UsageError, match="--backend torch: torch is not installed; type: pip install"):

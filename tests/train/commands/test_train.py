@@ -4,10 +4,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 
+from engines.backends.openvino import OpenVINOEngine
 from engines.backends.torch import TorchEngine, released_networks
 from engines.geometry import BASE, MODELS
 from engines.store.parity import sample_frame
@@ -141,7 +143,7 @@ def test_mrn_is_trained_behind_the_released_networks_and_released_with_them(
     assert run(monkeypatch, "mrn", "--out", tmp_path / "run", "--recipe", recipe_file, *options) == 0
     assert "note: the released weights were trained on frames of" in capfd.readouterr().err
     assert {p.name for p in (tmp_path / "run").glob("*.pt")} == {"mrn.pt"}
-    release(tmp_path / "run", Path("released"), tmp_path / "made")
+    release(tmp_path / "run", data, Path("released"), tmp_path / "made")
     made, released = (load_file(folder / BASE / SAFETENSORS) for folder in (tmp_path / "made", FOLDER))
     same = {name.partition(".")[0] for name, value in made.items() if torch.equal(value, released[name])}
     assert same == {"mpn", "qun"}
@@ -149,8 +151,14 @@ def test_mrn_is_trained_behind_the_released_networks_and_released_with_them(
     assert manifest["training"]["mrn"]["steps"] == 1
     assert manifest["training"]["mpn"] == verified()["training"]["mpn"]
     frame = sample_frame("real", 97, 131)
-    check_graphs(tmp_path / "made" / BASE, TorchEngine(precision="fp32", device="cpu", folder=tmp_path / "made"), frame)
-    assert run(monkeypatch, "release", tmp_path / "run", "--on", "released", "--out", tmp_path / "made") == 2
+    with TorchEngine(precision="fp32", device="cpu", folder=tmp_path / "made") as exact:
+        check_graphs(tmp_path / "made" / BASE, exact, frame)
+        with OpenVINOEngine(precision="int8", folder=tmp_path / "made") as rounded:
+            assert 0 < np.abs(rounded(frame).unified - exact(frame).unified).mean() < 0.02
+    words = [tmp_path / "run", "--on", "released", "--out", tmp_path / "made", "--data"]
+    assert run(monkeypatch, "release", *words, tmp_path / "none", "--overwrite") == 2
+    assert f"--data {tmp_path / 'none'}: no such folder" in capfd.readouterr().err
+    assert run(monkeypatch, "release", *words, data) == 2
     assert "has weights of the base model already; give another folder, or --overwrite" in capfd.readouterr().err
 
 

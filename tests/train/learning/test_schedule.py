@@ -126,7 +126,7 @@ def test_all_phases_are_trained_and_resume_where_they_were_stopped(
     released: list[Networks] = []
     export = SimpleNamespace(export=lambda networks, *_: released.append(networks))
     monkeypatch.setitem(sys.modules, "engines.graphs.export", export)  # its ONNX is tested elsewhere, and slow
-    release(out, None, tmp_path / "released")
+    release(out, data, None, tmp_path / "released")
     for name, network in released[0]._asdict().items():
         weights = load_checkpoint(out / f"{name}.pt")["average"]
         assert all(torch.equal(value, weights[key]) for key, value in network.state_dict().items())
