@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from tests.engines.graphs.test_export import check_graphs
 from tests.train.conftest import TINY, scenery, write
 from train.commands import train as cli
 from train.commands.release import release
+from train.learning.calibration import scene_frames
 from train.learning.checkpoints import load_checkpoint
 
 
@@ -143,6 +145,7 @@ def test_mrn_is_trained_behind_the_released_networks_and_released_with_them(
     assert run(monkeypatch, "mrn", "--out", tmp_path / "run", "--recipe", recipe_file, *options) == 0
     assert "note: the released weights were trained on frames of" in capfd.readouterr().err
     assert {p.name for p in (tmp_path / "run").glob("*.pt")} == {"mrn.pt"}
+    monkeypatch.setattr("train.learning.calibration.scene_frames", partial(scene_frames, count=4))
     release(tmp_path / "run", data, Path("released"), tmp_path / "made")
     made, released = (load_file(folder / BASE / SAFETENSORS) for folder in (tmp_path / "made", FOLDER))
     same = {name.partition(".")[0] for name, value in made.items() if torch.equal(value, released[name])}
