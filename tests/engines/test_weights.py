@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 from pathlib import Path
 
 import onnx
@@ -15,6 +16,7 @@ from engines.errors import WeightsError
 from engines.geometry import BASE, MODELS
 from engines.weights import FOLDER, INT8, MANIFEST, SAFETENSORS, verified
 
+ROOT = Path(__file__).parents[2]
 FILES = (
     SAFETENSORS,
     "mpn.onnx",
@@ -38,6 +40,13 @@ def copy(tmp_path: Path) -> Path:
 def test_the_manifest_names_every_file(model: str) -> None:
     assert set(verified(model)["sha256"]) == set(FILES)
     assert {path.name for path in (FOLDER / model).iterdir()} == {*FILES, MANIFEST}
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists() or shutil.which("git") is None, reason="not a checkout of Git's")
+def test_git_changes_no_line_ends_in_them() -> None:
+    files = [str(FOLDER / BASE / name) for name in FILES]
+    done = subprocess.run(["git", "check-attr", "text", *files], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert [line.rpartition(" ")[2] for line in done.stdout.splitlines()] == ["unset"] * len(FILES)
 
 
 @pytest.mark.parametrize("name", FILES)
