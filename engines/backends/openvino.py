@@ -19,6 +19,7 @@ import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 
+from engines.allocator import keep_memory_of_frames
 from engines.backends.ahead import Request
 from engines.engine import Engine, Frame, Mask, Matte, Profiled, check_frame, fit_mask
 from engines.errors import BackendUnavailable
@@ -51,6 +52,7 @@ def openvino() -> ov.Core:
     The first array of a tensor is taken here, where no other thread can: two that take it at once wait for each other for ever.
     """
     _ = ov.Tensor(ov.Type.f32, ov.Shape([1])).data
+    keep_memory_of_frames()
     return ov.Core()
 
 
