@@ -128,12 +128,14 @@ def take_turns(
 
     They take turns, A B C A B C, so that a busy machine slows all of them alike. Each turn is two frames, of which the second
     counts: as in a stream, it finds the processor's caches filled by the same model, not by another. After `seconds` no new
-    round is begun, once there are `least` of them. `advance` is called after each round.
+    round is begun, once there are `least` of them. `advance` is called after each round, and for those not begun.
     """
     taken: list[Stages] = [{} for _ in contestants]
     end = time.monotonic() + seconds
     for turn in range(-warm_up, runs):
         if turn >= least and time.monotonic() > end:
+            for _ in range(turn, runs):
+                advance()
             break
         for contestant, stages in zip(contestants, taken, strict=True):
             contestant(turn + warm_up)

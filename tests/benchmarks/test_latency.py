@@ -70,8 +70,10 @@ def test_they_take_turns_and_the_warm_up_does_not_count():
 
 
 def test_when_the_time_is_up_no_round_is_begun_but_there_are_enough():
-    [stages] = take_turns([Scripted("a", []).time], 50, 2, seconds=0)
+    rounds = []
+    [stages] = take_turns([Scripted("a", []).time], 50, 2, seconds=0, advance=lambda: rounds.append(1))
     assert len(stages[WHOLE]) == LEAST_RUNS
+    assert len(rounds) == 52  # the bar goes to its end
 
 
 def test_the_stages_of_a_frame_add_up():
