@@ -2,14 +2,12 @@
 
 import ctypes
 import platform
-from functools import cache
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 LARGEST_BLOCK = 32 << 20  # bytes: the most that glibc takes
 KEPT = 256 << 20
 
 
-@cache
 def keep_memory_of_frames() -> None:
     """Have glibc keep the memory of a frame's arrays for those of the next one, instead of giving it back to the system.
 
