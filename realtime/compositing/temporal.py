@@ -35,6 +35,7 @@ BLACK = 8.0  # levels: darker pixels say little about the light
 MAX_GAIN = 1.2  # more change of brightness than this is another scene
 CUT = 0.7  # share of the picture that must have changed to be another scene
 GAP = Fraction(1)  # seconds: after a longer gap, or a step back in time, the memory is reset
+BAND = 64  # rows of the frame blended at a time, about: few enough to stay in a core's cache
 
 Small = NDArray[np.float32]
 Places = NDArray[np.float32]  # (h, w, 2): x and y, in pixels
@@ -84,7 +85,7 @@ class TemporalFilter:
             last = self._moved(seen, self._seen)
             if last is not None:
                 kept = last.kept
-                alpha = blend(own, warp(self._alpha, last.flow, block_size(packet.frame)), kept)
+                alpha = blend_moved(own, self._alpha, last.flow, kept)
                 remembered = seen + kept[..., None] * (last.seen - seen)
         self._alpha, self._seen, self._time = alpha, remembered, packet.time
         self._next = None
@@ -93,7 +94,7 @@ class TemporalFilter:
             later = self._moved(seen, self._next[1])
             if later is not None:
                 weight = later.kept * (1 - kept)  # of the next matte, where that of this and the last ones is 1
-                alpha = blend(alpha, warp(following.matte.alpha, later.flow, block_size(packet.frame)), weight / (1 + weight))
+                alpha = blend_moved(alpha, following.matte.alpha, later.flow, weight / (1 + weight))
         if alpha is not own:
             packet.matte = replace(packet.matte, alpha=alpha)
 
@@ -136,7 +137,7 @@ def continues(alpha: Mask, time: Fraction, packet: Packet) -> bool:
     return packet.frame.shape[:2] == alpha.shape and 0 <= packet.time - time <= GAP
 
 
-def block_size(frame: Frame) -> int:
+def block_size(frame: Frame | Mask) -> int:
     """Pixels of the frame, each way, in one small pixel: an integer, because such an average is fast."""
     height, width = frame.shape[:2]
     return int(max(1, min(round(max(height, width) / COLUMNS), min(height, width) // MIN_SIDE)))
@@ -178,9 +179,54 @@ def identity_map(height: int, width: int) -> Places:
     return np.dstack(np.meshgrid(x, y))
 
 
-def blend(alpha: Mask, before: Mask, kept: Small) -> Mask:
-    """Blend `alpha` with the share `kept`, (h, w), of `before`; all in [0, 1]. Overwrites `before`."""
-    share = cv2.resize(kept, alpha.shape[::-1], interpolation=cv2.INTER_LINEAR)
-    change = cv2.subtract(before, alpha, before)
-    cv2.multiply(change, share, change)
-    return np.asarray(cv2.add(alpha, change, change), np.float32)
+def blend_moved(alpha: Mask, other: Mask, flow: Places, kept: Small) -> Mask:
+    """Blend `alpha` with the share `kept`, (h, w), of another, warped by `flow`, (h, w, 2), in small pixels: a new array.
+
+    All in [0, 1]. Of each band of rows, only the columns are computed that either of them reaches.
+    """
+    height, width = alpha.shape
+    block = block_size(alpha)
+    step = max(1, round(BAND / block))  # small pixels, of a band
+    shift, share = _surrounded(block * flow), _surrounded(kept)
+    farthest = int(block * np.abs(flow).max()) + 2  # pixels that anything moves, and is interpolated over
+    here = identity_map(step * block, width)
+    blended = alpha.copy()
+    for row in range(0, -(-height // block), step):
+        above, below = row * block, min(height, (row + step) * block)
+        start = max(0, above - farthest)
+        source = other[start : below + farthest]
+        left, right = _reached(alpha[above:below])
+        first, last = _reached(source)
+        if first < last:
+            left, right = min(left, first - farthest), max(right, last + farthest)
+        if left >= right:
+            continue
+        begin, end = max(0, left // block), min(-(-width // block), -(-right // block))
+        part = np.s_[above:below, begin * block : end * block]
+        own, near = alpha[part], np.s_[row : row + step + 2, begin : end + 2]
+        place = _enlarged(shift[near] + np.array([0, above - start], np.float32), block, own)
+        cv2.add(place, here[: below - above, part[1]], place)
+        # The stubs lack None, which means that `place` has both x and y.
+        change = cv2.remap(source, place, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
+        cv2.subtract(change, own, change)
+        cv2.multiply(change, _enlarged(share[near], block, own), change)
+        cv2.add(own, change, blended[part])
+    return blended
+
+
+def _surrounded(small: Small) -> Small:
+    """One more small pixel on each side, and one for what is left of the frame beyond the last, like those at the edge."""
+    return np.asarray(cv2.copyMakeBorder(small, 1, 2, 1, 2, cv2.BORDER_REPLICATE), np.float32)
+
+
+def _reached(alpha: Mask) -> tuple[int, int]:
+    """The columns where an alpha (H, W) is not 0: the first, and the one behind the last; (W, 0) without any."""
+    found = np.flatnonzero(np.bitwise_or.reduce(alpha.view(np.uint32), axis=0))
+    return (int(found[0]), int(found[-1]) + 1) if len(found) else (alpha.shape[1], 0)
+
+
+def _enlarged(small: Small, block: int, part: Mask) -> Small:
+    """Enlarge by `block`, and leave out the small pixels around: of the size of `part`."""
+    height, width = small.shape[:2]
+    large = cv2.resize(small, (width * block, height * block), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(large[block : block + part.shape[0], block : block + part.shape[1]], np.float32)

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.ndimage import map_coordinates
 
 from engines.engine import Frame, Mask, Matte
 from realtime.choices import MAX_SMOOTH
-from realtime.compositing.temporal import TemporalFilter
+from realtime.compositing.temporal import TemporalFilter, blend_moved, block_size
 from realtime.packet import Packet
 
 RNG = np.random.default_rng(3)
@@ -131,6 +132,33 @@ def test_it_stays_between_what_was_and_what_is(strength: float, height: int, wid
         assert result.min() >= 0
         assert result.max() <= 1
         last = result
+
+
+def spots(rng: np.random.Generator, height: int, width: int, count: int) -> Mask:
+    """Soft-edged blocks before nothing; none where `count` is 0."""
+    alpha = np.zeros((height, width), np.float32)
+    for _ in range(count):
+        top, left = rng.integers(0, height), rng.integers(0, width)
+        alpha[top : top + rng.integers(1, height), left : left + rng.integers(1, width)] = rng.random()
+    return np.asarray(cv2.blur(alpha, (9, 9), borderType=cv2.BORDER_CONSTANT), np.float32)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(32, 500), st.integers(32, 500), st.integers(0, 2), st.integers(0, 2), st.integers(0, 2**32 - 1))
+def test_blended_in_bands_is_blended_as_a_whole(height: int, width: int, ours: int, others: int, seed: int) -> None:
+    """By SciPy, in float64, on all pixels at once."""
+    rng = np.random.default_rng(seed)
+    alpha, other = spots(rng, height, width, ours), spots(rng, height, width, others)
+    block = block_size(alpha)
+    small = (height // block, width // block)
+    flow = cv2.blur(rng.normal(0, rng.choice([0, 3, 20]), (*small, 2)).astype(np.float32), (3, 3))
+    kept = rng.random(small, np.float32)
+    grid = np.indices((height, width))
+    cells = (grid + 0.5) / block - 0.5
+    x, y, share = (map_coordinates(each, cells, order=1, mode="nearest") for each in (flow[..., 0], flow[..., 1], kept))
+    moved = map_coordinates(other, grid + block * np.stack([y, x]), order=1, mode="nearest")
+    got = blend_moved(alpha, other, flow, kept)
+    assert np.abs(got - (alpha + share * (moved - alpha))).max() < 0.01
 
 
 @pytest.mark.parametrize("strength", [0.3, 0.6, 0.9])
