@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 # The low resolution of a model, of the masks and of the frame beside them: (height, width) for a frame that is not wider than
 # high, the transpose for one that is. The paper uses 192x160.
-MODELS = {"base": (288, 224), "large": (512, 384)}
+MODELS = {"base": (320, 256), "large": (512, 384)}
 # How finely MPN sees a frame. It needs more pixels to tell a person from the rest than its mask needs for QUN and MRN.
 MPN_SIZES = {"base": (416, 320), "large": (704, 512)}
 BASE = "base"

@@ -15,7 +15,7 @@ from train.recipe import RECIPES, Recipe, TaskSettings, load_recipe
 def test_builtin_recipes_load(name: str) -> None:
     recipe = load_recipe(name)
     assert (recipe.mpn.lambda_l, recipe.qun.lambda_1, recipe.qun.lambda_2, recipe.mrn.lambda_h) == (0.5, 0.25, 0.5, 0.5)
-    sizes = {(192, 160)} if "192" in name else {(256, 192), (384, 288), *MODELS.values()}  # the paper's, and those of releases
+    sizes = {(192, 160)} if "192" in name else {(256, 192), (288, 224), (384, 288), *MODELS.values()}
     assert recipe.low_resolution in sizes
     assert all(task.steps == 0 or task.steps > task.warm_up for task in (recipe.mpn, recipe.qun, recipe.mrn))
 
