@@ -165,11 +165,16 @@ def to_grey(small: Small) -> Frame:
 def warp(picture: NDArray[np.float32], flow: Places, block: int = 1) -> NDArray[np.float32]:
     """Warp a picture (H, W) or (H, W, 3) by `flow` (h, w, 2), which is in units of `block` pixels."""
     height, width = picture.shape[:2]
-    place = cv2.resize(block * flow, (width, height), interpolation=cv2.INTER_LINEAR)
-    cv2.add(place, identity_map(height, width), place)
-    # The stubs lack None, which means that `place` has both x and y.
-    warped = cv2.remap(picture, place, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
-    return np.asarray(warped, np.float32)
+    shift = np.asarray(cv2.resize(block * flow, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
+    return sample(picture, identity_map(height, width), shift)
+
+
+def sample(picture: NDArray[np.float32], places: Places, shift: Places) -> NDArray[np.float32]:
+    """The picture at `places`, shifted, in pixels; beyond its edge as there. Overwrites `shift`."""
+    cv2.add(shift, places, shift)
+    # The stubs lack None, which means that `shift` has both x and y.
+    sampled = cv2.remap(picture, shift, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
+    return np.asarray(sampled, np.float32)
 
 
 @lru_cache(maxsize=4)
@@ -204,10 +209,8 @@ def blend_moved(alpha: Mask, other: Mask, flow: Places, kept: Small) -> Mask:
         begin, end = max(0, left // block), min(-(-width // block), -(-right // block))
         part = np.s_[above:below, begin * block : end * block]
         own, near = alpha[part], np.s_[row : row + step + 2, begin : end + 2]
-        place = _enlarged(shift[near] + np.array([0, above - start], np.float32), block, own)
-        cv2.add(place, here[: below - above, part[1]], place)
-        # The stubs lack None, which means that `place` has both x and y.
-        change = cv2.remap(source, place, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
+        from_source = shift[near] + np.array([0, above - start], np.float32)
+        change = sample(source, here[: below - above, part[1]], _enlarged(from_source, block, own))
         cv2.subtract(change, own, change)
         cv2.multiply(change, _enlarged(share[near], block, own), change)
         cv2.add(own, change, blended[part])
