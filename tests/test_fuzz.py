@@ -91,7 +91,8 @@ def test_memory_is_measured_without_that_of_the_tests(tmp_path: Path) -> None:
 
 
 def test_memory_is_limited_beside_that_of_the_tests(tmp_path: Path) -> None:
-    for limit, code in ((1 << 30, 1), (2 << 30, 2)):
+    # Of the first, glibc's heap may hold some of what is taken: it keeps up to 256 MB that the tests before freed.
+    for limit, code in ((1 << 29, 1), (2 << 30, 2)):
         ended = run_isolated(lambda: take_memory(tmp_path), tmp_path, tmp_path / "log", Limits(memory=limit))
         assert ended.code == code
         assert ("MemoryError" in ended.text) == (code == 1)
