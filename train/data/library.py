@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from engines.errors import DataError
 from train.recipe import Recipe, is_builtin
 
+LONG_SIDES = (192, 384, 768, 1600)  # pictures are read at the smallest of these that is fine enough
 SUFFIXES = {".webp", ".png", ".jpg", ".jpeg"}
 Picture = NDArray[np.uint8]
 Pixels = TypeVar("Pixels", Picture, NDArray[np.float32])

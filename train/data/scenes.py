@@ -6,7 +6,7 @@ be rendered at any size: MPN sees the whole frame at low resolution, MRN a crop 
 
 import math
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,14 +15,15 @@ import numpy as np
 
 from train.data.camera import Tint, apply_tint, draw_tint
 from train.data.foregrounds import foreground_of
-from train.data.library import Picture, Subject, aspect_ratio, choose, read_background, read_subject, read_truth
+from train.data.library import LONG_SIDES, Picture, Subject, choose, read_background, read_subject
+from train.data.measures import measure
 from train.data.props import Floats, Prop, Window, blend, draw_props, loose, put, seen, thing
 from train.recipe import Augment, Recipe
 
 WHOLE: Window = (0.0, 0.0, 1.0, 1.0)
 ASPECTS = (16 / 9, 4 / 3, 1.0, 3 / 4, 9 / 16)  # width by height of the frames that cameras make
-BANDS = 8
-LONG_SIDES = (192, 384, 768, 1600)  # sources are read at the smallest of these that is fine enough
+HEAD = 0.4  # height of a head by the width of what is seen of its person: shoulders are two and a half heads wide
+CLOSEST = 3.5  # frame heights of a person: beyond, the sources are too coarse
 
 
 @dataclass(frozen=True)
@@ -62,49 +63,6 @@ class View:
     picture: Picture
     foreground: Picture
     alpha: Picture
-
-
-@dataclass(frozen=True)
-class Measure:
-    """What placing a picture takes: its aspect ratio and, of people, the bounding box and which edges cut them."""
-
-    aspect: float  # width by height
-    box: Window = (0.0, 0.0, 1.0, 1.0)  # in unit coordinates
-    cut_below: bool = False
-    cut_aside: bool = False
-    sides: tuple[tuple[float, float], ...] = ((0.0, 1.0),)  # left and right end of BANDS equal parts of the box, from its top
-
-
-_measures: dict[Subject | Path, Measure] = {}
-
-
-def measure(source: Subject | Path) -> Measure:
-    """The measure of a picture, which is read once, or not at all if it is known."""
-    if source not in _measures:
-        aspect = aspect_ratio(source, LONG_SIDES[0])
-        _measures[source] = _measure_subject(source, aspect) if isinstance(source, Subject) else Measure(aspect)
-    return _measures[source]
-
-
-def know_measures(known: Mapping[Subject | Path, Measure]) -> None:
-    """Take measures that another process has made: a worker then reads no picture to place it."""
-    _measures.update(known)
-
-
-def _measure_subject(subject: Subject, aspect: float) -> Measure:
-    alpha = read_truth(subject, LONG_SIDES[0]) > 24
-    h, w = alpha.shape
-    rows, columns = np.flatnonzero(alpha.any(axis=1)), np.flatnonzero(alpha.any(axis=0))
-    if not len(rows):
-        return Measure(aspect)
-    # A cut-out's picture ends where its person does, so shoes and elbows touch the edge: only a long line there is a cut.
-    below = alpha[-2:].any(axis=0).sum() > (0.45 if subject.cutout else 0.1) * len(columns)
-    aside = max(alpha[:, :2].any(axis=1).sum(), alpha[:, -2:].any(axis=1).sum()) > (0.3 if subject.cutout else 0.05) * len(rows)
-    box = (float(columns[0] / w), float(rows[0] / h), float((columns[-1] + 1) / w), float((rows[-1] + 1) / h))
-    bands = np.array_split(alpha[rows[0] : rows[-1] + 1], BANDS)
-    ends = [np.flatnonzero(band.any(axis=0)) for band in bands]
-    sides = tuple((float(each[0] / w), float((each[-1] + 1) / w)) if len(each) else (box[0], box[2]) for each in ends)
-    return Measure(aspect, box, bool(below), bool(aside), sides)
 
 
 def _through(rect: Window, flip: bool, turn: float, aspect: float) -> Floats:
@@ -178,11 +136,33 @@ def _person_layer(subject: Subject, aspect: float, rng: random.Random, augment: 
         foot = rng.uniform(0.02, 0.3) + person_height
     else:
         foot = rng.uniform(person_height, max(person_height, 1.05))
-    matrix = np.array([[scale_x, 0, cx - scale_x * (x0 + x1) / 2], [0, scale_y, foot - scale_y * y1], [0, 0, 1]])
+    place = np.array([[scale_x, 0, cx - scale_x * (x0 + x1) / 2], [0, scale_y, foot - scale_y * y1]])
+    return _layer(subject, place, cx, rng, augment)
+
+
+def _close_up(subject: Subject, aspect: float, rng: random.Random, augment: Augment) -> Layer:
+    """Somebody near the camera: head and shoulders, or less of them, fill the frame."""
+    measured = measure(subject)
+    own, (x0, y0, x1, y1) = measured.aspect, measured.box
+    head = min(HEAD * (x1 - x0) * own, (y1 - y0) / 1.2)  # source heights
+    scale_y = min(rng.uniform(0.3, 0.75) / head, CLOSEST / (y1 - y0))
+    scale_x = scale_y * own / aspect
+    height = scale_y * (y1 - y0)
+    top = rng.uniform(-0.1, 0.3)
+    if measured.cut_below:
+        top = max(top, 1.0 - height)  # the picture's edge lies on or below the frame's
+    left, right = measured.sides[0]
+    across = min(0.9, max(0.1, rng.gauss(0.5, 0.13)))
+    place = np.array([[scale_x, 0, across - scale_x * (left + right) / 2], [0, scale_y, top - scale_y * y0]])
+    return _layer(subject, place, across, rng, augment)
+
+
+def _layer(subject: Subject, place: Floats, middle: float, rng: random.Random, augment: Augment) -> Layer:
+    """A person at a place, tinted, and mirrored about a column of the frame or not."""
     if rng.random() < augment.flip:
-        matrix = np.array([[-1, 0, 2 * cx], [0, 1, 0], [0, 0, 1]]) @ matrix
+        place = np.array([[-1, 0, 2 * middle], [0, 1, 0]]) @ np.vstack([place, [0, 0, 1]])
     tint_seed, tinted = rng.getrandbits(32), rng.random() < augment.tint
-    return Layer(subject, matrix[:2].astype(np.float32), tint_seed, tinted, feather=not subject.fine)
+    return Layer(subject, place.astype(np.float32), tint_seed, tinted, feather=not subject.fine)
 
 
 def _held(backgrounds: Sequence[Path], layer: Layer, aspect: float, rng: random.Random) -> Prop:
@@ -224,7 +204,10 @@ def draw_scene(
         if other.cutout:
             people.append(other)
     layers = [_background_layer(backgrounds, aspect, rng, recipe.augment)]
-    layers += [_person_layer(person, aspect, rng, recipe.augment, crowd=count > 1) for person in people]
+    if recipe.close and count == 1 and not measure(first).cut_aside and rng.random() < recipe.close:
+        layers.append(_close_up(first, aspect, rng, recipe.augment))
+    else:
+        layers += [_person_layer(person, aspect, rng, recipe.augment, crowd=count > 1) for person in people]
     held: tuple[Prop, ...] = ()
     if recipe.held and rng.random() < recipe.held:
         held = tuple(_held(backgrounds, layers[1], aspect, rng) for _ in range(rng.choice((1, 1, 2))))

@@ -14,8 +14,9 @@ from torch import Tensor
 from train.data.camera import draw_exposure, draw_grain
 from train.data.foregrounds import foreground_of
 from train.data.library import Library, Subject, read_background, read_subject
+from train.data.measures import Measure, know_measures, measure
 from train.data.samples import EDGE_LEVELS, NEAR_AN_EDGE, Sample, Samples, crop_span, degrade, turned
-from train.data.scenes import Measure, Scene, know_measures, measure
+from train.data.scenes import Scene
 from train.recipe import TaskSettings
 from train.rendering.optics import grain, tint
 from train.rendering.parameters import Arrays, Places, grain_arrays, scene_arrays, tint_numbers
