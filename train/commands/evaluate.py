@@ -12,6 +12,7 @@ from engines.commands.running import UsageError, needs_extra, run
 from engines.geometry import BASE
 from train.commands import blind
 from train.commands.clips import clips
+from train.commands.close_ups import close_ups
 from train.commands.empty import empty
 from train.commands.models import open_models, open_sets
 from train.commands.options import Adapters, ComparedPrecision, EngineOrNone, JsonFile, PeerPython, Peers
@@ -41,12 +42,14 @@ def group(version: Version = False) -> None:
     Examples:
       shm-eval eval/composites eval/portraits --json figures.json
       shm-eval clips clips --people eval/composites
+      shm-eval close-ups webcam --people eval/people
       shm-eval empty data
       shm-eval blind draw photos --out blind --adapters adapters --peer rvm
     """
 
 
 app.command()(clips)
+app.command()(close_ups)
 app.command()(empty)
 app.add_typer(blind.app, name="blind")
 

@@ -29,8 +29,8 @@ def side_by_side(frame: Frame, truth: Mask, predictions: dict[str, Prediction]) 
 
 
 def write_picture(path: Path, picture: Frame) -> None:
-    """Write an RGB picture in the format that the path's suffix names. Raises DataError on failure."""
-    _, data = cv2.imencode(path.suffix, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+    """Write an RGB or grey picture in the format that the path's suffix names. Raises DataError on failure."""
+    _, data = cv2.imencode(path.suffix, picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
     try:
         with replacing(path) as beside:
             beside.write_bytes(data.tobytes())

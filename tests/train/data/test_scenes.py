@@ -10,17 +10,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from train.data.library import Library, Subject, by_set
-from train.data.scenes import Layer, Scene, View, draw_scene, photo_scene, render
+from train.data.measures import measure
+from train.data.scenes import HEAD, Layer, Scene, View, draw_scene, photo_scene, render
 from train.recipe import Augment, Recipe
 
 FIXTURES = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 SEEDS = st.integers(0, 10**6)
 
 
-def draw(library: Library, seed: int, empty: float = 0.0, held: float = 0.0, **kept: bool) -> Scene:
+def draw(library: Library, seed: int, empty: float = 0.0, held: float = 0.0, close: float = 0.0, **kept: bool) -> Scene:
     """A scene of the subjects whose attributes are as `kept` has them."""
     subjects = [s for s in library.subjects if all(getattr(s, name) == value for name, value in kept.items())]
-    return draw_scene(library.backgrounds, by_set(subjects), {}, Recipe(empty=empty, held=held), random.Random(seed))
+    recipe = Recipe(empty=empty, held=held, close=close)
+    return draw_scene(library.backgrounds, by_set(subjects), {}, recipe, random.Random(seed))
 
 
 def apart(a: View, b: View, rows: slice, columns: slice) -> list[float]:
@@ -133,11 +135,27 @@ def test_a_photo_has_its_clean_foreground_where_that_is_wanted(library: Library)
 
 
 @FIXTURES
-@given(SEEDS)
-def test_a_body_that_its_photo_cuts_never_hovers(library: Library, seed: int) -> None:
-    scene = draw(library, seed, cutout=True)  # each toy figure is cut by its photo's lower edge
+@given(SEEDS, st.sampled_from([0.0, 1.0]))
+def test_a_body_that_its_photo_cuts_never_hovers(library: Library, seed: int, close: float) -> None:
+    scene = draw(library, seed, close=close, cutout=True)  # each toy figure is cut by its photo's lower edge
     for layer in scene.layers[1:]:
         assert layer.place[1, 1] + layer.place[1, 2] >= 0.999  # where the source's lower edge lies in the frame
+
+
+@FIXTURES
+@given(SEEDS)
+def test_the_head_of_a_close_up_fills_a_good_part_of_the_frame(library: Library, seed: int) -> None:
+    scene = draw(library, seed, close=1.0, cutout=True)
+    if len(scene.layers) > 2:  # several people are never near
+        return
+    [_, person] = scene.layers
+    left, top, right, bottom = measure(person.source).box
+    across = abs(person.place[0, 0]) * (right - left) * scene.aspect  # in frame heights
+    down = person.place[1, 1] * (bottom - top)
+    assert 0.3 - 1e-4 < min(HEAD * across, down / 1.2) < 0.75 + 1e-4
+    x, y = person.place @ (np.mean(measure(person.source).sides[0]), top, 1)
+    assert 0.1 - 1e-4 < x < 0.9 + 1e-4
+    assert -0.1 - 1e-4 < y < 0.3 + 1e-4 or y + down == pytest.approx(1, abs=1e-4)
 
 
 def test_the_same_seed_makes_the_same_scene(library: Library) -> None:

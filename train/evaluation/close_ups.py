@@ -1,0 +1,77 @@
+"""Close-ups: the parts of a test set's pictures in which somebody's head fills half of the frame, as a webcam sees people.
+
+    OUT/images/STEM.png, OUT/alphas/STEM.png    a window of the picture, and the same one of its truth
+
+A head is as high as HEAD times what is seen of its person is wide, and lies at the top of it. People of whom no such window
+fits into the picture, or only one of few pixels, are left out. The same set gives the same close-ups.
+"""
+
+import random
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from engines import Mask
+from engines.atomic import UNFINISHED
+from engines.errors import DataError
+from train.data.scenes import HEAD
+from train.evaluation.pictures import write_picture
+from train.evaluation.scores import TestSet, read_item
+
+ASPECT = 4 / 3
+LEAST = 160  # rows of a window
+SHARES = (0.4, 0.65)  # of the frame's height that the head takes
+
+Window = tuple[int, int, int, int]  # top, bottom, left, right
+
+
+def window_of(alpha: Mask, share: float) -> Window | None:
+    """The window round the head of the largest person, of which the head takes a share of the height; None if there is none."""
+    height, width = alpha.shape
+    _, labels, boxes, _ = cv2.connectedComponentsWithStats((alpha > 0.5).astype(np.uint8))
+    if len(boxes) < 2:
+        return None
+    largest = 1 + int(np.argmax(boxes[1:, cv2.CC_STAT_AREA]))
+    _, top, wide, high, _ = (int(number) for number in boxes[largest])
+    head = min(HEAD * wide, high / 1.2)
+    rows = round(head / share)
+    columns = round(rows * ASPECT)
+    if rows < LEAST or rows > height or columns > width:
+        return None
+    middle = float(np.nonzero(labels[top : top + max(round(head), 1)] == largest)[1].mean())
+    first = min(max(round(top - 0.3 * (rows - head)), 0), height - rows)
+    left = min(max(round(middle - columns / 2), 0), width - columns)
+    return first, first + rows, left, left + columns
+
+
+def make_close_ups(test_set: TestSet, out: Path, advance: Callable[[], object]) -> int:
+    """Write the close-ups of a set into a new folder, which appears when it is complete; their number.
+
+    Raises DataError if the folder exists, if it cannot be written, or if the set has none.
+    """
+    if out.exists():
+        raise DataError(f"{out}: exists; name another folder")
+    part, made = out.with_name(f"{UNFINISHED}{out.name}"), 0
+    try:
+        for name in ("images", "alphas"):
+            (part / name).mkdir(parents=True, exist_ok=True)
+        for item in test_set.items:
+            frame, alpha = read_item(item)
+            if window := window_of(alpha, random.Random(item.stem).uniform(*SHARES)):
+                top, bottom, left, right = window
+                levels = np.asarray(np.round(255 * alpha[top:bottom, left:right]), np.uint8)
+                write_picture(part / f"images/{item.stem}.png", frame[top:bottom, left:right])
+                write_picture(part / f"alphas/{item.stem}.png", levels)
+                made += 1
+            advance()
+        if not made:
+            raise DataError(f"{test_set.name}: has no close-ups: heads too small, or too large for their pictures")
+        part.rename(out)
+    except OSError as error:
+        raise DataError(f"{out}: cannot be written: {error.strerror}") from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return made
