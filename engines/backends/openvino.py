@@ -108,8 +108,11 @@ def shrink(frame: Frame, doubled: NDArray[np.float32], image: NDArray[np.float32
             np.multiply(levels, UNIT, out=plane)
     else:
         for plane, levels in zip(doubled, cv2.split(frame), strict=True):
-            half = cv2.resize(np.multiply(levels, UNIT, dtype=np.float32), halved[::-1])
-            cv2.resize(half, (wide, high), dst=plane)
+            floats = levels.astype(np.float32)
+            if halved != (high, wide):
+                floats = cv2.resize(floats, halved[::-1])
+            cv2.resize(floats, (wide, high), dst=plane)
+            np.multiply(plane, UNIT, out=plane)  # last, as it is smaller than most frames
     for plane, low in zip(doubled, image, strict=True):
         cv2.resize(plane, low.shape[::-1], dst=low, interpolation=cv2.INTER_AREA)
 
