@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from engines import Engine, Frame
-from engines.backends import openvino
+from engines.backends import openvino_networks
 from engines.backends.openvino import OpenVINOEngine
 from engines.geometry import low_resolution
 from engines.store.cache import Cache
@@ -93,13 +93,13 @@ def test_two_frames_at_once_each_get_their_own_matte(
     openvino_engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, portrait: Frame
 ) -> None:
     both = threading.Barrier(2, timeout=60)
-    shrink = openvino.shrink
+    shrink = openvino_networks.shrink
     with OpenVINOEngine(precision="fp32", threads=2, at_once=2, cache=Cache(tmp_path)) as engine:
         assert (engine.at_once, engine.threads) == (2, 1)
         frames = [portrait[:200, :160].copy(), portrait[100:300, 40:200].copy()] * 3
         alone = [openvino_engine(frame).alpha for frame in frames[:2]]
         # As many are within it together.
-        monkeypatch.setattr(openvino, "shrink", lambda *arguments: (both.wait(), shrink(*arguments)))
+        monkeypatch.setattr(openvino_networks, "shrink", lambda *arguments: (both.wait(), shrink(*arguments)))
         with ThreadPoolExecutor(2) as pool:
             together = list(pool.map(lambda frame: engine(frame).alpha, frames))
     for index, alpha in enumerate(together):

@@ -9,7 +9,8 @@ import numpy as np
 import onnx
 
 from engines import Frame
-from engines.backends.openvino import Requests, chain, openvino, part_shapes, predict, shrink_into
+from engines.backends.openvino import openvino
+from engines.backends.openvino_networks import Requests, chain, part_shapes, predict, shrink_into
 from engines.geometry import BASE, MODELS, Size, low_resolution
 from engines.graphs.int8 import Range, rounded_tensors
 from engines.weights import INT8, PARTS, graph_file

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from engines import Frame
-from engines.backends.openvino import OpenVINOEngine, look, shrink
+from engines.backends.openvino import OpenVINOEngine
+from engines.backends.openvino_networks import look, shrink
 from engines.geometry import MODELS, low_resolution, mpn_size
 from engines.graphs import glue
 
