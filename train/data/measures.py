@@ -10,6 +10,7 @@ from train.data.library import LONG_SIDES, Subject, aspect_ratio, read_truth
 from train.data.props import Window
 
 BANDS = 8
+HEAD = 0.4  # height of a head by the width of what is seen of its person: shoulders are two and a half heads wide
 
 
 @dataclass(frozen=True)
@@ -53,3 +54,8 @@ def _measure_subject(subject: Subject, aspect: float) -> Measure:
     ends = [np.flatnonzero(band.any(axis=0)) for band in bands]
     sides = tuple((float(each[0] / w), float((each[-1] + 1) / w)) if len(each) else (box[0], box[2]) for each in ends)
     return Measure(aspect, box, bool(below), bool(aside), sides)
+
+
+def head_height(width: float, height: float) -> float:
+    """About how high the head of somebody is of whom so much is seen, in the same unit."""
+    return min(HEAD * width, height / 1.2)

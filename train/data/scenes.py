@@ -16,13 +16,12 @@ import numpy as np
 from train.data.camera import Tint, apply_tint, draw_tint
 from train.data.foregrounds import foreground_of
 from train.data.library import LONG_SIDES, Picture, Subject, choose, read_background, read_subject
-from train.data.measures import measure
+from train.data.measures import head_height, measure
 from train.data.props import Floats, Prop, Window, blend, draw_props, loose, put, seen, thing
 from train.recipe import Augment, Recipe
 
 WHOLE: Window = (0.0, 0.0, 1.0, 1.0)
 ASPECTS = (16 / 9, 4 / 3, 1.0, 3 / 4, 9 / 16)  # width by height of the frames that cameras make
-HEAD = 0.4  # height of a head by the width of what is seen of its person: shoulders are two and a half heads wide
 CLOSEST = 3.5  # frame heights of a person: beyond, the sources are too coarse
 
 
@@ -144,7 +143,7 @@ def _close_up(subject: Subject, aspect: float, rng: random.Random, augment: Augm
     """Somebody near the camera: head and shoulders, or less of them, fill the frame."""
     measured = measure(subject)
     own, (x0, y0, x1, y1) = measured.aspect, measured.box
-    head = min(HEAD * (x1 - x0) * own, (y1 - y0) / 1.2)  # source heights
+    head = head_height((x1 - x0) * own, y1 - y0)  # in source heights
     scale_y = min(rng.uniform(0.3, 0.75) / head, CLOSEST / (y1 - y0))
     scale_x = scale_y * own / aspect
     height = scale_y * (y1 - y0)

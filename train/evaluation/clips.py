@@ -9,7 +9,6 @@ Each clip is a set for `shm-eval`, its frames in the order of their names. The s
 import itertools
 import math
 import random
-import shutil
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines import Frame
-from engines.atomic import UNFINISHED
+from engines.atomic import filling
 from engines.errors import DataError
 from train.data.cut_outs import MovingLayer, cut_out, plate, still
 from train.evaluation.scores import Item, open_set
@@ -164,16 +163,14 @@ def coded(frames: Iterator[Frame], size: tuple[int, int], crf: int) -> Iterator[
 
 def write_clip(folder: Path, person: MovingLayer, background: MovingLayer, kind: Kind, frames: int, seed: int) -> None:
     """Write one clip into a new folder, which appears when it is complete. Raises DataError."""
-    part = folder.with_name(f"{UNFINISHED}{folder.name}")
     try:
-        for name in ("images", "alphas"):
-            (part / name).mkdir(parents=True, exist_ok=True)
-        _write_frames(part, person, background, kind, frames, seed)
-        part.rename(folder)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with filling(folder / "images") as part:
+            for name in ("images", "alphas"):
+                (part / name).mkdir()
+            _write_frames(part, person, background, kind, frames, seed)
     except OSError as error:
         raise DataError(f"{folder}: cannot be written: {error.strerror}") from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
 
 
 def _write_frames(folder: Path, person: MovingLayer, background: MovingLayer, kind: Kind, frames: int, seed: int) -> None:

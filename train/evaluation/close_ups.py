@@ -2,12 +2,11 @@
 
     OUT/images/STEM.png, OUT/alphas/STEM.png    a window of the picture, and the same one of its truth
 
-A head is as high as HEAD times what is seen of its person is wide, and lies at the top of it. People of whom no such window
+A head lies at the top of its person, and is as high as `head_height` has it. People of whom no such window
 fits into the picture, or only one of few pixels, are left out. The same set gives the same close-ups.
 """
 
 import random
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,9 +14,9 @@ import cv2
 import numpy as np
 
 from engines import Mask
-from engines.atomic import UNFINISHED
+from engines.atomic import filling
 from engines.errors import DataError
-from train.data.scenes import HEAD
+from train.data.measures import head_height
 from train.evaluation.pictures import write_picture
 from train.evaluation.scores import TestSet, read_item
 
@@ -36,7 +35,7 @@ def window_of(alpha: Mask, share: float) -> Window | None:
         return None
     largest = 1 + int(np.argmax(boxes[1:, cv2.CC_STAT_AREA]))
     _, top, wide, high, _ = (int(number) for number in boxes[largest])
-    head = min(HEAD * wide, high / 1.2)
+    head = head_height(wide, high)
     rows = round(head / share)
     columns = round(rows * ASPECT)
     if rows < LEAST or rows > height or columns > width:
@@ -54,24 +53,23 @@ def make_close_ups(test_set: TestSet, out: Path, advance: Callable[[], object]) 
     """
     if out.exists():
         raise DataError(f"{out}: exists; name another folder")
-    part, made = out.with_name(f"{UNFINISHED}{out.name}"), 0
+    made = 0
     try:
-        for name in ("images", "alphas"):
-            (part / name).mkdir(parents=True, exist_ok=True)
-        for item in test_set.items:
-            frame, alpha = read_item(item)
-            if window := window_of(alpha, random.Random(item.stem).uniform(*SHARES)):
-                top, bottom, left, right = window
-                levels = np.asarray(np.round(255 * alpha[top:bottom, left:right]), np.uint8)
-                write_picture(part / f"images/{item.stem}.png", frame[top:bottom, left:right])
-                write_picture(part / f"alphas/{item.stem}.png", levels)
-                made += 1
-            advance()
-        if not made:
-            raise DataError(f"{test_set.name}: has no close-ups: heads too small, or too large for their pictures")
-        part.rename(out)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with filling(out / "images") as part:
+            for name in ("images", "alphas"):
+                (part / name).mkdir()
+            for item in test_set.items:
+                frame, alpha = read_item(item)
+                if window := window_of(alpha, random.Random(item.stem).uniform(*SHARES)):
+                    top, bottom, left, right = window
+                    levels = np.asarray(np.round(255 * alpha[top:bottom, left:right]), np.uint8)
+                    write_picture(part / f"images/{item.stem}.png", frame[top:bottom, left:right])
+                    write_picture(part / f"alphas/{item.stem}.png", levels)
+                    made += 1
+                advance()
+            if not made:
+                raise DataError(f"{test_set.name}: has no close-ups: heads too small, or too large for their pictures")
     except OSError as error:
         raise DataError(f"{out}: cannot be written: {error.strerror}") from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
     return made

@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from train.data.library import Library, Subject, by_set
-from train.data.measures import measure
-from train.data.scenes import HEAD, Layer, Scene, View, draw_scene, photo_scene, render
+from train.data.measures import HEAD, measure
+from train.data.scenes import Layer, Scene, View, draw_scene, photo_scene, render
 from train.recipe import Augment, Recipe
 
 FIXTURES = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

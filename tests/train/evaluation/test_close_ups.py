@@ -1,5 +1,7 @@
 """Close-ups: where the window lies, what is left out, and that they are parts of the set."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -7,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.train.commands.test_evaluate import shm_eval
-from train.evaluation.close_ups import LEAST, window_of
+from train.evaluation.close_ups import LEAST, make_close_ups, window_of
 from train.evaluation.scores import open_set, read_item
 
 
@@ -81,3 +83,21 @@ def test_nothing_is_overwritten(
     assert code == 2
     assert "has no close-ups" in err
     assert [path.name for path in tmp_path.iterdir() if "far" in path.name] == []
+
+
+def test_nothing_of_a_run_that_was_killed_is_in_the_next_one(people: Path, tmp_path: Path) -> None:
+    code = (
+        "import os, sys; from pathlib import Path; from train.evaluation.close_ups import make_close_ups; "
+        "from train.evaluation.scores import open_set; "
+        "make_close_ups(open_set(Path(sys.argv[1])), Path(sys.argv[2]), lambda: os._exit(9))"
+    )
+    for kind in ("images", "alphas"):
+        (people / kind / "near.png").rename(people / kind / "first.png")
+    assert subprocess.run([sys.executable, "-c", code, people, tmp_path / "near"]).returncode == 9
+    [left] = [path for path in tmp_path.iterdir() if path.name not in ("people", "near")]
+    assert (left / "images/first.png").exists()
+    for kind in ("images", "alphas"):
+        (people / kind / "first.png").rename(people / kind / "second.png")
+    assert make_close_ups(open_set(people), tmp_path / "near", lambda: None) == 1
+    assert [path.name for path in (tmp_path / "near/images").iterdir()] == ["second.png"]
+    assert not left.exists()
