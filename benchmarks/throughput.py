@@ -69,8 +69,9 @@ def measure_live(
     from benchmarks.measuring.repeated import RepeatedFrames
     from realtime import Packet, TemporalFilter, composite
     from realtime.loop.matting import matte_stages
-    from realtime.loop.pipeline import Pipeline, Stage
+    from realtime.loop.pipeline import Pipeline
     from realtime.loop.queue import Policy
+    from realtime.loop.stages import Stage
 
     def compose(packet: Packet) -> None:
         packet.picture = composite(packet, background.frame(packet))

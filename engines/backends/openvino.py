@@ -22,7 +22,8 @@ from engines.backends.openvino_networks import BATCH, Models, Requests, chain, p
 from engines.engine import Engine, Frame, Mask, Matte, Profiled, check_frame, fit_mask
 from engines.errors import BackendUnavailable
 from engines.geometry import BASE, Size, low_resolution
-from engines.store.cache import Cache, Engines, Key, Outdated
+from engines.store.cache import Cache, Outdated
+from engines.store.entries import Engines, Key
 from engines.store.keys import openvino_key
 from engines.store.parity import MatteOf, check_parity
 from engines.tiles import TILE

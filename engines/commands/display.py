@@ -9,7 +9,8 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 
 from engines.backends.ahead import OnProgress
-from engines.store.cache import Cache, Entry
+from engines.store.cache import Cache
+from engines.store.entries import Entry
 from engines.store.keys import model_of
 from engines.weights import NETWORKS
 

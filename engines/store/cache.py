@@ -1,42 +1,32 @@
 """Engines on disk: built once, verified each time they are read, whole or absent.
 
-A file holds the three engines of one `Key`: the SHA-256 of all that follows, a line of JSON, and the engines. It is replaced
-atomically under a lock, so that a killed build or a full disk leaves the cache as it was.
+A file (`engines.store.entries`) is replaced atomically under a lock, so that a killed build or a full disk leaves the cache as
+it was.
 """
 
-import hashlib
 import json
 import logging
 import os
-import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from time import monotonic
-from typing import Any
 
 from filelock import FileLock, Timeout
 
 from engines.atomic import UNFINISHED, replacing
 from engines.errors import EngineError, MattingError
+from engines.store.entries import DIGEST, SUFFIX, Damaged, Engines, Entry, Key, key_of, pack, unpack
 from engines.store.private import FOLDER_VARIABLE, check_private, insecurity, make_private
 
 log = logging.getLogger("engines")
 
-SUFFIX = ".engines"
 CODE = "code"  # a folder of a backend, in which a compiler keeps files of its own
 LOCK = ".lock"  # never removed: a process that waits for a removed lock would not see the next one
-DIGEST = 64  # hexadecimal digits of a SHA-256
 LONGEST_HEAD = 10_000  # bytes of the line of JSON
 
-Engines = dict[str, bytes]  # by network: "mpn", "qun", "mrn"
 Check = Callable[[Engines], object]  # raises EngineError where engines are off, Outdated where they cannot be loaded
-
-
-class Damaged(Exception):
-    """A file of the cache is not what was written to it. The message says in what way."""
 
 
 class Outdated(Exception):
@@ -44,71 +34,6 @@ class Outdated(Exception):
 
 
 UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, Damaged)  # of any bytes
-
-
-@dataclass(frozen=True)
-class Key:
-    """All that an engine depends on. Engines with different keys are never exchanged."""
-
-    backend: str
-    device: str  # that it runs on: "sm89", a processor's name, ...
-    shapes: str  # "1280x720", or a range: "640x480:1280x720:1920x1080"
-    precision: str
-    compiler: str  # package and version: "tensorrt_rtx 1.7.1.116"
-    weights: str  # SHA-256
-    graphs: str  # SHA-256
-
-    @property
-    def file(self) -> str:
-        """The name of its file: readable, and unique to the key."""
-        digest = hashlib.sha256(json.dumps(asdict(self)).encode()).hexdigest()
-        readable = re.sub(r"[^\w.]+", "-", f"{self.shapes}-{self.precision}-{self.device}".lower())
-        return f"{readable[:60]}-{digest[:16]}{SUFFIX}"
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A file of the cache. If it is damaged, `key` is None and `damage` says how."""
-
-    path: Path
-    bytes: int
-    key: Key | None
-    lengths: dict[str, int] = field(default_factory=dict)  # bytes of each engine in it
-    damage: str = ""
-
-
-def pack(key: Key, engines: Engines) -> Iterator[bytes]:
-    """The parts of a file: digest, line of JSON, engines."""
-    head = {"key": asdict(key), "lengths": {name: len(engine) for name, engine in engines.items()}}
-    parts = [json.dumps(head).encode() + b"\n", *engines.values()]
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(part)
-    yield digest.hexdigest().encode() + b"\n"
-    yield from parts
-
-
-def unpack(content: bytes) -> tuple[Key, Engines]:
-    """The inverse of `pack`. Raises Damaged if anything in the file was changed."""
-    start = DIGEST + 1
-    if hashlib.sha256(memoryview(content)[start:]).hexdigest().encode() + b"\n" != content[:start]:
-        raise Damaged("its SHA-256 is not the one written into it")
-    line = content.index(b"\n", start) + 1
-    head = json.loads(content[start:line])
-    lengths = head["lengths"]
-    if min(lengths.values(), default=0) < 0 or sum(lengths.values()) != len(content) - line:
-        raise Damaged("its engines do not have the lengths written into it")
-    engines = {}
-    for name, length in lengths.items():
-        engines[name] = content[line : line + length]
-        line += length
-    return _key(head), engines
-
-
-def _key(head: dict[str, Any]) -> Key:
-    if not all(isinstance(value, str) for value in head["key"].values()):
-        raise Damaged("its key is not one of texts")
-    return Key(**head["key"])
 
 
 def user_folder() -> Path:
@@ -272,7 +197,7 @@ class Cache:
         for path in sorted((self.folder / backend).glob(f"[!.]*{SUFFIX}")):
             with suppress(*UNREADABLE), path.open("rb") as file:
                 file.seek(DIGEST + 1)
-                found.append(_key(json.loads(file.readline(LONGEST_HEAD))))
+                found.append(key_of(json.loads(file.readline(LONGEST_HEAD))))
         return found
 
     def entries(self) -> list[Entry]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from engines.geometry import BASE, MODELS
 from engines.graphs.profile import Profile
-from engines.store.cache import Key
+from engines.store.entries import Key
 from engines.weights import GRAPHS, SAFETENSORS, graph_file, verified
 
 ENGINES = Path(__file__).parents[1]

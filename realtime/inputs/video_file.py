@@ -3,10 +3,9 @@
 import itertools
 import os
 from collections.abc import Iterator
-from contextlib import suppress
 from fractions import Fraction
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import av
 from av.video.frame import VideoFrame
@@ -15,19 +14,19 @@ from engines.errors import MediaError
 from engines.geometry import SMALLEST, Size
 from realtime.chapters import chapters_of
 from realtime.choices import MAX_PIXELS
-from realtime.inputs.containers import DAMAGE, streams_beside
+from realtime.inputs.containers import streams_beside
+from realtime.inputs.decoder import Decoder
 from realtime.inputs.formats import shortfall, states_duration
 from realtime.inputs.media.files import Media
 from realtime.inputs.media.kinds import media_of
 from realtime.inputs.pictures import check_pixels, scaled_size
-from realtime.inputs.timestamps import MICROSECOND, WHOLE, Discontinuities, Excerpt, Timestamps
+from realtime.inputs.timestamps import MICROSECOND, WHOLE, Excerpt, Timestamps
 from realtime.packet import Packet
 from realtime.pixels.decoded import Pictures
 from realtime.pixels.deinterlacing import Deinterlacer
 from realtime.pixels.high_range import HighRange
 from realtime.pixels.yuv import check_matrix
 
-HOLE = Fraction(1, 2)  # s without pictures or sound in a file that has both: a part of it is lost
 PREROLL = Fraction(2)  # s before an excerpt: the first frames after a key frame may refer to frames before it
 SEEKABLE = {"mp4", "matroska", "image2"}  # formats with an index, and clocks that do not jump
 CUT_OFF = Fraction(1, 10)  # s before its stated end at which a file is cut off
@@ -100,7 +99,6 @@ class VideoSource:
         self.path = self.media.path
         self._excerpt = excerpt
         self._wanted_size = size
-        self.damaged = 0
         self.shortfall: str | None = None
         self._max_pixels = max_pixels
         self._threads = threads or min(4, os.cpu_count() or 1)
@@ -110,18 +108,12 @@ class VideoSource:
 
     def _start(self, *, seek: bool = True) -> None:
         self._container = self.media.open(max_pixels=self._max_pixels)
-        self._reached = Fraction(0)  # where the last packet so far ends, by the file's own times
-        self._frames_due = 0  # of packets that were decoded so far
         self._passed = 0  # frames before the excerpt
         self.end: Fraction | None = None
         try:
-            self._stream = self.media.video(self._container)
-            self.media.check_size(self._stream, self._max_pixels)
-            self._stream.thread_type = "AUTO"
-            self._stream.codec_context.options = self.media.decoder_options(self._max_pixels)
-            self._stream.codec_context.thread_count = self._threads
+            self._decoder = Decoder(self.media, self._container, threads=self._threads, max_pixels=self._max_pixels)
+            self._stream = self._decoder.stream
             self._timestamps = Timestamps(self._container, self._stream)
-            self._discontinuities = Discontinuities(self._container, self._stream)
             self.rate = self._stream.average_rate or self._stream.guessed_rate or None
             self.time_base = self._stream.time_base or Fraction(1, 90_000)
             sought = seek and self._seek()
@@ -189,6 +181,10 @@ class VideoSource:
         self.metadata = dict(container.metadata)
         self.chapters = chapters_of(container, self.origin, self.duration)
         self.audio, self.subtitles, self.fonts, self.left_out = streams_beside(container, stream)
+
+    @property
+    def damaged(self) -> int:
+        return self._decoder.damaged
 
     @property
     def interlaced(self) -> bool:
@@ -267,8 +263,7 @@ class VideoSource:
     def _last_duration(self, frame: VideoFrame, time: Fraction) -> Fraction | None:
         # MP4 stores how far apart frames are decoded, not shown; but it has the end of the stream.
         known = [self._coded_duration(frame)]
-        jumped = self._discontinuities.jumps > 0
-        if not jumped and self._stream.duration is not None and self._stream.start_time is not None:
+        if not self._decoder.jumped and self._stream.duration is not None and self._stream.start_time is not None:
             known.append((self._stream.start_time + self._stream.duration) * self.time_base - self._timestamps.origin - time)
         return min((duration for duration in known if duration is not None and duration > 0), default=None)
 
@@ -276,67 +271,15 @@ class VideoSource:
         container = self._container
         counted = self._stream.frames / self.rate if self.rate else Fraction(0)
         length = counted if container.format.name == "avi" else (container.duration or 0) * MICROSECOND
-        if not states_duration(container) or self._reached >= length - CUT_OFF:
+        if not states_duration(container) or self._decoder.reached >= length - CUT_OFF:
             return None
         return shortfall(str(self.path), last, length)
 
     def _pictures(self) -> Iterator[VideoFrame]:
         try:
-            yield from self._deinterlacer(self._decode(), self.time_base)
+            yield from self._deinterlacer(self._decoder.frames(), self.time_base)
         except av.FFmpegError as error:
             raise MediaError(f"{self.path}: reading failed ({error.strerror}); check the file and its disk") from error
-
-    def _decode(self) -> Iterator[VideoFrame]:
-        last: VideoFrame | None = None
-        for packet in self._demux():
-            if packet is not None:
-                self._discontinuities.follow(packet)
-                self._frames_due += bool(packet.size)
-            try:
-                frames = self._stream.decode(packet)
-            except DAMAGE:
-                self.damaged += 1
-            else:
-                self._frames_due -= len(frames)
-                last = frames[-1] if frames else last
-                yield from frames
-        self.media.check()
-        # At the end, a damaged packet in one thread of the decoder takes the frames in the others with it.
-        if self._frames_due > 0 and self._threads > 1 and last is not None and last.pts is not None:
-            yield from self._decode_after(last.pts)
-
-    def _decode_after(self, pts: int) -> Iterator[VideoFrame]:
-        """The frames after one, decoded again from the key frame before it, by one thread."""
-        if self._discontinuities.jumps or not self.media.seekable:
-            return  # times do not name places
-        with self.media.open(max_pixels=self._max_pixels) as container, suppress(av.FFmpegError):
-            stream = self.media.video(container)
-            stream.codec_context.options = self.media.decoder_options(self._max_pixels)
-            stream.codec_context.thread_count = 1
-            container.seek(pts, stream=stream)
-            for packet in container.demux(stream):
-                try:
-                    frames = stream.decode(packet)
-                except DAMAGE:
-                    self.damaged = max(self.damaged, 1)  # several threads may not have told
-                else:
-                    yield from (frame for frame in frames if frame.pts is not None and frame.pts > pts)
-
-    def _demux(self) -> "Iterator[av.Packet[Any] | None]":
-        audio = self._container.streams.audio
-        continuous = bool(audio) and states_duration(self._container)
-        try:
-            for packet in self._container.demux(self._stream, *audio):
-                if packet.pts is not None and not packet.is_corrupt:
-                    begin = packet.pts * packet.time_base
-                    if continuous and self._reached and begin > self._reached + HOLE:
-                        self.damaged += 1  # FFmpeg went on behind it without a word
-                    self._reached = max(self._reached, begin + (packet.duration or 0) * packet.time_base)
-                if packet.stream.index == self._stream.index and (packet.size or packet.dts is None):
-                    yield packet
-        except DAMAGE:
-            self.damaged += 1
-            yield None  # the decoder still holds frames
 
     def _packet(self, shown: Shown, index: int) -> Packet:
         frame, time, duration = shown

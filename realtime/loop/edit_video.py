@@ -12,7 +12,8 @@ from realtime.compositing.composite import composite
 from realtime.compositing.filters import Filter, LookAhead
 from realtime.compositing.foreground import extend_foreground
 from realtime.loop.matting import matte_stages
-from realtime.loop.pipeline import Pipeline, Stage, nothing
+from realtime.loop.pipeline import Pipeline
+from realtime.loop.stages import Stage, nothing
 from realtime.outputs.sink import Sink
 from realtime.packet import Packet
 from realtime.pixels.opacity import premultiply

@@ -18,8 +18,9 @@ from realtime.compositing.views import render_view
 from realtime.inputs.live_source import LiveSource
 from realtime.loop.controls import HELP, WORDS, LineReader
 from realtime.loop.matting import make_matte
-from realtime.loop.pipeline import Pipeline, Stage
+from realtime.loop.pipeline import Pipeline
 from realtime.loop.queue import Policy
+from realtime.loop.stages import Stage
 from realtime.loop.statistics import LiveStatistics
 from realtime.outputs.output import Output
 from realtime.outputs.photos import write_photo

@@ -10,8 +10,9 @@ from collections.abc import Generator, Iterable
 from engines.engine import Engine
 from realtime.inputs.live_source import LiveSource
 from realtime.loop.matting import make_matte, matte_stages
-from realtime.loop.pipeline import Pipeline, Stage
+from realtime.loop.pipeline import Pipeline
 from realtime.loop.queue import Policy
+from realtime.loop.stages import Stage
 from realtime.packet import Packet
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from engines.engine import Engine, OverlappingEngine
 from realtime.compositing.filters import Filter, LookAhead
-from realtime.loop.pipeline import Stage
+from realtime.loop.stages import Stage
 from realtime.packet import Packet
 
 

@@ -5,12 +5,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import av
 from av.codec.context import Flags
 from av.container import OutputContainer
-from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Colorspace
 from av.video.stream import VideoStream
@@ -22,6 +20,7 @@ from realtime.chapters import Chapter, add_chapters
 from realtime.choices import PIPE, OutputKind, Preset
 from realtime.outputs.formats import CONTAINERS, FIFO, OPTIONS, RECOVERABLE, codec_for, suffix_of
 from realtime.outputs.fragments import cut_after_last_fragment
+from realtime.outputs.nvenc import nvenc_refusal
 from realtime.outputs.scheduling import scheduling_kept
 from realtime.outputs.sink import Sink
 from realtime.outputs.standard_output import StandardOutput
@@ -125,14 +124,12 @@ class VideoSink(Sink):
         self._copiers = [each for each in (audio, subtitles) if each is not None]
         self._premultiplied = premultiplied
         self.codec.check_rate(crf, bitrate, nvenc=nvenc)
-        self._encoder = self.codec.encoder
-        self.software_because: str | None = None
-        if nvenc:
-            self._take_nvenc()
+        self.software_because = nvenc_refusal(self.codec.nvenc) if nvenc and self.codec.nvenc else None
+        on_gpu = nvenc and self.software_because is None
+        self._encoder = self.codec.nvenc if on_gpu else self.codec.encoder
         self._high_range = high_range if kind != "alpha" else None
         if self._high_range is not None:
             self.codec.check_high_range(nvenc=nvenc)
-        on_gpu = self._encoder == self.codec.nvenc
         self._bitrate = bitrate
         options = self.codec.encoder_options(kind, crf=crf, bitrate=bitrate, preset=preset, nvenc=on_gpu)
         if self._high_range is not None:
@@ -156,20 +153,6 @@ class VideoSink(Sink):
         except BaseException:
             self.abort()
             raise
-
-    def _take_nvenc(self) -> None:
-        assert self.codec.nvenc is not None
-        try:  # FFmpeg lists it everywhere: only opening it tells
-            context: Any = VideoCodecContext.create(self.codec.nvenc, "w")  # PyAV's own type of it is wrong
-            context.width, context.height, context.pix_fmt, context.framerate = 256, 256, "yuv420p", Fraction(30)
-            context.time_base = Fraction(1, 30)
-            context.open()
-        except av.FFmpegError as error:
-            self.software_because = f"NVENC cannot be opened here ({error.strerror})"
-        except ValueError:
-            self.software_because = "this FFmpeg has no NVENC"
-        else:
-            self._encoder = self.codec.nvenc
 
     def _open(
         self,

@@ -13,7 +13,7 @@ import av
 import cv2
 import numpy as np
 
-from engines.store.cache import Key, pack
+from engines.store.entries import Key, pack
 from realtime.outputs.photos import write_photo
 from realtime.pixels.metadata import Metadata
 from tests.fuzz.corpus_of_streams import animated_webp, high_range, members, streamed, subtitled

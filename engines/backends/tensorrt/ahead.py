@@ -9,7 +9,7 @@ from engines.backends.tensorrt.build import check_target, package, targets
 from engines.backends.tensorrt.plans import build_for, obtain_plans, plan_key
 from engines.errors import BackendUnavailable
 from engines.graphs.profile import Profile
-from engines.store.cache import Engines
+from engines.store.entries import Engines
 from engines.store.parity import check_parity
 
 

@@ -15,7 +15,7 @@ from engines.backends import BACKENDS
 from engines.backends.ahead import OnProgress
 from engines.errors import BackendUnavailable, EngineError
 from engines.graphs.profile import Profile
-from engines.store.cache import Engines
+from engines.store.entries import Engines
 
 
 class Built(NamedTuple):

@@ -26,7 +26,8 @@ from engines.backends.tensorrt.plans import build_for, find_plans, obtain_plans,
 from engines.errors import BackendUnavailable, EngineError
 from engines.geometry import BASE
 from engines.graphs.profile import Profile
-from engines.store.cache import Cache, Engines
+from engines.store.cache import Cache
+from engines.store.entries import Engines
 from engines.store.parity import MatteOf, check_parity
 from engines.weights import NETWORKS
 

@@ -12,7 +12,8 @@ from engines.backends.tensorrt.build import Build, Built, ParsedGraph, compiler_
 from engines.errors import EngineError
 from engines.graphs.fp16 import fp16_graph_for
 from engines.graphs.profile import Profile, parse_range
-from engines.store.cache import Cache, Check, Engines, Key
+from engines.store.cache import Cache, Check
+from engines.store.entries import Engines, Key
 from engines.store.keys import tensorrt_key
 from engines.weights import NETWORKS
 

@@ -18,7 +18,7 @@ from engines.errors import BackendUnavailable, EngineError
 from engines.geometry import input_shapes
 from engines.graphs.glue import predict, refine, shrink, unify
 from engines.graphs.profile import Profile
-from engines.store.cache import Engines
+from engines.store.entries import Engines
 from engines.weights import NETWORKS
 
 # Precision is the graph's, as with ONNX; MPN's float32 is intended.

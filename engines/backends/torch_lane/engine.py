@@ -23,7 +23,8 @@ from engines.backends.torch_lane.networks import Step, steps, to_fp16
 from engines.errors import BackendUnavailable, EngineError
 from engines.geometry import BASE, Size
 from engines.graphs.profile import Profile
-from engines.store.cache import Cache, Key
+from engines.store.cache import Cache
+from engines.store.entries import Key
 from engines.store.keys import torch_key
 from engines.weights import NETWORKS
 

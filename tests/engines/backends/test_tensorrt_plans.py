@@ -12,7 +12,8 @@ from engines.backends.tensorrt.plans import compilers, find_plans, obtain_plans,
 from engines.errors import EngineError
 from engines.graphs.profile import Profile, parse_range
 from engines.store import cache as store
-from engines.store.cache import Cache, Engines, Key, unpack
+from engines.store.cache import Cache
+from engines.store.entries import Engines, Key, unpack
 from engines.store.keys import model_of
 
 TRT = ModuleType("tensorrt_rtx")

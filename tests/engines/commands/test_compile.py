@@ -14,7 +14,8 @@ import engines
 from engines.backends import Backend, nvidia
 from engines.commands.compile import main
 from engines.errors import BackendUnavailable, EngineError
-from engines.store.cache import Cache, Outdated, unpack
+from engines.store.cache import Cache, Outdated
+from engines.store.entries import unpack
 from engines.store.parity import MatteOf, check_parity
 from engines.weights import PARTS
 

@@ -16,7 +16,8 @@ import pytest
 
 from engines.atomic import UNFINISHED
 from engines.errors import EngineError
-from engines.store.cache import Cache, Damaged, Key, Outdated, pack, unpack
+from engines.store.cache import Cache, Outdated
+from engines.store.entries import Damaged, Key, pack, unpack
 
 KEY = Key("openvino", "a CPU", "800x800", "fp32", "openvino 1", "weights", "graphs")
 ENGINES = {"mpn": os.urandom(300_000), "qun": b"", "mrn": b"\n\n" + os.urandom(1000)}

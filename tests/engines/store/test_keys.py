@@ -25,6 +25,7 @@ HARMLESS = {
     "engines.engine",
     "engines.errors",
     "engines.store.cache",
+    "engines.store.entries",
     "engines.store.private",
 }
 

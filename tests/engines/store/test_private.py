@@ -11,7 +11,8 @@ import pytest
 
 from engines.backends.openvino import OpenVINOEngine
 from engines.errors import EngineError
-from engines.store.cache import Cache, Damaged, Key, pack, unpack
+from engines.store.cache import Cache
+from engines.store.entries import Damaged, Key, pack, unpack
 from engines.store.private import insecurity
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="POSIX modes")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from realtime.inputs.video_file import VideoSource
-from realtime.outputs import video_file
+from realtime.outputs import nvenc
 from realtime.outputs.formats import CODECS, Codec
 from tests.realtime.clips import BALL, audio_packets, even_times, frame_times, frames, make_clip
 from tests.realtime.commands.test_video import BallEngine, engine, shm_video
@@ -159,7 +159,7 @@ def test_where_nvenc_does_not_open_software_encodes_and_it_is_said(
     def create(name: str, mode: str) -> None:
         raise av.PermissionError(1, "Operation not permitted")
 
-    monkeypatch.setattr(video_file.VideoCodecContext, "create", create, raising=False)
+    monkeypatch.setattr(nvenc.VideoCodecContext, "create", create, raising=False)
     clip, out = make_clip(tmp_path / "in.mp4", even_times(2)), tmp_path / "out.mp4"
     assert shm_video(monkeypatch, clip, out, "--nvenc", "--alpha-out", tmp_path / "matte.mkv") == 0
     said = f"{out}: NVENC cannot be opened here (Operation not permitted); it is encoded in software\n"

@@ -181,7 +181,10 @@ def test_damage_is_left_out_and_counted(tmp_path: Path) -> None:
     clip.write_bytes(content)
     with VideoSource(clip) as source:
         times = [packet.time for packet in source]
-        assert source.damaged >= 1
+        damaged = source.damaged
+        assert damaged >= 1
+        assert [packet.time for packet in source] == times
+        assert source.damaged == damaged  # the same, counted anew
     assert 40 <= len(times) < 50
     assert times[-1] == Fraction(49, 25)
 

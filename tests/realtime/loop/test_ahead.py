@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from realtime.loop.pipeline import Pipeline, Stage
+from realtime.loop.pipeline import Pipeline
+from realtime.loop.stages import Stage
 from realtime.packet import Packet
 from tests.realtime.loop.test_pipeline import WAIT, packet, packets
 

@@ -6,8 +6,9 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from realtime.loop.pipeline import Pipeline, Stage
+from realtime.loop.pipeline import Pipeline
 from realtime.loop.queue import Policy
+from realtime.loop.stages import Stage
 from realtime.packet import Packet
 
 WAIT = 60  # s until a test that hangs fails

@@ -3,7 +3,8 @@ import time
 
 import pytest
 
-from realtime.loop.pipeline import Pipeline, Stage
+from realtime.loop.pipeline import Pipeline
+from realtime.loop.stages import Stage
 from realtime.packet import Packet
 from tests.realtime.loop.test_pipeline import WAIT, packets
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from engines.engine import Matte
 from engines.errors import MediaError
 from realtime.choices import OutputKind
-from realtime.outputs import video_file
+from realtime.outputs import nvenc
 from realtime.outputs.formats import CODECS, CONTAINERS, SEQUENCES, able, codec_for
 from realtime.outputs.video_file import VideoSink
 from realtime.packet import Packet
@@ -170,7 +170,7 @@ def test_software_encodes_where_nvenc_does_not_open_and_the_sink_says_why(
     def create(name: str, mode: str) -> None:
         raise av.PermissionError(1, "Operation not permitted")
 
-    monkeypatch.setattr(video_file.VideoCodecContext, "create", create, raising=False)
+    monkeypatch.setattr(nvenc.VideoCodecContext, "create", create, raising=False)
     path = tmp_path / "out.mp4"
     with VideoSink(path, width=WIDTH, height=HEIGHT, nvenc=True) as sink:
         assert sink.software_because == "NVENC cannot be opened here (Operation not permitted)"

@@ -21,9 +21,10 @@ from tests.train.conftest import TINY, wait_for_step
 from train.data.library import Library
 from train.data.samples import Sample
 from train.learning.checkpoints import load_checkpoint, save_checkpoint
+from train.learning.loading import next_batch
 from train.learning.runs import load_frozen, make_task
 from train.learning.tasks import Losses, Task, to_floats
-from train.learning.trainer import Trainer, learning_rate_factor, next_batch
+from train.learning.trainer import Trainer, learning_rate_factor
 from train.recipe import Recipe, TaskSettings
 
 KINDS: dict[str, type[nn.Module]] = {"mpn": MPN, "qun": QUN, "mrn": MRN}
