@@ -13,9 +13,10 @@ import cv2
 import numpy as np
 
 from engines.engine import Mask, fit_mask
+from realtime.compositing.moved_mattes import Places, Small
 from realtime.compositing.people import Labels, fitted
 from realtime.compositing.subjects import ChosenSubject, NobodyThere, small_mask
-from realtime.compositing.temporal import Places, Small, downsample, to_grey, warp
+from realtime.compositing.temporal import downsample, to_grey, warp
 from realtime.compositing.tracking import Moment, shown
 from realtime.packet import Packet
 

@@ -25,20 +25,15 @@ from numpy.typing import NDArray
 
 from engines.engine import Frame, Mask
 from realtime.choices import MAX_SMOOTH, SMOOTH
+from realtime.compositing.moved_mattes import Places, Small, blend_moved, block_size
 from realtime.packet import Packet
 
-COLUMNS = 160  # of the small picture, along the longer side, about
-MIN_SIDE = 32  # small pixels along the shorter side: OpenCV's flow crashes on less
 MOVED = 8.0  # levels of 255: change, blurred, at which the kept share falls to 1/e; half as much, noise, hardly lowers it
 STEPS = 8  # entries of the table for each level
 BLACK = 8.0  # levels: darker pixels say little about the light
 MAX_GAIN = 1.2  # more change of brightness than this is another scene
 CUT = 0.7  # share of the picture that must have changed to be another scene
 GAP = Fraction(1)  # seconds: after a longer gap, or a step back in time, the memory is reset
-BAND = 64  # rows of the frame blended at a time, about: few enough to stay in a core's cache
-
-Small = NDArray[np.float32]
-Places = NDArray[np.float32]  # (h, w, 2): x and y, in pixels
 
 
 class Moved(NamedTuple):
@@ -137,12 +132,6 @@ def continues(alpha: Mask, time: Fraction, packet: Packet) -> bool:
     return packet.frame.shape[:2] == alpha.shape and 0 <= packet.time - time <= GAP
 
 
-def block_size(frame: Frame | Mask) -> int:
-    """Pixels of the frame, each way, in one small pixel: an integer, because such an average is fast."""
-    height, width = frame.shape[:2]
-    return int(max(1, min(round(max(height, width) / COLUMNS), min(height, width) // MIN_SIDE)))
-
-
 def downsample(packet: Packet) -> Small:
     """Average the frame over blocks and their neighbours: RGB float32 (h, w, 3), 0 to 255."""
     (height, width), block = packet.frame.shape[:2], block_size(packet.frame)
@@ -182,54 +171,3 @@ def identity_map(height: int, width: int) -> Places:
     """The map of each pixel to itself."""
     x, y = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)
     return np.dstack(np.meshgrid(x, y))
-
-
-def blend_moved(alpha: Mask, other: Mask, flow: Places, kept: Small) -> Mask:
-    """Blend `alpha` with the share `kept`, (h, w), of another, warped by `flow`, (h, w, 2), in small pixels: a new array.
-
-    All in [0, 1]. Of each band of rows, only the columns are computed that either of them reaches.
-    """
-    height, width = alpha.shape
-    block = block_size(alpha)
-    step = max(1, round(BAND / block))  # small pixels, of a band
-    shift, share = _surrounded(block * flow), _surrounded(kept)
-    farthest = int(block * np.abs(flow).max()) + 2  # pixels that anything moves, and is interpolated over
-    here = identity_map(step * block, width)
-    blended = alpha.copy()
-    for row in range(0, -(-height // block), step):
-        above, below = row * block, min(height, (row + step) * block)
-        start = max(0, above - farthest)
-        source = other[start : below + farthest]
-        left, right = _reached(alpha[above:below])
-        first, last = _reached(source)
-        if first < last:
-            left, right = min(left, first - farthest), max(right, last + farthest)
-        if left >= right:
-            continue
-        begin, end = max(0, left // block), min(-(-width // block), -(-right // block))
-        part = np.s_[above:below, begin * block : end * block]
-        own, near = alpha[part], np.s_[row : row + step + 2, begin : end + 2]
-        from_source = shift[near] + np.array([0, above - start], np.float32)
-        change = sample(source, here[: below - above, part[1]], _enlarged(from_source, block, own))
-        cv2.subtract(change, own, change)
-        cv2.multiply(change, _enlarged(share[near], block, own), change)
-        cv2.add(own, change, blended[part])
-    return blended
-
-
-def _surrounded(small: Small) -> Small:
-    """One more small pixel on each side, and one for what is left of the frame beyond the last, like those at the edge."""
-    return np.asarray(cv2.copyMakeBorder(small, 1, 2, 1, 2, cv2.BORDER_REPLICATE), np.float32)
-
-
-def _reached(alpha: Mask) -> tuple[int, int]:
-    """The columns where an alpha (H, W) is not 0: the first, and the one behind the last; (W, 0) without any."""
-    found = np.flatnonzero(np.bitwise_or.reduce(alpha.view(np.uint32), axis=0))
-    return (int(found[0]), int(found[-1]) + 1) if len(found) else (alpha.shape[1], 0)
-
-
-def _enlarged(small: Small, block: int, part: Mask) -> Small:
-    """Enlarge by `block`, and leave out the small pixels around: of the size of `part`."""
-    height, width = small.shape[:2]
-    large = cv2.resize(small, (width * block, height * block), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(large[block : block + part.shape[0], block : block + part.shape[1]], np.float32)

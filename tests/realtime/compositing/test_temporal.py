@@ -12,7 +12,8 @@ from scipy.ndimage import map_coordinates
 
 from engines.engine import Frame, Mask, Matte
 from realtime.choices import MAX_SMOOTH
-from realtime.compositing.temporal import TemporalFilter, blend_moved, block_size
+from realtime.compositing.moved_mattes import blend_moved, block_size
+from realtime.compositing.temporal import TemporalFilter
 from realtime.packet import Packet
 
 RNG = np.random.default_rng(3)
