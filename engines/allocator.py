@@ -20,7 +20,7 @@ def keep_memory_of_frames() -> None:
 def keep_memory_of_training() -> None:
     """Have glibc give no memory back: the tensors of a step, of any size, take that of the step before.
 
-    A step of MPN on 8 frames of 704x512 was 170,000 page faults, and a seventh of the time was the system's.
+    A step of MPN on 8 frames of 704x512 was 170,000 page faults, and an eighth of the time was the system's.
     """
     _set({M_MMAP_MAX: 0, M_TRIM_THRESHOLD: -1, M_TOP_PAD: KEPT})
 
