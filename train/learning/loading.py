@@ -8,7 +8,6 @@ from typing import Any
 
 from torch.utils.data import DataLoader
 
-from engines.allocator import keep_memory_of_frames
 from engines.errors import DataError
 from train.data.samples import Sample, Samples
 
@@ -20,7 +19,6 @@ def init_worker(_: int) -> None:
     """
     for request in (signal.SIGINT, signal.SIGTERM):
         signal.signal(request, signal.SIG_IGN)
-    keep_memory_of_frames()
     if hasattr(os, "nice"):
         os.nice(15)
 

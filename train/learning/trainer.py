@@ -12,7 +12,6 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from engines.allocator import keep_memory_of_training
 from engines.errors import DataError
 from train.data.library import Library
 from train.data.samples import Sample, Samples
@@ -90,8 +89,6 @@ class Trainer:
     ) -> None:
         self.task, self.library, self.recipe, self.out, self.workers = task, library, recipe, out, workers
         self.device = device()
-        if self.device.type == "cpu":
-            keep_memory_of_training()
         self.feed = Feed(task, library, recipe, self.device, rendering, shard(task.settings.batch, f"[{task.name}]"))
         self.limit = math.inf if minutes is None else 60 * minutes  # seconds
         self.precision = precision
