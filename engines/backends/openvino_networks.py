@@ -13,7 +13,7 @@ from engines.geometry import input_shapes, mpn_size
 from engines.tiles import HALO, TILE, layout
 
 STRIP = 64  # rows of a frame that are averaged at once
-FINE = np.uint16(256)  # of a level, in averages of 16 bits: half the bytes of floats, and hardly less exact
+FINE = np.uint16(256)  # of a level, in averages of a large frame in 16 bits: half the bytes of floats
 UNIT = np.float32(1 / 255)
 BATCH = 32  # tiles that MRN's details see at once
 
@@ -41,7 +41,7 @@ def part_shapes(height: int, width: int, model: str, channels: int) -> dict[str,
 def shrink(frame: Frame, doubled: NDArray[np.float32], image: NDArray[np.float32]) -> None:
     """Write a frame at twice the low resolution (3,2h,2w), and at it (3,h,w), as `engines.geometry` has it, in [0, 1].
 
-    By OpenCV, as OpenVINO's own resizing takes several times as long; exact to 3e-5.
+    By OpenCV, as OpenVINO's own resizing takes several times as long; exact to 2e-5.
     """
     (height, width), (high, wide) = frame.shape[:2], doubled.shape[1:]
     halved = (max(height // 2, high), max(width // 2, wide))
@@ -55,10 +55,11 @@ def shrink(frame: Frame, doubled: NDArray[np.float32], image: NDArray[np.float32
             np.multiply(fine, UNIT / FINE, out=plane)
     else:
         for plane, levels in zip(doubled, cv2.split(frame), strict=True):
-            fine = np.multiply(levels, FINE, dtype=np.uint16)
+            floats: NDArray[np.float32] = levels.astype(np.float32)
             if halved != (high, wide):
-                fine = np.asarray(cv2.resize(fine, halved[::-1]), np.uint16)
-            np.multiply(cv2.resize(fine, (wide, high)), UNIT / FINE, out=plane)
+                floats = np.asarray(cv2.resize(floats, halved[::-1]), np.float32)
+            cv2.resize(floats, (wide, high), dst=plane)
+            np.multiply(plane, UNIT, out=plane)  # last, as it is smaller than most frames
     for plane, low in zip(doubled, image, strict=True):
         cv2.resize(plane, low.shape[::-1], dst=low, interpolation=cv2.INTER_AREA)
 

@@ -152,18 +152,13 @@ def to_grey(small: Small) -> Frame:
 
 
 def warp(picture: NDArray[np.float32], flow: Places, block: int = 1) -> NDArray[np.float32]:
-    """Warp a picture (H, W) or (H, W, 3) by `flow` (h, w, 2), which is in units of `block` pixels."""
+    """Warp a picture (H, W) or (H, W, 3) by `flow` (h, w, 2), in units of `block` pixels; beyond its edge it is as there."""
     height, width = picture.shape[:2]
     shift = np.asarray(cv2.resize(block * flow, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
-    return sample(picture, identity_map(height, width), shift)
-
-
-def sample(picture: NDArray[np.float32], places: Places, shift: Places) -> NDArray[np.float32]:
-    """The picture at `places`, shifted, in pixels; beyond its edge as there. Overwrites `shift`."""
-    cv2.add(shift, places, shift)
+    cv2.add(shift, identity_map(height, width), shift)
     # The stubs lack None, which means that `shift` has both x and y.
-    sampled = cv2.remap(picture, shift, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
-    return np.asarray(sampled, np.float32)
+    warped = cv2.remap(picture, shift, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
+    return np.asarray(warped, np.float32)
 
 
 @lru_cache(maxsize=4)

@@ -146,7 +146,7 @@ def spots(rng: np.random.Generator, height: int, width: int, count: int) -> Mask
 
 @settings(deadline=None, max_examples=40)
 @given(st.integers(32, 500), st.integers(32, 500), st.integers(0, 2), st.integers(0, 2), st.integers(0, 2**32 - 1))
-def test_blended_in_bands_is_blended_as_a_whole(height: int, width: int, ours: int, others: int, seed: int) -> None:
+def test_blended_near_outlines_is_blended_as_a_whole(height: int, width: int, ours: int, others: int, seed: int) -> None:
     """By SciPy, in float64, on all pixels at once."""
     rng = np.random.default_rng(seed)
     alpha, other = spots(rng, height, width, ours), spots(rng, height, width, others)
