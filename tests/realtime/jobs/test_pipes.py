@@ -96,7 +96,7 @@ def test_a_sender_who_is_cut_off_or_no_longer_needed(tmp_path: Path, film: Path)
         done = subprocess.run(command, cwd=ROOT, stdin=sender.stdout, capture_output=True, timeout=120)
         assert sender.stdout is not None
         sender.stdout.close()
-        sender.wait(timeout=30)
+        sender.wait(timeout=120)
     assert done.returncode == 0
     assert len(frame_times(out)) == 30
 
@@ -208,7 +208,7 @@ def test_ctrl_c_ends_it_while_nothing_comes(tmp_path: Path, share: float) -> Non
         time.sleep(3)
         assert process.poll() is None
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=20) == 130
+        assert process.wait(timeout=120) == 130
         assert process.stderr is not None
         assert process.stderr.read().decode() == "stopped\n"
     assert [path.name for path in tmp_path.iterdir()] == ["in.nut"]

@@ -166,7 +166,7 @@ def test_a_folder_is_spread_and_its_long_videos_are_cut(ray: Ray, tmp_path: Path
 
 
 def test_signals_keep_what_is_done(ray: Ray, tmp_path: Path) -> None:
-    clip, out = make_clip(tmp_path / "in.mp4", even_times(90), audio="aac"), tmp_path / "out.mp4"
+    clip, out = make_clip(tmp_path / "in.mp4", even_times(180), audio="aac"), tmp_path / "out.mp4"
     kept = 0
     for number, code, last in ((signal.SIGINT, 130, ["stopped"]), (signal.SIGTERM, 143, [])):
         process = ray.start(clip, out, seconds=0.1)

@@ -101,7 +101,7 @@ def test_the_window_and_its_keys(tmp_path: Path, x_display: str) -> None:
         press("p")
         wait_until(lambda: blue() > 0.98)
         press("q")
-        _, errors = process.communicate(timeout=20)
+        _, errors = process.communicate(timeout=120)
     assert process.returncode == 0
     assert "frames/s" in errors
     assert "Traceback" not in errors
