@@ -12,7 +12,7 @@ from engines.networks.mrn import HALO, stretch
 # Where MPN is not sure of anybody it is wrong more often than right: curtains, statues, coats. Of a person it is sure in at
 # least a patch: in noise, in the dark and in a blur of a 120th of the frame, too.
 PATCH = 8  # pixels of MPN's size
-# Mean of a patch: the mask around it is 0 up to the one, as it is from the other on. A power of two lies between: OpenVINO moves
+# Mean of a patch: the mask around it is 0 up to the one, as it is from the other on. A power of two lies between: OpenVINO puts
 # the factor behind the clamp in int8 graphs, and rounds it and the bound to bf16 there. Their product has to stay 1.
 DOUBTED, TRUSTED = 59 / 64, 63 / 64
 
