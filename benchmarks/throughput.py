@@ -8,7 +8,6 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from functools import partial
 from itertools import islice
 from pathlib import Path
 from statistics import median
@@ -65,7 +64,10 @@ def measure_file(
 def measure_live(
     frames: Sequence[Frame], rate: int, count: int, engine: Engine, background: Background, advance: Advance = lambda: None
 ) -> Report:
-    """Show `count` frames of a camera of `rate` frames a second as shm-live does. `advance` is called for each frame shown."""
+    """Show `count` frames of a camera of `rate` frames a second as shm-live does. `advance` is called for each frame shown.
+
+    `engine`: as `load_for_pace` gives it.
+    """
     from benchmarks.measuring.repeated import RepeatedFrames
     from realtime import Packet, TemporalFilter, composite
     from realtime.loop.matting import matte_stages
@@ -89,7 +91,8 @@ def measure_live(
         seconds = time.perf_counter() - begin
     counts = {"given": pipeline.times["source"].count, "shown": len(delays), "dropped": pipeline.dropped}
     delay = spread(delays) | {"worst": max(delays)}
-    return {"rate": rate, **counts, "frames_a_second": len(delays) / seconds, "delay_ms": delay}
+    speed = {"at_once": engine.at_once, "frames_a_second": len(delays) / seconds, "delay_ms": delay}
+    return {"rate": rate, **counts, **speed}
 
 
 def table(report: Report) -> str:
@@ -103,11 +106,11 @@ def table(report: Report) -> str:
     text += f"{run['frames_a_second']:.1f} frames/s, "
     text += f"{report['at_once']} at once. The engine alone takes {median(run['engine']):.1f} ms a frame; the loop "
     text += f"takes {100 * (run['loop_over_engine'] - 1):+.0f} % over that. {common.machine_of(report)}\n\n"
-    text += common.head("live source", "shown", "dropped", "frames/s", "delay, ms", "95 %", "worst")
+    text += common.head("live source", "at once", "shown", "dropped", "frames/s", "delay, ms", "95 %", "worst")
     for live in report["live"]:
         delay, dropped = live["delay_ms"], f"{sum(live['dropped'].values())}"
         figures = [f"{live['frames_a_second']:.1f}", *(f"{delay[each]:.0f}" for each in ("median", "p95", "worst"))]
-        text += common.row(f"{live['rate']} frames/s", f"{live['shown']}", dropped, *figures)
+        text += common.row(f"{live['rate']} frames/s", f"{live['at_once']}", f"{live['shown']}", dropped, *figures)
     return text
 
 
@@ -138,6 +141,7 @@ def throughput(
     """
     common.check_outputs(json_file, overwrite=overwrite)
     from realtime import VideoSource, open_background
+    from realtime.loop.pace import load_for_pace
 
     with VideoSource(clip) as source:
         frames = [packet.frame for packet in islice(source, IN_MEMORY)]
@@ -145,16 +149,21 @@ def throughput(
     with ExitStack() as stack:
         target = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-"))) / "out.mp4"
         background = stack.enter_context(open_background(bg))
-        load = partial(load_engine, backend, threads=threads, precision=precision, model=model)
-        for_files = stack.enter_context(load(at_once=2))
-        for_live = for_files if for_files.at_once == 1 else stack.enter_context(load())
+
+        def load(at_once: int) -> Engine:
+            return load_engine(backend, threads=threads, precision=precision, model=model, at_once=at_once)
+
+        for_files = stack.enter_context(load(2))
         report = stack.enter_context(common.reported(table, json_file, threads))
         with common.progress_bar(f"{clip.name}, {size_name(size)}", 2 * runs) as advance:
             measured = measure_file(clip, frames, target, for_files, bg, runs, advance)
         live = []
         for each in rate or [30, 60]:
             count = max(2, round(each * live_seconds))
-            with common.progress_bar(f"live, {each} frames/s", count) as advance:
+            with (
+                load_for_pace(load, width=size[0], height=size[1], rate=each) as for_live,
+                common.progress_bar(f"live, {each} frames/s", count) as advance,
+            ):
                 live.append(measure_live(frames, each, count, for_live, background, advance))
-        report |= {"engine": for_live.name, "precision": for_live.precision, "at_once": for_files.at_once, "model": model}
+        report |= {"engine": for_files.name, "precision": for_files.precision, "at_once": for_files.at_once, "model": model}
         report |= {"clip": clip.name, "size": size, "file": measured, "live": live}

@@ -113,6 +113,7 @@ def live(
     from realtime.inputs.webcam import Webcam
     from realtime.loop.controls import LineReader
     from realtime.loop.live_session import LiveSession
+    from realtime.loop.pace import load_for_pace
     from realtime.outputs.output import Output, VideoFormat
     from realtime.outputs.pipe import Pipe
     from realtime.outputs.recording import Recording
@@ -147,7 +148,13 @@ def live(
         if pipe is not None:
             with blaming("--pipe", pipe):
                 outputs.append(stack.enter_context(Pipe(pipe, video_format, notify=notify)))
-        engine = stack.enter_context(load_engine(backend, threads=threads, precision=precision, model=model))
+        engine = load_for_pace(
+            lambda at_once: load_engine(backend, threads=threads, precision=precision, model=model, at_once=at_once),
+            height=source.height,
+            width=source.width,
+            rate=float(video_format.rate),
+        )
+        stack.enter_context(engine)
         hint = "press h in the window for the keys" if window else "type help for the controls"
         notify(f"{engine.name} {engine.precision} on {engine.device}; {hint}")
         title = f"shm-live: {source.name}"

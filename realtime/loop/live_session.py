@@ -17,7 +17,7 @@ from realtime.compositing.playlist import Playlist
 from realtime.compositing.views import render_view
 from realtime.inputs.live_source import LiveSource
 from realtime.loop.controls import HELP, WORDS, LineReader
-from realtime.loop.matting import make_matte
+from realtime.loop.matting import apply_filters, make_matte
 from realtime.loop.pipeline import Pipeline
 from realtime.loop.queue import Policy
 from realtime.loop.stages import Stage
@@ -65,7 +65,8 @@ class LiveSession:
 
     def run(self) -> None:
         """Run until the end, and report a summary. Whatever ended it, pictures that wait for a recording are still written."""
-        stages = [Stage("matte", self.matte), Stage("composite", self.compose)]
+        matting = Stage("matte", self.matte, threads=self.engine.at_once)
+        stages = [matting, *([Stage("filter", self.smooth)] if self.filters else []), Stage("composite", self.compose)]
         sinks = [output_stage(output) for output in self.outputs]
         controlled = False  # whether a control changed what is shown
         with Pipeline(self.source, stages, sinks, policy=Policy.NEWEST_FRAME, release=self.source.stop) as pipeline:
@@ -98,7 +99,12 @@ class LiveSession:
             if packet.opacity is not None:
                 packet.opacity = np.asarray(cv2.flip(packet.opacity, 1), np.uint8)
         if packet.matte is None and not (self.frozen and self.picture is not None):
-            make_matte(packet, self.engine, self.filters)
+            make_matte(packet, self.engine)
+
+    def smooth(self, packet: Packet) -> None:
+        """Stage: filter the matte, in the order of the frames."""
+        if not packet.absent and (packet.matte is not None or packet.pending is not None):
+            apply_filters(packet, self.filters)
 
     def compose(self, packet: Packet) -> None:
         """Stage: compose the picture to show, which is all that the packet keeps; the last one again where it is frozen."""
@@ -191,10 +197,11 @@ class LiveSession:
     def report(self, pipeline: Pipeline) -> list[str]:
         """The statistics in lines."""
         stages = ", ".join(f"{name} {ms:.0f}" for name, ms in pipeline.median_ms.items() if name != "source" and ms == ms)
+        at_once = f", {self.engine.at_once} frames at once" if self.engine.at_once > 1 else ""
         return [
             self.statistics.line(dropped(pipeline)),
             f"ms a frame: {stages}",
-            f"{self.engine.name} {self.engine.precision}, {self.engine.device}",
+            f"{self.engine.name} {self.engine.precision}, {self.engine.device}{at_once}",
         ]
 
 
@@ -205,4 +212,4 @@ def output_stage(output: Output) -> Stage:
 
 def dropped(pipeline: Pipeline) -> int:
     """The number of frames that never became pictures, because newer ones came."""
-    return pipeline.dropped["matte"] + pipeline.dropped["composite"]
+    return sum(pipeline.dropped.get(name, 0) for name in ("matte", "filter", "composite"))

@@ -28,7 +28,8 @@ def mattes(source: Iterable[Packet], engine: Engine) -> Generator[Packet, None, 
             make_matte(packet, engine, [Packet.fetch])
 
     if isinstance(source, LiveSource):
-        pipeline = Pipeline(source, [Stage("matte", matte_live)], policy=Policy.NEWEST_FRAME, release=source.stop)
+        matting = Stage("matte", matte_live, threads=engine.at_once)
+        pipeline = Pipeline(source, [matting], policy=Policy.NEWEST_FRAME, release=source.stop)
     else:
         pipeline = Pipeline(source, matte_stages(engine, [Packet.fetch]))
     with pipeline:

@@ -38,6 +38,7 @@ REPORTS = {
         "live": [
             {
                 "rate": 60,
+                "at_once": 2,
                 "shown": 40,
                 "dropped": {"matte": 15, "caller": 5},
                 "frames_a_second": 39.5,
@@ -89,7 +90,7 @@ LINES = {
     "throughput": """
         | matte | 24.0 |
         | from file to file | 25.0 |
-        | 60 frames/s | 40 | 20 | 39.5 | 30 | 40 | 55 |
+        | 60 frames/s | 2 | 40 | 20 | 39.5 | 30 | 40 | 55 |
     """,
     "scale": """
         | 1000x500 | 0.50 | 50.0 | 200 |
