@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from statistics import median
@@ -149,21 +150,19 @@ def throughput(
     with ExitStack() as stack:
         target = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-"))) / "out.mp4"
         background = stack.enter_context(open_background(bg))
-
-        def load(at_once: int) -> Engine:
-            return load_engine(backend, threads=threads, precision=precision, model=model, at_once=at_once)
-
-        for_files = stack.enter_context(load(2))
+        load = partial(load_engine, backend, threads=threads, precision=precision, model=model)
+        for_files = stack.enter_context(load(at_once=2))
         report = stack.enter_context(common.reported(table, json_file, threads))
         with common.progress_bar(f"{clip.name}, {size_name(size)}", 2 * runs) as advance:
             measured = measure_file(clip, frames, target, for_files, bg, runs, advance)
         live = []
         for each in rate or [30, 60]:
             count = max(2, round(each * live_seconds))
-            with (
-                load_for_pace(load, width=size[0], height=size[1], rate=each) as for_live,
-                common.progress_bar(f"live, {each} frames/s", count) as advance,
-            ):
+            with ExitStack() as live_stack:
+                for_live = for_files  # a GPU's
+                if for_files.at_once > 1:
+                    for_live = live_stack.enter_context(load_for_pace(load, width=size[0], height=size[1], rate=each))
+                advance = live_stack.enter_context(common.progress_bar(f"live, {each} frames/s", count))
                 live.append(measure_live(frames, each, count, for_live, background, advance))
         report |= {"engine": for_files.name, "precision": for_files.precision, "at_once": for_files.at_once, "model": model}
         report |= {"clip": clip.name, "size": size, "file": measured, "live": live}

@@ -3,6 +3,7 @@
 import sys
 from contextlib import ExitStack
 from fractions import Fraction
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -149,7 +150,7 @@ def live(
             with blaming("--pipe", pipe):
                 outputs.append(stack.enter_context(Pipe(pipe, video_format, notify=notify)))
         engine = load_for_pace(
-            lambda at_once: load_engine(backend, threads=threads, precision=precision, model=model, at_once=at_once),
+            partial(load_engine, backend, threads=threads, precision=precision, model=model),
             height=source.height,
             width=source.width,
             rate=float(video_format.rate),

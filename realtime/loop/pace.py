@@ -12,18 +12,19 @@ ROOM = 0.75  # of the time from one frame to the next: the rest is for reading, 
 RUNS = 3
 
 
-def load_for_pace(load: Callable[[int], Engine], *, height: int, width: int, rate: float) -> Engine:
+def load_for_pace(load: Callable[..., Engine], *, height: int, width: int, rate: float) -> Engine:
     """Load the engine with the least delay that keeps pace with frames of a size, `rate` a second, if any does.
 
-    `load` gets how many frames the engine is to take at once. One alone is done sooner, on all cores; of two, each on half of
-    them, more are done in a second, as none waits while another thread has a core. A portrait of that size is matted to tell.
+    `load(at_once=2)` gives an engine that takes two frames at once, if it can. One alone is done sooner, on all cores; of two,
+    each on half of them, more are done in a second, as none waits while another thread has a core. A portrait of that size is
+    matted to tell.
     """
     with ExitStack() as on_error:
-        two = on_error.enter_context(load(2))
+        two = on_error.enter_context(load(at_once=2))
         if two.at_once == 1:
             on_error.pop_all()
             return two
-        one = on_error.enter_context(load(1))
+        one = on_error.enter_context(load(at_once=1))
         keeps_pace = frame_seconds(one, height, width) * rate <= ROOM
         on_error.pop_all()
     taken, other = (one, two) if keeps_pace else (two, one)
