@@ -16,7 +16,8 @@ from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 from engines.graphs.edits import replace_nodes
 
 LEVELS = 255  # steps of an activation's range, from 0 to 255
-LARGEST = 127  # of a weight; the range is symmetric
+# Of a weight; the range is symmetric. A CPU without VNNI adds two products in 16 bits: 255 * 127 * 2 would saturate there.
+LARGEST = 63
 # The stem and the first block of MPN stay: in a dark picture all is within a few levels there.
 FIRST_IN_FLOAT = {"mpn-low": 3}
 SMALLEST_STEP = 1e-8  # where a channel's weights are all 0
