@@ -31,6 +31,7 @@ from engines.weights import FOLDER, INT8, NETWORKS, PARTS, graph, int8_graph, ve
 
 log = logging.getLogger("engines")
 
+NO_BF16 = "openvino: this CPU has no bf16; take another precision"
 KEPT = 8  # entries that stay in the cache on disk, 16 MB each
 
 CheckParity = Callable[[MatteOf], object]  # raises EngineError where an engine is off
@@ -132,11 +133,13 @@ class OpenVINOEngine(Engine):
             model = self._core.read_model(graph(int8_graph(name) if of_integers else name, self.model, self._folder))
             model.reshape(shapes[name])
             try:
-                models[name] = self._core.compile_model(model, "CPU", self._settings)
+                models[name] = compiled = self._core.compile_model(model, "CPU", self._settings)
             except RuntimeError as error:
                 if self.precision == "bf16" and not bf16_is_native():
-                    raise BackendUnavailable("openvino: this CPU has no bf16; take another precision") from error
+                    raise BackendUnavailable(NO_BF16) from error
                 raise
+            if self.precision == "bf16" and compiled.get_property("INFERENCE_PRECISION_HINT") != ov.Type.bf16:
+                raise BackendUnavailable(NO_BF16)  # with AVX2 alone OpenVINO takes float32 in its place
         return models
 
     def _import(self, exported: Engines) -> Requests:
