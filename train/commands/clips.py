@@ -18,6 +18,7 @@ def clips(
     count: Annotated[int, typer.Option(min=1, help="Number of clips; desk, talk, hand and step alternate.")] = 12,
     frames: Annotated[int, typer.Option(min=8, help="Frames of each clip, at 25 frames/s.")] = 30,
     long_side: Annotated[int, typer.Option(min=64, help="Maximal long side of the frames, in pixels.")] = 640,
+    scale: Annotated[float, typer.Option(min=0.1, max=1, help="Of the people; below 1 they are farther away.")] = 1.0,
     seed: Annotated[int, typer.Option(help="Seed of the random draw.")] = 1,
 ) -> None:
     """Make clips with known alpha out of people with known alpha, to measure flicker on.
@@ -29,6 +30,7 @@ def clips(
     Examples:
       shm-eval clips clips --people eval/composites
       shm-eval clips clips --people eval/composites --backgrounds rooms --count 40 --frames 100
+      shm-eval clips far --people eval/people --scale 0.4 --long-side 1280
     """
     with needs_extra("train"):
         import numba  # noqa: F401 - which PyMatting needs; if it is missing, that is reported before the first clip
@@ -37,5 +39,15 @@ def clips(
         from train.evaluation.tables import progress_bar
 
         with progress_bar(out.name, count) as advance:
-            make_clips(out, people, backgrounds, count=count, frames=frames, long_side=long_side, seed=seed, advance=advance)
+            make_clips(
+                out,
+                people,
+                backgrounds,
+                count=count,
+                frames=frames,
+                long_side=long_side,
+                scale=scale,
+                seed=seed,
+                advance=advance,
+            )
     print(f"{count} clips in {out}", file=sys.stderr)

@@ -65,8 +65,8 @@ class Wander:
 class Motion:
     """The placement of person and background in each frame of a clip."""
 
-    def __init__(self, kind: Kind, frames: int, rng: random.Random) -> None:
-        self._kind = kind
+    def __init__(self, kind: Kind, frames: int, rng: random.Random, scale: float = 1.0) -> None:
+        self._kind, self._scale = kind, scale
         self._ways = [Wander(rng) for _ in range(7)]
         self._tremble = [Wander(rng, 2, 6) for _ in range(2)]
         places = sorted(rng.sample(range(3, max(frames - 3, kind.jumps + 3)), kind.jumps))
@@ -79,7 +79,7 @@ class Motion:
         shake = [kind.shake * way(now) for way in self._tremble]
         _, jump, jump_turn = max((j for j in self._jumps if j[0] <= index), default=(0, 0.0, 0.0))
         person = _similarity(
-            1.03 + kind.grow * grow,
+            self._scale * (1.03 + kind.grow * grow),
             kind.turn * turn + jump_turn,
             kind.shift * x + jump + shake[0],
             0.01 + kind.shift * y / 4 + shake[1],
@@ -92,7 +92,8 @@ def placed(layer: MovingLayer, place: Floats, sway: float, size: tuple[int, int]
     """Colours (H, W, 3) and alpha (H, W) in [0, 1] of a layer in a frame of `size` (H, W).
 
     `place` moves it about the middle of its lower edge, which coincides with the frame's; `sway` bends it sideways with the
-    square of the height. The border is replicated outwards, so that a person cut by the picture is cut by the frame, too.
+    square of the height. The border is replicated outwards, so that a person cut by the picture is cut by the frame, too;
+    nobody is beyond a picture that is smaller than the frame.
     """
     height, width = size
     own_height, own_width = layer.colours.shape[:2]
@@ -107,16 +108,17 @@ def placed(layer: MovingLayer, place: Floats, sway: float, size: tuple[int, int]
     colours = cv2.remap(layer.colours, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     if layer.alpha is None:
         return colours.astype(np.float32), np.zeros(size, np.float32)
-    alpha = cv2.remap(layer.alpha, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    beyond = cv2.BORDER_CONSTANT if np.linalg.det(place[:, :2]) < 1 else cv2.BORDER_REPLICATE
+    alpha = cv2.remap(layer.alpha, columns, rows, cv2.INTER_LINEAR, borderMode=beyond)
     return colours.astype(np.float32), np.asarray(alpha, np.float32)
 
 
 def clean_frames(
-    person: MovingLayer, background: MovingLayer, kind: Kind, frames: int, seed: int
+    person: MovingLayer, background: MovingLayer, kind: Kind, frames: int, seed: int, scale: float = 1.0
 ) -> Iterator[tuple[Floats, Floats]]:
     """Composed frames (H, W, 3) in [0, 255] (equation 1), without a camera, and their alphas (H, W); H and W even."""
     height, width = (side - side % 2 for side in person.colours.shape[:2])
-    motion = Motion(kind, frames, random.Random(seed))
+    motion = Motion(kind, frames, random.Random(seed), scale)
     for index in range(frames):
         place, sway, behind = motion.frame(index)
         colours, alpha = placed(person, place, sway, (height, width))
@@ -161,24 +163,28 @@ def coded(frames: Iterator[Frame], size: tuple[int, int], crf: int) -> Iterator[
                 yield np.asarray(picture.to_ndarray(format="rgb24"), np.uint8)
 
 
-def write_clip(folder: Path, person: MovingLayer, background: MovingLayer, kind: Kind, frames: int, seed: int) -> None:
+def write_clip(
+    folder: Path, person: MovingLayer, background: MovingLayer, kind: Kind, frames: int, seed: int, scale: float = 1.0
+) -> None:
     """Write one clip into a new folder, which appears when it is complete. Raises DataError."""
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with filling(folder / "images") as part:
             for name in ("images", "alphas"):
                 (part / name).mkdir()
-            _write_frames(part, person, background, kind, frames, seed)
+            _write_frames(part, person, background, kind, frames, seed, scale)
     except OSError as error:
         raise DataError(f"{folder}: cannot be written: {error.strerror}") from error
 
 
-def _write_frames(folder: Path, person: MovingLayer, background: MovingLayer, kind: Kind, frames: int, seed: int) -> None:
+def _write_frames(
+    folder: Path, person: MovingLayer, background: MovingLayer, kind: Kind, frames: int, seed: int, scale: float
+) -> None:
     camera = Camera(seed)
     height, width = (side - side % 2 for side in person.colours.shape[:2])
 
     def seen() -> Iterator[Frame]:
-        for index, (picture, alpha) in enumerate(clean_frames(person, background, kind, frames, seed)):
+        for index, (picture, alpha) in enumerate(clean_frames(person, background, kind, frames, seed, scale)):
             _write(folder / f"alphas/{index:04d}.png", np.asarray(np.round(255 * alpha), np.uint8))
             yield camera(picture)
 
@@ -204,6 +210,7 @@ def make_clips(
     count: int = 12,
     frames: int = 30,
     long_side: int = 640,
+    scale: float = 1.0,
     seed: int = 1,
     advance: Callable[[], None] = lambda: None,
 ) -> None:
@@ -212,6 +219,7 @@ def make_clips(
     people: a set with images/ and alphas/, whose people are cut out.
     backgrounds: a folder of pictures with nobody in them; by default, the backgrounds of the set's other pictures.
     long_side: at most so many pixels.
+    scale: of the people, who are as large as in their pictures with 1.
 
     Raises DataError for a set or folder that does not serve.
     """
@@ -236,7 +244,7 @@ def make_clips(
         if not folder.exists():
             person = cut_out(item, long_side)
             background = plate(scenery, long_side) if isinstance(scenery, Item) else still(scenery, long_side)
-            write_clip(folder, person, background, KINDS[name], frames, zlib.crc32(f"{seed}:{folder.name}".encode()))
+            write_clip(folder, person, background, KINDS[name], frames, zlib.crc32(f"{seed}:{folder.name}".encode()), scale)
         advance()
 
 

@@ -107,6 +107,15 @@ def test_a_shift_is_a_shift(people):
     assert np.abs(alpha[:, 10:] - person.alpha[:, :-10]).max() < 2 / 255
 
 
+def test_people_of_a_smaller_scale_are_smaller_and_end_where_their_picture_does(people):
+    person, _ = layers(people)
+    white = MovingLayer(np.full_like(person.colours, 255), np.ones_like(person.alpha))
+    black = MovingLayer(np.zeros_like(person.colours))
+    for _, alpha in clips.clean_frames(white, black, clips.KINDS["desk"], 3, 3, scale=0.4):
+        assert alpha.mean() == pytest.approx(0.4**2 * 1.03**2, rel=0.05)
+        assert alpha[:, 0].max() == alpha[:, -1].max() == alpha[0].max() == 0
+
+
 def changes(kind, frames=60):
     """How far the person's middle moves from frame to frame, in heights."""
     motion = clips.Motion(clips.KINDS[kind], frames, random.Random(5))
