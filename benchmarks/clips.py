@@ -15,7 +15,7 @@ import typer
 
 from benchmarks import common
 from benchmarks.common import Advance, JsonFile, Report
-from engines.commands.options import Model, Overwrite, Precision, Threads, load_engine
+from engines.commands.options import Closer, Model, Overwrite, Precision, Threads, load_engine
 from engines.commands.running import UsageError
 from realtime.choices import MAX_SMOOTH, SMOOTH
 from train.commands.models import check_peer_options
@@ -152,6 +152,7 @@ def clips(
     threads: Threads = None,
     precision: Precision = "auto",
     model: Model = "base",
+    closer: Closer = True,
     adapters: Adapters = None,
     peer: Peers = None,
     peer_python: PeerPython = None,
@@ -174,7 +175,7 @@ def clips(
     with common.reported(page, json_file, threads) as report, ExitStack() as stack:
         engine = None
         if backend != "none":
-            engine = stack.enter_context(load_engine(backend, threads=threads, precision=precision, model=model))
+            engine = stack.enter_context(load_engine(backend, threads=threads, precision=precision, model=model, closer=closer))
         advance = stack.enter_context(common.progress_bar(folder.name, sum(len(clip.items) for clip in found)))
         for clip in found:
             with ExitStack() as streams:  # peers are opened anew for each clip, so that none remembers the clip before

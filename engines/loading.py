@@ -44,6 +44,7 @@ def load(
     precision: str = "auto",
     model: str = BASE,
     at_once: int = 1,
+    closer: bool = True,
 ) -> "Engine":
     """Load the released weights into an engine.
 
@@ -53,7 +54,8 @@ def load(
     `threads`: of a CPU, None for one per physical core. `precision`: "auto", "fp32", "bf16", "fp16" or "int8". `model`: "base",
     or "large", which sees three times as many pixels when it looks for people: finer mattes, in twice the time. `at_once`:
     frames that as many threads of the caller may pass to "openvino" at the same time, each on its share of the cores: with 2, a
-    file takes a quarter less time, and each frame comes later. Other backends take one at a time.
+    file takes a quarter less time, and each frame comes later. Other backends take one at a time. `closer`: where people fill a
+    small part of a frame, that part is matted as a frame of its own: see `engines.closer`; not on a GPU.
 
     Raises ValueError for an unknown backend, model or thread count, or a precision that the backend does not have, and
     BackendUnavailable if the backend cannot run on this machine.
@@ -80,4 +82,8 @@ def load(
         backend, device=device, threads=threads, precision=precision, model=model, at_once=at_once
     )
     log.info("%s, %s, model %s, on %s (%s)", engine.name, engine.precision, engine.model, engine.device, reason)
+    if closer:
+        from engines.closer import look_closer
+
+        return look_closer(engine)
     return engine

@@ -8,6 +8,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
+from engines.closer import CloserEngine, part_with_people, put_back
 from engines.engine import Engine, Frame, Matte
 from engines.multiscale import fine_mask
 
@@ -48,6 +49,15 @@ def both_ways(frame: Frame, engine: Engine) -> Matte:
 
 def finest_matte(frame: Frame, engine: Engine) -> Matte:
     """The matte of a photo of any size, of its own size. Where the foreground is the photo's own colours, it is so exactly."""
+    if isinstance(engine, CloserEngine):
+        coarse = engine.coarse(frame)
+        part = part_with_people(coarse, *frame.shape[:2])
+        if part is not None:
+            return put_back(_finest(np.ascontiguousarray(frame[part]), engine), part, frame, coarse)
+    return _finest(frame, engine)
+
+
+def _finest(frame: Frame, engine: Engine) -> Matte:
     large = enlarged(frame)
     mirror = engine.model in MIRRORED and large.shape[0] * large.shape[1] <= MOST_MIRRORED
     matte = both_ways(large, engine) if mirror else engine(large)

@@ -133,7 +133,9 @@ def serve(settings: dict[str, Any], requests: TextIO, answers: TextIO) -> None:
 
     backend = settings["backend"]
     try:
-        with engines.load(backend, **{name: settings[name] for name in ("threads", "precision", "model")}) as engine:
+        with engines.load(
+            backend, **{name: settings[name] for name in ("threads", "precision", "model")}, closer=False
+        ) as engine:
             ready = 1e3 * (time.monotonic() - settings["begin"])
             frames = make_frames(tuple(settings["size"]))  # not in any of the times
             background = np.full_like(frames[0], 96)

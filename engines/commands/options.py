@@ -23,10 +23,16 @@ else:  # the choices that --help shows and typer checks, made from the tables
 Backend = Annotated[BackendChoice, typer.Option(help="What runs the networks; auto: the fastest that this machine has.")]
 Threads = Annotated[int | None, typer.Option(min=1, max=MAX_THREADS, help="CPU threads; by default one per physical core.")]
 Model = Annotated[ModelChoice, typer.Option(help="base, or large: finer mattes, in about twice the time.")]
+Closer = Annotated[
+    bool,
+    typer.Option(
+        "--closer/--no-closer", help="Look at people who are small in the frame from nearer: finer, in more time; on a CPU."
+    ),
+]
 Precision = Annotated[PrecisionChoice, typer.Option(help="Number format; auto: the fastest that is accurate on this device.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", "-y", help="Replace files that exist.")]
 
-__all__ = ["Backend", "Model", "Overwrite", "Precision", "Threads", "Version", "load_engine", "size_option"]
+__all__ = ["Backend", "Closer", "Model", "Overwrite", "Precision", "Threads", "Version", "load_engine", "size_option"]
 
 
 def check_precision(backend: str, precision: str) -> None:
@@ -48,13 +54,14 @@ def load_engine(
     precision: str = "auto",
     model: str = BASE,
     at_once: int = 1,
+    closer: bool = True,
 ) -> "Engine":
     """`engines.load` for a command: what is wrong with its options is a UsageError that names them."""
     check_precision(backend, precision)
     import engines
 
     try:
-        return engines.load(backend, threads=threads, precision=precision, model=model, at_once=at_once)
+        return engines.load(backend, threads=threads, precision=precision, model=model, at_once=at_once, closer=closer)
     except BackendUnavailable as error:
         raise unavailable(backend, error) from error
     except ValueError as error:  # backend "auto" and a precision that the one it took does not have

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from engines.commands.app import Version, command_app
-from engines.commands.options import Backend, Model, Overwrite, Precision, Threads, load_engine
+from engines.commands.options import Backend, Closer, Model, Overwrite, Precision, Threads, load_engine
 from engines.commands.running import UsageError, run
 from realtime.commands.checks import blaming, naming_options, notify, refuse_existing, refuse_inputs
 from realtime.commands.options import (
@@ -52,6 +52,7 @@ def image(
     threads: Threads = None,
     precision: Precision = "auto",
     model: Model = "large",
+    closer: Closer = True,
     version: Version = False,
 ) -> None:
     """Cut the people out of a photo, or of all in a folder and those below it: colours without the old background, and alpha.
@@ -122,7 +123,7 @@ def image(
         if not to_do:
             report_photos("pictures", 0, 0, notes, found.describe_left_out())
             return
-        engine = stack.enter_context(load_engine(backend, threads=threads, precision=precision, model=model))
+        engine = stack.enter_context(load_engine(backend, threads=threads, precision=precision, model=model, closer=closer))
 
         def edit(photo: Photo, picture: Path) -> str:
             start = time.perf_counter()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engines.commands.app import Version, command_app
-from engines.commands.options import Backend, Model, Overwrite, Precision, Threads, load_engine, size_option
+from engines.commands.options import Backend, Closer, Model, Overwrite, Precision, Threads, load_engine, size_option
 from engines.commands.running import UsageError, run
 from engines.errors import MediaError
 from engines.geometry import Size
@@ -78,6 +78,7 @@ def live(
     threads: Threads = None,
     precision: Precision = "auto",
     model: Model = "base",
+    closer: Closer = True,
     version: Version = False,
 ) -> None:
     """Put a new background behind the people before a webcam, in a stream or in a video, as it happens.
@@ -113,6 +114,7 @@ def live(
     from realtime.compositing.playlist import Playlist
     from realtime.inputs.webcam import Webcam
     from realtime.loop.controls import LineReader
+    from realtime.loop.following import follow
     from realtime.loop.live_session import LiveSession
     from realtime.loop.pace import load_for_pace
     from realtime.outputs.output import Output, VideoFormat
@@ -150,7 +152,7 @@ def live(
             with blaming("--pipe", pipe):
                 outputs.append(stack.enter_context(Pipe(pipe, video_format, notify=notify)))
         engine = load_for_pace(
-            partial(load_engine, backend, threads=threads, precision=precision, model=model),
+            partial(load_engine, backend, threads=threads, precision=precision, model=model, closer=closer),
             height=source.height,
             width=source.width,
             rate=float(video_format.rate),
@@ -161,7 +163,7 @@ def live(
         title = f"shm-live: {source.name}"
         LiveSession(
             source,
-            engine,
+            follow(engine),
             backgrounds,
             outputs,
             window=stack.enter_context(Window(title, width=source.width, height=source.height)) if window else None,

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from engines.commands.app import Version, command_app
-from engines.commands.options import Backend, Model, Precision, Threads, load_engine
+from engines.commands.options import Backend, Closer, Model, Precision, Threads, load_engine
 from engines.commands.running import UsageError, needs_extra, run
 from realtime.commands.checks import notify
 from realtime.commands.options import MAX_MEGAPIXELS, MEGAPIXEL, MaxMegapixelsOption
@@ -51,6 +51,7 @@ def serve(
     threads: Threads = None,
     precision: Precision = "auto",
     model: Model = "base",
+    closer: Closer = True,
     version: Version = False,
 ) -> None:
     """Serve mattes over HTTP: a page for photos, videos and the camera, and calls for programs, which /docs describes.
@@ -87,7 +88,8 @@ def serve(
     )
     with ExitStack() as stack:
         opened = stack.enter_context(listen(host, port))
-        engine = stack.enter_context(load_engine(backend, threads=threads, precision=precision, model=model, at_once=workers))
+        loading = partial(load_engine, threads=threads, at_once=workers, closer=closer)
+        engine = stack.enter_context(loading(backend, precision=precision, model=model))
         if engine.at_once < workers:
             notify(f"--workers {workers}: {engine.name} mattes {engine.at_once} at a time here")
         if not loopback and token is None:
@@ -98,7 +100,7 @@ def serve(
         if open_page and not webbrowser.open(address.replace("0.0.0.0", "127.0.0.1").replace("[::]", "[::1]")):
             notify("there is no browser to open it in")
 
-        again = partial(load_engine, engine.name, threads=threads, precision=engine.precision, at_once=workers)
+        again = partial(loading, engine.name, precision=engine.precision)
         service = create_app(engine, limits=limits, load=lambda name: again(model=name), token=token, loopback=loopback)
         serve_until_stopped(service, opened)
 

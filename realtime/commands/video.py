@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from engines.commands.app import Version, command_app
-from engines.commands.options import Backend, Model, Overwrite, Precision, Threads, load_engine
+from engines.commands.options import Backend, Closer, Model, Overwrite, Precision, Threads, load_engine
 from engines.commands.running import run
 from realtime.choices import GREEN, SMOOTH
 from realtime.commands.encoding import (
@@ -94,6 +94,7 @@ def video(
     threads: Threads = None,
     precision: Precision = "auto",
     model: Model = "base",
+    closer: Closer = True,
     resume: ResumeOption = False,
     shard: ShardOption = None,
     ray: RayOption = None,
@@ -152,7 +153,7 @@ def video(
         alpha_target=alpha_out,
         resume=resume,
         shard=shard_option(shard),
-        load=lambda: load_engine(backend, threads=threads, precision=precision, model=model, at_once=2),
+        load=lambda: load_engine(backend, threads=threads, precision=precision, model=model, at_once=2, closer=closer),
         overwrite=overwrite,
         dry_run=dry_run,
         as_json=as_json,
@@ -164,7 +165,7 @@ def video(
         from realtime.commands.cluster_jobs import edit_on_cluster
         from realtime.jobs.spreading import EngineChoice
 
-        engine = EngineChoice(backend=backend, threads=threads, precision=precision, model=model)
+        engine = EngineChoice(backend=backend, threads=threads, precision=precision, model=model, closer=closer)
         edit_on_cluster(source, target, work, ray, engine, several=several)
         return
     (edit_files if several else edit_file)(source, target, work)

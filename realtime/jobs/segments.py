@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 import engines
 from engines.atomic import replacing
+from engines.closer import CloserEngine
 from engines.engine import Engine
 from engines.errors import FileAppeared, MediaError
 from engines.weights import verified
@@ -291,7 +292,7 @@ def describe_run(source: VideoSource, settings: VideoSettings, engine: Engine) -
         "masks": [fingerprint(split_mask(each)[0]) for each in settings.masks],
         "background": fingerprint(background) if background.is_file() else settings.bg,
         "options": {name: repr(value) for name, value in vars(settings).items()},
-        "engine": [engine.name, engine.precision, engine.model],
+        "engine": [engine.name, engine.precision, engine.model, isinstance(engine, CloserEngine)],
         "weights": verified(engine.model)["sha256"],
         "version": engines.__version__,
         "frames of a segment": FRAMES,

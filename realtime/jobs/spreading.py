@@ -29,6 +29,7 @@ class EngineChoice:
     threads: int | None
     precision: str
     model: str
+    closer: bool = True
 
 
 class Runner(NamedTuple):
@@ -200,7 +201,8 @@ def edit_part(part: Part, tell: Callable[[int], None]) -> Done | None:
 @lru_cache(maxsize=1)
 def engine_of_process(choice: EngineChoice) -> Engine:
     """The engine of this process, which serves all parts that it is given."""
-    return engines.load(choice.backend, threads=choice.threads, precision=choice.precision, model=choice.model, at_once=2)
+    options = vars(choice) | {"at_once": 2}
+    return engines.load(options.pop("backend"), **options)
 
 
 def counts(lengths: Sequence[int | None], slots: int) -> list[int]:

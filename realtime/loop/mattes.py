@@ -9,6 +9,7 @@ from collections.abc import Generator, Iterable
 
 from engines.engine import Engine
 from realtime.inputs.live_source import LiveSource
+from realtime.loop.following import follow
 from realtime.loop.matting import make_matte, matte_stages
 from realtime.loop.pipeline import Pipeline
 from realtime.loop.queue import Policy
@@ -23,11 +24,13 @@ def mattes(source: Iterable[Packet], engine: Engine) -> Generator[Packet, None, 
     Leave the loop at any time. Raises what goes wrong in the source or the engine.
     """
 
-    def matte_live(packet: Packet) -> None:
-        if packet.matte is None:
-            make_matte(packet, engine, [Packet.fetch])
-
     if isinstance(source, LiveSource):
+        following = follow(engine)
+
+        def matte_live(packet: Packet) -> None:
+            if packet.matte is None:
+                make_matte(packet, following, [Packet.fetch])
+
         matting = Stage("matte", matte_live, threads=engine.at_once)
         pipeline = Pipeline(source, [matting], policy=Policy.NEWEST_FRAME, release=source.stop)
     else:

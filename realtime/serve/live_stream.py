@@ -19,6 +19,7 @@ from realtime.compositing.backgrounds import Background, StillBackground
 from realtime.compositing.filters import stream_filters
 from realtime.compositing.views import render_view
 from realtime.inputs.photos import read_photo
+from realtime.loop.following import follow
 from realtime.loop.matting import make_matte
 from realtime.packet import Packet
 from realtime.serve.editing import BACKGROUND, in_words_of_parts, served_background
@@ -60,7 +61,7 @@ class LiveStream:
     """One client's stream, with its own temporal filter and background. Pictures are made one at a time, in any thread."""
 
     def __init__(self, engine: Engine, settings: LiveSettings, *, max_pixels: int) -> None:
-        self._engine, self._max_pixels = engine, max_pixels
+        self._engine, self._max_pixels = follow(engine), max_pixels
         self._index = 0
         self._own: Background | None = None
         self._settings = settings

@@ -123,7 +123,7 @@ def test_what_it_is(engine: LaggingTorchEngine) -> None:
 def test_on_a_cpu_the_backend_is_the_reference() -> None:
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU")
-    with engines.load("torch") as engine:
+    with engines.load("torch", closer=False) as engine:
         assert isinstance(engine, TorchEngine)
         assert engine.precision == "fp32"
 

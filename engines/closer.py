@@ -1,0 +1,91 @@
+"""A closer look where people fill a small part of a frame: that part is matted as a frame of its own.
+
+MPN sees so many pixels of a frame, however few of them are people, and the masks for the other two are smaller still. Near
+to, people have as many of both as in a portrait.
+"""
+
+from math import ceil, floor
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.engine import Engine, Frame, Mask, Matte, OverlappingEngine, Profiled
+from engines.geometry import SMALLEST
+
+Part = tuple[slice, slice]  # rows and columns
+
+SEEN = 0.3  # of a mask: people, or what may belong to them
+MARGIN = 0.15  # of the height and width of the people, around them: they keep what they hold, and stand somewhere
+LEAST_MARGIN = 0.02  # of the frame's, beside that
+STEPS = 16  # of a side, at which parts begin and end, so that a part seldom changes from frame to frame
+FEWEST = 4  # of these steps
+MOST = 0.65  # of a frame: a larger part is hardly nearer
+
+
+class CloserEngine(Engine):
+    """An engine that looks at a frame, and where people are small in it, at them."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.name, self.device, self.precision = engine.name, engine.device, engine.precision
+        self.model, self.at_once = engine.model, engine.at_once
+        self._were_small = False  # in the last frame, so that MPN alone will most likely do: mattes do not depend on this guess
+
+    def __call__(self, frame: Frame, mask: Mask | None = None) -> Matte:
+        return self.profile(frame, mask).matte
+
+    def profile(self, frame: Frame, mask: Mask | None = None) -> Profiled:
+        if mask is not None:
+            return self.engine.profile(frame, mask)
+        whole = None if self._were_small else self.engine.profile(frame)
+        coarse = self.engine.coarse(frame) if whole is None else whole.matte.coarse
+        part = part_with_people(coarse, *frame.shape[:2])
+        self._were_small = part is not None
+        if part is None:
+            return whole or self.engine.profile(frame, coarse)
+        near = self.engine.profile(np.ascontiguousarray(frame[part]))
+        return Profiled(put_back(near.matte, part, frame, coarse), near.ms)
+
+    def coarse(self, frame: Frame) -> Mask:
+        return self.engine.coarse(frame)
+
+    def close(self) -> None:
+        self.engine.close()
+
+
+def look_closer(engine: Engine) -> Engine:
+    """The engine, with closer looks; as it is on a GPU, where each size of a frame needs buffers, or an engine, of its own."""
+    return engine if isinstance(engine, OverlappingEngine) else CloserEngine(engine)
+
+
+def part_with_people(mask: Mask, height: int, width: int, most: float = MOST) -> Part | None:
+    """The part of a frame (H, W) with all people of its mask (h, w), and a margin; None where the frame is as good.
+
+    `most`: of the frame, beyond which it is.
+    """
+    seen = mask > SEEN
+    if not seen.any():
+        return None
+    steps = [_around(np.flatnonzero(seen.any(axis=1 - axis)), mask.shape[axis]) for axis in (0, 1)]
+    (top, bottom), (left, right) = (
+        (first * side // STEPS, last * side // STEPS) for (first, last), side in zip(steps, (height, width), strict=True)
+    )
+    if (bottom - top) * (right - left) > most * height * width or min(bottom - top, right - left) < SMALLEST:
+        return None
+    return slice(top, bottom), slice(left, right)
+
+
+def _around(seen: NDArray[np.intp], count: int) -> tuple[int, int]:
+    """The first step of a side, and the one behind the last, around what is seen of so many places along it."""
+    begin, end = seen[0] / count, (seen[-1] + 1) / count
+    margin = MARGIN * (end - begin) + LEAST_MARGIN
+    first, last = max(0, floor(STEPS * (begin - margin))), min(STEPS, ceil(STEPS * (end + margin)))
+    first = max(0, min(first, STEPS - FEWEST, (first + last - FEWEST) // 2)) if last - first < FEWEST else first
+    return first, max(last, first + FEWEST)
+
+
+def put_back(near: Matte, part: Part, frame: Frame, coarse: Mask) -> Matte:
+    """The matte of a frame, with this coarse mask, from that of a part of it, outside of which nobody is."""
+    alpha, foreground = np.zeros(frame.shape[:2], np.float32), frame.copy()
+    alpha[part], foreground[part] = near.alpha, near.foreground
+    return Matte(alpha, foreground, coarse, coarse)

@@ -1,0 +1,184 @@
+"""Small people of a frame, seen from nearer."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import engines
+import realtime
+from engines.closer import FEWEST, MOST, SEEN, STEPS, CloserEngine, look_closer, part_with_people
+from engines.engine import Engine, Frame, Mask, Matte, OverlappingEngine, Pending, Profiled
+from engines.geometry import SMALLEST
+from engines.photos import finest_matte
+
+SAMPLES = Path(realtime.__file__).parent / "samples"
+
+
+class Seeing(Engine):
+    """Its matte is what it sees of the red channel, and its masks are of 64x64 pixels."""
+
+    name, device, precision, model = "seeing", "a test", "fp32", "base"
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[int, ...]] = []  # the sizes of the frames that it matted
+        self.looks = 0  # at which MPN alone did
+
+    def __call__(self, frame: Frame, mask: Mask | None = None) -> Matte:
+        self.seen.append(frame.shape[:2])
+        alpha = np.asarray(frame[..., 0] / np.float32(255), np.float32)
+        return Matte(alpha, frame // 2, self._small(frame), self._small(frame))
+
+    def profile(self, frame: Frame, mask: Mask | None = None) -> Profiled:
+        return Profiled(self(frame, mask), {})
+
+    def coarse(self, frame: Frame) -> Mask:
+        self.looks += 1
+        return self._small(frame)
+
+    @staticmethod
+    def _small(frame: Frame) -> Mask:
+        red = np.ascontiguousarray(frame[..., 0]).astype(np.float32) / 255
+        return np.asarray(cv2.resize(red, (64, 64), interpolation=cv2.INTER_AREA), np.float32)
+
+    def close(self) -> None:
+        pass
+
+
+class Overlapping(Seeing, OverlappingEngine):
+    def submit(self, frame: Frame, mask: Mask | None = None) -> Pending:
+        raise NotImplementedError
+
+
+def person(top: int, left: int, size: int, height: int = 400, width: int = 640) -> Frame:
+    frame = np.full((height, width, 3), (0, 90, 200), np.uint8)
+    return np.asarray(cv2.rectangle(frame, (left, top), (left + size - 1, top + size - 1), (255, 10, 10), -1), np.uint8)
+
+
+masks = st.builds(
+    lambda height, width, top, left, high, wide: (
+        np.pad(np.ones((high, wide), np.float32), ((top, height - high - top), (left, width - wide - left)))
+        if top + high <= height and left + wide <= width
+        else np.ones((height, width), np.float32)
+    ),
+    *[st.integers(40, 80)] * 2,
+    *[st.integers(0, 60)] * 2,
+    *[st.integers(1, 60)] * 2,
+)
+
+
+@given(masks, st.integers(32, 900), st.integers(32, 900))
+def test_a_part_holds_everybody_and_is_worth_it(mask: Mask, height: int, width: int) -> None:
+    part = part_with_people(mask, height, width)
+    if part is None:
+        return
+    rows, columns = part
+    high, wide = rows.stop - rows.start, columns.stop - columns.start
+    assert high * wide <= MOST * height * width
+    assert min(high, wide) >= SMALLEST
+    assert high >= FEWEST * height // STEPS
+    assert wide >= FEWEST * width // STEPS
+    large = cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST)
+    seen = np.argwhere(large > SEEN)
+    assert (seen.min(axis=0) >= (rows.start, columns.start)).all()
+    assert (seen.max(axis=0) < (rows.stop, columns.stop)).all()
+
+
+def test_a_part_stays_as_it_is_while_people_move_a_little() -> None:
+    parts = {str(part_with_people(Seeing._small(person(180 + step % 3, 300 + step, 60)), 400, 640)) for step in range(12)}
+    assert len(parts) <= 3
+
+
+def test_there_is_no_part_where_nobody_is_or_people_fill_the_frame() -> None:
+    assert part_with_people(np.zeros((64, 64), np.float32), 400, 640) is None
+    assert part_with_people(np.full((64, 64), SEEN / 2, np.float32), 400, 640) is None
+    assert part_with_people(np.ones((64, 64), np.float32), 400, 640) is None
+    assert part_with_people(Seeing._small(person(10, 10, 8, 60, 60)), 60, 60) is None  # too few pixels for an engine
+
+
+def test_small_people_are_matted_in_their_part_and_large_ones_in_one_pass() -> None:
+    engine = Seeing()
+    closer = CloserEngine(engine)
+    frame = person(0, 0, 400)
+    np.testing.assert_array_equal(closer(frame).alpha, engine(frame).alpha)
+    assert (engine.seen, engine.looks) == ([(400, 640)] * 2, 0)
+
+    engine.seen.clear()
+    frame = person(150, 300, 60)
+    matte = closer(frame)
+    assert engine.seen == [(400, 640), (125, 160)]
+    np.testing.assert_array_equal(matte.alpha, np.asarray(frame[..., 0] == 255, np.float32))
+    assert matte.alpha.dtype == np.float32
+    assert matte.foreground.dtype == np.uint8
+    outside = matte.alpha == 0
+    assert (matte.foreground[0] == frame[0]).all()  # outside of the part, the frame's own colours
+    assert (matte.foreground[~outside] == frame[~outside] // 2).all()
+    assert matte.coarse.shape == matte.unified.shape == (64, 64)
+
+    engine.seen.clear()
+    closer(frame)  # where people were small, the frame itself needs MPN alone
+    assert (engine.seen, engine.looks) == ([(125, 160)], 1)
+
+
+def test_mattes_do_not_depend_on_the_frames_before() -> None:
+    frames = [
+        person(0, 0, 400),
+        person(150, 300, 60),
+        person(40, 500, 90),
+        person(0, 0, 400),
+        np.zeros((400, 640, 3), np.uint8),
+    ]
+    closer = CloserEngine(Seeing())
+    for frame in (*frames, *reversed(frames)):
+        np.testing.assert_array_equal(closer(frame).alpha, CloserEngine(Seeing())(frame).alpha)
+
+
+def test_a_given_mask_is_taken_as_it_is() -> None:
+    engine = Seeing()
+    CloserEngine(engine)(person(150, 300, 60), np.ones((8, 8), np.float32))
+    assert (engine.seen, engine.looks) == ([(400, 640)], 0)
+
+
+def test_an_engine_of_a_gpu_stays_as_it_is() -> None:
+    engine = Overlapping()
+    assert look_closer(engine) is engine
+
+
+def test_it_is_on_unless_it_is_turned_off() -> None:
+    with engines.load("openvino") as on, engines.load("openvino", closer=False) as off:
+        assert (isinstance(on, CloserEngine), isinstance(off, CloserEngine)) == (True, False)
+        assert (on.name, on.device, on.precision, on.model, on.at_once) == (
+            off.name, off.device, off.precision, off.model, off.at_once,
+        )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def far() -> tuple[Frame, Mask]:
+    """A woman far away before a lake, and her alpha."""
+    portrait = np.asarray(cv2.imread(str(SAMPLES / "portrait.jpg"), cv2.IMREAD_COLOR_RGB), np.uint8)
+    frame = np.asarray(cv2.imread(str(SAMPLES / "background.jpg"), cv2.IMREAD_COLOR_RGB), np.uint8)
+    frame = np.asarray(cv2.resize(frame, (1280, 720), interpolation=cv2.INTER_AREA), np.uint8)
+    with engines.load("openvino", precision="fp32", closer=False) as engine:
+        matte = engine(portrait)
+    side = 120
+    alpha, colours = (
+        cv2.resize(each, (side, side), interpolation=cv2.INTER_AREA)
+        for each in (matte.alpha, matte.foreground.astype(np.float32))
+    )
+    place, truth = np.s_[-side:, 500 : 500 + side], np.zeros((720, 1280), np.float32)
+    truth[place] = alpha.clip(0, 1)
+    frame[place] = np.rint(alpha[..., None] * colours + (1 - alpha[..., None]) * frame[place])
+    return frame, truth
+
+
+def test_small_people_come_out_finer(far: tuple[Frame, Mask]) -> None:
+    frame, truth = far
+    with engines.load("openvino", precision="fp32") as engine, engines.load("openvino", precision="fp32", closer=False) as once:
+        closer, whole, photo = (
+            np.abs(matte.alpha - truth).mean() for matte in (engine(frame), once(frame), finest_matte(frame, engine))
+        )
+    assert closer < 0.6 * whole
+    assert photo < 0.6 * whole

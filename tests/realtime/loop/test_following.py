@@ -1,0 +1,55 @@
+"""Small people of a live stream, followed from frame to frame."""
+
+import numpy as np
+import pytest
+
+from engines.closer import look_closer
+from realtime.loop.following import EVERY, FollowingEngine, follow, of_frame
+from tests.engines.test_closer import Overlapping, Seeing, person
+
+
+def alone(engine: Seeing) -> FollowingEngine:
+    following = follow(look_closer(engine))
+    assert isinstance(following, FollowingEngine)
+    return following
+
+
+def test_somebody_who_walks_is_followed_and_seldom_looked_for() -> None:
+    engine = Seeing()
+    following = alone(engine)
+    for step in range(2 * EVERY):
+        frame = person(150, 40 + 9 * step, 60)
+        np.testing.assert_array_equal(following(frame).alpha, np.asarray(frame[..., 0] == 255, np.float32))
+    assert engine.seen.count((400, 640)) == 1  # the first frame
+    assert engine.looks == 1
+    assert len(engine.seen) == 2 * EVERY + 1
+
+
+def test_others_who_come_are_seen_in_time() -> None:
+    following = alone(Seeing())
+    following(person(150, 60, 60))
+    frame = np.maximum(person(150, 60, 60), person(150, 520, 60))
+    found = [following(frame).alpha[180, 550] for _ in range(EVERY)]
+    assert found[-1] == 1
+
+
+@pytest.mark.parametrize("size", [380, 0])
+def test_who_comes_near_or_goes_is_no_longer_followed(size: int) -> None:
+    engine = Seeing()
+    following = alone(engine)
+    following(person(150, 300, 60))
+    frame = person(0, 0, size, 400, 400) if size else np.zeros((400, 640, 3), np.uint8)
+    for _ in range(2):
+        following(frame)
+    assert engine.seen[-1] == frame.shape[:2]
+
+
+def test_it_is_for_engines_that_look_closer() -> None:
+    for engine in (Seeing(), Overlapping()):
+        assert follow(engine) is engine
+
+
+def test_a_mask_of_a_part_has_its_place_in_the_frame() -> None:
+    mask = of_frame(np.ones((64, 48), np.float32), (slice(100, 200), slice(320, 640)), (400, 640))
+    assert mask[32:64, 64:].min() == 1
+    assert mask.sum() == 32 * 64
