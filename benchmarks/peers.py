@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
@@ -11,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks import common
 from benchmarks.common import JsonFile, Models, Report, Runs, Seconds, Sizes, size_name
+from benchmarks.measuring.engine_process import Choice, EngineProcess
 from benchmarks.measuring.frames import make_frames
-from benchmarks.measuring.timing import WHOLE, Timing, paired_ratio
+from benchmarks.measuring.timing import END_TO_END, WHOLE, Timing, paired_ratio
 from benchmarks.measuring.turns import is_native, take_turns
 from engines.commands.options import Backend, Overwrite, Threads, load_engine
 from engines.commands.running import UsageError
@@ -23,19 +23,8 @@ if TYPE_CHECKING:
     from engines import Frame
     from train.evaluation.peers import Peer
 
-ROOT = Path(__file__).parents[1]
 SIZES = ("800x800", "1280x720", "1920x1080")
 WARM_UP = 3  # frames of each size before those that count
-# An adapter, as peers have them, of our own engine. {root} is the folder of this project.
-OWN_ADAPTER = """import os, sys
-sys.path.append({root!r})
-import engines
-def load():
-    precision = os.environ["PEERS_PREC"]
-    precision = "fp" + precision[1:] if precision[0] == "f" else precision
-    engine = engines.load({backend!r}, threads={threads!r}, precision=precision, model={model!r})
-    return lambda frame: engine(frame).alpha
-"""
 
 
 def check_models(models: Sequence[str], adapters: Path | None, names: Sequence[str]) -> None:
@@ -50,14 +39,10 @@ def check_models(models: Sequence[str], adapters: Path | None, names: Sequence[s
         raise UsageError(f"--peer {twice[0]}: two of the models have this name; name each once")
 
 
-def write_adapters(folder: Path, backend: str, threads: int | None, models: Sequence[str]) -> list[str]:
-    """Write an adapter of our engine for each model into a folder; their names."""
-    from train.evaluation.scores import own_name
-
-    for model in models:
-        own = OWN_ADAPTER.format(root=str(ROOT), backend=backend, threads=threads, model=model)
-        (folder / f"{own_name(None, model)}.py").write_text(own, encoding="utf-8")
-    return [own_name(None, model) for model in models]
+def time_own(engine: EngineProcess, index: int) -> dict[str, float]:
+    """Milliseconds of one of the frames, to alpha and foreground; where the engine composites by itself, to the picture."""
+    stages = engine.time(index)
+    return {WHOLE: stages.get(WHOLE, stages[END_TO_END])}
 
 
 def time_peer(peer: Peer, frames: Sequence[Frame], index: int) -> dict[str, float]:
@@ -126,25 +111,26 @@ def peers(
     with load_engine(backend, threads=threads, precision=precision) as engine:
         backend, precision = engine.name, engine.precision
     from train.evaluation.peers import Peer
+    from train.evaluation.scores import own_name
 
-    levels = list(dict.fromkeys((precision, "fp32")))
+    own = [Choice(backend, level, each) for each in models for level in dict.fromkeys((precision, "fp32"))]
+    peer_levels = [level for level in ("bf16", "fp32") if level == "fp32" or (is_native(level) and precision != "fp32")]
     rows: list[dict[str, Any]] = []
     with common.reported(table, json_file, threads) as report, ExitStack() as stack:
-        made = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
-        ours = write_adapters(made, backend, threads, models)
-        asked: list[tuple[Path, str, str, Path | None]] = [(made, name, level, None) for name in ours for level in levels]
-        peer_levels = [level for level in ("bf16", "fp32") if level == "fp32" or (is_native(level) and precision != "fp32")]
-        asked += [(adapters or Path(), name, level, peer_python) for name in names for level in peer_levels]
         opened = [
-            stack.enter_context(Peer(folder, name, threads=threads, precision=level, python=python))
-            for folder, name, level, python in asked
+            stack.enter_context(Peer(adapters or Path(), name, threads=threads, precision=level, python=peer_python))
+            for name in names
+            for level in peer_levels
         ]
+        named = [(own_name(None, each.model), each.precision) for each in own]
+        named += [(each.name, each.precision) for each in opened]
         for place, each in enumerate(sizes, 1):
             frames = make_frames(each)
-            turns = [partial(time_peer, one, frames) for one in opened]
-            with common.progress_bar(f"{size_name(each)} ({place} of {len(sizes)})", WARM_UP + runs) as advance:
-                taken = take_turns(turns, runs, WARM_UP, seconds, advance)
-            for one, stages in zip(opened, taken, strict=True):
-                ratio = paired_ratio(stages[WHOLE], taken[0][WHOLE])
-                rows.append(vars(Timing(one.name, one.precision, each, stages)) | {"ratio": ratio})
+            with ExitStack() as at_size:
+                ours = [at_size.enter_context(EngineProcess(choice, each, threads)) for choice in own]
+                turns = [*(partial(time_own, one) for one in ours), *(partial(time_peer, one, frames) for one in opened)]
+                with common.progress_bar(f"{size_name(each)} ({place} of {len(sizes)})", WARM_UP + runs) as advance:
+                    taken = take_turns(turns, runs, WARM_UP, seconds, advance)
+            for (name, level), stages in zip(named, taken, strict=True):
+                rows.append(vars(Timing(name, level, each, stages)) | {"ratio": paired_ratio(stages[WHOLE], taken[0][WHOLE])})
         report |= {"backend": backend, "runs": runs, "timings": rows}

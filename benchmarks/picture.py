@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from realtime import Background
 
 WIDTH = 1200  # pixels, of the whole picture
-MARGIN = 6  # pixels, around each panel
-CAPTION = 30  # pixels, of the line above each panel
 EVERY = 2  # frames of the sample to one of the demo
 DEMO_WIDTH, DEMO_QUALITY = 400, 75  # pixels of each half; of WebP, of 100
 
@@ -28,28 +26,16 @@ def panels(frame: Frame, matte: Matte, picture: Frame) -> Frame:
     import cv2
     import numpy as np
 
-    from train.evaluation.pictures import grey
+    from train.evaluation.pictures import grey, panel
 
     masks = {"2. coarse mask, from MPN": matte.coarse, "3. unified mask, from QUN": matte.unified}
     masks["4. alpha matte, from MRN"] = matte.alpha
     size = frame.shape[1::-1]  # to which a mask is enlarged so that its own pixels remain visible
-    rows: list[list[tuple[str, Any]]] = [[("1. frame", frame), ("5. composite", picture)]]
-    rows.append([(name, cv2.resize(grey(mask), size, interpolation=cv2.INTER_NEAREST)) for name, mask in masks.items()])
-    return np.vstack([np.hstack([_panel(*each, WIDTH // len(row)) for each in row]) for row in rows])
-
-
-def _panel(caption: str, picture: Frame, width: int) -> Frame:
-    """A picture scaled to a width, its caption above it, a white margin around both."""
-    import cv2
-    import numpy as np
-
-    inner = width - 2 * MARGIN
-    height = max(1, round(picture.shape[0] * inner / picture.shape[1]))
-    interpolation = cv2.INTER_AREA if inner < picture.shape[1] else cv2.INTER_CUBIC
-    scaled = cv2.resize(picture, (inner, height), interpolation=interpolation)
-    panel = cv2.copyMakeBorder(scaled, CAPTION, MARGIN, MARGIN, MARGIN, cv2.BORDER_CONSTANT, value=(255, 255, 255))
-    cv2.putText(panel, caption, (MARGIN, CAPTION - 9), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (0, 0, 0), 1, cv2.LINE_AA)
-    return np.asarray(panel, np.uint8)
+    enlarged = {name: cv2.resize(grey(mask), size, interpolation=cv2.INTER_NEAREST) for name, mask in masks.items()}
+    below = [panel(name, np.asarray(mask, np.uint8)) for name, mask in enlarged.items()]
+    rows = [np.hstack([panel("1. frame", frame), panel("5. composite", picture)]), np.hstack(below)]
+    sizes = [(WIDTH, round(WIDTH * row.shape[0] / row.shape[1])) for row in rows]
+    return np.asarray(np.vstack([cv2.resize(row, size) for row, size in zip(rows, sizes, strict=True)]), np.uint8)
 
 
 def write_demo(target: Path, engine: Engine, background: Background) -> None:

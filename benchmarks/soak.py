@@ -69,18 +69,13 @@ def sampled(minutes: float, delay_ms: Callable[[], float] = lambda: 0.0) -> Iter
 
 def live_sampled(frames: Sequence[Frame], minutes: float, engine: Engine, record: Path | None) -> tuple[list[Sample], int]:
     """Run a live session for so long, recorded to a file if that is named: samples of the process, and the number of frames."""
-    from benchmarks.measuring.repeated import RepeatedFrames
-    from realtime import TemporalFilter
-    from realtime.compositing.playlist import Playlist
-    from realtime.loop.live_session import LiveSession
+    from benchmarks.measuring.repeated import live_session
     from realtime.outputs.output import VideoFormat
     from realtime.outputs.recording import Recording
 
     height, width, _ = frames[0].shape
-    source = RepeatedFrames(frames, RATE, round(60 * minutes * RATE))
-    with source, Playlist(["blur"], notify=print) as backgrounds:
-        outputs = [] if record is None else [Recording(record, VideoFormat(width, height, Fraction(RATE)))]
-        session = LiveSession(source, engine, backgrounds, outputs, filters=[TemporalFilter()], notify=print)
+    outputs = [] if record is None else [Recording(record, VideoFormat(width, height, Fraction(RATE)))]
+    with live_session(frames, RATE, round(60 * minutes * RATE), engine, "blur", outputs) as session:
         with sampled(minutes, lambda: session.statistics.delay_ms) as samples:
             session.run()
         for output in outputs:
@@ -141,10 +136,9 @@ def soak(
 
     frames = make_frames(width_and_height, 50, 1)
     monitor = LoadMonitor()
-    at_once = 2 if file else 1
     with (
         TemporaryDirectory() as made,
-        load_engine(backend, threads=threads, precision=precision, model=model, at_once=at_once) as engine,
+        load_engine(backend, threads=threads, precision=precision, model=model, at_once=2) as engine,
     ):
         before, folder = engine_alone(engine, frames), Path(made)
         if file:

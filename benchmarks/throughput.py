@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
 from itertools import islice
@@ -19,13 +17,12 @@ import typer
 from benchmarks import common
 from benchmarks.common import Advance, JsonFile, Report, size_name
 from benchmarks.measuring.frames import SAMPLE, SAMPLES
-from benchmarks.measuring.timing import spread
+from benchmarks.measuring.timing import engine_alone, spread
 from engines.commands.options import Backend, Model, Overwrite, Precision, Threads, load_engine
 from engines.geometry import BASE
 
 if TYPE_CHECKING:
     from engines import Engine, Frame
-    from realtime import Background
 
 IN_MEMORY = 64  # frames at most for the engine alone, and for a live source to repeat
 
@@ -42,12 +39,8 @@ def measure_file(
 
     count, alone, loop = 0, [], []
     within: dict[str, list[float]] = {}
-    engine(frames[0])
     for _ in range(runs):
-        begin = time.perf_counter()
-        with ThreadPoolExecutor(engine.at_once) as pool:
-            deque(pool.map(engine, frames), maxlen=0)
-        alone.append(1e3 * (time.perf_counter() - begin) / len(frames))
+        alone.append(engine_alone(engine, frames, len(frames)))
         advance()
         begin = time.perf_counter()
         with VideoJob(clip, target, VideoSettings(bg=bg), overwrite=True) as job:
@@ -63,37 +56,32 @@ def measure_file(
 
 
 def measure_live(
-    frames: Sequence[Frame], rate: int, count: int, engine: Engine, background: Background, advance: Advance = lambda: None
+    frames: Sequence[Frame], rate: int, count: int, engine: Engine, bg: str, advance: Advance = lambda: None
 ) -> Report:
     """Show `count` frames of a camera of `rate` frames a second as shm-live does. `advance` is called for each frame shown.
 
     `engine`: as `load_for_pace` gives it.
     """
-    from benchmarks.measuring.repeated import RepeatedFrames
-    from realtime import Packet, TemporalFilter, composite
-    from realtime.loop.matting import matte_stages
-    from realtime.loop.pipeline import Pipeline
-    from realtime.loop.queue import Policy
-    from realtime.loop.stages import Stage
-
-    def compose(packet: Packet) -> None:
-        packet.picture = composite(packet, background.frame(packet))
+    from benchmarks.measuring.repeated import live_session
+    from realtime.loop.statistics import LiveStatistics
 
     delays: list[float] = []
-    engine(frames[0])
-    source = RepeatedFrames(frames, rate, count)
-    stages = [*matte_stages(engine, [TemporalFilter()]), Stage("composite", compose)]
-    loop = Pipeline(source, stages, policy=Policy.NEWEST_FRAME, release=source.stop)
-    with source, loop as pipeline:
-        begin = time.perf_counter()
-        for packet in pipeline:
-            delays.append(1e3 * source.delay(packet))
+
+    class AllDelays(LiveStatistics):
+        def add(self, delay: float) -> None:
+            super().add(delay)
+            delays.append(1e3 * delay)
             advance()
+
+    engine(frames[0])
+    with live_session(frames, rate, count, engine, bg, notify=lambda line: None) as session:
+        session.statistics = AllDelays()
+        begin = time.perf_counter()
+        session.run()
         seconds = time.perf_counter() - begin
-    counts = {"given": pipeline.times["source"].count, "shown": len(delays), "dropped": pipeline.dropped}
     delay = spread(delays) | {"worst": max(delays)}
-    speed = {"at_once": engine.at_once, "frames_a_second": len(delays) / seconds, "delay_ms": delay}
-    return {"rate": rate, **counts, **speed}
+    counts = {"given": count, "shown": len(delays), "dropped": count - len(delays), "at_once": engine.at_once}
+    return {"rate": rate, **counts, "frames_a_second": len(delays) / seconds, "delay_ms": delay}
 
 
 def table(report: Report) -> str:
@@ -109,9 +97,9 @@ def table(report: Report) -> str:
     text += f"takes {100 * (run['loop_over_engine'] - 1):+.0f} % over that. {common.machine_of(report)}\n\n"
     text += common.head("live source", "at once", "shown", "dropped", "frames/s", "delay, ms", "95 %", "worst")
     for live in report["live"]:
-        delay, dropped = live["delay_ms"], f"{sum(live['dropped'].values())}"
+        delay, counts = live["delay_ms"], (f"{live[each]}" for each in ("at_once", "shown", "dropped"))
         figures = [f"{live['frames_a_second']:.1f}", *(f"{delay[each]:.0f}" for each in ("median", "p95", "worst"))]
-        text += common.row(f"{live['rate']} frames/s", f"{live['at_once']}", f"{live['shown']}", dropped, *figures)
+        text += common.row(f"{live['rate']} frames/s", *counts, *figures)
     return text
 
 
@@ -141,7 +129,7 @@ def throughput(
       bench throughput talk.mp4 --rate 30 --json throughput.json
     """
     common.check_outputs(json_file, overwrite=overwrite)
-    from realtime import VideoSource, open_background
+    from realtime import VideoSource
     from realtime.loop.pace import load_for_pace
 
     with VideoSource(clip) as source:
@@ -149,7 +137,6 @@ def throughput(
         size = (source.width, source.height)
     with ExitStack() as stack:
         target = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-"))) / "out.mp4"
-        background = stack.enter_context(open_background(bg))
         load = partial(load_engine, backend, threads=threads, precision=precision, model=model)
         for_files = stack.enter_context(load(at_once=2))
         report = stack.enter_context(common.reported(table, json_file, threads))
@@ -163,6 +150,6 @@ def throughput(
                 if for_files.at_once > 1:
                     for_live = live_stack.enter_context(load_for_pace(load, width=size[0], height=size[1], rate=each))
                 advance = live_stack.enter_context(common.progress_bar(f"live, {each} frames/s", count))
-                live.append(measure_live(frames, each, count, for_live, background, advance))
+                live.append(measure_live(frames, each, count, for_live, bg, advance))
         report |= {"engine": for_files.name, "precision": for_files.precision, "at_once": for_files.at_once, "model": model}
         report |= {"clip": clip.name, "size": size, "file": measured, "live": live}

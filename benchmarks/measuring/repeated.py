@@ -1,11 +1,16 @@
-"""A live source of known frames."""
+"""A live source of known frames, and a session of shm-live with it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from fractions import Fraction
 
-from engines import Frame
-from realtime import Packet
+from engines import Engine, Frame
+from realtime import Packet, TemporalFilter
+from realtime.compositing.playlist import Playlist
 from realtime.inputs.live_source import LiveSource
+from realtime.loop.following import follow
+from realtime.loop.live_session import LiveSession
+from realtime.outputs.output import Output
 
 
 class RepeatedFrames(LiveSource):
@@ -27,3 +32,18 @@ class RepeatedFrames(LiveSource):
             if self._closed.wait(max(0.0, float(due - self._clock.now()))):
                 return
             yield Packet(self._frames[index % len(self._frames)].copy(), self._clock.now(), index)
+
+
+@contextmanager
+def live_session(
+    frames: Sequence[Frame],
+    rate: int,
+    count: int,
+    engine: Engine,
+    bg: str,
+    outputs: Sequence[Output] = (),
+    notify: Callable[[str], object] = print,
+) -> Iterator[LiveSession]:
+    """What shm-live makes of such a source and its usual settings, without a window."""
+    with RepeatedFrames(frames, rate, count) as source, Playlist([bg], notify=notify) as backgrounds:
+        yield LiveSession(source, follow(engine), backgrounds, outputs, filters=[TemporalFilter()], notify=notify)

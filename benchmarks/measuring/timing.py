@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import accumulate, cycle, islice
 from statistics import median
@@ -76,15 +78,13 @@ def spread(values: Sequence[float]) -> dict[str, float]:
     return {"median": median(values), "p95": percentile(values, 95)}
 
 
-def engine_alone(engine: Engine, frames: Sequence[Frame]) -> float:
-    """Median milliseconds a frame of the engine alone, for these in turn."""
+def engine_alone(engine: Engine, frames: Sequence[Frame], count: int = ALONE) -> float:
+    """Mean milliseconds a frame of the engine alone, for `count` of these in turn, as many at once as it takes."""
     engine(frames[0])
-    times = []
-    for frame in islice(cycle(frames), ALONE):
-        begin = time.perf_counter()
-        engine(frame)
-        times.append(1000 * (time.perf_counter() - begin))
-    return median(times)
+    begin = time.perf_counter()
+    with ThreadPoolExecutor(engine.at_once) as pool:
+        deque(pool.map(engine, islice(cycle(frames), count)), maxlen=0)
+    return 1e3 * (time.perf_counter() - begin) / count
 
 
 def paired_ratio(times: Sequence[float], base: Sequence[float]) -> dict[str, float]:

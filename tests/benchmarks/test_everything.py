@@ -40,7 +40,7 @@ REPORTS = {
                 "rate": 60,
                 "at_once": 2,
                 "shown": 40,
-                "dropped": {"matte": 15, "caller": 5},
+                "dropped": 20,
                 "frames_a_second": 39.5,
                 "delay_ms": {"median": 30.0, "p95": 40.0, "worst": 55.0},
             }

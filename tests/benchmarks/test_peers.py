@@ -1,15 +1,13 @@
 """`bench peers`, with a peer whose alpha is known."""
 
 import json
-import runpy
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from benchmarks.peers import check_models, write_adapters
+from benchmarks.peers import check_models
 from engines.commands.running import UsageError
-from tests.realtime.plain_engine import plain_engine
 
 ADAPTER = "import numpy as np\ndef load():\n    return lambda rgb: np.full(rgb.shape[:2], 0.5, 'f4')\n"
 
@@ -21,16 +19,6 @@ def test_nobody_to_compare_with_or_two_of_a_name(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="two of the models have this name"):
         check_models(["base"], tmp_path, ["ours"])
     check_models(["large"], tmp_path, ["ours"])
-
-
-def test_our_own_adapter_runs_in_the_precision_that_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert write_adapters(tmp_path, "plain", None, ["base", "large"]) == ["ours", "ours, large"]
-    with plain_engine() as engine:
-        for asked, precision in (("f32", "fp32"), ("f16", "fp16"), ("bf16", "bf16")):
-            monkeypatch.setenv("PEERS_PREC", asked)
-            alpha = runpy.run_path(str(tmp_path / "ours, large.py"))["load"]()(np.zeros((48, 64, 3), np.uint8))
-            assert alpha.shape == (48, 64)
-            assert engine.asked == {"backend": "plain", "threads": None, "precision": precision, "model": "large"}
 
 
 def test_times_and_ratios(bench, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
