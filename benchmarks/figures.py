@@ -33,6 +33,7 @@ TABLES = {  # by name: the JSON file, the heading on the page of `bench all` (""
     "table_2": ("table2", "The paper's Table 2", table2.paper_table),
     "refinement": ("refinement", "Refining masks", refine.table),
     "clips": ("clips", "Flicker", clips.table),
+    "clips_far": ("clips_far", "Flicker of people far away", clips.table),
     "serve": ("serve", "", serve.table),
 }
 

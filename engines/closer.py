@@ -6,11 +6,12 @@ to, people have as many of both as in a portrait.
 
 from math import ceil, floor
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from engines.engine import Engine, Frame, Mask, Matte, OverlappingEngine, Profiled
-from engines.geometry import SMALLEST
+from engines.geometry import SMALLEST, low_resolution
 
 Part = tuple[slice, slice]  # rows and columns
 
@@ -43,8 +44,12 @@ class CloserEngine(Engine):
         self._were_small = part is not None
         if part is None:
             return whole or self.engine.profile(frame, coarse)
-        near = self.engine.profile(np.ascontiguousarray(frame[part]))
-        return Profiled(put_back(near.matte, part, frame, coarse), near.ms)
+        return self.near(frame, part)
+
+    def near(self, frame: Frame, part: Part) -> Profiled:
+        """The matte of a frame by a part of it, outside of which nobody is."""
+        profiled = self.engine.profile(np.ascontiguousarray(frame[part]))
+        return Profiled(put_back(profiled.matte, part, frame, self.model), profiled.ms)
 
     def coarse(self, frame: Frame) -> Mask:
         return self.engine.coarse(frame)
@@ -84,8 +89,17 @@ def _around(seen: NDArray[np.intp], count: int) -> tuple[int, int]:
     return first, max(last, first + FEWEST)
 
 
-def put_back(near: Matte, part: Part, frame: Frame, coarse: Mask) -> Matte:
-    """The matte of a frame, with this coarse mask, from that of a part of it, outside of which nobody is."""
-    alpha, foreground = np.zeros(frame.shape[:2], np.float32), frame.copy()
+def put_back(near: Matte, part: Part, frame: Frame, model: str) -> Matte:
+    """The matte of a frame from that of a part of it, outside of which nobody is."""
+    height, width = frame.shape[:2]
+    alpha, foreground = np.zeros((height, width), np.float32), frame.copy()
     alpha[part], foreground[part] = near.alpha, near.foreground
-    return Matte(alpha, foreground, coarse, coarse)
+    low = low_resolution(height, width, model)
+    place = tuple(
+        slice(each.start * short // side, each.stop * short // side)
+        for each, short, side in zip(part, low, (height, width), strict=True)
+    )
+    coarse, unified = np.zeros(low, np.float32), np.zeros(low, np.float32)
+    for whole, mask in ((coarse, near.coarse), (unified, near.unified)):
+        whole[place] = cv2.resize(mask, whole[place].shape[::-1], interpolation=cv2.INTER_AREA)
+    return Matte(alpha, foreground, coarse, unified)

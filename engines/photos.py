@@ -50,10 +50,9 @@ def both_ways(frame: Frame, engine: Engine) -> Matte:
 def finest_matte(frame: Frame, engine: Engine) -> Matte:
     """The matte of a photo of any size, of its own size. Where the foreground is the photo's own colours, it is so exactly."""
     if isinstance(engine, CloserEngine):
-        coarse = engine.coarse(frame)
-        part = part_with_people(coarse, *frame.shape[:2])
+        part = part_with_people(engine.coarse(frame), *frame.shape[:2])
         if part is not None:
-            return put_back(_finest(np.ascontiguousarray(frame[part]), engine), part, frame, coarse)
+            return put_back(_finest(np.ascontiguousarray(frame[part]), engine), part, frame, engine.model)
     return _finest(frame, engine)
 
 

@@ -2,15 +2,11 @@
 
 from typing import NamedTuple
 
-import cv2
-import numpy as np
-
-from engines.closer import CloserEngine, Part, part_with_people, put_back
+from engines.closer import CloserEngine, Part, part_with_people
 from engines.engine import Engine, Frame, Mask, Profiled
 
 EVERY = 15  # frames, of which one is looked at as a whole, for others who may have come
 LEFT = 0.75  # of a frame, beyond which a part is no longer followed: more than it has to be at first
-PLACES = 128  # along each side of a mask of the frame
 
 
 class Followed(NamedTuple):
@@ -33,24 +29,12 @@ class FollowingEngine(CloserEngine):
             part = part_with_people(profiled.matte.coarse, *size)
             self._followed = None if part is None else Followed(part, size, EVERY - 1)
             return profiled
-        near = self.engine.profile(np.ascontiguousarray(frame[followed.part]))
-        coarse = of_frame(near.matte.coarse, followed.part, size)
-        part = part_with_people(coarse, *size, most=LEFT)
+        profiled = self.near(frame, followed.part)
+        part = part_with_people(profiled.matte.coarse, *size, most=LEFT)
         self._followed = None if part is None else Followed(part, size, followed.frames - 1)
-        return Profiled(put_back(near.matte, followed.part, frame, coarse), near.ms)
+        return profiled
 
 
 def follow(engine: Engine) -> Engine:
     """For one live stream, an engine that follows, if this one takes closer looks; else the engine as it is."""
     return FollowingEngine(engine.engine) if isinstance(engine, CloserEngine) else engine
-
-
-def of_frame(mask: Mask, part: Part, size: tuple[int, int]) -> Mask:
-    """The mask of a frame of that size from that of a part of it, outside of which nobody is."""
-    whole = np.zeros((PLACES, PLACES), np.float32)
-    rows, columns = (
-        slice(each.start * PLACES // side, each.stop * PLACES // side) for each, side in zip(part, size, strict=True)
-    )
-    height, width = whole[rows, columns].shape
-    whole[rows, columns] = cv2.resize(mask, (width, height), interpolation=cv2.INTER_AREA)
-    return whole

@@ -12,7 +12,7 @@ import engines
 import realtime
 from engines.closer import FEWEST, MOST, SEEN, STEPS, CloserEngine, look_closer, part_with_people
 from engines.engine import Engine, Frame, Mask, Matte, OverlappingEngine, Pending, Profiled
-from engines.geometry import SMALLEST
+from engines.geometry import SMALLEST, low_resolution
 from engines.photos import finest_matte
 
 SAMPLES = Path(realtime.__file__).parent / "samples"
@@ -116,7 +116,9 @@ def test_small_people_are_matted_in_their_part_and_large_ones_in_one_pass() -> N
     outside = matte.alpha == 0
     assert (matte.foreground[0] == frame[0]).all()  # outside of the part, the frame's own colours
     assert (matte.foreground[~outside] == frame[~outside] // 2).all()
-    assert matte.coarse.shape == matte.unified.shape == (64, 64)
+    for mask in (matte.coarse, matte.unified):  # of the whole frame, too
+        assert mask.shape == low_resolution(400, 640)
+        np.testing.assert_allclose(cv2.resize(mask, (640, 400)).mean(), matte.alpha.mean(), rtol=0.1)
 
     engine.seen.clear()
     closer(frame)  # where people were small, the frame itself needs MPN alone

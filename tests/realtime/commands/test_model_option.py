@@ -36,3 +36,24 @@ def test_every_command_has_it(
         assert not end.value.code
         assert engine.asked["model"] == model
         assert engine.calls
+
+
+@pytest.mark.parametrize(
+    ("main", "words"),
+    [
+        (image.main, "photo.png out.png"),
+        (video.main, "clip.mp4 out.mp4"),
+        (live.main, "--input clip.mp4 --no-window --record out.mkv"),
+    ],
+)
+def test_people_are_seen_from_nearer_unless_it_is_turned_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, main: Callable[[], None], words: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    cv2.imwrite("photo.png", np.zeros((40, 60, 3), np.uint8))
+    make_clip(Path("clip.mp4"))
+    for given, closer in (([], True), (["--no-closer", "-y"], False)):
+        with plain_engine() as engine, patch("sys.argv", ["command", *words.split(), *given]), pytest.raises(SystemExit) as end:
+            main()
+        assert not end.value.code
+        assert engine.asked["closer"] is closer

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from engines.closer import look_closer
-from realtime.loop.following import EVERY, FollowingEngine, follow, of_frame
+from realtime.loop.following import EVERY, FollowingEngine, follow
 from tests.engines.test_closer import Overlapping, Seeing, person
 
 
@@ -47,9 +47,3 @@ def test_who_comes_near_or_goes_is_no_longer_followed(size: int) -> None:
 def test_it_is_for_engines_that_look_closer() -> None:
     for engine in (Seeing(), Overlapping()):
         assert follow(engine) is engine
-
-
-def test_a_mask_of_a_part_has_its_place_in_the_frame() -> None:
-    mask = of_frame(np.ones((64, 48), np.float32), (slice(100, 200), slice(320, 640)), (400, 640))
-    assert mask[32:64, 64:].min() == 1
-    assert mask.sum() == 32 * 64
