@@ -21,6 +21,7 @@ LEAST_MARGIN = 0.02  # of the frame's, beside that
 STEPS = 16  # of a side, at which parts begin and end, so that a part seldom changes from frame to frame
 FEWEST = 4  # of these steps
 MOST = 0.65  # of a frame: a larger part is hardly nearer
+BEYOND = 0.1  # of a side of a part: what covers more of it goes on behind it
 
 
 class CloserEngine(Engine):
@@ -41,14 +42,15 @@ class CloserEngine(Engine):
         whole = None if self._were_small else self.engine.profile(frame)
         coarse = self.engine.coarse(frame) if whole is None else whole.matte.coarse
         part = part_with_people(coarse, *frame.shape[:2])
-        self._were_small = part is not None
-        if part is None:
-            return whole or self.engine.profile(frame, coarse)
-        return self.near(frame, part)
+        near = None if part is None else self.near(frame, part)
+        self._were_small = near is not None
+        return near or whole or self.engine.profile(frame, coarse)
 
-    def near(self, frame: Frame, part: Part) -> Profiled:
-        """The matte of a frame by a part of it, outside of which nobody is."""
+    def near(self, frame: Frame, part: Part) -> Profiled | None:
+        """The matte of a frame by a part of it, outside of which nobody is. None if what is there goes on beyond that part."""
         profiled = self.engine.profile(np.ascontiguousarray(frame[part]))
+        if goes_on(profiled.matte.coarse, part, frame):
+            return None
         return Profiled(put_back(profiled.matte, part, frame, self.model), profiled.ms)
 
     def coarse(self, frame: Frame) -> Mask:
@@ -87,6 +89,14 @@ def _around(seen: NDArray[np.intp], count: int) -> tuple[int, int]:
     first, last = max(0, floor(STEPS * (begin - margin))), min(STEPS, ceil(STEPS * (end + margin)))
     first = max(0, min(first, STEPS - FEWEST, (first + last - FEWEST) // 2)) if last - first < FEWEST else first
     return first, max(last, first + FEWEST)
+
+
+def goes_on(near: Mask, part: Part, frame: Frame) -> bool:
+    """Whether what the mask of a part shows goes on beyond it, as people do not, whom the margin is around: a toy, or a bed."""
+    (rows, columns), (height, width) = part, frame.shape[:2]
+    inside = (rows.start > 0, rows.stop < height, columns.start > 0, columns.stop < width)  # not an edge of the frame
+    sides = (near[0], near[-1], near[:, 0], near[:, -1])
+    return any(cut and np.mean(side > 0.5) > BEYOND for cut, side in zip(inside, sides, strict=True))
 
 
 def put_back(near: Matte, part: Part, frame: Frame, model: str) -> Matte:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from engines.closer import CloserEngine, part_with_people, put_back
+from engines.closer import CloserEngine, goes_on, part_with_people, put_back
 from engines.engine import Engine, Frame, Matte
 from engines.multiscale import fine_mask
 
@@ -51,8 +51,9 @@ def finest_matte(frame: Frame, engine: Engine) -> Matte:
     """The matte of a photo of any size, of its own size. Where the foreground is the photo's own colours, it is so exactly."""
     if isinstance(engine, CloserEngine):
         part = part_with_people(engine.coarse(frame), *frame.shape[:2])
-        if part is not None:
-            return put_back(_finest(np.ascontiguousarray(frame[part]), engine), part, frame, engine.model)
+        near = None if part is None else np.ascontiguousarray(frame[part])
+        if part is not None and near is not None and not goes_on(engine.coarse(near), part, frame):
+            return put_back(_finest(near, engine), part, frame, engine.model)
     return _finest(frame, engine)
 
 

@@ -10,9 +10,9 @@ LEFT = 0.75  # of a frame, beyond which a part is no longer followed: more than 
 
 
 class Followed(NamedTuple):
-    """The part of the next frames of a size (height, width) that is looked at, and for how many of them."""
+    """The part of the next frames of a size (height, width) that is looked at, None for all of it, and for how many of them."""
 
-    part: Part
+    part: Part | None
     size: tuple[int, int]
     frames: int
 
@@ -24,15 +24,19 @@ class FollowingEngine(CloserEngine):
 
     def profile(self, frame: Frame, mask: Mask | None = None) -> Profiled:
         followed, size = self._followed, (frame.shape[0], frame.shape[1])
-        if mask is not None or followed is None or followed.size != size or not followed.frames:
-            profiled = super().profile(frame, mask)
-            part = part_with_people(profiled.matte.coarse, *size)
-            self._followed = None if part is None else Followed(part, size, EVERY - 1)
-            return profiled
-        profiled = self.near(frame, followed.part)
-        part = part_with_people(profiled.matte.coarse, *size, most=LEFT)
-        self._followed = None if part is None else Followed(part, size, followed.frames - 1)
-        return profiled
+        if mask is None and followed is not None and followed.size == size and followed.frames:
+            if followed.part is None:
+                self._followed = followed._replace(frames=followed.frames - 1)
+                return self.engine.profile(frame)
+            near = self.near(frame, followed.part)
+            if near is not None:
+                part = part_with_people(near.matte.coarse, *size, most=LEFT)
+                self._followed = None if part is None else Followed(part, size, followed.frames - 1)
+                return near
+        whole = super().profile(frame, mask)
+        part = part_with_people(whole.matte.coarse, *size)
+        self._followed = None if part is None else Followed(part if self._were_small else None, size, EVERY - 1)
+        return whole
 
 
 def follow(engine: Engine) -> Engine:

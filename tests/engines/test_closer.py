@@ -14,6 +14,7 @@ from engines.closer import FEWEST, MOST, SEEN, STEPS, CloserEngine, look_closer,
 from engines.engine import Engine, Frame, Mask, Matte, OverlappingEngine, Pending, Profiled
 from engines.geometry import SMALLEST, low_resolution
 from engines.photos import finest_matte
+from realtime.loop.following import follow
 
 SAMPLES = Path(realtime.__file__).parent / "samples"
 
@@ -39,8 +40,7 @@ class Seeing(Engine):
         self.looks += 1
         return self._small(frame)
 
-    @staticmethod
-    def _small(frame: Frame) -> Mask:
+    def _small(self, frame: Frame) -> Mask:
         red = np.ascontiguousarray(frame[..., 0]).astype(np.float32) / 255
         return np.asarray(cv2.resize(red, (64, 64), interpolation=cv2.INTER_AREA), np.float32)
 
@@ -88,7 +88,7 @@ def test_a_part_holds_everybody_and_is_worth_it(mask: Mask, height: int, width: 
 
 
 def test_a_part_stays_as_it_is_while_people_move_a_little() -> None:
-    parts = {str(part_with_people(Seeing._small(person(180 + step % 3, 300 + step, 60)), 400, 640)) for step in range(12)}
+    parts = {str(part_with_people(Seeing()._small(person(180 + step % 3, 300 + step, 60)), 400, 640)) for step in range(12)}
     assert len(parts) <= 3
 
 
@@ -96,7 +96,7 @@ def test_there_is_no_part_where_nobody_is_or_people_fill_the_frame() -> None:
     assert part_with_people(np.zeros((64, 64), np.float32), 400, 640) is None
     assert part_with_people(np.full((64, 64), SEEN / 2, np.float32), 400, 640) is None
     assert part_with_people(np.ones((64, 64), np.float32), 400, 640) is None
-    assert part_with_people(Seeing._small(person(10, 10, 8, 60, 60)), 60, 60) is None  # too few pixels for an engine
+    assert part_with_people(Seeing()._small(person(10, 10, 8, 60, 60)), 60, 60) is None  # too few pixels for an engine
 
 
 def test_small_people_are_matted_in_their_part_and_large_ones_in_one_pass() -> None:
@@ -123,6 +123,29 @@ def test_small_people_are_matted_in_their_part_and_large_ones_in_one_pass() -> N
     engine.seen.clear()
     closer(frame)  # where people were small, the frame itself needs MPN alone
     assert (engine.seen, engine.looks) == ([(125, 160)], 1)
+
+
+class Doubtful(Seeing):
+    """Sees but a piece of what is in a whole frame."""
+
+    def _small(self, frame: Frame) -> Mask:
+        mask = super()._small(frame)
+        if frame.shape[:2] == (400, 640):
+            mask[:, 34:] = 0
+        return mask
+
+
+def bed() -> Frame:
+    return np.asarray(cv2.rectangle(person(0, 0, 0), (250, 180), (600, 240), (255, 10, 10), -1), np.uint8)
+
+
+def test_what_goes_on_beyond_its_part_is_matted_as_the_frame_has_it() -> None:
+    for closer in (CloserEngine(Doubtful()), follow(CloserEngine(Doubtful()))):
+        for _ in range(3):
+            frame = bed()
+            matte, whole = closer(frame), Doubtful()(frame)
+            np.testing.assert_array_equal(matte.alpha, whole.alpha)
+            np.testing.assert_array_equal(matte.foreground, whole.foreground)
 
 
 def test_mattes_do_not_depend_on_the_frames_before() -> None:

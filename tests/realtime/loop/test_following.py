@@ -5,7 +5,7 @@ import pytest
 
 from engines.closer import look_closer
 from realtime.loop.following import EVERY, FollowingEngine, follow
-from tests.engines.test_closer import Overlapping, Seeing, person
+from tests.engines.test_closer import Doubtful, Overlapping, Seeing, bed, person
 
 
 def alone(engine: Seeing) -> FollowingEngine:
@@ -42,6 +42,14 @@ def test_who_comes_near_or_goes_is_no_longer_followed(size: int) -> None:
     for _ in range(2):
         following(frame)
     assert engine.seen[-1] == frame.shape[:2]
+
+
+def test_what_goes_on_beyond_its_part_is_seldom_looked_at_again() -> None:
+    engine = Doubtful()
+    following = alone(engine)
+    for _ in range(2 * EVERY):
+        following(bed())
+    assert len(engine.seen) == 2 * EVERY + 2
 
 
 def test_it_is_for_engines_that_look_closer() -> None:
