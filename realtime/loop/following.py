@@ -2,8 +2,11 @@
 
 from typing import NamedTuple
 
+import numpy as np
+
 from engines.closer import CloserEngine, Part, part_with_people
 from engines.engine import Engine, Frame, Mask, Profiled
+from engines.geometry import SMALLEST
 
 EVERY = 15  # frames, of which one is looked at as a whole, for others who may have come
 LEFT = 0.75  # of a frame, beyond which a part is no longer followed: more than it has to be at first
@@ -41,4 +44,8 @@ class FollowingEngine(CloserEngine):
 
 def follow(engine: Engine) -> Engine:
     """For one live stream, an engine that follows, if this one takes closer looks; else the engine as it is."""
-    return FollowingEngine(engine.engine) if isinstance(engine, CloserEngine) else engine
+    if not isinstance(engine, CloserEngine):
+        return engine
+    for height, width in ((1, 2), (2, 1)):  # a part may be tall and the frame wide: neither is compiled while the stream runs
+        engine.coarse(np.zeros((height * SMALLEST, width * SMALLEST, 3), np.uint8))
+    return FollowingEngine(engine.engine)
