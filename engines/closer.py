@@ -27,7 +27,8 @@ BEYOND = 0.1  # of a side of a part: what covers more of it goes on behind it
 class CloserEngine(Engine):
     """An engine that looks at a frame, and where people are small in it, at them.
 
-    Masks of a matte are then those of the part, put in their place; `coarse` sees the frame as a whole.
+    Masks of a matte are then those of the part, put in their place, and the times of `profile` are those that it took; `coarse`
+    sees the frame as a whole.
     """
 
     def __init__(self, engine: Engine) -> None:

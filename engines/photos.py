@@ -49,10 +49,13 @@ def both_ways(frame: Frame, engine: Engine) -> Matte:
 
 def finest_matte(frame: Frame, engine: Engine) -> Matte:
     """The matte of a photo of any size, of its own size. Where the foreground is the photo's own colours, it is so exactly."""
-    if isinstance(engine, CloserEngine):
-        part = part_with_people(engine.coarse(frame), *frame.shape[:2])
-        near = None if part is None else np.ascontiguousarray(frame[part])
-        if part is not None and near is not None and not goes_on(engine.coarse(near), part, frame):
+    if not isinstance(engine, CloserEngine):
+        return _finest(frame, engine)
+    engine = engine.engine
+    part = part_with_people(engine.coarse(frame), *frame.shape[:2])
+    if part is not None:
+        near = np.ascontiguousarray(frame[part])
+        if not goes_on(engine.coarse(near), part, frame):
             return put_back(_finest(near, engine), part, frame, engine.model)
     return _finest(frame, engine)
 

@@ -114,7 +114,7 @@ def live(
     from realtime.compositing.playlist import Playlist
     from realtime.inputs.webcam import Webcam
     from realtime.loop.controls import LineReader
-    from realtime.loop.following import follow
+    from realtime.loop.following import compile_for_parts, follow
     from realtime.loop.live_session import LiveSession
     from realtime.loop.pace import load_for_pace
     from realtime.outputs.output import Output, VideoFormat
@@ -158,6 +158,7 @@ def live(
             rate=float(video_format.rate),
         )
         stack.enter_context(engine)
+        compile_for_parts(engine)
         hint = "press h in the window for the keys" if window else "type help for the controls"
         notify(f"{engine.name} {engine.precision} on {engine.device}; {hint}")
         title = f"shm-live: {source.name}"

@@ -44,8 +44,11 @@ class FollowingEngine(CloserEngine):
 
 def follow(engine: Engine) -> Engine:
     """For one live stream, an engine that follows, if this one takes closer looks; else the engine as it is."""
-    if not isinstance(engine, CloserEngine):
-        return engine
-    for height, width in ((1, 2), (2, 1)):  # a part may be tall and the frame wide: neither is compiled while the stream runs
-        engine.coarse(np.zeros((height * SMALLEST, width * SMALLEST, 3), np.uint8))
-    return FollowingEngine(engine.engine)
+    return FollowingEngine(engine.engine) if isinstance(engine, CloserEngine) else engine
+
+
+def compile_for_parts(engine: Engine) -> None:
+    """Have the networks compiled for wide frames and for tall ones before a stream runs: a part may be either."""
+    if isinstance(engine, CloserEngine):
+        for height, width in ((1, 2), (2, 1)):
+            engine.coarse(np.zeros((height * SMALLEST, width * SMALLEST, 3), np.uint8))

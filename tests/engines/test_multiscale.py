@@ -97,7 +97,6 @@ def test_an_engines_coarse_mask_is_that_of_its_matte(backend: str) -> None:
     if backend == "torch":
         pytest.importorskip("torch")
     photo = np.asarray(cv2.imread(str(PORTRAIT), cv2.IMREAD_COLOR_RGB), np.uint8)[:320, :240].copy()
-    with engines.load(
-        backend, closer=False
-    ) as engine:  # with closer looks a matte has the mask of a part, where people are small
+    # With closer looks a matte has the mask of a part, where people are small.
+    with engines.load(backend, closer=False) as engine:
         np.testing.assert_array_equal(engine.coarse(photo), engine(photo).coarse)

@@ -4,14 +4,13 @@ import numpy as np
 import pytest
 
 from engines.closer import look_closer
-from realtime.loop.following import EVERY, FollowingEngine, follow
+from realtime.loop.following import EVERY, FollowingEngine, compile_for_parts, follow
 from tests.engines.test_closer import Doubtful, Overlapping, Seeing, bed, person
 
 
 def alone(engine: Seeing) -> FollowingEngine:
     following = follow(look_closer(engine))
     assert isinstance(following, FollowingEngine)
-    assert engine.looks == 2  # what is compiled for wide frames, and for tall ones
     return following
 
 
@@ -22,7 +21,7 @@ def test_somebody_who_walks_is_followed_and_seldom_looked_for() -> None:
         frame = person(150, 40 + 9 * step, 60)
         np.testing.assert_array_equal(following(frame).alpha, np.asarray(frame[..., 0] == 255, np.float32))
     assert engine.seen.count((400, 640)) == 1  # the first frame
-    assert engine.looks == 2 + 1
+    assert engine.looks == 1
     assert len(engine.seen) == 2 * EVERY + 1
 
 
@@ -51,6 +50,14 @@ def test_what_goes_on_beyond_its_part_is_seldom_looked_at_again() -> None:
     for _ in range(2 * EVERY):
         following(bed())
     assert len(engine.seen) == 2 * EVERY + 2
+
+
+def test_what_parts_need_is_compiled_before_a_stream() -> None:
+    engine = Seeing()
+    compile_for_parts(look_closer(engine))
+    assert engine.looks == 2  # a wide frame, and a tall one
+    compile_for_parts(engine)
+    assert engine.looks == 2
 
 
 def test_it_is_for_engines_that_look_closer() -> None:
