@@ -14,6 +14,8 @@ import av
 import numpy as np
 import pytest
 
+from engines.closer import look_closer
+from engines.engine import Engine
 from engines.errors import MediaError
 from realtime.compositing.filters import stream_filters
 from realtime.inputs.timestamps import Excerpt
@@ -46,6 +48,7 @@ def run(
     stop: int | None = None,
     resume: bool = True,
     shard: Shard | None = None,
+    closer: bool = False,
 ) -> int:
     """Run a job, interrupted after some frames; return the frames that it did not do again."""
 
@@ -54,7 +57,8 @@ def run(
             raise Stopped
 
     with VideoJob(source, target, settings, resume=resume, shard=shard) as job:
-        return job.run(FlickeringEngine(), on_progress).done_before
+        engine: Engine = FlickeringEngine()
+        return job.run(look_closer(engine) if closer else engine, on_progress).done_before
 
 
 def assert_same(one: Path, other: Path, *, sound: bool = True) -> None:
@@ -202,7 +206,7 @@ def test_an_excerpt_is_resumed_with_its_sound(tmp_path: Path) -> None:
     assert_same(tmp_path / "out.mp4", tmp_path / "plain.mp4")
 
 
-@pytest.mark.parametrize("change", ["video", "options"])
+@pytest.mark.parametrize("change", ["video", "options", "engine"])
 def test_segments_of_another_run_are_refused_and_stay(tmp_path: Path, change: str) -> None:
     clip, out = make_clip(tmp_path / "in.mp4", even_times(30)), tmp_path / "out.mp4"
     settings = VideoSettings(preset="ultrafast")
@@ -211,10 +215,10 @@ def test_segments_of_another_run_are_refused_and_stay(tmp_path: Path, change: st
     kept = sorted((tmp_path / "out.mp4.unfinished").iterdir())
     if change == "video":
         make_clip(clip, even_times(31))
-    else:
+    elif change == "options":
         settings = VideoSettings(preset="ultrafast", smooth=0.5)
     with pytest.raises(Exception, match=rf"out.mp4.unfinished: holds the segments of another run \({change} differ\)"):
-        run(clip, out, settings)
+        run(clip, out, settings, closer=change == "engine")
     assert sorted((tmp_path / "out.mp4.unfinished").iterdir()) == kept
     assert not out.exists()
 
