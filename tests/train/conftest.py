@@ -75,7 +75,7 @@ def write(path: Path, rgb: Picture, alpha: Picture | None = None) -> None:
 
 
 def make_data(root: Path) -> Path:
-    """Four cut-outs, three photos with alphas, three with masks, three backgrounds; odd sizes among them."""
+    """Four cut-outs, three photos with alphas, three with masks, one partly unknown, three backgrounds, of odd sizes."""
     for i, (height, width) in enumerate([(120, 90), (101, 77), (90, 121), (160, 100)]):
         write(root / f"fine/cutouts/{i}.png", scenery(height, width, i), figure(height, width))
     for i, (height, width) in enumerate([(100, 81), (75, 120), (96, 96)]):
@@ -84,6 +84,9 @@ def make_data(root: Path) -> Path:
         write(root / f"coarse/street/images/{i}.jpg", scenery(height, width, 20 + i))
         write(root / f"coarse/street/masks/{i}.png", np.asarray((figure(height, width, 0.25) > 127) * 255, np.uint8))
         write(root / f"backgrounds/rooms/{i}.jpg", scenery(120 + i, 140 - 9 * i, 30 + i))
+    unknown = np.zeros((75, 120), np.uint8)
+    unknown[50:, 60:] = 255
+    write(root / "coarse/street/unknown/1.png", unknown)
     return root
 
 

@@ -2,7 +2,7 @@
 
     DATA/fine/SET/*.webp|png                 cut-outs: RGBA, straight colours
     DATA/fine/SET/{images,alphas}/STEM.*     photos with an 8-bit alpha matte; clean colours may be in foregrounds/
-    DATA/coarse/SET/{images,masks}/STEM.*    photos with a mask: 255 = person
+    DATA/coarse/SET/{images,masks}/STEM.*    photos with a mask: 255 = person; where unknown/STEM.* is 255, MPN learns nothing
     DATA/backgrounds/SET/*                   pictures with nobody in them
 
 DATA may also be the folder above, if that has the three in `train/`, or a folder of parts 1, 2, ... each of this layout (see
@@ -38,6 +38,7 @@ class Subject:
     set: str
     fine: bool
     foreground: Path | None = None
+    unknown: Path | None = None
 
     @property
     def cutout(self) -> bool:
@@ -76,7 +77,12 @@ def _set_subjects(folder: Path, fine: bool) -> list[Subject]:
             raise DataError(f"{folder}: has {truths.name}/ but no images/ for them")
         pairs = [(p, by_stem.get(p.stem)) for p in _pictures(folder / "images")]
         clean = {p.stem: p for p in _pictures(folder / "foregrounds")} if (folder / "foregrounds").is_dir() else {}
-        return [Subject(image, truth, folder.name, fine, clean.get(image.stem)) for image, truth in pairs if truth is not None]
+        unknown = {p.stem: p for p in _pictures(folder / "unknown")} if (folder / "unknown").is_dir() else {}
+        return [
+            Subject(image, truth, folder.name, fine, clean.get(image.stem), unknown.get(image.stem))
+            for image, truth in pairs
+            if truth is not None
+        ]
     return [Subject(p, None, folder.name, fine) for p in _pictures(folder)] if fine else []
 
 
@@ -210,6 +216,12 @@ def _truth(subject: Subject) -> Picture:
 def read_truth(subject: Subject, long_side: int) -> Picture:
     """Only the alpha or mask of a subject, uint8 (h, w), no longer than `long_side`."""
     return shrink(_truth(subject), long_side)
+
+
+@lru_cache(maxsize=4096)
+def read_unknown(path: Path, long_side: int) -> Picture:
+    """Where a photo's mask says nothing, 255, uint8 (h, w), no longer than `long_side`."""
+    return shrink(_read(path, cv2.IMREAD_GRAYSCALE), long_side)
 
 
 @lru_cache(maxsize=12000)  # a few GB at the long sides used; decoding anew would cost more than the training

@@ -20,7 +20,7 @@ import numpy as np
 
 from engines.errors import DataError
 from train.data.foregrounds import foreground_of
-from train.data.library import Library, Picture, Subject, read_background, read_subject
+from train.data.library import Library, Picture, Subject, read_background, read_subject, read_unknown
 
 COARSE_SIDE = 640  # pixels, longest side: few of the photos are larger
 FINE_SIDE = 832  # MRN sees crops of frames of up to 1280, which people rarely fill
@@ -64,6 +64,8 @@ def pack_subject(subject: Subject) -> list[File]:
         (folder / "images" / f"{name}.webp", _webp(bgra[..., :3])),
         (folder / truths / f"{name}.png", _png(np.ascontiguousarray(rgba[..., 3]))),
     ]
+    if subject.unknown is not None:
+        files.append((folder / "unknown" / f"{name}.png", _png(read_unknown(subject.unknown, side))))
     if subject.fine:
         clean = foreground_of(subject, side)
         files.append((folder / "foregrounds" / f"{name}.webp", _webp(np.ascontiguousarray(clean[..., 2::-1]))))

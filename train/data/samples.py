@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import count
 
 import cv2
@@ -12,7 +13,7 @@ from torch.utils.data import IterableDataset, default_collate, get_worker_info
 
 from train.data.camera import apply_grain, apply_tint, draw_exposure, draw_grain
 from train.data.library import Library, Picture, by_set
-from train.data.scenes import Scene, draw_scene, render
+from train.data.scenes import Scene, View, draw_scene, render
 from train.recipe import Augment, Recipe
 
 Sample = dict[str, Tensor]
@@ -44,12 +45,12 @@ def halve(picture: Picture) -> Picture:
     )
 
 
-def doubled_view(scene: Scene, resolution: tuple[int, int], augment: Augment, rng: random.Random) -> tuple[Picture, Picture]:
-    """The whole scene at twice a resolution, through a camera: picture and alpha."""
+def doubled_view(scene: Scene, resolution: tuple[int, int], augment: Augment, rng: random.Random) -> View:
+    """The whole scene at twice a resolution, its picture through a camera."""
     h, w = turned(resolution, scene.aspect)
     view = render(scene, (2 * h, 2 * w), clean=False)
     lit = apply_tint(view.picture, draw_exposure(rng, augment))
-    return apply_grain(lit, draw_grain(rng, augment)), view.alpha
+    return replace(view, picture=apply_grain(lit, draw_grain(rng, augment)))
 
 
 def degrade(mask: Picture, rng: random.Random) -> Picture:
@@ -116,11 +117,20 @@ class Samples(IterableDataset[Sample]):
 
 
 class MPNSamples(Samples):
-    """image (3,h,w), mask (1,h,w), as MPN sees a frame. random (1,) in [0, 1)."""
+    """image (3,h,w), mask and known (1,h,w), as MPN sees a frame. random (1,) in [0, 1).
+
+    known is 0 where the mask says nothing.
+    """
 
     def sample(self, scene: Scene, rng: random.Random) -> Sample:
-        picture, alpha = doubled_view(scene, self.recipe.seen, self.recipe.augment, rng)
-        return {"image": to_image(halve(picture)), "mask": to_mask(halve(alpha)), "random": torch.tensor([rng.random()])}
+        view = doubled_view(scene, self.recipe.seen, self.recipe.augment, rng)
+        unknown = np.zeros_like(view.alpha) if view.unknown is None else view.unknown
+        return {
+            "image": to_image(halve(view.picture)),
+            "mask": to_mask(halve(view.alpha)),
+            "known": to_mask(255 - halve(unknown)),
+            "random": torch.tensor([rng.random()]),
+        }
 
 
 class QUNSamples(Samples):
@@ -129,11 +139,11 @@ class QUNSamples(Samples):
     fine_only = True
 
     def sample(self, scene: Scene, rng: random.Random) -> Sample:
-        picture, alpha = doubled_view(scene, self.recipe.low_resolution, self.recipe.augment, rng)
-        mask = halve(alpha)
+        view = doubled_view(scene, self.recipe.low_resolution, self.recipe.augment, rng)
+        mask = halve(view.alpha)
         coarse = degrade(mask, rng)
         return {
-            "whole": to_image(picture),
+            "whole": to_image(view.picture),
             "mask": to_mask(mask),
             "coarse_mask": to_mask(coarse),
             "random": torch.tensor([rng.random()]),

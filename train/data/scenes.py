@@ -15,7 +15,7 @@ import numpy as np
 
 from train.data.camera import Tint, apply_tint, draw_tint
 from train.data.foregrounds import foreground_of
-from train.data.library import LONG_SIDES, Picture, Subject, choose, read_background, read_subject
+from train.data.library import LONG_SIDES, Picture, Subject, choose, read_background, read_subject, read_unknown
 from train.data.measures import head_height, measure
 from train.data.props import Floats, Prop, Window, blend, draw_props, loose, put, seen, thing
 from train.recipe import Augment, Recipe
@@ -57,11 +57,15 @@ class Scene:
 
 @dataclass(frozen=True)
 class View:
-    """A rendered window of a scene: uint8 picture and foreground (h, w, 3) RGB, alpha (h, w)."""
+    """A rendered window of a scene: uint8 picture and foreground (h, w, 3) RGB, alpha (h, w).
+
+    unknown, of alpha's shape, is 255 where a photo's mask says nothing.
+    """
 
     picture: Picture
     foreground: Picture
     alpha: Picture
+    unknown: Picture | None = None
 
 
 def _through(rect: Window, flip: bool, turn: float, aspect: float) -> Floats:
@@ -242,6 +246,15 @@ def _person(layer: Layer, window: Window, size: tuple[int, int], border: int, cl
     return apply_tint(np.asarray(cv2.cvtColor(rgba, cv2.COLOR_RGBA2RGB), np.uint8), tint_of(layer)), alpha
 
 
+def _unknown(photo: Layer, window: Window, size: tuple[int, int]) -> Picture | None:
+    """Where in the window the mask of a photo says nothing."""
+    assert isinstance(photo.source, Subject)
+    if photo.source.unknown is None:
+        return None
+    unknown = read_unknown(photo.source.unknown, _fine_enough(photo.place, window, size))
+    return _warp(unknown, photo.place, window, size, cv2.BORDER_REFLECT_101)
+
+
 def tint_of(layer: Layer) -> Tint:
     """The light that a layer was taken in. People vary less than backgrounds."""
     strength = 0.6 if isinstance(layer.source, Subject) else 1.0
@@ -256,7 +269,7 @@ def render(scene: Scene, size: tuple[int, int], window: Window = WHOLE, *, clean
     if scene.photo:
         picture, alpha = _person(scene.layers[0], window, size, cv2.BORDER_REFLECT_101, clean=False)
         foreground = _person(scene.layers[0], window, size, cv2.BORDER_REFLECT_101, clean=True)[0] if clean else picture
-        return View(picture, foreground, alpha)
+        return View(picture, foreground, alpha, _unknown(scene.layers[0], window, size))
     back = scene.layers[0]
     assert isinstance(back.source, Path)
     rgb = read_background(back.source, _fine_enough(back.place, window, size))

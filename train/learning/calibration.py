@@ -27,7 +27,7 @@ def scene_frames(library: Library, model: str = BASE, count: int = FRAMES) -> It
     samples = Samples(library, recipe, batch=1)
     for number in range(count):
         rng = random.Random(f"calibration:{number}")
-        yield doubled_view(samples.scene(rng), recipe.low_resolution, recipe.augment, rng)[0]
+        yield doubled_view(samples.scene(rng), recipe.low_resolution, recipe.augment, rng).picture
 
 
 def observe(frames: Iterable[Frame], folder: Path, model: str, channels: int) -> dict[str, dict[str, Range]]:

@@ -105,10 +105,10 @@ def mpn_task(recipe: Recipe, *, pretrained: bool = True) -> Task:
         load_imagenet(network.encoder)
 
     def losses(network: nn.Module, batch: Sample) -> Losses:
-        image, truth = batch["image"], batch["mask"]
+        image, truth, known = batch["image"], batch["mask"], batch["known"]
         if network.training and min(recipe.second_resolution) and batch["random"][0] < 0.5:
-            image, truth = (at_second_resolution(each, recipe) for each in (image, truth))
-        masks = network(image).float()
+            image, truth, known = (at_second_resolution(each, recipe) for each in (image, truth, known))
+        masks = torch.cat([truth, 1 - truth], dim=1).lerp(network(image).float(), known)  # nothing is learnt where it is 0
         loss = mpn_loss(masks, truth, recipe.mpn.lambda_l)
         mask = masks[:, :1]
         if recipe.mpn.cross_entropy:

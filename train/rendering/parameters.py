@@ -29,11 +29,15 @@ def tint_numbers(tint: Tint) -> list[float]:
 
 @dataclass(frozen=True)
 class Places:
-    """Where pictures are among the textures. `clean`: fine photos without the background that shines through their edges."""
+    """Where pictures are among the textures. `clean`: fine photos without the background that shines through their edges.
+
+    `unknown`: of photos, where their masks say nothing.
+    """
 
     subjects: Mapping[Subject, int]
     clean: Mapping[Subject, int]
     backgrounds: Mapping[Path, int]
+    unknown: Mapping[Subject, int]
 
 
 def scene_arrays(scene: Scene, places: Places) -> Arrays:
@@ -45,6 +49,7 @@ def scene_arrays(scene: Scene, places: Places) -> Arrays:
         "background_tint": np.array(tint_numbers(Tint() if back is None else tint_of(back)), np.float32),
         "photo": np.array(scene.photo),
         "photo_source": np.array(NOBODY, np.int64),  # as it was taken; `person` has it clean
+        "photo_unknown": np.array(NOBODY, np.int64),
         "person": np.full(PEOPLE, NOBODY, np.int64),
         "person_place": np.tile(np.eye(2, 3, dtype=np.float32), (PEOPLE, 1, 1)),
         "person_tint": np.tile(np.array(tint_numbers(Tint()), np.float32), (PEOPLE, 1)),
@@ -56,6 +61,7 @@ def scene_arrays(scene: Scene, places: Places) -> Arrays:
         arrays["person"][slot] = places.clean.get(layer.source, as_taken)
         if scene.photo:
             arrays["photo_source"] = np.array(as_taken, np.int64)
+            arrays["photo_unknown"] = np.array(places.unknown.get(layer.source, NOBODY), np.int64)
         arrays["person_place"][slot] = layer.place
         arrays["person_tint"][slot] = tint_numbers(tint_of(layer))
         arrays["person_feather"][slot] = layer.feather

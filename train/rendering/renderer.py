@@ -16,11 +16,15 @@ Batch = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class Views:
-    """What windows of N scenes show: picture and foreground float32 (N, 3, h, w) in [0, 255], alpha (N, 1, h, w) in [0, 1]."""
+    """What windows of N scenes show: picture and foreground float32 (N, 3, h, w) in [0, 255], alpha (N, 1, h, w) in [0, 1].
+
+    `unknown`, like alpha, is 1 where the mask of a photo says nothing.
+    """
 
     picture: Tensor
     foreground: Tensor
     alpha: Tensor
+    unknown: Tensor
 
 
 def inverted(places: Tensor) -> Tensor:
@@ -63,10 +67,10 @@ def feathered(alpha: Tensor) -> Tensor:
 
 
 class Renderer:
-    """Renders scenes whose pictures are textures: `subjects` RGBA, `backgrounds` RGB, of one device."""
+    """Renders scenes from textures on one device: `subjects` RGBA, `backgrounds` RGB, `unknown` of one channel."""
 
-    def __init__(self, subjects: Textures, backgrounds: Textures) -> None:
-        self.subjects, self.backgrounds = subjects, backgrounds
+    def __init__(self, subjects: Textures, backgrounds: Textures, unknown: Textures | None = None) -> None:
+        self.subjects, self.backgrounds, self.unknown = subjects, backgrounds, unknown
 
     @property
     def device(self) -> torch.device:
@@ -111,7 +115,7 @@ class Renderer:
             picture[photos.to(self.device)] = frames.photo(photos)
         coverage = coverage.clamp(0, 1)  # rounding leads beyond 1
         empty = (coverage.amax(dim=(1, 2, 3)) == 0).view(-1, 1, 1, 1)
-        return Views(picture, torch.where(empty, picture, foreground), coverage)
+        return Views(picture, torch.where(empty, picture, foreground), coverage, frames.unknown(coverage))
 
 
 class _Frames:
@@ -122,6 +126,7 @@ class _Frames:
     ) -> None:
         count = len(batch["background"])
         self.subjects, self.backgrounds, self.device = renderer.subjects, renderer.backgrounds, renderer.device
+        self.unknown_parts = renderer.unknown
         self.batch, self.size = batch, size
         if windows is None:
             windows = torch.tensor([0.0, 0.0, 1.0, 1.0], device=self.device).expand(count, 4)
@@ -160,6 +165,16 @@ class _Frames:
         index, places = self.batch["photo_source"][rows], self.batch["person_place"][rows, 0]
         seen = self._seen(self.subjects, rows, index, places, "reflection")
         return tint(seen[:, :3], self.batch["person_tint"][rows, 0].to(self.device))
+
+    def unknown(self, alpha: Tensor) -> Tensor:
+        """Where the masks of photos say nothing, of the shape of `alpha`."""
+        everywhere = torch.zeros_like(alpha)
+        rows = torch.nonzero(self.batch["photo_unknown"] != NOBODY)[:, 0]
+        if self.unknown_parts is not None and len(rows):
+            index, places = self.batch["photo_unknown"][rows], self.batch["person_place"][rows, 0]
+            seen = self._seen(self.unknown_parts, rows, index, places, "reflection")
+            everywhere[rows.to(self.device)] = seen / 255
+        return everywhere
 
     def put_prop(self, slot: int, onto: Tensor, behind: Tensor) -> Tensor | None:
         """Draw the props of a slot onto pictures, in place; gives where they hide them (N, 1, h, w), None where nowhere."""

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from train.data.camera import draw_exposure, draw_grain
 from train.data.foregrounds import foreground_of
-from train.data.library import Library, Subject, read_background, read_subject
+from train.data.library import Library, Subject, read_background, read_subject, read_unknown
 from train.data.measures import Measure, know_measures, measure
 from train.data.samples import EDGE_LEVELS, NEAR_AN_EDGE, Sample, Samples, crop_span, degrade, turned
 from train.data.scenes import Scene
@@ -37,6 +37,7 @@ def open_studio(library: Library, device: torch.device, side: int, *, fine_only:
     """Read a library's pictures onto a device: each at most `side` pixels wide and high. `fine_only`: for QUN and MRN."""
     subjects = [s for s in library.subjects + library.validation if s.fine or not fine_only]
     clean = [s for s in subjects if s.fine and not s.cutout]
+    partly_known = [s for s in subjects if s.unknown is not None]
     sides = [side >> level for level in range(levels)]
     readers = [(lambda s=s: read_subject(s, side)) for s in subjects] + [(lambda s=s: foreground_of(s, side)) for s in clean]
     for subject in clean:
@@ -47,10 +48,14 @@ def open_studio(library: Library, device: torch.device, side: int, *, fine_only:
         {subject: place for place, subject in enumerate(subjects)},
         {subject: place for place, subject in enumerate(clean, start=len(subjects))},
         {path: place for place, path in enumerate(backgrounds)},
+        {subject: place for place, subject in enumerate(partly_known)},
     )
     renderer = Renderer(
         Textures(readers, sides, device),
         Textures([(lambda p=p: read_background(p, side)) for p in backgrounds], sides, device),  # type: ignore[misc]
+        Textures([(lambda s=s: read_unknown(s.unknown, side)[..., None]) for s in partly_known], sides, device)  # type: ignore[misc]
+        if partly_known
+        else None,
     )
     with ThreadPoolExecutor() as pool:
         sources: list[Subject | Path] = [*subjects, *backgrounds]
@@ -125,7 +130,12 @@ def render_mpn(renderer: Renderer, batch: Sample, _: TaskSettings) -> Sample:
     """What `MPNSamples` gives, as floats on the device."""
     views = renderer(batch, doubled(batch))
     image = levels(F.avg_pool2d(seen(views, batch), 2) / 255)
-    return {"image": image, "mask": low_resolution(views.alpha), "random": batch["random"].to(renderer.device)}
+    return {
+        "image": image,
+        "mask": low_resolution(views.alpha),
+        "known": 1 - low_resolution(views.unknown),
+        "random": batch["random"].to(renderer.device),
+    }
 
 
 class DrawnQUN(DrawnFrames):

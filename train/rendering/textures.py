@@ -18,7 +18,7 @@ DTYPE = torch.float32  # of what is sampled: half precision cannot tell the pixe
 def halved(squares: Tensor) -> Tensor:
     """uint8 (N, C, S, S) at half the size. With alpha, a pixel's colour is the mean of the four weighted by theirs."""
     values = squares.to(DTYPE)
-    if squares.shape[1] == 3:
+    if squares.shape[1] < 4:
         return F.avg_pool2d(values, 2).round_().to(torch.uint8)
     weight = values[:, 3:] + 1e-3  # where nothing is seen the plain mean
     alpha = F.avg_pool2d(values[:, 3:], 2)
@@ -41,7 +41,7 @@ class Textures:
             picture = each()
             smaller = max(picture.shape[:2]) > sides[0]
             how = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
-            resized = cv2.resize(picture, (sides[0], sides[0]), interpolation=how)
+            resized = cv2.resize(picture, (sides[0], sides[0]), interpolation=how).reshape(sides[0], sides[0], -1)
             return torch.from_numpy(np.ascontiguousarray(resized.transpose(2, 0, 1)))
 
         first: Tensor | None = None

@@ -29,6 +29,7 @@ def test_layout(data: Path) -> None:
     assert [p.name for p in library.backgrounds] == ["0.jpg", "1.jpg", "2.jpg"]
     for subject in library.subjects:
         assert subject.alpha is None or subject.alpha.stem == subject.image.stem
+    assert [(s.set, s.image.stem) for s in library.subjects if s.unknown is not None] == [("street", "1")]
 
 
 def test_the_parent_folder_is_accepted(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from engines.errors import DataError
 from train.data.foregrounds import foreground_of
-from train.data.library import Library, open_library, read_background, read_subject
+from train.data.library import Library, open_library, read_background, read_subject, read_unknown
 from train.data.pack import packed, write_parts
 
 
@@ -27,6 +27,9 @@ def test_parts_are_read_as_the_folder_they_came_from(library: Library, tmp_path:
         ours, theirs = read_subject(subject, 400), read_subject(before, 400)
         assert ours.shape == theirs.shape
         assert np.abs(ours[..., 3].astype(int) - theirs[..., 3]).max() <= (1 if subject.cutout else 0)
+        assert (subject.unknown is None) == (before.unknown is None)
+        if subject.unknown is not None and before.unknown is not None:
+            assert np.array_equal(read_unknown(subject.unknown, 400), read_unknown(before.unknown, 400))
         seen = theirs[..., 3] > 128
         assert np.abs(ours[seen].astype(int) - theirs[seen]).mean() < 4
     for path in again.backgrounds:

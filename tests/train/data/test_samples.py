@@ -79,6 +79,17 @@ def test_mpn_may_see_frames_more_finely_than_the_others(library: Library, recipe
         assert {tuple(batch["mask"].shape[2:]) for batch in batches(kind(library, finer, 2), 12)} == sizes
 
 
+def test_what_a_mask_says_nothing_about_is_not_known(library: Library, recipe: Recipe) -> None:
+    partly = replace(library, subjects=tuple(s for s in library.subjects if s.unknown is not None))
+    recipe = replace(recipe, composed={"street": 0.5}, empty=0.2, whole=1.0)
+    shares = [
+        1 - float(each.float().mean()) / 255 for batch in batches(MPNSamples(partly, recipe, 4), 6) for each in batch["known"]
+    ]
+    seen = [share for share in shares if share > 0]
+    assert 4 < len(seen) < 20  # composed frames and empty ones are known
+    assert np.mean(seen) == pytest.approx(1 / 6, abs=0.03)  # the lower right of the photo
+
+
 def test_mrn_sees_a_crop_and_where_it_lies(library: Library, recipe: Recipe) -> None:
     for batch in batches(MRNSamples(library, recipe, 2), 4):
         assert batch["crop"].shape == batch["foreground"].shape == (2, 3, 32, 48)

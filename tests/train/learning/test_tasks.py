@@ -112,6 +112,29 @@ def test_some_stages_of_the_encoder_can_be_frozen() -> None:
     ]
 
 
+def test_mpn_learns_nothing_where_the_mask_says_nothing(recipe: Recipe) -> None:
+    """Another mask there changes neither the loss nor any gradient; elsewhere it does."""
+    recipe = replace(recipe, mpn=replace(recipe.mpn, cross_entropy=0.4))
+    task = mpn_task(recipe, pretrained=False)
+    network = task.network.eval()
+    generator = torch.Generator().manual_seed(2)
+    image, mask = torch.rand(2, 3, 64, 32, generator=generator), torch.rand(2, 1, 64, 32, generator=generator)
+    known = torch.ones_like(mask)
+    known[:, :, 40:] = 0
+    otherwise = torch.where(known > 0, mask, 1 - mask)
+
+    def gradient(truth: Tensor, known: Tensor) -> Tensor:
+        network.zero_grad()
+        batch = {"image": image, "mask": truth, "known": known, "random": torch.ones(2, 1)}
+        task.losses(network, batch)["loss"].backward()  # type: ignore[no-untyped-call]
+        return torch.cat([p.grad.flatten() for p in network.parameters() if p.grad is not None])
+
+    expected = gradient(mask, known)
+    assert expected.abs().max() > 0
+    assert torch.allclose(gradient(otherwise, known), expected)
+    assert not torch.allclose(gradient(otherwise, torch.ones_like(known)), gradient(mask, torch.ones_like(known)))
+
+
 def test_earlier_networks_are_not_trained(library: Library, recipe: Recipe) -> None:
     mpn, qun = MPN().eval(), QUN().eval()
     for task, kind in ((qun_task(recipe, mpn), QUNSamples), (mrn_task(recipe, mpn, qun), MRNSamples)):

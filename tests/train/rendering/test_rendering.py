@@ -16,7 +16,7 @@ from train.data.camera import Grain, Noise, apply_grain, apply_tint, draw_tint, 
 from train.data.library import Library, Picture, by_set
 from train.data.props import Piece, Prop
 from train.data.samples import MPNSamples, QUNSamples
-from train.data.scenes import WHOLE, Scene, draw_scene, render
+from train.data.scenes import WHOLE, Scene, draw_scene, photo_scene, render
 from train.recipe import Recipe
 from train.rendering.optics import grain, smooth, tint
 from train.rendering.parameters import grain_arrays, scene_arrays, tint_numbers
@@ -215,8 +215,23 @@ def test_samples_are_those_that_opencv_draws(library: Library, studio: Studio, s
         rendered = render_mpn(studio.renderer, ours, recipe.mpn)
         assert rendered["image"].shape == theirs["image"].shape
         assert (rendered["mask"] * 255 - theirs["mask"].float()).abs().mean() < 1.5
+        assert (rendered["known"] * 255 - theirs["known"].float()).abs().mean() < 1.5
         noiseless = ours["noise"] == 0
         assert (rendered["image"] * 255 - theirs["image"].float()).abs()[noiseless].mean() < 3
+
+
+def test_where_a_mask_says_nothing_is_seen_as_opencv_sees_it(library: Library, studio: Studio) -> None:
+    (subject,) = (s for s in library.subjects if s.unknown is not None)
+    rng = random.Random(3)
+    scenes = [photo_scene(subject, rng, 0.5, Recipe().augment) for _ in range(6)]
+    scenes += [scene for scene in scenes_of(library, 12) if not scene.photo][:2]
+    views = studio.renderer(batch_of(scenes, studio), (60, 84))
+    for place, scene in enumerate(scenes):
+        expected = render(scene, (60, 84)).unknown
+        found = views.unknown[place, 0].numpy() * 255
+        assert (expected is None) == (not scene.photo)
+        assert np.abs(found - (0 if expected is None else expected)).mean() < 3
+    assert views.unknown.mean() > 0.1
 
 
 def test_qun_has_masks_of_two_qualities(library: Library, studio: Studio) -> None:
