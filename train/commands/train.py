@@ -16,6 +16,7 @@ from engines.errors import DataError
 from train.commands.curves import curves
 from train.commands.options import Data
 from train.commands.pack import pack
+from train.commands.relabel import relabel
 from train.commands.release import release
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ app = command_app(
     "  shm-train mpn --data data --out runs/mine --begin-with released --minutes 10\n"
     "  shm-train deeplab --data data --out runs/table2/deeplab --recipe table2\n"
     "  shm-train pack data packed --part 45MB\n"
+    "  shm-train relabel data relabelled\n"
     "  shm-train curves runs/mine curves.png"
 )
 
@@ -96,6 +98,7 @@ _add("shm", "Train SHM, a baseline: T-Net, M-Net, then both end to end.")
 app.command()(release)
 app.command()(curves)
 app.command()(pack)
+app.command()(relabel)
 
 
 @dataclass(frozen=True)

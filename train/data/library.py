@@ -65,29 +65,35 @@ class Library:
         return subjects + [f"{path.parent.name}/{path.name}" for path in self.backgrounds + self.validation_backgrounds]
 
 
-def _pictures(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and p.is_file())
+def pictures(folder: Path) -> list[Path]:
+    """The pictures of a folder, in the order of their names; none if there is no such folder."""
+    return [] if not folder.is_dir() else sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and p.is_file())
 
 
 def _set_subjects(folder: Path, fine: bool) -> list[Subject]:
     truths = folder / ("alphas" if fine else "masks")
     if truths.is_dir():
-        by_stem = {p.stem: p for p in _pictures(truths)}
+        by_stem = {p.stem: p for p in pictures(truths)}
         if not (folder / "images").is_dir():
             raise DataError(f"{folder}: has {truths.name}/ but no images/ for them")
-        pairs = [(p, by_stem.get(p.stem)) for p in _pictures(folder / "images")]
-        clean = {p.stem: p for p in _pictures(folder / "foregrounds")} if (folder / "foregrounds").is_dir() else {}
-        unknown = {p.stem: p for p in _pictures(folder / "unknown")} if (folder / "unknown").is_dir() else {}
+        pairs = [(p, by_stem.get(p.stem)) for p in pictures(folder / "images")]
+        clean = {p.stem: p for p in pictures(folder / "foregrounds")}
+        unknown = {p.stem: p for p in pictures(folder / "unknown")}
         return [
             Subject(image, truth, folder.name, fine, clean.get(image.stem), unknown.get(image.stem))
             for image, truth in pairs
             if truth is not None
         ]
-    return [Subject(p, None, folder.name, fine) for p in _pictures(folder)] if fine else []
+    return [Subject(p, None, folder.name, fine) for p in pictures(folder)] if fine else []
 
 
 def _held_out(set_name: str, stem: str, share: float) -> bool:
     return random.Random(f"1:{set_name}:{stem}").random() < share
+
+
+def root_of(data: Path) -> Path:
+    """The folder that has fine/, coarse/ and backgrounds/, or parts of them: `data`, or `train/` in it."""
+    return data / "train" if (data / "train").is_dir() else data
 
 
 def open_library(data: Path, validation: float = 0.0, validation_backgrounds: float = 0.0) -> Library:
@@ -96,13 +102,13 @@ def open_library(data: Path, validation: float = 0.0, validation_backgrounds: fl
     It is the same pictures in every recipe, as a run may start from the weights of another. Raises DataError if there are no
     subjects or no backgrounds.
     """
-    root = data / "train" if (data / "train").is_dir() else data
+    root = root_of(data)
     parts = sorted((p for p in root.iterdir() if p.is_dir() and p.name.isdecimal()), key=lambda p: int(p.name)) or [root]
     subjects: list[Subject] = []
     for kind in ("fine", "coarse"):
         for folder in sorted(folder for part in parts for folder in part.glob(f"{kind}/*/")):
             subjects += _set_subjects(folder, fine=kind == "fine")
-    backgrounds = [p for part in parts for folder in sorted(part.glob("backgrounds/*/")) for p in _pictures(folder)]
+    backgrounds = [p for part in parts for folder in sorted(part.glob("backgrounds/*/")) for p in pictures(folder)]
     if not subjects or not backgrounds:
         missing = "people in fine/ or coarse/" if not subjects else "pictures in backgrounds/"
         raise DataError(f"{data}: found no {missing}; docs/training.md describes the layout")
@@ -234,6 +240,11 @@ def read_subject(subject: Subject, long_side: int) -> Picture:
     image = shrink(_read(subject.image, cv2.IMREAD_COLOR), long_side)
     rgba = cv2.cvtColor(image, cv2.COLOR_BGR2RGBA)
     return np.asarray(cv2.insertChannel(shrink(truth, long_side), rgba, 3), np.uint8)
+
+
+def read_rgb(path: Path) -> Picture:
+    """RGB (h, w, 3) uint8 of a picture in full size."""
+    return np.asarray(cv2.cvtColor(_read(path, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB), np.uint8)
 
 
 @lru_cache(maxsize=2048)
