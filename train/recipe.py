@@ -70,6 +70,7 @@ class Recipe:
     empty: float = 0.05  # share of frames with nobody in them
     props: float = 0.0  # share of composed frames with furniture behind people, and before them
     held: float = 0.0  # share of composed frames in which somebody holds a thing or two, and of empty ones with such things
+    worn: float = 0.0  # share of composed frames in which the first person has other clothes on
     close: float = 0.0  # share of composed frames of one person that are close-ups
     whole: float = 0.5  # share of photos that MPN sees whole, rather than in part
     composed: dict[str, float] = field(default_factory=dict)  # share of a set's photos that are put on another background
@@ -102,7 +103,7 @@ BELOW_ONE = (0, math.nextafter(1, 0))
 WEIGHT = (0, 1e6)
 LIMITS: dict[str, tuple[float, float]] = {
     **{each.name: SHARE for each in dataclasses.fields(Augment)},
-    **dict.fromkeys(("empty", "props", "held", "close", "whole", "composed", "exact", "degrade", "part"), SHARE),
+    **dict.fromkeys(("empty", "props", "held", "worn", "close", "whole", "composed", "exact", "degrade", "part"), SHARE),
     **dict.fromkeys(("validation", "validation_backgrounds", "average", "keep"), BELOW_ONE),
     **dict.fromkeys(("sets", "fine_sets", "weight_decay", "cross_entropy", "laplacian"), WEIGHT),
     **dict.fromkeys(("lambda_l", "lambda_h"), SHARE),

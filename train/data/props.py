@@ -1,4 +1,4 @@
-"""Props: furniture in front of people and behind them, which is not person, and things that they hold, which are.
+"""Props: furniture in front of people and behind them, which is not person, and things that they hold or wear, which are.
 
 Their shapes are simple, their texture is a piece of a background or one colour. Furniture teaches the network that a frame's
 bottom, an even surface beside a shoulder or an outline beside a head is not evidence of a person. What is held is in front of
@@ -45,7 +45,8 @@ class Prop:
     surface: Piece | Colour | None
 
 
-def _surface(backgrounds: Sequence[Path], rng: random.Random) -> Piece | Colour:
+def surface(backgrounds: Sequence[Path], rng: random.Random) -> Piece | Colour:
+    """A texture: a piece of a background, or one colour."""
     if rng.random() < 0.25:
         return (rng.randrange(256), rng.randrange(256), rng.randrange(256))
     side = math.exp(rng.uniform(math.log(0.08), math.log(0.8)))
@@ -60,12 +61,12 @@ def desk(backgrounds: Sequence[Path], rng: random.Random) -> Prop:
     """
     left = rng.uniform(0.72, 0.99)
     right = left + rng.gauss(0, 0.02)
-    surface = None if rng.random() < 0.4 else _surface(backgrounds, rng)
-    uneven = rng.uniform(0, 0.03) if surface is None and rng.random() < 0.5 else 0.0
+    texture = None if rng.random() < 0.4 else surface(backgrounds, rng)
+    uneven = rng.uniform(0, 0.03) if texture is None and rng.random() < 0.5 else 0.0
     steps = rng.randint(4, 16) if uneven else 1
     along = [step / steps for step in range(steps + 1)]
     edge = [(1.2 * part - 0.1, left + (right - left) * part + rng.gauss(0, uneven)) for part in along]
-    return Prop((*edge, (1.1, 1.1), (-0.1, 1.1)), surface)
+    return Prop((*edge, (1.1, 1.1), (-0.1, 1.1)), texture)
 
 
 def superellipse(
@@ -86,7 +87,7 @@ def furniture(backgrounds: Sequence[Path], rng: random.Random) -> Prop:
     centre = (min(1.0, max(0.0, rng.gauss(0.5, 0.25))), rng.uniform(0.2, 1.0))
     across, down = rng.uniform(0.04, 0.3), rng.uniform(0.08, 0.45)
     outline = superellipse(centre, across, down, rng.choice((2.0, 3.0, 6.0)), rng.gauss(0, 0.15))
-    return Prop(outline, _surface(backgrounds, rng))
+    return Prop(outline, surface(backgrounds, rng))
 
 
 def thing(backgrounds: Sequence[Path], hand: tuple[float, float], width: float, aspect: float, rng: random.Random) -> Prop:
@@ -106,7 +107,7 @@ def thing(backgrounds: Sequence[Path], hand: tuple[float, float], width: float, 
         down = across * aspect * math.exp(rng.uniform(math.log(0.4), math.log(2.0)))
         x, y = hand[0] + rng.uniform(-0.6, 0.6) * across, hand[1] + rng.uniform(-0.6, 0.6) * down
     outline = superellipse((x, y), across, down, rng.choice((2.0, 4.0, 20.0, 20.0)), rng.gauss(0, 0.15))
-    return Prop(outline, _surface(backgrounds, rng))
+    return Prop(outline, surface(backgrounds, rng))
 
 
 def _stick(backgrounds: Sequence[Path], hand: tuple[float, float], width: float, aspect: float, rng: random.Random) -> Prop:
@@ -119,7 +120,19 @@ def _stick(backgrounds: Sequence[Path], hand: tuple[float, float], width: float,
     angle = rng.uniform(0, 2 * math.pi)
     c, s = math.cos(angle), math.sin(angle)
     outline = tuple((hand[0] + a * c - b / 2 * s, hand[1] + (a * s + b / 2 * c) * aspect) for a, b in shape)
-    return Prop(outline, _surface(backgrounds, rng))
+    return Prop(outline, surface(backgrounds, rng))
+
+
+def clothes(head: float, rng: random.Random) -> tuple[tuple[float, float], ...]:
+    """The outline of what somebody wears, from its neckline to the feet, in unit coordinates of the box around that person.
+
+    `head`: the height of the head in these. Off the shoulder or up to the chin, straight, round or pointed.
+    """
+    top, dip, narrow = head * rng.uniform(0.9, 2.2), head * rng.uniform(-0.1, 0.6), rng.uniform(0.05, 0.4)
+    tilt, power = rng.gauss(0, 0.1) * head, rng.choice((1.0, 2.0))
+    along = [step / 16 for step in range(17)]
+    edge = [(x, top + tilt * (x - 0.5) + dip * math.exp(-((abs(x - 0.5) / narrow) ** power))) for x in along]
+    return (*edge, (1.1, 1.1), (-0.1, 1.1))
 
 
 def loose(backgrounds: Sequence[Path], aspect: float, rng: random.Random) -> tuple[Prop, ...]:

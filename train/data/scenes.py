@@ -17,7 +17,7 @@ from train.data.camera import Tint, apply_tint, draw_tint
 from train.data.foregrounds import foreground_of
 from train.data.library import LONG_SIDES, Picture, Subject, choose, read_background, read_subject, read_unknown
 from train.data.measures import head_height, measure
-from train.data.props import Floats, Prop, Window, blend, draw_props, loose, put, seen, thing
+from train.data.props import Floats, Prop, Window, blend, clothes, draw_props, loose, put, seen, surface, thing
 from train.recipe import Augment, Recipe
 
 WHOLE: Window = (0.0, 0.0, 1.0, 1.0)
@@ -40,7 +40,7 @@ class Layer:
 class Scene:
     """Layers from back to front; props behind people, held by them (and person, too) and in front of them.
 
-    A single photo keeps its own background.
+    `worn` are clothes drawn over the first person, as far as that one reaches. A single photo keeps its own background.
     """
 
     layers: tuple[Layer, ...]
@@ -48,6 +48,7 @@ class Scene:
     behind: tuple[Prop, ...] = ()
     held: tuple[Prop, ...] = ()
     before: tuple[Prop, ...] = ()
+    worn: tuple[Prop, ...] = ()
 
     @property
     def photo(self) -> bool:
@@ -181,6 +182,16 @@ def _held(backgrounds: Sequence[Path], layer: Layer, aspect: float, rng: random.
     return thing(backgrounds, (float(across), min(float(down), rng.uniform(0.6, 1.0))), width, aspect, rng)
 
 
+def _worn(backgrounds: Sequence[Path], layer: Layer, rng: random.Random) -> Prop:
+    """Other clothes for a person: from some neckline on, below the head."""
+    measured = measure(layer.source)
+    x0, y0, x1, y1 = measured.box
+    head = head_height((x1 - x0) * measured.aspect, y1 - y0)
+    edge = clothes(head / (y1 - y0), rng)
+    corners = [layer.place @ np.array([x0 + x * (x1 - x0), y0 + y * (y1 - y0), 1], np.float32) for x, y in edge]
+    return Prop(tuple((float(x), float(y)) for x, y in corners), surface(backgrounds, rng))
+
+
 def draw_scene(
     backgrounds: Sequence[Path],
     groups: dict[str, list[Subject]],
@@ -209,12 +220,14 @@ def draw_scene(
     layers = [_background_layer(backgrounds, aspect, rng, recipe.augment)]
     if recipe.close and count == 1 and not measure(first).cut_aside and rng.random() < recipe.close:
         layers.append(_close_up(first, aspect, rng, recipe.augment))
+        before = ()  # what fills the frame below a face is a chest, not a desk
     else:
         layers += [_person_layer(person, aspect, rng, recipe.augment, crowd=count > 1) for person in people]
     held: tuple[Prop, ...] = ()
     if recipe.held and rng.random() < recipe.held:
         held = tuple(_held(backgrounds, layers[1], aspect, rng) for _ in range(rng.choice((1, 1, 2))))
-    return Scene(tuple(layers), aspect, behind, held, before)
+    worn = (_worn(backgrounds, layers[1], rng),) if recipe.worn and rng.random() < recipe.worn else ()
+    return Scene(tuple(layers), aspect, behind, held, before, worn)
 
 
 def _warp(picture: Picture, place: Floats, window: Window, size: tuple[int, int], border: int) -> Picture:
@@ -278,6 +291,8 @@ def render(scene: Scene, size: tuple[int, int], window: Window = WHOLE, *, clean
         background, _ = put(prop, background, background, window)
     picture = background
     people = [_person(layer, window, size, cv2.BORDER_CONSTANT, clean=True) for layer in scene.layers[1:]]
+    for prop in scene.worn:
+        people[0] = put(prop, people[0][0], background, window)[0], people[0][1]
     fronts = [(colours, np.multiply(alpha, np.float32(1 / 255))) for colours, alpha in people]
     fronts += [seen(prop, background, window) for prop in scene.held]
     coverage: Floats = np.zeros(size, np.float32)

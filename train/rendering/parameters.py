@@ -13,7 +13,7 @@ from train.data.props import Piece
 from train.data.scenes import Layer, Scene, tint_of
 
 PEOPLE = 3  # at most in a scene
-BEHIND, HELD, BEFORE = 3, 2, 1  # props, at most
+BEHIND, HELD, BEFORE, WORN = 3, 2, 1, 1  # props, at most
 CORNERS = 34  # of a prop's outline, at most
 KERNEL = 13  # pixels, of a blur: holds a Gaussian of MAX_SIGMA
 NOBODY = -1
@@ -74,8 +74,8 @@ def _path(layer: Layer) -> Path:
 
 
 def props_arrays(scene: Scene, backgrounds: Mapping[Path, int]) -> Arrays:
-    """Props behind people in the first BEHIND slots, those that they hold in the next HELD, those before them in the rest."""
-    slots = BEHIND + HELD + BEFORE
+    """Props behind people in the first BEHIND slots, then those that they hold, those before them, and clothes."""
+    slots = BEHIND + HELD + BEFORE + WORN
     arrays: Arrays = {
         "prop_kind": np.full(slots, NO_PROP, np.int64),
         "prop_outline": np.zeros((slots, CORNERS, 2), np.float32),
@@ -84,6 +84,7 @@ def props_arrays(scene: Scene, backgrounds: Mapping[Path, int]) -> Arrays:
         "prop_window": np.tile(np.array([0, 0, 1, 1], np.float32), (slots, 1)),
     }
     placed = [*enumerate(scene.behind), *enumerate(scene.held, BEHIND), *enumerate(scene.before, BEHIND + HELD)]
+    placed += enumerate(scene.worn, BEHIND + HELD + BEFORE)
     for slot, prop in placed:
         corners = np.array(prop.outline, np.float32)
         arrays["prop_outline"][slot] = corners[-1]  # an edge from a corner to itself crosses nothing

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from train.rendering.optics import tint
-from train.rendering.parameters import BEFORE, BEHIND, HELD, NO_PROP, NOBODY, PEOPLE, PIECE, SEE_THROUGH
+from train.rendering.parameters import BEFORE, BEHIND, HELD, NO_PROP, NOBODY, PEOPLE, PIECE, SEE_THROUGH, WORN
 from train.rendering.polygons import fill
 from train.rendering.textures import Textures
 
@@ -98,6 +98,8 @@ class Renderer:
             if len(rows):
                 on_device = rows.to(self.device)
                 person, alpha = frames.person(slot, rows)
+                if slot == 0:
+                    person = frames.dressed(person, on_device, background)
                 colours[on_device] = person * alpha + (1 - alpha) * colours[on_device]
                 coverage[on_device] = alpha + (1 - alpha) * coverage[on_device]
         for slot in range(BEHIND, BEHIND + HELD):
@@ -159,6 +161,14 @@ class _Frames:
         if len(soft):
             alpha[soft] = feathered(alpha[soft])
         return colours, alpha
+
+    def dressed(self, person: Tensor, rows: Tensor, behind: Tensor) -> Tensor:
+        """The colours of the first people, who are in those rows of the batch, with what is drawn over them."""
+        colours = torch.zeros_like(behind)
+        colours[rows] = person
+        for slot in range(BEHIND + HELD + BEFORE, BEHIND + HELD + BEFORE + WORN):
+            self.put_prop(slot, colours, behind)
+        return colours[rows]
 
     def photo(self, rows: Tensor) -> Tensor:
         """Photos as they were taken, background and all."""

@@ -66,9 +66,9 @@ def scenes_of(library: Library, count: int, **recipe: float) -> list[Scene]:
 @pytest.mark.parametrize("window", [WHOLE, (0.1, 0.3, 0.65, 0.8)])
 @pytest.mark.parametrize("props", [0.0, 0.5])
 def test_scenes_look_alike(library: Library, studio: Studio, window: tuple[float, float, float, float], props: float) -> None:
-    scenes = scenes_of(library, 24, empty=0.1, props=props, held=props)
+    scenes = scenes_of(library, 24, empty=0.1, props=props, held=props, worn=props)
     assert {len(scene.layers) for scene in scenes} >= {1, 2}
-    for kind in ("behind", "held", "before"):
+    for kind in ("behind", "held", "before", "worn"):
         assert any(getattr(scene, kind) for scene in scenes) == (props > 0)
     outlines = 2.0 if props else 0.0  # OpenCV fills polygons half a pixel beyond their outlines
     windows = torch.tensor([window] * len(scenes))
