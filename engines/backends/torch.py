@@ -44,10 +44,12 @@ class TorchEngine(Engine):
         device: str = "auto",
         model: str = BASE,
         folder: Path = FOLDER,
+        networks: Networks | None = None,
         tiled: bool = False,
     ) -> None:
         """`precision`: "fp32", "bf16", "fp16", or "auto": fp16 on CUDA, fp32 on a CPU. `device` "auto": CUDA if there is one.
 
+        `networks`: those of a training, of the size of `model`, in place of the released ones in `folder`.
         `tiled`: where the mask is sure of a tile, alpha is 0 or 1 and the foreground is the frame, as with OpenVINO.
 
         Raises BackendUnavailable if there is no such device, and WeightsError if the weights are missing or damaged.
@@ -64,7 +66,7 @@ class TorchEngine(Engine):
             torch.set_num_threads(threads)
         self.model = model
         self._tiled = tiled
-        self._networks = released_networks(model, folder)
+        self._networks = networks or released_networks(model, folder)
         for network in self._networks:
             network.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 

@@ -1,12 +1,17 @@
 """`shm-train relabel`: draw the coarse masks of training data anew by a trained model."""
 
+import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from engines.commands.options import Backend, Model, Precision, Threads, load_engine
 from engines.commands.running import UsageError, needs_extra
+
+if TYPE_CHECKING:
+    from engines import Engine
 
 
 def relabel(
@@ -31,19 +36,25 @@ def relabel(
     """
     if not data.is_dir():
         raise UsageError(f"{data}: no such folder")
-    count = 0
-    with needs_extra("train"):
-        from rich.console import Console
-        from rich.progress import Progress
-
-        from train.data.relabel import relabelled
-
-        console = Console(stderr=True)
-        with (
-            load_engine(backend, threads=threads, precision=precision, model=model, at_once=2) as engine,
-            Progress(console=console, disable=not console.is_terminal) as progress,
-        ):
-            bar = progress.add_task("relabelling", total=None)
-            for done, count in relabelled(data, out, engine, keep or []):
-                progress.update(bar, completed=done, total=count)
+    with needs_extra("train"), load_engine(backend, threads=threads, precision=precision, model=model, at_once=2) as engine:
+        count = draw_masks(data, out, engine, keep or [])
     print(f"{out}: masks of {count} photos")
+
+
+def draw_masks(data: Path, out: Path, engine: "Engine", keep: Sequence[str]) -> int:
+    """Write a copy of a data folder whose coarse masks an engine draws, with progress; the number of their photos."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from train.data.relabel import relabelled
+    from train.learning.progress import COLUMNS, REPORT_EVERY, report
+
+    console, count, reported = Console(stderr=True), 0, time.monotonic()
+    with Progress(*COLUMNS, console=console, disable=not console.is_terminal) as progress:
+        bar = progress.add_task("drawing masks", total=None)
+        for done, count in relabelled(data, out, engine, keep):
+            progress.update(bar, completed=done, total=count)
+            if not console.is_terminal and time.monotonic() > reported + REPORT_EVERY:
+                report(f"drawing masks {done}/{count}")
+                reported = time.monotonic()
+    return count

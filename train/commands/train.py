@@ -2,9 +2,10 @@
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -16,13 +17,13 @@ from engines.errors import DataError
 from train.commands.curves import curves
 from train.commands.options import Data
 from train.commands.pack import pack
-from train.commands.relabel import relabel
+from train.commands.relabel import draw_masks, relabel
 from train.commands.release import release
 
 if TYPE_CHECKING:
     from train.data.library import Library
     from train.learning.runs import Run
-    from train.learning.schedule import Schedule
+    from train.learning.schedule import Phase, Schedule
     from train.recipe import Recipe
 
 NETWORKS = ("mpn", "qun", "mrn")
@@ -119,6 +120,7 @@ class Job:
     recipe: "Recipe"
     library: "Library"
     run: "Run"
+    prepare: "Callable[[], Library] | None" = None  # what makes another library of it, when its turn comes
 
 
 @contextmanager
@@ -170,11 +172,36 @@ def jobs(which: str, plan: "Recipe | Schedule", name: str, data: Path, run: "Run
         return [Job(STEPS.get(which, (which,)), plan, read_data(data, plan, name), run)]
     if which != "all" or run.begin_with or run.on:
         raise UsageError(f"--recipe {name}: is a schedule; give it to `shm-train all`, without --begin-with and --on")
-    libraries = [read_data(data, recipe, phase.recipe) for recipe, phase in zip(plan.recipes, plan.phases, strict=True)]
-    return [
-        Job(phase.networks, recipe, library, phase_run)
-        for phase, recipe, library, phase_run in zip(plan.phases, plan.recipes, libraries, plan.runs(run.out), strict=True)
-    ]
+    found = []
+    for phase, recipe, phase_run in zip(plan.phases, plan.recipes, plan.runs(run.out), strict=True):
+        prepare = partial(relabelled_library, data, plan, phase, run.out) if phase.relabelled_by else None
+        found.append(Job(phase.networks, recipe, read_data(data, recipe, phase.recipe), phase_run, prepare))
+    return found
+
+
+def relabelled_library(data: Path, plan: "Schedule", phase: "Phase", out: Path) -> "Library":
+    """The data of a phase, its coarse masks drawn by the networks of an earlier one: a copy in the folder of the phase."""
+    from engines.backends.torch import TorchEngine
+    from engines.geometry import model_of_size
+    from engines.networks import MPN, MRN, QUN, Networks
+    from train.learning.distributed import world_size
+    from train.learning.runs import load_frozen
+
+    if world_size() > 1:
+        raise UsageError(f"--recipe: {phase.name} draws masks anew, which is for one process; begin without torchrun")
+    copy = out / phase.name / "data"
+    if not copy.exists():
+        names = [each.name for each in plan.phases]
+        teacher = plan.phases[names.index(phase.relabelled_by)]
+        before = out / (teacher.on or teacher.name)
+        mrn = load_frozen(MRN, out / teacher.name / "mrn.pt")
+        networks = Networks(load_frozen(MPN, before / "mpn.pt"), load_frozen(QUN, before / "qun.pt"), mrn)
+        model = model_of_size(plan.recipes[names.index(teacher.name)].low_resolution)
+        copy.parent.mkdir(exist_ok=True)
+        with TorchEngine(networks=networks, model=model) as engine:
+            draw_masks(data, copy, engine, phase.keep_masks)
+    recipe = plan.recipes[plan.phases.index(phase)]
+    return read_data(copy, recipe, phase.recipe)
 
 
 def _train(
@@ -203,7 +230,8 @@ def _train(
         with naming("--recipe"):
             plan = broadcast_from_rank0(lambda: load_recipe_or_schedule(recipe))
         for job in jobs(which, plan, recipe, data, Run(out, begin_with, on)):
-            if not train_networks(job.names, job.library, job.recipe, job.run, **vars(means)):
+            library = job.prepare() if job.prepare else job.library
+            if not train_networks(job.names, library, job.recipe, job.run, **vars(means)):
                 raise typer.Exit(130)
         if isinstance(plan, Schedule):
             _gather(plan, out)

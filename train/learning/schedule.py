@@ -21,6 +21,8 @@ class Phase:
     networks: tuple[str, ...] = TASK_NAMES
     begin_with: str = ""  # an earlier phase, by its recipe, whose weights these networks start from
     on: str = ""  # an earlier phase whose networks precede the trained ones; by default this phase
+    relabelled_by: str = ""  # an earlier phase of MRN: behind its MPN and QUN, it draws the coarse masks of the data anew
+    keep_masks: tuple[str, ...] = ()  # sets of coarse/ whose masks stay then
 
     @property
     def name(self) -> str:
@@ -72,12 +74,16 @@ def _phase(value: Any, before: list[Phase], folder: Path, where: str) -> Phase:
     for key, given in value.items():
         if key not in known:
             raise DataError(f"{where}: unknown setting '{key}'; known are {', '.join(known)}")
-        if key != "networks" and not isinstance(given, str):
+        if key not in ("networks", "keep_masks") and not isinstance(given, str):
             raise DataError(f"{where}: '{key}' must be a name, not {short_repr(given)}")
     networks = value.get("networks", list(TASK_NAMES))
     if not isinstance(networks, list) or not networks or any(network not in TASK_NAMES for network in networks):
         raise DataError(f"{where}: 'networks' must be a list of {', '.join(TASK_NAMES)}, not {short_repr(networks)}")
-    phase = Phase(**(value | {"networks": tuple(name for name in TASK_NAMES if name in networks)}))
+    kept = value.get("keep_masks", [])
+    if not isinstance(kept, list) or not all(isinstance(name, str) for name in kept):
+        raise DataError(f"{where}: 'keep_masks' must be a list of sets, not {short_repr(kept)}")
+    lists = {"networks": tuple(name for name in TASK_NAMES if name in networks), "keep_masks": tuple(kept)}
+    phase = Phase(**(value | lists))
     trained = {each.name: set(each.networks) for each in before}
     if not phase.recipe:
         raise DataError(f"{where}: needs a 'recipe'")
@@ -85,9 +91,11 @@ def _phase(value: Any, before: list[Phase], folder: Path, where: str) -> Phase:
         phase = dataclasses.replace(phase, recipe=str(folder / phase.recipe))
     if phase.name in trained:
         raise DataError(f"{where}: an earlier one has the recipe '{phase.name}' too; give it a file of another name")
-    for key, name in (("begin_with", phase.begin_with), ("on", phase.on)):
+    for key, name in (("begin_with", phase.begin_with), ("on", phase.on), ("relabelled_by", phase.relabelled_by)):
         if name and name not in trained:
             raise DataError(f"{where}: '{key}' is not the name of an earlier one: '{name}'")
+    if phase.relabelled_by and "mrn" not in trained[phase.relabelled_by]:
+        raise DataError(f"{where}: '{phase.relabelled_by}' does not train mrn, which 'relabelled_by' needs")
     if phase.begin_with and not trained[phase.begin_with] >= set(phase.networks):
         raise DataError(f"{where}: '{phase.begin_with}' does not train all of {', '.join(phase.networks)}, which begin with it")
     needed = set(TASK_NAMES[: TASK_NAMES.index(phase.networks[-1])])

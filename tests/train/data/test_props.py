@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests.train.data.test_scenes import FIXTURES, SEEDS, draw
 from train.data.library import Library
+from train.data.measures import measure
 from train.data.props import Prop, desk, draw_props, furniture, put, thing
 from train.data.scenes import WHOLE, render
 from train.rendering.parameters import BEHIND
@@ -47,6 +48,31 @@ def test_what_is_held_is_person(library: Library, seed: int) -> None:
     assert (holding.foreground[33:] == HALF.surface).all()
     np.testing.assert_array_equal(holding.alpha[:31], bare.alpha[:31])
     np.testing.assert_array_equal(holding.picture[:31], bare.picture[:31])
+
+
+@FIXTURES
+@given(SEEDS)
+def test_clothes_are_seen_where_the_person_is(library: Library, seed: int) -> None:
+    scene = draw(library, seed, cutout=True)
+    bare, dressed = render(scene, (64, 48)), render(replace(scene, worn=(HALF,)), (64, 48))
+    np.testing.assert_array_equal(dressed.alpha, bare.alpha)
+    np.testing.assert_array_equal(dressed.picture[bare.alpha == 0], bare.picture[bare.alpha == 0])
+    np.testing.assert_array_equal(dressed.picture[:31], bare.picture[:31])
+    if len(scene.layers) == 2:  # nobody else before that person
+        assert (dressed.picture[33:][bare.alpha[33:] == 255] == HALF.surface).all()
+
+
+def test_clothes_begin_below_the_face(library: Library) -> None:
+    for seed in range(40):
+        scene = draw(library, seed, cutout=True, worn=1.0)
+        (worn,) = scene.worn
+        left, top, right, bottom = measure(scene.layers[1].source).box
+        across, down = (np.array([right - left, 0]), np.array([0, bottom - top]))
+        linear, shift = scene.layers[1].place[:, :2], scene.layers[1].place[:, 2]
+        box = np.linalg.inv(np.stack([linear @ across, linear @ down], axis=1))
+        inside = np.array([box @ (np.array(corner) - shift - linear @ np.array([left, top])) for corner in worn.outline])
+        assert inside[:, 1].min() > 0.1
+        assert inside[:, 1].max() == pytest.approx(1.1, abs=1e-3)
 
 
 def test_things_are_where_people_are(library: Library) -> None:

@@ -18,10 +18,10 @@ FIXTURES = settings(max_examples=25, deadline=None, suppress_health_check=[Healt
 SEEDS = st.integers(0, 10**6)
 
 
-def draw(library: Library, seed: int, empty: float = 0.0, held: float = 0.0, close: float = 0.0, **kept: bool) -> Scene:
-    """A scene of the subjects whose attributes are as `kept` has them."""
-    subjects = [s for s in library.subjects if all(getattr(s, name) == value for name, value in kept.items())]
-    recipe = Recipe(empty=empty, held=held, close=close)
+def draw(library: Library, seed: int, *, fine: bool | None = None, cutout: bool | None = None, **shares: float) -> Scene:
+    """A scene of the subjects that are fine and cut out, or are not, where that is given; `shares` are of the recipe."""
+    subjects = [s for s in library.subjects if fine in (None, s.fine) and cutout in (None, s.cutout)]
+    recipe = Recipe(**({"empty": 0.0} | shares))  # type: ignore[arg-type]
     return draw_scene(library.backgrounds, by_set(subjects), {}, recipe, random.Random(seed))
 
 
@@ -156,6 +156,13 @@ def test_the_head_of_a_close_up_fills_a_good_part_of_the_frame(library: Library,
     x, y = person.place @ (np.mean(measure(person.source).sides[0]), top, 1)
     assert 0.1 - 1e-4 < x < 0.9 + 1e-4
     assert -0.1 - 1e-4 < y < 0.3 + 1e-4 or y + down == pytest.approx(1, abs=1e-4)
+
+
+def test_no_desk_is_before_a_close_up(library: Library) -> None:
+    scenes = [draw(library, seed, close=0.5, props=1.0, cutout=True) for seed in range(60)]
+    alone = [scene for scene in scenes if len(scene.layers) == 2]
+    assert 10 < sum(not scene.before for scene in alone) < len(alone) - 10
+    assert all(scene.before for scene in scenes if len(scene.layers) > 2)
 
 
 def test_the_same_seed_makes_the_same_scene(library: Library) -> None:

@@ -4,14 +4,17 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import cv2
+import numpy as np
 import pytest
 import torch
 
 from engines.errors import DataError
 from engines.networks import Networks
 from tests.train.commands.test_train import run
-from tests.train.conftest import TINY
+from tests.train.conftest import TINY, figure
 from train.commands.release import release
+from train.data import relabel
 from train.learning import trainer
 from train.learning.checkpoints import load_checkpoint
 from train.learning.runs import Run
@@ -31,13 +34,19 @@ on = "one"
 recipe = "three.toml"
 networks = ["mrn"]
 on = "one"
+[[course]]
+recipe = "four.toml"
+networks = ["mpn"]
+begin_with = "one"
+relabelled_by = "three"
+keep_masks = []
 """
 
 
 @pytest.fixture
 def schedule_file(tmp_path: Path) -> Path:
-    """Three phases of one step each."""
-    for seed, name in enumerate(("one", "two", "three")):
+    """Four phases of one step each."""
+    for seed, name in enumerate(("one", "two", "three", "four")):
         (tmp_path / f"{name}.toml").write_text(f"seed = {seed}\n" + TINY.format(steps=1))
     path = tmp_path / "schedule.toml"
     path.write_text(PHASES)
@@ -47,14 +56,16 @@ def schedule_file(tmp_path: Path) -> Path:
 def test_a_schedule_is_read(schedule_file: Path, tmp_path: Path) -> None:
     plan = load_recipe_or_schedule(str(schedule_file))
     assert isinstance(plan, Schedule)
-    assert [phase.name for phase in plan.phases] == ["one", "two", "three"]
+    assert [phase.name for phase in plan.phases] == ["one", "two", "three", "four"]
     assert plan.phases[1] == Phase(str(tmp_path / "two.toml"), ("qun",), "one", "one")
-    assert [recipe.seed for recipe in plan.recipes] == [0, 1, 2]
+    assert plan.phases[3] == Phase(str(tmp_path / "four.toml"), ("mpn",), "one", relabelled_by="three")
+    assert [recipe.seed for recipe in plan.recipes] == [0, 1, 2, 3]
     out = Path("out")
     assert plan.runs(out) == [
         Run(out / "one"),
         Run(out / "two", out / "one", out / "one"),
         Run(out / "three", None, out / "one"),
+        Run(out / "four", out / "one"),
     ]
 
 
@@ -84,8 +95,19 @@ def test_the_release_schedule_trains_all_three() -> None:
         ),
         ('["mrn"]\non = "one"', '["mrn"]\non = "two"', "[[course]] 3: mrn needs mpn before it; name an earlier one"),
         ('["mrn"]\non = "one"', '["mrn"]', "[[course]] 3: mrn needs mpn, qun before it; name an earlier one"),
-        ('[[course]]\nrecipe = "three.toml"\nnetworks = ["mrn"]\non = "one"', "", "no [[course]] trains mrn"),
-        ("three.toml", "four.toml", "four.toml: no such recipe"),
+        (PHASES[PHASES.index('[[course]]\nrecipe = "three') :], "", "no [[course]] trains mrn"),
+        ("four.toml", "five.toml", "five.toml: no such recipe"),
+        (
+            'relabelled_by = "three"',
+            'relabelled_by = "two"',
+            "[[course]] 4: 'two' does not train mrn, which 'relabelled_by' needs",
+        ),
+        (
+            'relabelled_by = "three"',
+            'relabelled_by = "five"',
+            "[[course]] 4: 'relabelled_by' is not the name of an earlier one",
+        ),
+        ("keep_masks = []", 'keep_masks = "street"', "[[course]] 4: 'keep_masks' must be a list of sets, not 'street'"),
     ],
 )
 def test_mistakes_are_reported_in_one_line(schedule_file: Path, old: str, new: str, message: str) -> None:
@@ -115,12 +137,18 @@ def test_all_phases_are_trained_and_resume_where_they_were_stopped(
     assert made == {"one/mpn.pt", "one/qun.pt"}
     before = (out / "one/mpn.pt").stat().st_mtime_ns
 
+    # One step teaches nothing: another hand draws what these networks would.
+    monkeypatch.setattr(relabel, "alpha_of", lambda _, frame: figure(*frame.shape[:2], 0.25) / np.float32(255))
     assert run(monkeypatch, *options) == 0
     assert (out / "one/mpn.pt").stat().st_mtime_ns == before  # a finished task is left alone
-    made |= {"two/qun.pt", "three/mrn.pt", "mpn.pt", "qun.pt", "mrn.pt"}
+    made |= {"two/qun.pt", "three/mrn.pt", "four/mpn.pt", "mpn.pt", "qun.pt", "mrn.pt"}
     assert {str(path.relative_to(out)) for path in out.rglob("*.pt")} == made
-    for name, phase in (("mpn", "one"), ("qun", "two"), ("mrn", "three")):
+    for name, phase in (("mpn", "four"), ("qun", "two"), ("mrn", "three")):
         assert (out / f"{name}.pt").read_bytes() == (out / phase / f"{name}.pt").read_bytes()
+    masks = [cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) for path in (out / "four/data/coarse/street/masks").iterdir()]
+    assert len(masks) == 3
+    assert all(len(np.unique(mask)) > 2 for mask in masks)  # those of the data have two levels
+    assert load_checkpoint(out / "four/mpn.pt")["step"] == 1
     first, then = (load_checkpoint(out / phase / "qun.pt")["average"] for phase in ("one", "two"))
     assert 0 < max(float((then[name] - value).abs().max()) for name, value in first.items() if value.ndim == 4) < 0.01
     released: list[Networks] = []
