@@ -8,6 +8,7 @@ unknown where it doubts.
 
 import os
 import shutil
+import stat
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -138,7 +139,9 @@ def relabelled(data: Path, out: Path, engine: Engine, keep: Sequence[str] = ()) 
         raise DataError(f"{out}: lies in the data; name a folder beside it")
     beside = out.with_name(f".{out.name}.{os.getpid()}.part")
     try:
-        shutil.copytree(root_of(data), beside, ignore=shutil.ignore_patterns("unlabelled"))
+        shutil.copytree(root_of(data), beside, ignore=shutil.ignore_patterns("unlabelled"), copy_function=shutil.copyfile)
+        for folder in (beside, *(each for each in beside.rglob("*") if each.is_dir())):  # those of the data may be read-only
+            folder.chmod(folder.stat().st_mode | stat.S_IRWXU)
         photos = photos_of(data, beside, keep)
         with ThreadPoolExecutor(engine.at_once) as pool:
             for done, _ in enumerate(pool.map(partial(draw, engine=engine), photos), 1):

@@ -121,6 +121,13 @@ def test_the_copy_has_new_masks_and_all_else(data: Path, tmp_path: Path) -> None
             assert len(np.unique(alpha)) > 20
 
 
+def test_data_may_be_read_only(data: Path, tmp_path: Path) -> None:
+    for path in (data, *data.rglob("*")):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    run(data, tmp_path / "new", [])
+    assert all(path.stat().st_mode & 0o200 for path in (tmp_path / "new").rglob("*"))
+
+
 def test_sets_to_keep_are_kept(data: Path, tmp_path: Path) -> None:
     assert len(run(data, tmp_path / "new", ["street"])) == 1
     for path in (data / "coarse/street").rglob("*.*"):
