@@ -38,11 +38,11 @@ def relabel(
         raise UsageError(f"{data}: no such folder")
     with needs_extra("train"), load_engine(backend, threads=threads, precision=precision, model=model, at_once=2) as engine:
         count = draw_masks(data, out, engine, keep or [])
-    print(f"{out}: masks of {count} photos")
+    print(f"{out}: {count} photos looked at")
 
 
 def draw_masks(data: Path, out: Path, engine: "Engine", keep: Sequence[str]) -> int:
-    """Write a copy of a data folder whose coarse masks an engine draws, with progress; the number of their photos."""
+    """Write a copy of a data folder whose coarse masks an engine draws, with progress; the number of photos that it saw."""
     from rich.console import Console
     from rich.progress import Progress
 

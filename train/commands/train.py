@@ -118,9 +118,8 @@ class Job:
 
     names: Sequence[str]
     recipe: "Recipe"
-    library: "Library"
+    library: "Callable[[], Library]"  # asked for when its turn comes: masks may have to be drawn first
     run: "Run"
-    prepare: "Callable[[], Library] | None" = None  # what makes another library of it, when its turn comes
 
 
 @contextmanager
@@ -169,14 +168,23 @@ def jobs(which: str, plan: "Recipe | Schedule", name: str, data: Path, run: "Run
     from train.recipe import Recipe
 
     if isinstance(plan, Recipe):
-        return [Job(STEPS.get(which, (which,)), plan, read_data(data, plan, name), run)]
+        return [Job(STEPS.get(which, (which,)), plan, already(read_data(data, plan, name)), run)]
     if which != "all" or run.begin_with or run.on:
         raise UsageError(f"--recipe {name}: is a schedule; give it to `shm-train all`, without --begin-with and --on")
     found = []
+    library: Callable[[], Library]
     for phase, recipe, phase_run in zip(plan.phases, plan.recipes, plan.runs(run.out), strict=True):
-        prepare = partial(relabelled_library, data, plan, phase, run.out) if phase.relabelled_by else None
-        found.append(Job(phase.networks, recipe, read_data(data, recipe, phase.recipe), phase_run, prepare))
+        if phase.relabelled_by:  # only then has the data all sets that this recipe may name
+            library = partial(relabelled_library, data, plan, phase, run.out)
+        else:
+            library = already(read_data(data, recipe, phase.recipe))
+        found.append(Job(phase.networks, recipe, library, phase_run))
     return found
+
+
+def already(library: "Library") -> "Callable[[], Library]":
+    """A library that was read beforehand, so that what is wrong with it is said before any training."""
+    return lambda: library
 
 
 def relabelled_library(data: Path, plan: "Schedule", phase: "Phase", out: Path) -> "Library":
@@ -230,8 +238,7 @@ def _train(
         with naming("--recipe"):
             plan = broadcast_from_rank0(lambda: load_recipe_or_schedule(recipe))
         for job in jobs(which, plan, recipe, data, Run(out, begin_with, on)):
-            library = job.prepare() if job.prepare else job.library
-            if not train_networks(job.names, library, job.recipe, job.run, **vars(means)):
+            if not train_networks(job.names, job.library(), job.recipe, job.run, **vars(means)):
                 raise typer.Exit(130)
         if isinstance(plan, Schedule):
             _gather(plan, out)

@@ -108,13 +108,13 @@ def photos_of(data: Path, copy: Path, keep: Sequence[str]) -> list[Photo]:
     return photos
 
 
-def draw(photo: Photo, engine: Engine) -> bool:
-    """Write the new mask of a photo into the folder of its set; False if it has none and gets none."""
+def draw(photo: Photo, engine: Engine) -> None:
+    """Write the new mask of a photo into the folder of its set, unless it had none and `labelled` gives none."""
     frame = read_rgb(photo.image)
     alpha = alpha_of(engine, frame)
     found = labelled(alpha) if photo.truth is None else redrawn(photo.read_truth(max(alpha.shape)), alpha)
     if found is None:
-        return False
+        return
     if photo.truth is None:
         (photo.folder / "images").mkdir(parents=True, exist_ok=True)
         shutil.copyfile(photo.image, photo.folder / "images" / photo.image.name)
@@ -124,7 +124,6 @@ def draw(photo: Photo, engine: Engine) -> bool:
         if name == "masks" or picture.any():
             (photo.folder / name).mkdir(exist_ok=True)
             cv2.imwrite(str(photo.folder / name / f"{photo.image.stem}.png"), picture)
-    return True
 
 
 def relabelled(data: Path, out: Path, engine: Engine, keep: Sequence[str] = ()) -> Iterator[tuple[int, int]]:

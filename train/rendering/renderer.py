@@ -164,9 +164,12 @@ class _Frames:
 
     def dressed(self, person: Tensor, rows: Tensor, behind: Tensor) -> Tensor:
         """The colours of the first people, who are in those rows of the batch, with what is drawn over them."""
+        first = BEHIND + HELD + BEFORE
+        if (self.batch["prop_kind"][:, first:] == NO_PROP).all():
+            return person
         colours = torch.zeros_like(behind)
         colours[rows] = person
-        for slot in range(BEHIND + HELD + BEFORE, BEHIND + HELD + BEFORE + WORN):
+        for slot in range(first, first + WORN):
             self.put_prop(slot, colours, behind)
         return colours[rows]
 

@@ -1,6 +1,7 @@
 """Schedules: reading them, mistakes in them, and `shm-train all` by one."""
 
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,11 +10,13 @@ import numpy as np
 import pytest
 import torch
 
+from engines.commands.running import UsageError
 from engines.errors import DataError
 from engines.networks import Networks
 from tests.train.commands.test_train import run
 from tests.train.conftest import TINY, figure
 from train.commands.release import release
+from train.commands.train import jobs
 from train.data import relabel
 from train.learning import trainer
 from train.learning.checkpoints import load_checkpoint
@@ -158,6 +161,17 @@ def test_all_phases_are_trained_and_resume_where_they_were_stopped(
     for name, network in released[0]._asdict().items():
         weights = load_checkpoint(out / f"{name}.pt")["average"]
         assert all(torch.equal(value, weights[key]) for key, value in network.state_dict().items())
+
+
+@pytest.mark.parametrize(("phase", "refused"), [("one", True), ("four", False)])
+def test_a_relabelled_phase_may_name_sets_that_have_no_masks_yet(
+    data: Path, schedule_file: Path, tmp_path: Path, phase: str, refused: bool
+) -> None:
+    with (tmp_path / f"{phase}.toml").open("a") as recipe:
+        recipe.write("\n[sets]\nparties = 2.0\n")
+    plan = load_recipe_or_schedule(str(schedule_file))
+    with pytest.raises(UsageError, match="no set 'parties'") if refused else nullcontext():
+        assert len(jobs("all", plan, str(schedule_file), data, Run(tmp_path / "out"))) == 4
 
 
 def test_options_that_a_schedule_decides_are_refused(
