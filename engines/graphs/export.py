@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from engines.atomic import replacing
 from engines.geometry import BASE
 from engines.graphs.edits import replace_nodes
-from engines.graphs.int8 import Range, quantize
+from engines.graphs.int8 import Activation, quantize
 from engines.graphs.onnx_glue import Glue, details_glue, features_glue, low_glue, mpn_glue, mrn_glue, qun_glue
 from engines.networks import MRN, Networks
 from engines.networks.blocks import logit, pixel_pairs
@@ -25,7 +25,7 @@ from engines.weights import MANIFEST, SAFETENSORS, graph_file, int8_graph, sha25
 OPSET = 18
 IR_VERSION = 10
 MPN_GLUE = {"mpn": mpn_glue, "mpn-low": low_glue}
-Calibrate = Callable[[Path], Mapping[str, Mapping[str, Range]]]  # of a folder with the graphs: ranges by graph and tensor
+Calibrate = Callable[[Path], Mapping[str, Mapping[str, Activation]]]  # of a folder with the graphs: by graph and tensor
 OTHER_GLUE = {"qun": qun_glue, "mrn": mrn_glue, "mrn-details": details_glue}
 
 
@@ -165,7 +165,7 @@ def point_into(model: ModelProto, network: str, weights: Path) -> None:
 def export(networks: Networks, folder: Path, about: dict[str, Any], calibrate: Calibrate, model: str = BASE) -> None:
     """Write the release of a model's three networks; `about`, with their dimensions, goes into the manifest.
 
-    `calibrate` gives the ranges that `int8.quantize` asks for; the graphs lie in the folder by then.
+    `calibrate` gives what `int8.quantize` asks for; the graphs lie in the folder by then.
     The networks are changed: batch normalisation is folded in, and numbers are rounded to float16, as every backend sees them.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -190,10 +190,10 @@ def export(networks: Networks, folder: Path, about: dict[str, Any], calibrate: C
             with replacing(folder / file) as path:
                 path.write_bytes(whole.SerializeToString())
             files.append(file)
-    for graph, ranges in calibrate(folder).items():
+    for graph, activations in calibrate(folder).items():
         file = graph_file(int8_graph(graph))
         with replacing(folder / file) as path:
-            path.write_bytes(quantize(folder / graph_file(graph), ranges).SerializeToString())
+            path.write_bytes(quantize(folder / graph_file(graph), activations).SerializeToString())
         files.append(file)
     manifest = {**about, "sha256": {name: sha256(folder / name) for name in files}}
     with replacing(folder / MANIFEST) as path:

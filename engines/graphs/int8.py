@@ -1,12 +1,13 @@
 """Convolutions of 8-bit integers: an ONNX graph with a QuantizeLinear and a DequantizeLinear before each of their inputs.
 
-A backend that multiplies integers makes one integer convolution of the four nodes and the one behind them. All else stays as it
-is: sums, resizing, what the graph gives out, and the first convolutions of MPN.
+A backend that multiplies integers makes one integer convolution of the four nodes and the one behind them. What rounded weights
+change on average, the bias takes back (Nagel et al., 2019, section 4.2). All else stays as it is: sums, resizing, what the
+graph gives out, and the first convolutions of MPN.
 """
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnx
@@ -22,7 +23,13 @@ LARGEST = 63
 FIRST_IN_FLOAT = {"mpn-low": 3}
 SMALLEST_STEP = 1e-8  # where a channel's weights are all 0
 
-Range = tuple[float, float]  # least and largest value
+
+class Activation(NamedTuple):
+    """What a convolution takes: its least and largest value, and the mean of each channel (C,)."""
+
+    low: float
+    high: float
+    means: NDArray[np.float32]
 
 
 def rounded_tensors(name: str, model: ModelProto) -> list[str]:
@@ -55,8 +62,16 @@ def _rounding(
     return nodes, constants, output
 
 
-def quantize(path: Path, ranges: Mapping[str, Range]) -> ModelProto:
-    """A released graph with convolutions of 8-bit integers. `ranges`: of each of `rounded_tensors`.
+def _mean_change(weight: NDArray[np.float32], steps: NDArray[np.float32], means: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What rounding a convolution's weights (O,I,k,k) by a step for each output (O,) adds to its outputs (O,), on average."""
+    steps = steps.reshape(-1, 1, 1, 1)
+    change = (np.round(weight / steps) * steps - weight).sum((2, 3))
+    groups = len(means) // weight.shape[1]
+    return np.asarray((change * np.repeat(means.reshape(groups, -1), len(weight) // groups, 0)).sum(1), np.float32)
+
+
+def quantize(path: Path, activations: Mapping[str, Activation]) -> ModelProto:
+    """A released graph with convolutions of 8-bit integers. `activations`: each of `rounded_tensors`.
 
     A value beyond its range is clipped. Weights have a range for each output channel, that of their largest.
     """
@@ -73,13 +88,19 @@ def quantize(path: Path, ranges: Mapping[str, Range]) -> ModelProto:
         return rounded[name]
 
     for node in model.graph.node:
-        if node.op_type == "Conv" and node.input[0] in ranges:
-            low, high = min(ranges[node.input[0]][0], 0.0), max(ranges[node.input[0]][1], 0.0)
+        if node.op_type == "Conv" and node.input[0] in activations:
+            taken, weight = activations[node.input[0]], weights[node.input[1]]
+            low, high = min(taken.low, 0.0), max(taken.high, 0.0)
             step = np.float32(max((high - low) / LEVELS, SMALLEST_STEP))
-            largest = np.abs(weights[node.input[1]]).reshape(len(weights[node.input[1]]), -1).max(1)
-            node.input[0] = round_once(node.input[0], np.array(step), np.array(round(-low / step), np.uint8))
-            steps = np.maximum(largest / LARGEST, np.float32(SMALLEST_STEP))
-            node.input[1] = round_once(node.input[1], steps, np.zeros(len(steps), np.int8))
+            steps = np.maximum(np.abs(weight).reshape(len(weight), -1).max(1) / LARGEST, np.float32(SMALLEST_STEP))
+            bias = weights[node.input[2]] if len(node.input) > 2 else np.zeros(len(weight), np.float32)
+            corrected = numpy_helper.from_array(bias - _mean_change(weight, steps, taken.means), f"int8/{node.output[0]}/bias")
+            model.graph.initializer.append(corrected)
+            node.input[:] = [
+                round_once(node.input[0], np.array(step), np.array(round(-low / step), np.uint8)),
+                round_once(node.input[1], steps, np.zeros(len(steps), np.int8)),
+                corrected.name,
+            ]
         nodes.append(node)
     replace_nodes(model, nodes)
     return model

@@ -46,7 +46,7 @@ def release(
 
 def _release(run: Path, data: Path, on: Path | None, out: Path, model: str = BASE) -> None:
     from engines.graphs.export import export
-    from engines.graphs.int8 import Range
+    from engines.graphs.int8 import Activation
     from engines.networks import MPN, MRN, QUN, Networks
     from engines.weights import verified
     from train.data.library import open_library
@@ -70,7 +70,7 @@ def _release(run: Path, data: Path, on: Path | None, out: Path, model: str = BAS
         "recipe": mrn["recipe"],
     }
 
-    def calibrate(folder: Path) -> dict[str, dict[str, Range]]:
+    def calibrate(folder: Path) -> dict[str, dict[str, Activation]]:
         return observe(scene_frames(library, model), folder, model, networks.mrn.detail_join.in_channels)
 
     export(networks, out / model, about, calibrate, model)

@@ -11,14 +11,14 @@ from onnx import TensorProto, helper, numpy_helper
 
 from engines import Frame
 from engines.geometry import BASE, MODELS, mpn_size
-from engines.graphs.int8 import FIRST_IN_FLOAT, _weights, quantize, rounded_tensors
+from engines.graphs.int8 import FIRST_IN_FLOAT, Activation, _weights, quantize, rounded_tensors
 from engines.weights import FOLDER, INT8, graph, int8_graph
 from tests.engines.graphs.test_export import session
 
 
-def convolution(folder: Path, weight: np.ndarray) -> Path:
-    """A graph with one convolution: image (1,2,5,5) -> output."""
-    node = helper.make_node("Conv", ["image", "weight"], ["output"])
+def convolution(folder: Path, weight: np.ndarray, groups: int = 1) -> Path:
+    """A graph with one convolution: image (1,C,h,w) -> output."""
+    node = helper.make_node("Conv", ["image", "weight"], ["output"], group=groups)
     places = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in ("image", "output")]
     whole = helper.make_graph([node], "one", places[:1], places[1:], [numpy_helper.from_array(weight, "weight")])
     path = folder / "one.onnx"
@@ -34,7 +34,8 @@ def test_one_convolution(tmp_path: Path, low: float, high: float) -> None:
     weight[3] = 0
     image = rng.uniform(low - 1, high + 1, (1, 2, 5, 5)).astype(np.float32)
     path = convolution(tmp_path, weight)
-    (tmp_path / "int8.onnx").write_bytes(quantize(path, {"image": (low, high)}).SerializeToString())
+    dark = Activation(low, high, np.zeros(2, np.float32))
+    (tmp_path / "int8.onnx").write_bytes(quantize(path, {"image": dark}).SerializeToString())
     (output,) = session(tmp_path / "int8.onnx").run(["output"], {"image": image})
 
     low, high = min(low, 0.0), max(high, 0.0)
@@ -45,6 +46,22 @@ def test_one_convolution(tmp_path: Path, low: float, high: float) -> None:
     weights = np.round(weight / np.where(steps == 0, 1, steps)) * steps
     expected = torch.nn.functional.conv2d(torch.from_numpy(seen).float(), torch.from_numpy(weights).float())
     np.testing.assert_allclose(output, expected.numpy(), atol=2e-4)
+
+
+@pytest.mark.parametrize("groups", [1, 2, 6])
+def test_what_rounded_weights_change_on_average_is_taken_back(tmp_path: Path, groups: int) -> None:
+    """Of a picture with one level a channel, all is."""
+    rng = np.random.default_rng(4)
+    weight = rng.normal(size=(12, 6 // groups, 3, 3)).astype(np.float32)
+    levels = rng.integers(20, 256, 6).astype(np.float32) * np.float32(6 / 255)
+    image = np.broadcast_to(levels.reshape(1, 6, 1, 1), (1, 6, 5, 5))
+    path, off = convolution(tmp_path, weight, groups), []
+    (exact,) = session(path).run(["output"], {"image": image})
+    for means in (levels, np.zeros(6, np.float32)):
+        (tmp_path / "int8.onnx").write_bytes(quantize(path, {"image": Activation(0.0, 6.0, means)}).SerializeToString())
+        (output,) = session(tmp_path / "int8.onnx").run(["output"], {"image": image})
+        off.append(np.abs(output - exact).max())
+    assert off[0] < 1e-4 < 0.05 < off[1]
 
 
 @pytest.mark.parametrize("model", MODELS)

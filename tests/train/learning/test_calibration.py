@@ -1,4 +1,4 @@
-"""What int8 is told about the range of numbers."""
+"""What int8 is told about the numbers that convolutions take."""
 
 import numpy as np
 import pytest
@@ -23,13 +23,16 @@ def test_frames_are_those_of_training_and_always_the_same(library: Library, fram
     assert not np.array_equal(frames[0], frames[1])
 
 
-def test_ranges_are_the_mean_of_the_frames_extremes(frames: list[Frame]) -> None:
+def test_extremes_and_means_are_the_mean_of_the_frames(frames: list[Frame]) -> None:
     """MRN's first convolution takes the frame as it is, in [0, 1]; ReLU6 is before some of MPN's."""
     dim = [frame // shade for frame, shade in zip(frames, (1, 2, 4), strict=True)]
-    ranges = observe(dim, FOLDER / BASE, BASE, verified()["dimensions"]["mrn"]["widths"][0] + 1)
-    assert set(ranges) == set(INT8)
+    found = observe(dim, FOLDER / BASE, BASE, verified()["dimensions"]["mrn"]["widths"][0] + 1)
+    assert set(found) == set(INT8)
+    picture = found["mrn-features"]["doubled"]
     extremes = [(frame.min() / 255, frame.max() / 255) for frame in dim]
-    assert ranges["mrn-features"]["doubled"] == pytest.approx(np.mean(extremes, axis=0), abs=1e-4)
-    relu6 = [found for tensor, found in ranges["mpn-low"].items() if tensor.startswith("hardtanh")]
+    assert (picture.low, picture.high) == pytest.approx(np.mean(extremes, axis=0), abs=1e-4)
+    colours = [frame.mean((0, 1)) / 255 for frame in dim]
+    np.testing.assert_allclose(picture.means[:3], np.mean(colours, axis=0), atol=2e-3)
+    relu6 = [taken for tensor, taken in found["mpn-low"].items() if tensor.startswith("hardtanh")]
     assert len(relu6) > 10
-    assert all(0 <= low < high <= 6 for low, high in relu6)
+    assert all(0 <= low < high <= 6 and np.all((low <= means) & (means <= high)) for low, high, means in relu6)
