@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.engine import Engine, Frame, Mask, Matte, OverlappingEngine, Profiled
+from engines.engine import Engine, Frame, Mask, Matte, Profiled
 from engines.geometry import SMALLEST, low_resolution
 
 Part = tuple[slice, slice]  # rows and columns
@@ -65,8 +65,8 @@ class CloserEngine(Engine):
 
 
 def look_closer(engine: Engine) -> Engine:
-    """The engine, with closer looks; as it is on a GPU, where each size of a frame needs buffers, or an engine, of its own."""
-    return engine if isinstance(engine, OverlappingEngine) else CloserEngine(engine)
+    """The engine, with closer looks; as it is if frames had better be of one size."""
+    return engine if engine.one_size else CloserEngine(engine)
 
 
 def part_with_people(mask: Mask, height: int, width: int, most: float = MOST) -> Part | None:

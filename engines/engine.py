@@ -48,6 +48,7 @@ class Engine(Protocol):
     precision: str  # "int8", "bf16", "fp32", "fp16"
     model: str  # "base" or "large"
     at_once: int = 1  # calls from as many threads run in parallel; others wait
+    one_size: bool = False  # as on a GPU, where each size of a frame needs buffers, or an engine, of its own
 
     def __call__(self, frame: Frame, mask: Mask | None = None) -> Matte:
         """The matte of a frame: uint8 RGB (H, W, 3), C-contiguous, H and W at least 32.

@@ -9,7 +9,7 @@ from itertools import product
 import cv2
 import numpy as np
 
-from engines.engine import Engine, Frame, Mask, OverlappingEngine
+from engines.engine import Engine, Frame, Mask
 from engines.geometry import SMALLEST
 
 SHARES = ((0.0, 0.6), (0.4, 1.0))  # of the frame's sides: where the parts begin and end, two each way
@@ -23,10 +23,9 @@ def fine_mask(frame: Frame, engine: Engine) -> Mask:
     if round(SHARES[0][1] * min(frame.shape[:2])) < SMALLEST:
         return whole
     parts, weights = np.zeros_like(whole), np.zeros_like(whole)
-    one_size = isinstance(engine, OverlappingEngine)  # on a GPU, where each frame size needs a lane, or an engine, of its own
     for rows, columns in product(SHARES, SHARES):
         near = np.ascontiguousarray(frame[pixels(rows, frame.shape[0]), pixels(columns, frame.shape[1])])
-        part = engine.coarse(np.asarray(cv2.resize(near, frame.shape[1::-1]), np.uint8) if one_size else near)
+        part = engine.coarse(np.asarray(cv2.resize(near, frame.shape[1::-1]), np.uint8) if engine.one_size else near)
         place = pixels(rows, whole.shape[0]), pixels(columns, whole.shape[1])
         height, width = parts[place].shape
         weight = np.outer(ramp(rows, height), ramp(columns, width))

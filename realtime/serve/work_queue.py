@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
+from engines.closer import CloserEngine, look_closer
 from engines.engine import Engine, Frame, Mask, Matte, Profiled
 
 Result = TypeVar("Result")
@@ -103,10 +104,10 @@ class SharedEngine(Engine):
     `free`: of engines that share one machine, which together take no more.
     """
 
-    def __init__(self, engine: Engine, free: Turns | None = None) -> None:
-        self._engine, self._free = engine, free or Turns(engine.at_once)
+    def __init__(self, engine: Engine, free: Turns) -> None:
+        self._engine, self._free = engine, free
         self.name, self.device, self.precision, self.model = engine.name, engine.device, engine.precision, engine.model
-        self.at_once = engine.at_once
+        self.at_once, self.one_size = engine.at_once, engine.one_size
 
     def __call__(self, frame: Frame, mask: Mask | None = None) -> Matte:
         with self._free:
@@ -116,8 +117,19 @@ class SharedEngine(Engine):
         with self._free:
             return self._engine.profile(frame, mask)
 
+    def coarse(self, frame: Frame) -> Mask:
+        with self._free:
+            return self._engine.coarse(frame)
+
     def close(self) -> None:
         """Leaves the engine open, which belongs to who opened it."""
+
+
+def share(engine: Engine, free: Turns) -> Engine:
+    """An engine for all threads. Closer looks are outside: photos and streams take them in ways of their own."""
+    if isinstance(engine, CloserEngine):
+        return look_closer(SharedEngine(engine.engine, free))
+    return SharedEngine(engine, free)
 
 
 class SharedEngines:
@@ -128,7 +140,7 @@ class SharedEngines:
 
     def __init__(self, first: Engine, load: Callable[[str], Engine] | None = None) -> None:
         self._free = Turns(first.at_once)
-        self.first = SharedEngine(first, self._free)
+        self.first = share(first, self._free)
         self._load, self._loading = load, threading.Lock()
         self._loaded: dict[str, Engine] = {}
         self._shared = {first.model: self.first}
@@ -139,13 +151,13 @@ class SharedEngines:
             raise ValueError(f"model: this service has the model {self.first.model} alone")
         return model or self.first.model
 
-    def of(self, model: str) -> SharedEngine:
+    def of(self, model: str) -> Engine:
         """The engine of a model that `named` gave. From any thread; the first call for a model takes a while."""
         with self._loading:
             if model not in self._shared:
                 assert self._load is not None
                 self._loaded[model] = self._load(model)
-                self._shared[model] = SharedEngine(self._loaded[model], self._free)
+                self._shared[model] = share(self._loaded[model], self._free)
             return self._shared[model]
 
     def close(self) -> None:

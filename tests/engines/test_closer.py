@@ -49,6 +49,8 @@ class Seeing(Engine):
 
 
 class Overlapping(Seeing, OverlappingEngine):
+    one_size = True
+
     def submit(self, frame: Frame, mask: Mask | None = None) -> Pending:
         raise NotImplementedError
 

@@ -18,6 +18,7 @@ class PlainEngine:
     precision = "fp32"
     model = "base"
     at_once = 1
+    one_size = False
 
     def __init__(self, seconds: float = 0) -> None:
         self.seconds = seconds

@@ -15,6 +15,7 @@ class LaneEngine(OverlappingEngine):
     """The released networks in lanes, one for each frame size. It raises EngineError where the GPU fails."""
 
     precision = "fp16"
+    one_size = True
 
     def __init__(self, name: str, model: str, streams: Streams) -> None:
         self.name = name

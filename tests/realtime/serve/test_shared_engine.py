@@ -6,8 +6,12 @@ import time
 import numpy as np
 import pytest
 
-from engines.engine import Frame, Mask, Matte
+from engines.closer import look_closer
+from engines.engine import Engine, Frame, Mask, Matte
+from engines.photos import finest_matte
+from realtime.loop.following import follow
 from realtime.serve.work_queue import SharedEngine, SharedEngines, Turns
+from tests.engines.test_closer import Seeing, person
 from tests.realtime.plain_engine import PlainEngine
 
 
@@ -30,13 +34,30 @@ def test_as_many_frames_at_once_as_the_engine_takes(at_once: int) -> None:
 
     engine = Counting(0.01)
     engine.at_once = at_once
-    shared = SharedEngine(engine)
+    shared = SharedEngine(engine, Turns(at_once))
     threads = [threading.Thread(target=shared, args=(np.zeros((32, 32, 3), np.uint8),)) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert (engine.done, engine.most) == (8, at_once)
+
+
+@pytest.mark.parametrize("model", ["base", "large"])
+def test_photos_and_streams_are_looked_at_as_by_the_engine_alone(model: str) -> None:
+    """Closer looks were hidden: a small photo of somebody far away was matted 13 times as a whole, for twice as a part."""
+    frame = person(120, 300, 60)
+    looks = []
+    for shared in (False, True):
+        seeing = Seeing()
+        seeing.model = model
+        engine: Engine = SharedEngines(look_closer(seeing)).first if shared else look_closer(seeing)
+        finest_matte(frame, engine)
+        stream = follow(engine)
+        for _ in range(20):
+            stream(frame)
+        looks.append((seeing.seen, seeing.looks))
+    assert looks[0] == looks[1]
 
 
 def test_who_comes_again_at_once_lets_others_pass() -> None:
