@@ -57,7 +57,8 @@ def redrawn(truth: Picture, alpha: Mask) -> Labelled:
     person, width = truth > 127, _outline(truth)
     inner, outer = _shrunk(person, width), _grown(person, width)
     near = outer & ~inner
-    missed = _grown((alpha < 0.5) & inner, 2 * width)
+    # A thin arm, or somebody far away, has no inside: missed is, too, whom the model shows nothing near.
+    missed = _grown((alpha < 0.5) & inner, 2 * width) | _grown(person & ~_grown(alpha > 0.5, width), width)
     more = _grown((alpha > SURE) & ~outer, 2 * width) & ~inner
     mask = np.where(near & ~missed, alpha, person)
     return _levels(mask, more & (near | (alpha > DOUBT[0])))
@@ -123,7 +124,9 @@ def draw(photo: Photo, engine: Engine) -> None:
     for name, picture in zip(("masks", "unknown"), found, strict=True):
         if name == "masks" or picture.any():
             (photo.folder / name).mkdir(exist_ok=True)
-            cv2.imwrite(str(photo.folder / name / f"{photo.image.stem}.png"), picture)
+            path = photo.folder / name / f"{photo.image.stem}.png"
+            if not cv2.imwrite(str(path), picture):
+                raise DataError(f"{path}: cannot be written; make room on the disk")
 
 
 def relabelled(data: Path, out: Path, engine: Engine, keep: Sequence[str] = ()) -> Iterator[tuple[int, int]]:

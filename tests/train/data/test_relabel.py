@@ -46,6 +46,14 @@ def test_somebody_whom_the_model_misses_stays() -> None:
     assert not unknown.any()
 
 
+@pytest.mark.parametrize("small", [(slice(100, 103), slice(110, 150)), (slice(20, 28), slice(130, 133))])
+def test_so_does_a_thin_arm_or_somebody_far_away(small: tuple[slice, slice]) -> None:
+    both = np.maximum(PERSON, box(*small))
+    mask, unknown = redrawn(as_truth(both), PERSON)
+    np.testing.assert_array_equal(mask[:, 114:], as_truth(both)[:, 114:])
+    assert not unknown.any()
+
+
 def test_what_the_model_adds_is_unknown() -> None:
     """A hat, which COCO's masks leave out."""
     hat = box(slice(20, 60), slice(60, 100))
