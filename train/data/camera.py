@@ -5,6 +5,7 @@
 
 import random
 from dataclasses import dataclass
+from typing import Any, TypeVar, cast
 
 import cv2
 import numpy as np
@@ -19,6 +20,9 @@ MAX_DEFOCUS = 8.0  # pixels, the same, of strong defocus
 MAX_NOISE = 14.0  # 8-bit levels, standard deviation
 NOISE_SMOOTHING = 0.8  # pixels, sigma of the blur of smoothed noise
 NOISE_GAIN = 1.8  # makes up for the contrast that this blur takes
+FAINT = 0.5  # levels of alpha, below which a foreground has no colours
+
+Levels = TypeVar("Levels", bound=NDArray[Any])
 
 
 @dataclass(frozen=True)
@@ -115,14 +119,35 @@ def apply_tint(picture: Picture, tint: Tint) -> Picture:
     return np.asarray(result, np.uint8)
 
 
+def apply_blur(levels: Levels, grain: Grain) -> Levels:
+    """A picture, or the truth about it (h, w) or (h, w, n), through the lens: its blur alone, without noise and compression."""
+    blurred: NDArray[Any] = levels
+    if grain.defocus is not None:
+        blurred = cv2.GaussianBlur(blurred, (0, 0), grain.defocus)
+    if isinstance(grain.blur, float):
+        blurred = cv2.GaussianBlur(blurred, (0, 0), grain.blur)
+    elif grain.blur is not None:
+        blurred = cv2.filter2D(blurred, -1, grain.blur)
+    return cast(Levels, blurred)
+
+
+def blurred_matte(foreground: Picture, alpha: Picture, grain: Grain) -> tuple[Picture, Picture]:
+    """Foreground (h, w, 3) and alpha (h, w) of a picture that is blurred: equation 1 holds for it with these.
+
+    What a lens blurs is aF, and a.
+    """
+    if grain.defocus is None and grain.blur is None:
+        return foreground, alpha
+    straight = alpha.astype(np.float32)
+    soft = apply_blur(straight, grain)
+    colours = apply_blur(foreground * straight[..., None], grain) / np.maximum(soft, 1e-3)[..., None]
+    seen = np.where(soft[..., None] < FAINT, foreground, colours).clip(0, 255)
+    return np.asarray(seen + 0.5, np.uint8), np.asarray(soft + 0.5, np.uint8)
+
+
 def apply_grain(picture: Picture, grain: Grain) -> Picture:
     """A picture with blur, noise and compression, in this order."""
-    if grain.defocus is not None:
-        picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), grain.defocus), np.uint8)
-    if isinstance(grain.blur, float):
-        picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), grain.blur), np.uint8)
-    elif grain.blur is not None:
-        picture = np.asarray(cv2.filter2D(picture, -1, grain.blur), np.uint8)
+    picture = apply_blur(picture, grain)
     if grain.noise is not None:
         picture = np.asarray(cv2.add(picture, noise_pattern(grain.noise, picture.shape), dtype=cv2.CV_8U), np.uint8)
     if grain.quality is not None:

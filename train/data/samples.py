@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset, default_collate, get_worker_info
 
-from train.data.camera import apply_grain, apply_tint, draw_exposure, draw_grain
+from train.data.camera import apply_blur, apply_grain, apply_tint, blurred_matte, draw_exposure, draw_grain
 from train.data.library import Library, Picture, by_set
 from train.data.scenes import Scene, View, draw_scene, render
 from train.recipe import Augment, Recipe
@@ -50,7 +50,8 @@ def doubled_view(scene: Scene, resolution: tuple[int, int], augment: Augment, rn
     h, w = turned(resolution, scene.aspect)
     view = render(scene, (2 * h, 2 * w), clean=False)
     lit = apply_tint(view.picture, draw_exposure(rng, augment))
-    return replace(view, picture=apply_grain(lit, draw_grain(rng, augment)))
+    grain = draw_grain(rng, augment)
+    return replace(view, picture=apply_grain(lit, grain), alpha=apply_blur(view.alpha, grain))
 
 
 def degrade(mask: Picture, rng: random.Random) -> Picture:
@@ -171,7 +172,8 @@ class MRNSamples(Samples):
         augment = self.recipe.augment
         exposure = draw_exposure(random.Random(rng.getrandbits(32)), augment)
         whole = render(scene, (2 * low[0], 2 * low[1]), clean=False)
-        seen = apply_grain(apply_tint(whole.picture, exposure), draw_grain(rng, augment))
+        grain = draw_grain(rng, augment)
+        seen = apply_grain(apply_tint(whole.picture, exposure), grain)
         across, down = crop_span(scene.aspect, self.crop, rng)
         x, y = rng.random() * (1 - across), rng.random() * (1 - down)
         edges = np.argwhere((whole.alpha > EDGE_LEVELS[0]) & (whole.alpha < EDGE_LEVELS[1]))
@@ -181,12 +183,14 @@ class MRNSamples(Samples):
             y = min(max(cy - down * rng.uniform(0.2, 0.8), 0), 1 - down)
         window = (x, y, x + across, y + down)
         view = render(scene, self.crop, window)
+        crop_grain = draw_grain(rng, augment)
+        foreground, alpha = blurred_matte(apply_tint(view.foreground, exposure), view.alpha, crop_grain)
         return {
             "whole": to_image(seen),
-            "mask": to_mask(halve(whole.alpha)),
-            "crop": to_image(apply_grain(apply_tint(view.picture, exposure), draw_grain(rng, augment))),
-            "foreground": to_image(apply_tint(view.foreground, exposure)),
-            "alpha": to_mask(view.alpha),
+            "mask": to_mask(halve(apply_blur(whole.alpha, grain))),
+            "crop": to_image(apply_grain(apply_tint(view.picture, exposure), crop_grain)),
+            "foreground": to_image(foreground),
+            "alpha": to_mask(alpha),
             "window": torch.tensor(window, dtype=torch.float32),
             "random": torch.tensor([rng.random() for _ in range(6)]),
         }

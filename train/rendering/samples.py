@@ -18,7 +18,7 @@ from train.data.measures import Measure, know_measures, measure
 from train.data.samples import EDGE_LEVELS, NEAR_AN_EDGE, Sample, Samples, crop_span, degrade, turned
 from train.data.scenes import Scene
 from train.recipe import TaskSettings
-from train.rendering.optics import grain, tint
+from train.rendering.optics import blurred_matte, camera_blur, grain, tint
 from train.rendering.parameters import Arrays, Places, grain_arrays, scene_arrays, tint_numbers
 from train.rendering.renderer import Renderer, Views
 from train.rendering.textures import Textures
@@ -132,7 +132,7 @@ def render_mpn(renderer: Renderer, batch: Sample, _: TaskSettings) -> Sample:
     image = levels(F.avg_pool2d(seen(views, batch), 2) / 255)
     return {
         "image": image,
-        "mask": low_resolution(views.alpha),
+        "mask": low_resolution(camera_blur(views.alpha, batch)),
         "known": 1 - low_resolution(views.unknown),
         "random": batch["random"].to(renderer.device),
     }
@@ -153,7 +153,7 @@ class DrawnQUN(DrawnFrames):
 def render_qun(renderer: Renderer, batch: Sample, _: TaskSettings) -> Sample:
     """What `QUNSamples` gives, as floats on the device. Masks are degraded on the CPU, where the filters are."""
     views = renderer(batch, doubled(batch))
-    mask = low_resolution(views.alpha)
+    mask = low_resolution(camera_blur(views.alpha, batch))
     masks = (mask * 255).round().byte().cpu().numpy()
     worse = [degrade(each[0], random.Random(seed)) for each, seed in zip(masks, batch["degrade_seed"].tolist(), strict=True)]
     coarse = torch.from_numpy(np.stack(worse))[:, None].to(renderer.device).float() / 255
@@ -211,12 +211,13 @@ def render_mrn(renderer: Renderer, batch: Sample, settings: TaskSettings) -> Sam
     windows = crop_windows(views.alpha, batch)
     close = renderer(batch, settings.crop, windows, batch["span"])
     exposure = batch["exposure"].to(renderer.device)
+    foreground, alpha = blurred_matte(tint(close.foreground, exposure), close.alpha, batch, "crop_")
     return {
         "whole": levels(seen(views, batch) / 255),
-        "mask": low_resolution(views.alpha),
+        "mask": low_resolution(camera_blur(views.alpha, batch)),
         "crop": levels(grain(tint(close.picture, exposure), batch, "crop_") / 255),
-        "foreground": tint(close.foreground, exposure) / 255,
-        "alpha": close.alpha,
+        "foreground": foreground / 255,
+        "alpha": alpha,
         "window": windows,
         "random": batch["random"].to(renderer.device),
     }

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from engines.networks.blocks import at_windows
 from tests.train.conftest import figure
 from train.data import samples
-from train.data.camera import MAX_DEFOCUS, MAX_SIGMA, draw_grain
+from train.data.camera import MAX_DEFOCUS, MAX_SIGMA, Grain, apply_blur, blurred_matte, draw_grain
 from train.data.library import Library, Picture
 from train.data.samples import MPNSamples, MRNSamples, QUNSamples, Sample, Samples, degrade, turned
 from train.data.scenes import WHOLE, Scene, View, Window, render
@@ -180,3 +180,29 @@ def test_defocus_is_as_frequent_and_as_strong_as_asked() -> None:
     assert 0.16 < len(sigmas) / len(drawn) < 0.24
     assert MAX_SIGMA <= min(sigmas) < 2.5 < 7 < max(sigmas) <= MAX_DEFOCUS
     assert all(draw_grain(random.Random(seed), Augment()).defocus is None for seed in range(200))
+
+
+@pytest.mark.parametrize("grain", [Grain(blur=1.5), Grain(defocus=6.0), Grain(blur=np.full((5, 5), 1 / 25, np.float32))])
+def test_equation_1_holds_for_the_matte_of_a_blurred_picture(grain: Grain) -> None:
+    """Edges of a picture out of focus were taught as hard ones: masks and mattes stayed sharp under the blur."""
+    alpha = np.zeros((80, 100), np.uint8)
+    cv2.circle(alpha, (50, 40), 25, 255, -1, cv2.LINE_AA)
+    colours = np.asarray(np.random.default_rng(1).integers(100, 250, (80, 100, 3)), np.uint8)
+    picture = np.asarray(colours * (alpha[..., None] / 255) + 0.5, np.uint8)
+    seen = apply_blur(picture, grain).astype(float)
+    foreground, soft = blurred_matte(colours, alpha, grain)
+    off, sharp = (np.abs(a[..., None] / 255 * f - seen).max() for a, f in ((soft, foreground), (alpha, colours)))
+    assert off < 2 < 20 < sharp
+    np.testing.assert_allclose(soft, apply_blur(alpha, grain).astype(int), atol=1)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_truth_is_blurred_as_its_picture_is(kind: type[Samples], library: Library, recipe: Recipe) -> None:
+    none = Augment(flip=0, turn=0, tint=0, light=0, blur=0, noise=0, compression=0)
+    steps = []  # the largest from one pixel to the next
+    for augment in (none, replace(none, defocus=0.7)):
+        stream = kind(library, replace(recipe, augment=augment, empty=0.0), 1)
+        drawn = [stream.sample(stream.scene(random.Random(seed)), random.Random(seed)) for seed in range(24)]
+        truths = [each["alpha" if kind is MRNSamples else "mask"].float() for each in drawn]
+        steps.append(np.mean([truth.diff(dim=2).abs().max() for truth in truths]))
+    assert steps[1] < 0.8 * steps[0]

@@ -18,7 +18,7 @@ from train.data.props import Piece, Prop
 from train.data.samples import MPNSamples, QUNSamples
 from train.data.scenes import WHOLE, Scene, draw_scene, photo_scene, render
 from train.recipe import Recipe
-from train.rendering.optics import grain, smooth, tint
+from train.rendering.optics import blurred_matte, grain, smooth, tint
 from train.rendering.parameters import grain_arrays, scene_arrays, tint_numbers
 from train.rendering.polygons import fill
 from train.rendering.renderer import theta
@@ -145,6 +145,16 @@ def test_blur_and_compression_are_the_same(library: Library, drawn: Grain, mean:
     expected = apply_grain(picture, drawn).astype(float)
     assert np.abs(expected - picture).mean() > 0.05
     assert np.abs(as_picture(grain(as_tensor(picture), batch)) - expected).mean() < mean
+
+
+@pytest.mark.parametrize("drawn", [Grain(), Grain(blur=1.5), Grain(blur=motion(7)), Grain(defocus=6.0)])
+def test_a_matte_is_blurred_the_same(library: Library, drawn: Grain) -> None:
+    view = render(next(scene for scene in scenes_of(library, 30) if not scene.photo and len(scene.layers) > 1), (64, 80))
+    batch = {name: value[None] for name, value in tensors(grain_arrays(drawn)).items()}
+    ours = blurred_matte(as_tensor(view.foreground), torch.from_numpy(view.alpha / np.float32(255))[None, None], batch)
+    foreground, alpha = camera.blurred_matte(view.foreground, view.alpha, drawn)
+    assert np.abs(ours[1][0, 0].numpy() * 255 - alpha).mean() < 0.5
+    assert np.abs(as_picture(ours[0]) - foreground)[alpha > 3].mean() < 1
 
 
 @pytest.mark.parametrize("is_smooth", [False, True])
