@@ -70,7 +70,7 @@ class AudioCopier(TrackCopier):
         self._convert = convert
         self._conversions: dict[int, AudioConversion] = {}
         self._copies: dict[int, AudioStream] = {}
-        self._packets: Iterator[tuple[av.Packet[Stream], Fraction]] = iter(())
+        self._packets: Iterator[tuple[av.Packet[Stream], Fraction] | None] = iter(())
 
     @property
     def wav_tagged(self) -> bool:
@@ -115,7 +115,6 @@ class AudioCopier(TrackCopier):
             self._copies[stream.index] = copy
         if self._copies or self._conversions:
             self._packets = self._timed()
-            self._advance()
 
     def copy(self, container: OutputContainer, until: Fraction | None = None) -> None:
         """Copy the packets up to a time in seconds, or all that are left."""
@@ -126,18 +125,21 @@ class AudioCopier(TrackCopier):
             self._conversions.clear()
 
     def _copy(self, container: OutputContainer, until: Fraction | None) -> None:
-        while self._next is not None:
+        while True:
+            if self._next is None:
+                self._next = self._advance(until)
+            if self._next is None:
+                return
             packet, time = self._next
             if until is not None and time > until:
                 return
+            if self.end is not None and time >= self.end + INTERLEAVED:
+                return
+            self._next = None
             if self.end is not None and time >= self.end:
-                if time >= self.end + INTERLEAVED:
-                    return
-                self._advance()
                 continue
             if packet.stream.index in self._conversions:
                 self._mux(container, self._conversions[packet.stream.index].convert(packet, time))
-                self._advance()
                 continue
             copy = self._copies[packet.stream.index]
             unit = copy.time_base
@@ -150,7 +152,6 @@ class AudioCopier(TrackCopier):
             self._least[copy.index] = packet.dts + (0 if container.format.name in ("matroska", "webm") else 1)
             packet.stream = copy
             self._mux(container, [packet])
-            self._advance()
 
     def _mux(self, container: OutputContainer, packets: "Iterable[av.Packet[Stream]]") -> None:
         try:
@@ -159,11 +160,21 @@ class AudioCopier(TrackCopier):
         except DAMAGE:
             self.damaged += 1
 
-    def _advance(self) -> None:
-        self._next = next((each for each in self._packets if each[1] >= 0 or not self._from_origin), None)
+    def _advance(self, until: Fraction | None) -> "tuple[av.Packet[Stream], Fraction] | None":
+        """The next packet and its time in seconds; None at the end, or if the video gets well past `until` before it comes."""
+        for each in self._packets:
+            if each is None:
+                if self._searched(until):
+                    return None
+            elif each[1] >= 0 or not self._from_origin:
+                return each
+        return None
 
-    def _timed(self) -> "Iterator[tuple[av.Packet[Stream], Fraction]]":
-        """The packets with their times in seconds. Those that do not fit wait a while: their clock may be about to jump."""
+    def _timed(self) -> "Iterator[tuple[av.Packet[Stream], Fraction] | None]":
+        """The packets with their times in seconds, and None after each of the video.
+
+        Those that do not fit wait a while: their clock may be about to jump.
+        """
         waiting: list[av.Packet[Stream]] = []
         patience = Fraction(0)
         jumps = 0
@@ -180,6 +191,8 @@ class AudioCopier(TrackCopier):
             if waiting and (position > patience or self._discontinuities.jumps > jumps):
                 yield from self._forced(waiting)
                 waiting.clear()
+            if isinstance(packet.stream, VideoStream):
+                yield None
         yield from self._forced(waiting)
 
     def _forced(self, packets: "list[av.Packet[Stream]]") -> "Iterator[tuple[av.Packet[Stream], Fraction]]":
