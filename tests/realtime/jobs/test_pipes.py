@@ -159,6 +159,23 @@ def test_sound_that_ends_early_is_not_waited_for(tmp_path: Path) -> None:
     assert [content for _, content in audio_packets(out)] == [content for _, content in audio_packets(clip)]
 
 
+def test_memory_does_not_grow_where_a_transport_stream_is_joined_long_before_a_key_frame(tmp_path: Path) -> None:
+    """FFmpeg then knows no size at first, and the video is opened once more for it."""
+    options = {"g": "300", "keyint_min": "300", "sc_threshold": "0", "crf": "0"}
+    whole = make_clip(tmp_path / "in.ts", even_times(320), options=options).read_bytes()
+    filling = b"\x47\x1f\xff\x10" + bytes(184)  # a packet without content, as stations send them
+    data = b"".join(whole[place : place + 188] + 20 * filling for place in range(188 * 20, len(whole), 188))
+    reading, thread = feeding(lambda file: file.write(data))
+    media = PipedVideo(reading)
+    with VideoSource(media, threads=1) as source:
+        assert len(list(source)) == 20
+        kept = len(media._data)
+    thread.join()
+    os.close(reading)
+    assert len(data) > 500_000
+    assert kept < 200_000
+
+
 def test_pictures_that_do_not_come_do_not_fill_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(piped, "BEGINNING", 1 << 20)
     clip = make_clip(tmp_path / "in.nut", even_times(3), size=(1024, 1024), codec="rawvideo")
