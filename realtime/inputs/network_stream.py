@@ -187,7 +187,7 @@ class NetworkStream(ReconnectingSource):
         max_pixels: int = MAX_PIXELS,
     ) -> None:
         super().__init__(hold=hold, notify=notify)
-        self.name = re.sub(r"//[^/@]*@", "//", address)
+        self.name = re.sub(r"//[^/?#]*@", "//", address)  # an @ may be in the password, too
         self._address = address
         self._loop = loop
         self._max_pixels = max_pixels
