@@ -25,6 +25,7 @@ from realtime.inputs.photos import read_photo
 from realtime.inputs.pictures import is_still
 from realtime.inputs.video_file import VideoSource
 from realtime.packet import Packet
+from realtime.paths import expand_home
 from realtime.pixels.resize import resize, resize_to_fit
 
 Pixel = TypeVar("Pixel", np.uint8, np.float32)
@@ -72,7 +73,7 @@ def open_background(spec: str, *, fit: Fit = "cover", max_pixels: int = MAX_PIXE
     """
     if (named := named_background(spec)) is not None:
         return named
-    path = Path(spec).expanduser()
+    path = expand_home(spec)
     if path.is_dir():
         raise MediaError(f"{spec}: is a folder; name one picture or video in it")
     if not path.is_file():

@@ -12,6 +12,7 @@ from realtime.compositing.given_mask import GivenMask, MaskedSubject
 from realtime.inputs.masks import FolderMasks
 from realtime.inputs.timestamps import WHOLE, Excerpt, parse_time
 from realtime.outputs.formats import Codec, codec_for
+from realtime.paths import expand_home
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +86,7 @@ def split_mask(text: str) -> tuple[Path, Fraction]:
     name, found, time = text.rpartition("@")
     if not found or not name:
         raise ValueError(f"{text}: names no time; write the time of its frame behind it, such as mask.png@1:23.5")
-    return Path(name).expanduser(), parse_time(time)
+    return expand_home(name), parse_time(time)
 
 
 def read_mask(text: str, *, max_pixels: int) -> GivenMask:
