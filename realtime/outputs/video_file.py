@@ -169,7 +169,9 @@ class VideoSink(Sink):
             name, of_container = "fifo", FIFO
         if any(isinstance(each, SubtitleCopier) for each in self._copiers):
             of_container = {**of_container, **SPARSE}
-        container = av.open(self._output or str(self._unfinished), "w", format=name, options=of_container)
+        # An absolute path, so that FFmpeg does not mistake part of a name for a protocol.
+        file = self._unfinished.absolute() if isinstance(self._unfinished, Path) else self._unfinished
+        container = av.open(file, "w", format=name, options=of_container)
         self._container = container
         container.metadata.update({key: text for key, text in metadata.items() if key not in CONTAINER_TAGS})
         add_chapters(container, chapters)

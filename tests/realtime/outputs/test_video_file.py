@@ -187,6 +187,19 @@ def test_pixel_aspect_and_titles_are_kept(tmp_path: Path) -> None:
         assert source.metadata["title"] == "Ball"
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no colon in names of files")
+@pytest.mark.parametrize("name", ["12:30:05.mp4", "10:30/out.mkv"])
+def test_a_colon_in_a_relative_name_is_no_protocol(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(name).parent.mkdir(exist_ok=True)
+    with VideoSink(
+        name, width=96, height=64, recoverable=True
+    ) as sink:  # as recordings are, whose unfinished file is not hidden
+        for packet in packets(even_times(3)):
+            sink.write(packet)
+    assert len(frame_times(tmp_path / name)) == 3
+
+
 def test_times_that_round_to_one_still_rise(tmp_path: Path) -> None:
     out = tmp_path / "out.mp4"
     with VideoSink(out, width=96, height=64, time_base=Fraction(1, 1000)) as sink:
