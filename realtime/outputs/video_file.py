@@ -200,10 +200,13 @@ class VideoSink(Sink):
         if self.kind == "cutout" and self.codec.encoder == "libvpx-vp9":
             stream.metadata["alpha_mode"] = "1"  # without it players take no notice of alpha
         self._stream = stream
-        for each in self._copiers:
-            each.attach(container, self.path)
+        with self._audio_errors():
+            for each in self._copiers:
+                each.attach(container, self.path)
         with scheduling_kept():
-            container.start_encoding()
+            stream.codec_context.open()
+            with self._audio_errors():  # the pictures alone would be no trouble
+                container.start_encoding()
 
     def write(self, packet: Packet) -> None:
         """Encode what the file shows of a packet, of the sink's own size: its picture, uint8 RGB (H, W, 3), its alpha, or both.
@@ -314,8 +317,16 @@ class VideoSink(Sink):
                 self._output.check()
             if isinstance(error, OSError):
                 raise MediaError(f"{self.path}: cannot be written ({error.strerror or error}); {remedy}") from error
-            if self._audio is None:
-                raise MediaError(f"{self.path}: cannot be encoded ({error.strerror}); write to another format") from error
+            raise MediaError(f"{self.path}: cannot be encoded ({error.strerror}); write to another format") from error
+
+    @contextmanager
+    def _audio_errors(self) -> Iterator[None]:
+        """Blame the audio, if there is some, for an error of FFmpeg that is none of the system."""
+        try:
+            yield
+        except av.FFmpegError as error:
+            if self._audio is None or isinstance(error, OSError):
+                raise
             raise AudioNotSupported(
                 f"{self.path}: the audio of {self._audio.path} cannot be copied to it ({error.strerror}); leave the audio out"
             ) from error

@@ -147,6 +147,14 @@ def test_audio_that_the_container_cannot_hold_is_refused_at_once(tmp_path: Path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["clip.mov", "out.mov"]
 
 
+@pytest.mark.parametrize("sound", [False, True])
+def test_pictures_that_the_encoder_refuses_are_not_blamed_on_the_sound(tmp_path: Path, sound: bool) -> None:
+    clip = make_clip(tmp_path / "clip.mov", audio="aac")
+    with pytest.raises(MediaError, match=r"out.mp4: cannot be encoded \(.*\); write to another format$"):
+        VideoSink(tmp_path / "out.mp4", width=17_000, height=64, audio=AudioCopier(clip) if sound else None)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["clip.mov"]
+
+
 @pytest.mark.parametrize("codec", ["pcm_s16le", "libmp3lame", "libopus", "flac", "ac3"])
 def test_audio_of_other_codecs(tmp_path: Path, codec: str) -> None:
     clip = make_clip(tmp_path / "clip.mkv", audio=codec)
