@@ -75,7 +75,7 @@ class VideoSink(Sink):
         audio: the audio streams to copy, or None.
         subtitles: the subtitles to copy, or None; made for `path`.
         metadata: title, date, ...
-        chapters: of the video.
+        chapters: of the video; lost in Matroska with sound that is `AudioCopier.wav_tagged`.
         overwrite: whether an existing file may be replaced.
         recoverable: write so that the file plays as far as it has come. If the disk fails, that is kept; if the process is
             killed, it stays beside `path`: see `engines.atomic.left_behind`. At the end the file is as any other.

@@ -51,6 +51,8 @@ class AudioCopier(TrackCopier):
         origin: seconds to subtract from its times: its `VideoSource.origin`.
         from_origin: whether to leave out packets that begin before that: those before an excerpt.
         convert: whether streams that the other file cannot hold are encoded anew, as Opus or AAC; otherwise it is refused.
+        beside_chapters: whether the other file is to have chapters, which a Matroska file with `wav_tagged` sound does not get:
+            such streams are then converted, too, if `convert`.
 
     Raises:
         MediaError: if it is not a readable media file.
@@ -63,22 +65,21 @@ class AudioCopier(TrackCopier):
         origin: Fraction = Fraction(0),
         from_origin: bool = False,
         convert: bool = False,
+        beside_chapters: bool = False,
     ) -> None:
         super().__init__(path, origin)
         self.converted: str | None = None
         self._from_origin = from_origin
         self._convert = convert
+        self._keeps_tagged = not (convert and beside_chapters)
         self._conversions: dict[int, AudioConversion] = {}
         self._copies: dict[int, AudioStream] = {}
         self._packets: Iterator[tuple[av.Packet[Stream], Fraction] | None] = iter(())
 
     @property
     def wav_tagged(self) -> bool:
-        """Whether a stream has a codec that Matroska holds by its tag in WAV files."""
-        return any(
-            stream.codec_context is not None and stream.codec_context.name in WAV_TAGGED
-            for stream in self._container.streams.audio
-        )
+        """Whether a stream is copied whose codec Matroska holds by its tag in WAV files."""
+        return self._keeps_tagged and any(map(is_wav_tagged, self._container.streams.audio))
 
     def check(self, path: Path) -> str | None:
         """Which codecs would be converted for a file, and to what, in words; None if none is.
@@ -87,9 +88,9 @@ class AudioCopier(TrackCopier):
         """
         converted = []
         for stream in self._container.streams.audio:
-            suffixes = suffixes_for(stream)
-            if holds(path, stream):
+            if self._is_copied(stream, path):
                 continue
+            suffixes = suffixes_for(stream)
             if self._convert and stream.codec_context is not None:
                 converted.append(stream.codec_context.name)
             else:
@@ -100,12 +101,16 @@ class AudioCopier(TrackCopier):
             return None
         return f"{', '.join(dict.fromkeys(converted))} to {ENCODERS[CONTAINERS[suffix_of(path)]][1]}"
 
+    def _is_copied(self, stream: AudioStream, path: Path) -> bool:
+        refused = not self._keeps_tagged and CONTAINERS[suffix_of(path)] == "matroska" and is_wav_tagged(stream)
+        return not refused and holds(path, stream)
+
     def attach(self, container: OutputContainer, path: Path) -> None:
         """Add the streams to a container that is being opened. Raises AudioNotSupported if `path` cannot hold them."""
         self.converted = self.check(path)
         encoder = ENCODERS[CONTAINERS[suffix_of(path)]][0]
         for stream in self._container.streams.audio:
-            if not holds(path, stream):
+            if not self._is_copied(stream, path):
                 self._conversions[stream.index] = AudioConversion(container, stream, encoder)
                 continue
             copy = add_copy(container, stream)
@@ -212,11 +217,16 @@ def add_copy(container: OutputContainer, stream: AudioStream) -> AudioStream:
     return copy
 
 
+def is_wav_tagged(stream: AudioStream) -> bool:
+    """Whether a stream has a codec that Matroska holds by its tag in WAV files."""
+    return stream.codec_context is not None and stream.codec_context.name in WAV_TAGGED
+
+
 def holds(path: Path, stream: AudioStream) -> bool:
     """Whether a file, or standard output, can hold a stream."""
     if path == PIPE:
-        name = stream.codec_context.name if stream.codec_context else ""
-        return name not in WAV_TAGGED and can_begin(OneWay(), suffix_of(path), stream)  # these take a file for FFmpeg to open
+        # Those that are wav-tagged take a file for FFmpeg to open.
+        return not is_wav_tagged(stream) and can_begin(OneWay(), suffix_of(path), stream)
     return suffix_of(path).replace("m4v", "mp4") in suffixes_for(stream)
 
 
@@ -230,7 +240,7 @@ def can_hold(suffix: str, stream: AudioStream) -> bool:
     name = stream.codec_context.name if stream.codec_context else ""
     if suffix == ".mp4" and name.startswith("pcm_") and name not in PLAYED_IN_MP4:
         return False
-    if suffix == ".mkv" and name in WAV_TAGGED:
+    if suffix == ".mkv" and is_wav_tagged(stream):
         return True
     return can_begin(io.BytesIO(), suffix, stream)
 
