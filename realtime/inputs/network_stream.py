@@ -23,7 +23,7 @@ from engines.geometry import SMALLEST, Size
 from realtime.choices import HOLD, MAX_PIXELS
 from realtime.inputs.containers import DAMAGE, decoder_limit, shown_video
 from realtime.inputs.formats import shortfall, states_duration
-from realtime.inputs.pictures import check_pixels
+from realtime.inputs.pictures import check_pixels, square_size
 from realtime.inputs.reconnecting import ReconnectingSource
 from realtime.pixels.decoded import Pictures
 from realtime.pixels.deinterlacing import Deinterlacer
@@ -57,6 +57,7 @@ class Connection:
         finished: whether the stream has come to its end.
         rate: frames a second, or None if unknown. This and what follows is valid once a frame has come.
         is_file: whether it is a video file on a server, which has an end.
+        pixel_aspect: width of a pixel over its height, before it is rotated.
         paced: whether its frames come earlier than they are due.
         shortfall: a line that says so if a video file ended before its length, or None.
     """
@@ -64,6 +65,7 @@ class Connection:
     def __init__(self, address: str, name: str, max_pixels: int) -> None:
         self.over = self.finished = self.is_file = self.paced = False
         self.rate: Fraction | None = None
+        self.pixel_aspect = Fraction(1)
         self.shortfall: str | None = None
         self._address, self._name, self._max_pixels = address, name, max_pixels
         self._arrived: Queue[VideoFrame | Exception | None] = Queue(maxsize=1)
@@ -121,6 +123,7 @@ class Connection:
             stream.codec_context.options = limit  # pictures may grow later
             stream.thread_type = "SLICE"  # a thread a frame would delay that many frames
             self.rate = stream.average_rate or stream.guessed_rate or None
+            self.pixel_aspect = stream.sample_aspect_ratio or Fraction(1)
             self.is_file = container.duration is not None
             self.paced = self.is_file or container.format.name in SEGMENTED
             last = 0.0
@@ -160,8 +163,8 @@ class Connection:
 class NetworkStream(ReconnectingSource):
     """A stream, reconnected when it breaks off. A video file on a server plays at its own pace, once or in a loop.
 
-    Pictures are rotated and mirrored as the first one is, and damaged parts are skipped. Interlaced pictures are deinterlaced;
-    each then comes when the next one has arrived.
+    Pictures are rotated and mirrored as the first one is, and scaled to square pixels. Damaged parts are skipped. Interlaced
+    pictures are deinterlaced; each then comes when the next one has arrived.
 
     Attributes:
         interlaced: whether the first one was.
@@ -197,10 +200,11 @@ class NetworkStream(ReconnectingSource):
             first = self._first()
             check_matrix(self.name, first)
             self._to_picture = Pictures(first)
-            rotated = self._to_picture.orientation.transpose
-            native = Size(first.width, first.height) if rotated else Size(first.height, first.width)
+            native = self._size_of(first)
+            native = Size(native.width, native.height) if self._to_picture.orientation.transpose else native
             if min(native) < SMALLEST:
                 raise MediaError(f"{self.name}: {native} is too small; each side needs at least {SMALLEST} pixels")
+            check_pixels(self.name, *native, max_pixels)
         except BaseException:
             self.close()
             raise
@@ -233,8 +237,11 @@ class NetworkStream(ReconnectingSource):
             return None
         if self._connection.paced and frame.time is not None:
             self._wait(frame.time)
-        picture, self._opacity, _ = self._to_picture(frame, (frame.height, frame.width))
+        picture, self._opacity, _ = self._to_picture(frame, self._size_of(frame))
         return picture if self._size is None else resize_to_fit(picture, self.height, self.width, "cover")
+
+    def _size_of(self, frame: VideoFrame) -> Size:
+        return square_size(Size(frame.height, frame.width), self._connection.pixel_aspect)
 
     def _wait(self, moment: float) -> None:
         """Wait until a picture of this time is due. One that comes late delays those that follow."""

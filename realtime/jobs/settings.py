@@ -55,9 +55,12 @@ class VideoSettings:
     nvenc: bool = False
     max_pixels: int = MAX_PIXELS
 
-    def open_background(self) -> Background:
-        """Open the background anew: it serves one video. Raises MediaError or ValueError as `open_background` does."""
-        return open_background(self.bg, fit=self.fit, max_pixels=self.max_pixels)
+    def open_background(self, pixel_aspect: Fraction = Fraction(1)) -> Background:
+        """Open the background anew: it serves one video, of such pixels.
+
+        Raises MediaError or ValueError as `open_background` does.
+        """
+        return open_background(self.bg, fit=self.fit, max_pixels=self.max_pixels, pixel_aspect=pixel_aspect)
 
     def codec_for(self, target: Path) -> Codec:
         """The codec of a file. Raises MediaError as `codec_for` does, and ValueError for what that codec does not take."""

@@ -84,7 +84,7 @@ class VideoJob:
         check_light_wrap(settings.light_wrap)
         with ExitStack() as stack:
             self.source = stack.enter_context(open_source(source, settings))
-            self._background = stack.enter_context(settings.open_background())
+            self._background = stack.enter_context(settings.open_background(self.source.pixel_aspect))
             self._audio = open_audio(self.source, settings, target)
             if self._audio is not None:
                 stack.enter_context(self._audio)

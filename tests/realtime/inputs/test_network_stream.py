@@ -17,7 +17,7 @@ from engines.errors import MediaError, TooManyPixels
 from engines.geometry import Size
 from realtime.inputs import reconnecting
 from realtime.inputs.network_stream import NetworkStream, is_address
-from realtime.inputs.video_file import VideoSource
+from realtime.inputs.paced_video import PacedVideo
 from realtime.packet import Packet
 from realtime.pixels.resize import resize_to_fit
 from tests.realtime.clips import even_times, make_clip, picture
@@ -123,10 +123,12 @@ def test_fields_of_a_stream_become_whole_pictures(tmp_path: Path) -> None:
         assert not stream.interlaced
 
 
-@pytest.mark.parametrize("rotation", [0, 90, 180])
-def test_a_video_on_a_server_looks_as_it_does_in_a_file(tmp_path: Path, rotation: int) -> None:
-    clip = make_clip(tmp_path / "a.mp4", even_times(3), size=(160, 96), rotation=rotation)
-    with VideoSource(clip) as file:
+@pytest.mark.parametrize(
+    ("rotation", "aspect"), [(0, Fraction(1)), (90, Fraction(1)), (180, Fraction(1)), (0, Fraction(4, 3)), (90, Fraction(8, 9))]
+)
+def test_a_video_on_a_server_looks_as_it_does_in_a_file(tmp_path: Path, rotation: int, aspect: Fraction) -> None:
+    clip = make_clip(tmp_path / "a.mp4", even_times(3), size=(160, 96), rotation=rotation, pixel_aspect=aspect)
+    with PacedVideo(clip) as file:
         expected = [packet.frame for packet in file]
     with server(clip.read_bytes(), seconds=0, video=True) as address, NetworkStream(address) as stream:
         assert (stream.height, stream.width) == expected[0].shape[:2]
