@@ -21,6 +21,7 @@ from realtime.commands.options import (
     MaxMegapixelsOption,
 )
 from realtime.outputs.pictures.formats import suffixes_of
+from realtime.paths import expand_home
 
 app = command_app()
 
@@ -116,7 +117,7 @@ def image(
             if folder:
                 make_folder(picture.parent, parents=True)
             picture_format(picture, alpha=cut_out)
-            refuse_inputs(picture, {"IN": photo, "--bg": Path(bg or photo).expanduser()})
+            refuse_inputs(picture, {"IN": photo, "--bg": expand_home(bg or photo)})
             refuse_existing(picture, overwrite=overwrite)
             check_target(picture, overwrite=overwrite)
         notes = {"existed already": len(found.jobs) - len(to_do)}

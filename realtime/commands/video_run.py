@@ -16,6 +16,7 @@ from realtime.jobs.segment_folder import SegmentFolder
 from realtime.jobs.settings import VideoSettings
 from realtime.jobs.shards import Shard
 from realtime.numbering import is_numbered
+from realtime.paths import expand_home
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,10 +67,10 @@ def refuse(source: Path, target: Path, run: Run) -> None:
         refuse_twice(run)
     if PIPE in (target, run.alpha_target):
         refuse_in_pipe(run)
-    inputs = {"--bg": Path(run.settings.bg).expanduser(), **({} if source == PIPE else {"IN": source})}
+    inputs = {"--bg": expand_home(run.settings.bg), **({} if source == PIPE else {"IN": source})}
     if target != PIPE:
         for mask in run.settings.masks:
-            refuse_inputs(target, {"--mask": Path(mask.rpartition("@")[0]).expanduser()})
+            refuse_inputs(target, {"--mask": expand_home(mask.rpartition("@")[0])})
         refuse_inputs(target, inputs)
         refuse_existing(target, overwrite=run.overwrite)
     for written in (target, run.alpha_target):

@@ -25,6 +25,7 @@ from realtime.inputs.photos import read_photo
 from realtime.inputs.pictures import is_still
 from realtime.inputs.video_file import VideoSource
 from realtime.packet import Packet
+from realtime.paths import expand_home
 from realtime.pixels.resize import resize, resize_to_fit
 
 Pixel = TypeVar("Pixel", np.uint8, np.float32)
@@ -57,7 +58,9 @@ class Background:
         self.close()
 
 
-def open_background(spec: str, *, fit: Fit = "cover", max_pixels: int = MAX_PIXELS) -> Background:
+def open_background(
+    spec: str, *, fit: Fit = "cover", max_pixels: int = MAX_PIXELS, pixel_aspect: Fraction = Fraction(1)
+) -> Background:
     """Open the background that a text names.
 
     Args:
@@ -66,13 +69,14 @@ def open_background(spec: str, *, fit: Fit = "cover", max_pixels: int = MAX_PIXE
             name of a colour, write ./red for the file.
         fit: "cover" fills the frame and crops what is over, "contain" shows everything between black bars, "stretch" distorts.
         max_pixels: of a picture or a frame; larger ones are refused before they are decoded.
+        pixel_aspect: width of a pixel over its height, of the frames that it is for.
 
     Raises TooManyPixels for these; MediaError if it is neither a file nor a colour, or the file is missing, a folder or broken;
     ValueError for a malformed #rrggbb or strength of blur.
     """
     if (named := named_background(spec)) is not None:
         return named
-    path = Path(spec).expanduser()
+    path = expand_home(spec)
     if path.is_dir():
         raise MediaError(f"{spec}: is a folder; name one picture or video in it")
     if not path.is_file():
@@ -82,8 +86,8 @@ def open_background(spec: str, *, fit: Fit = "cover", max_pixels: int = MAX_PIXE
             raise ValueError(f"{spec}: is not a colour; write # and six digits from 0 to f, such as #00b140")
         raise MediaError(_unknown(spec, path))
     if is_still(path, max_pixels=max_pixels):
-        return StillBackground(read_photo(path, max_pixels=max_pixels).flat(), fit=fit)
-    return VideoBackground(path, fit=fit, max_pixels=max_pixels)
+        return StillBackground(read_photo(path, max_pixels=max_pixels).flat(), fit=fit, pixel_aspect=pixel_aspect)
+    return VideoBackground(path, fit=fit, max_pixels=max_pixels, pixel_aspect=pixel_aspect)
 
 
 def named_background(spec: str) -> Background | None:
@@ -105,25 +109,27 @@ def named_background(spec: str) -> Background | None:
 class StillBackground(Background):
     """A picture or a colour, rendered once for each size of frame."""
 
-    def __init__(self, picture: Frame, *, fit: Fit) -> None:
+    def __init__(self, picture: Frame, *, fit: Fit, pixel_aspect: Fraction = Fraction(1)) -> None:
         self._picture = picture
         self._fit: Fit = fit
+        self._aspect = 1 / pixel_aspect
         self._rendered = np.empty((0, 0, 3), np.uint8)
 
     def frame(self, packet: Packet) -> Frame:
         """The same array for every packet of a size."""
         if self._rendered.shape != packet.frame.shape:
             height, width, _ = packet.frame.shape
-            self._rendered = read_only(resize_to_fit(self._picture, height, width, self._fit))
+            self._rendered = read_only(resize_to_fit(self._picture, height, width, self._fit, aspect=self._aspect))
         return self._rendered
 
 
 class VideoBackground(Background):
     """A video at its own rate, in an endless loop: decoded in order, with two frames in memory."""
 
-    def __init__(self, path: Path, *, fit: Fit, max_pixels: int) -> None:
+    def __init__(self, path: Path, *, fit: Fit, max_pixels: int, pixel_aspect: Fraction) -> None:
         self._source = VideoSource(path, max_pixels=max_pixels)
         self._fit: Fit = fit
+        self._aspect = self._source.pixel_aspect / pixel_aspect
         self._frames = self._looped()
         self._now = self._next = next(self._frames)
         self._rendered: Frame | None = None
@@ -135,7 +141,7 @@ class VideoBackground(Background):
         self.follow(packet.time)
         if self._rendered is None or self._rendered.shape != packet.frame.shape:
             height, width, _ = packet.frame.shape
-            self._rendered = read_only(resize_to_fit(self._now[1], height, width, self._fit))
+            self._rendered = read_only(resize_to_fit(self._now[1], height, width, self._fit, aspect=self._aspect))
         return self._rendered
 
     def follow(self, time: Fraction) -> None:

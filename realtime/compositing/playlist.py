@@ -7,9 +7,10 @@ from pathlib import Path
 from engines.engine import Frame
 from engines.errors import MattingError, MediaError
 from realtime.choices import MAX_PIXELS, Fit
-from realtime.compositing.backgrounds import Background, open_background
+from realtime.compositing.backgrounds import Background, named_background, open_background
 from realtime.inputs.photos import READABLE
 from realtime.packet import Packet
+from realtime.paths import expand_home
 
 VIDEOS = {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".gif"}  # suffixes of videos in a folder
 BLUR = "blur"
@@ -91,8 +92,13 @@ class Playlist(Background):
 
 
 def expand_folder(spec: str) -> list[str]:
-    """The pictures and videos of a folder, by name; anything else unchanged. Raises MediaError if a folder has none."""
-    folder = Path(spec).expanduser()
+    """The pictures and videos of a folder, by name; anything else unchanged, also what is no file for `open_background`.
+
+    Raises MediaError if a folder has none; ValueError for a malformed strength of blur.
+    """
+    if named_background(spec) is not None:  # also beside a folder of that name
+        return [spec]
+    folder = expand_home(spec)
     if not folder.is_dir():
         return [spec]
     found = [str(path) for path in sorted(folder.iterdir()) if path.suffix.lower() in READABLE | VIDEOS]

@@ -5,27 +5,30 @@ It is read through PyAV: OpenCV's reader can neither limit how long it waits nor
 
 import re
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from fractions import Fraction
 from queue import Empty, Full, Queue
 from urllib.parse import urlsplit
 
 import av
+from av.container import InputContainer
 from av.video.frame import VideoFrame
-from av.video.reformatter import VideoReformatter
+from av.video.stream import VideoStream
 
 from engines.engine import Frame
 from engines.errors import MediaError
 from engines.geometry import SMALLEST, Size
 from realtime.choices import HOLD, MAX_PIXELS
-from realtime.inputs.containers import DAMAGE, decoder_limit
+from realtime.inputs.containers import DAMAGE, decoder_limit, shown_video
 from realtime.inputs.formats import shortfall, states_duration
-from realtime.inputs.pictures import check_pixels
+from realtime.inputs.pictures import check_pixels, square_size
 from realtime.inputs.reconnecting import ReconnectingSource
+from realtime.pixels.decoded import Pictures
 from realtime.pixels.deinterlacing import Deinterlacer
 from realtime.pixels.resize import resize_to_fit
-from realtime.pixels.yuv import check_matrix, to_rgb
+from realtime.pixels.yuv import check_matrix
 
 OPENING, READING = 10.0, 3.0  # s to wait for a server to answer, and for its next picture
 PATIENCE = 1.0  # s that the caller waits for a picture until it looks whether it shall stop, or show something else
@@ -54,6 +57,7 @@ class Connection:
         finished: whether the stream has come to its end.
         rate: frames a second, or None if unknown. This and what follows is valid once a frame has come.
         is_file: whether it is a video file on a server, which has an end.
+        pixel_aspect: width of a pixel over its height, before it is rotated.
         paced: whether its frames come earlier than they are due.
         shortfall: a line that says so if a video file ended before its length, or None.
     """
@@ -61,6 +65,7 @@ class Connection:
     def __init__(self, address: str, name: str, max_pixels: int) -> None:
         self.over = self.finished = self.is_file = self.paced = False
         self.rate: Fraction | None = None
+        self.pixel_aspect = Fraction(1)
         self.shortfall: str | None = None
         self._address, self._name, self._max_pixels = address, name, max_pixels
         self._arrived: Queue[VideoFrame | Exception | None] = Queue(maxsize=1)
@@ -111,18 +116,19 @@ class Connection:
         limit = decoder_limit(self._max_pixels)
         options = OPTIONS | limit | TRANSPORT.get(urlsplit(self._address).scheme.lower(), {})
         with av.open(self._address, timeout=(OPENING, READING), options=options, metadata_errors="replace") as container:
-            if not container.streams.video:
-                raise MediaError(f"{self._name}: has no video; name a stream that has")
-            stream = container.streams.video[0]
+            stream = shown_video(container)
+            if stream is None:
+                raise MediaError(f"{self._name}: has no video that can be decoded; name a stream that has")
             check_pixels(self._name, stream.height, stream.width, self._max_pixels)
             stream.codec_context.options = limit  # pictures may grow later
             stream.thread_type = "SLICE"  # a thread a frame would delay that many frames
             self.rate = stream.average_rate or stream.guessed_rate or None
+            self.pixel_aspect = stream.sample_aspect_ratio or Fraction(1)
             self.is_file = container.duration is not None
             self.paced = self.is_file or container.format.name in SEGMENTED
             last = 0.0
             try:
-                for frame in self._deinterlacer(container.decode(stream), stream.time_base or Fraction(1, 90_000)):
+                for frame in self._deinterlacer(self._frames(container, stream), stream.time_base or Fraction(1, 90_000)):
                     last = frame.time or last
                     self._put(frame)
                     if self._closed.is_set():
@@ -134,6 +140,19 @@ class Connection:
             if states_duration(container) and last < length - BROKEN_OFF:
                 self.shortfall = shortfall(self._name, last, length)
 
+    def _frames(self, container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
+        """The frames that can be decoded. Raises FFmpeg's errors if that is none for long: it may help to connect anew."""
+        decoded = time.monotonic()
+        for packet in container.demux(stream):
+            try:
+                frames = stream.decode(packet)
+            except DAMAGE:
+                if time.monotonic() - decoded > OPENING:
+                    raise
+                continue
+            yield from frames
+            decoded = time.monotonic()
+
     def _put(self, arrived: VideoFrame | Exception | None) -> None:
         while not self._closed.is_set():
             with suppress(Full):
@@ -144,7 +163,8 @@ class Connection:
 class NetworkStream(ReconnectingSource):
     """A stream, reconnected when it breaks off. A video file on a server plays at its own pace, once or in a loop.
 
-    Interlaced pictures are deinterlaced; each then comes when the next one has arrived.
+    Pictures are rotated and mirrored as the first one is, and scaled to square pixels. Damaged parts are skipped. Interlaced
+    pictures are deinterlaced; each then comes when the next one has arrived.
 
     Attributes:
         interlaced: whether the first one was.
@@ -170,26 +190,28 @@ class NetworkStream(ReconnectingSource):
         max_pixels: int = MAX_PIXELS,
     ) -> None:
         super().__init__(hold=hold, notify=notify)
-        self.name = re.sub(r"//[^/@]*@", "//", address)
+        self.name = re.sub(r"//[^/?#]*@", "//", address)  # an @ may be in the password, too
         self._address = address
         self._loop = loop
         self._max_pixels = max_pixels
-        self._converter = VideoReformatter()
         self._begin: float | None = None
         self._connection = Connection(address, self.name, max_pixels)
         try:
             first = self._first()
             check_matrix(self.name, first)
-            self._coded_size = Size(first.height, first.width)
-            if min(self._coded_size) < SMALLEST:
-                raise MediaError(f"{self.name}: {self._coded_size} is too small; each side needs at least {SMALLEST} pixels")
+            self._to_picture = Pictures(first)
+            native = self._size_of(first)
+            native = Size(native.width, native.height) if self._to_picture.orientation.transpose else native
+            if min(native) < SMALLEST:
+                raise MediaError(f"{self.name}: {native} is too small; each side needs at least {SMALLEST} pixels")
+            check_pixels(self.name, *native, max_pixels)
         except BaseException:
             self.close()
             raise
         self.rate = self._connection.rate
         self.interlaced = self._connection.interlaced
         self._size = size
-        self.height, self.width = size or self._coded_size
+        self.height, self.width = size or native
 
     def _first(self) -> VideoFrame:
         try:
@@ -215,8 +237,11 @@ class NetworkStream(ReconnectingSource):
             return None
         if self._connection.paced and frame.time is not None:
             self._wait(frame.time)
-        picture = to_rgb(frame, self._coded_size, self._converter)
+        picture, self._opacity, _ = self._to_picture(frame, self._size_of(frame))
         return picture if self._size is None else resize_to_fit(picture, self.height, self.width, "cover")
+
+    def _size_of(self, frame: VideoFrame) -> Size:
+        return square_size(Size(frame.height, frame.width), self._connection.pixel_aspect)
 
     def _wait(self, moment: float) -> None:
         """Wait until a picture of this time is due. One that comes late delays those that follow."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from engines.geometry import Size
 from realtime.choices import MAX_PIXELS
 from realtime.inputs.live_source import LiveSource, PausableClock
+from realtime.inputs.pictures import square_size
 from realtime.inputs.video_file import VideoSource
 from realtime.packet import Packet
 from realtime.pixels.resize import resize_to_fit
@@ -16,7 +17,7 @@ NAP = 0.1  # s between two checks whether a pause is over
 
 
 class PacedVideo(LiveSource):
-    """A video file at its own pace.
+    """A video file at its own pace, in square pixels, as a screen has them.
 
     Args:
         path: the file.
@@ -41,6 +42,10 @@ class PacedVideo(LiveSource):
         self._notify = notify
         self.name = str(path)
         self._video = VideoSource(path, max_pixels=max_pixels)
+        if self._video.pixel_aspect != 1:
+            square = square_size(Size(self._video.height, self._video.width), self._video.pixel_aspect)
+            self._video.close()
+            self._video = VideoSource(path, max_pixels=max_pixels, size=square)
         self._loop = loop
         self.rate = self._video.rate
         self.interlaced = self._video.interlaced

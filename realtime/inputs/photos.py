@@ -193,7 +193,7 @@ def _read_sixteen_bits(image: Image.Image, path: Path) -> tuple[NDArray[np.uint1
 def _sixteen_bit_png(path: Path) -> tuple[NDArray[np.uint16], Mask | None] | None:
     """As FFmpeg reads it: where it is damaged, the libpng of OpenCV writes lines of its own to standard error."""
     try:
-        with av.open(str(path), format="png_pipe") as container:
+        with av.open(str(path.absolute()), format="png_pipe") as container:  # in a relative one, 12:30.png would be a protocol
             picture = next(container.decode(video=0))
     except (av.FFmpegError, StopIteration, OSError):
         return None

@@ -7,6 +7,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
 
 from PIL import Image, TiffImagePlugin, _imaging
@@ -150,3 +151,10 @@ def scaled_size(native: Size, wanted: Size | int | None) -> Size:
     if isinstance(wanted, Size):
         return wanted
     return Size(height=wanted, width=max(2, 2 * round(wanted * native.width / native.height / 2)))
+
+
+def square_size(native: Size, pixel_aspect: Fraction) -> Size:
+    """The size in square pixels of frames whose pixels have that width over their height: neither side gets shorter."""
+    if pixel_aspect > 1:
+        return Size(native.height, 2 * round(native.width * pixel_aspect / 2))
+    return native if pixel_aspect == 1 else Size(2 * round(native.height / pixel_aspect / 2), native.width)

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engines.engine import Frame, Matte
 from engines.geometry import Size
@@ -36,6 +37,7 @@ class ReconnectingSource(LiveSource):
         self._notify = notify
         self._ended = False  # set when no more pictures are to be waited for
         self._announced_size: Size | None = None
+        self._opacity: NDArray[np.uint8] | None = None  # of the picture that `_read` gave last, of its size
 
     def _read(self) -> Frame | None:
         """The next picture, uint8 RGB (H, W, 3), or None if none came within about a second."""
@@ -59,7 +61,10 @@ class ReconnectingSource(LiveSource):
                     self._notify(f"{self.name} gives pictures again")
                 last, notified = now, False
                 if not self._paused:
-                    yield Packet(self._resized(picture), self._clock.now(), next(numbers))
+                    frame, opacity = self._resized(picture), self._opacity
+                    if opacity is not None and opacity.shape != frame.shape[:2]:
+                        opacity = resize_to_fit(opacity, self.height, self.width, "cover")
+                    yield Packet(frame, self._clock.now(), next(numbers), opacity=opacity)
                 continue
             if not notified and now - last > SILENT:
                 self._notify(f"{self.name} gives no picture; waiting for it")

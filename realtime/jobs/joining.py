@@ -54,10 +54,11 @@ def join(
     if subtitles is not None:
         options = {**options, **SPARSE}
     try:
-        with av.open(str(file), "w", format=name, options=options) as container:
+        # Absolute paths, so that FFmpeg does not mistake part of a name for a protocol.
+        with av.open(str(file.absolute()), "w", format=name, options=options) as container:
             container.metadata.update({key: text for key, text in source.metadata.items() if key not in CONTAINER_TAGS})
             add_chapters(container, source.chapters)
-            with av.open(str(segments[0].path)) as first:
+            with av.open(str(segments[0].path.absolute())) as first:
                 template = first.streams.video[0]
                 stream = container.add_stream_from_template(template, opaque=True)  # the decoder's name may be no encoder's
                 stream.metadata.update({key: text for key, text in template.metadata.items() if key.lower() == "alpha_mode"})
@@ -87,7 +88,7 @@ def packets(segments: Sequence[Segment], stream: VideoStream) -> "Iterator[av.Pa
     last: Fraction | None = None
     header: bytes | None = None
     for segment in segments:
-        with av.open(str(segment.path)) as container:
+        with av.open(str(segment.path.absolute())) as container:
             source = container.streams.video[0]
             if header is None:
                 header = source.codec_context.extradata

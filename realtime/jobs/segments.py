@@ -30,6 +30,7 @@ from realtime.outputs.tracks.audio import AudioCopier
 from realtime.outputs.tracks.subtitles import SubtitleCopier
 from realtime.outputs.video_file import time_unit
 from realtime.packet import Packet
+from realtime.paths import expand_home
 
 FRAMES = 250  # of a segment: what an interruption costs at most
 EXACT = (*MP4, *MOV)  # files that keep times to the tick; the others round them to milliseconds
@@ -286,7 +287,7 @@ def warm_up(settings: VideoSettings) -> int:
 
 def describe_run(source: VideoSource, settings: VideoSettings, engine: Engine) -> dict[str, Any]:
     """All that the frames of a result depend on: segments are used again only where all of it is the same."""
-    background = Path(settings.bg).expanduser()
+    background = expand_home(settings.bg)
     return {
         "video": fingerprint(*source.media.files),
         "masks": [fingerprint(split_mask(each)[0]) for each in settings.masks],

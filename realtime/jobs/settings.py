@@ -12,6 +12,7 @@ from realtime.compositing.given_mask import GivenMask, MaskedSubject
 from realtime.inputs.masks import FolderMasks
 from realtime.inputs.timestamps import WHOLE, Excerpt, parse_time
 from realtime.outputs.formats import Codec, codec_for
+from realtime.paths import expand_home
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,9 +55,12 @@ class VideoSettings:
     nvenc: bool = False
     max_pixels: int = MAX_PIXELS
 
-    def open_background(self) -> Background:
-        """Open the background anew: it serves one video. Raises MediaError or ValueError as `open_background` does."""
-        return open_background(self.bg, fit=self.fit, max_pixels=self.max_pixels)
+    def open_background(self, pixel_aspect: Fraction = Fraction(1)) -> Background:
+        """Open the background anew: it serves one video, of such pixels.
+
+        Raises MediaError or ValueError as `open_background` does.
+        """
+        return open_background(self.bg, fit=self.fit, max_pixels=self.max_pixels, pixel_aspect=pixel_aspect)
 
     def codec_for(self, target: Path) -> Codec:
         """The codec of a file. Raises MediaError as `codec_for` does, and ValueError for what that codec does not take."""
@@ -85,7 +89,7 @@ def split_mask(text: str) -> tuple[Path, Fraction]:
     name, found, time = text.rpartition("@")
     if not found or not name:
         raise ValueError(f"{text}: names no time; write the time of its frame behind it, such as mask.png@1:23.5")
-    return Path(name).expanduser(), parse_time(time)
+    return expand_home(name), parse_time(time)
 
 
 def read_mask(text: str, *, max_pixels: int) -> GivenMask:

@@ -16,6 +16,7 @@ from realtime.jobs.segments import FRAMES
 from realtime.jobs.settings import VideoSettings
 from realtime.jobs.shards import Shard, stamp
 from realtime.jobs.video_job import VideoJob
+from realtime.paths import expand_home
 
 if TYPE_CHECKING:
     from realtime.jobs.ray_cluster import Cluster
@@ -217,10 +218,10 @@ def counts(lengths: Sequence[int | None], slots: int) -> list[int]:
 
 def on_any_machine(settings: VideoSettings) -> VideoSettings:
     """Settings whose files have absolute paths."""
-    background = Path(settings.bg).expanduser()
+    background = expand_home(settings.bg)
     masks = (each.rpartition("@") for each in settings.masks)
     return replace(
         settings,
         bg=str(background.absolute()) if background.is_file() else settings.bg,
-        masks=tuple(f"{Path(name).expanduser().absolute()}@{time}" for name, _, time in masks),
+        masks=tuple(f"{expand_home(name).absolute()}@{time}" for name, _, time in masks),
     )

@@ -84,7 +84,7 @@ class VideoJob:
         check_light_wrap(settings.light_wrap)
         with ExitStack() as stack:
             self.source = stack.enter_context(open_source(source, settings))
-            self._background = stack.enter_context(settings.open_background())
+            self._background = stack.enter_context(settings.open_background(self.source.pixel_aspect))
             self._audio = open_audio(self.source, settings, target)
             if self._audio is not None:
                 stack.enter_context(self._audio)
@@ -265,7 +265,13 @@ def open_audio(source: VideoSource, settings: VideoSettings, target: Path) -> Au
     """Open the sound of a video, to be copied in step with its frames, if any is wanted and `target` holds sound."""
     if not settings.audio or not source.audio or target.suffix.lower() in SEQUENCES:
         return None
-    return AudioCopier(source.media, origin=source.origin, from_origin=settings.excerpt.start is not None, convert=True)
+    return AudioCopier(
+        source.media,
+        origin=source.origin,
+        from_origin=settings.excerpt.start is not None,
+        convert=True,
+        beside_chapters=bool(source.chapters),
+    )
 
 
 def open_subtitles(source: VideoSource, settings: VideoSettings, target: Path) -> SubtitleCopier | None:

@@ -75,7 +75,7 @@ class VideoSink(Sink):
         audio: the audio streams to copy, or None.
         subtitles: the subtitles to copy, or None; made for `path`.
         metadata: title, date, ...
-        chapters: of the video.
+        chapters: of the video; lost in Matroska with sound that is `AudioCopier.wav_tagged`.
         overwrite: whether an existing file may be replaced.
         recoverable: write so that the file plays as far as it has come. If the disk fails, that is kept; if the process is
             killed, it stays beside `path`: see `engines.atomic.left_behind`. At the end the file is as any other.
@@ -169,7 +169,9 @@ class VideoSink(Sink):
             name, of_container = "fifo", FIFO
         if any(isinstance(each, SubtitleCopier) for each in self._copiers):
             of_container = {**of_container, **SPARSE}
-        container = av.open(self._output or str(self._unfinished), "w", format=name, options=of_container)
+        # An absolute path, so that FFmpeg does not mistake part of a name for a protocol.
+        file = self._unfinished.absolute() if isinstance(self._unfinished, Path) else self._unfinished
+        container = av.open(file, "w", format=name, options=of_container)
         self._container = container
         container.metadata.update({key: text for key, text in metadata.items() if key not in CONTAINER_TAGS})
         add_chapters(container, chapters)
@@ -198,10 +200,13 @@ class VideoSink(Sink):
         if self.kind == "cutout" and self.codec.encoder == "libvpx-vp9":
             stream.metadata["alpha_mode"] = "1"  # without it players take no notice of alpha
         self._stream = stream
-        for each in self._copiers:
-            each.attach(container, self.path)
+        with self._audio_errors():
+            for each in self._copiers:
+                each.attach(container, self.path)
         with scheduling_kept():
-            container.start_encoding()
+            stream.codec_context.open()
+            with self._audio_errors():  # the pictures alone would be no trouble
+                container.start_encoding()
 
     def write(self, packet: Packet) -> None:
         """Encode what the file shows of a packet, of the sink's own size: its picture, uint8 RGB (H, W, 3), its alpha, or both.
@@ -312,8 +317,16 @@ class VideoSink(Sink):
                 self._output.check()
             if isinstance(error, OSError):
                 raise MediaError(f"{self.path}: cannot be written ({error.strerror or error}); {remedy}") from error
-            if self._audio is None:
-                raise MediaError(f"{self.path}: cannot be encoded ({error.strerror}); write to another format") from error
+            raise MediaError(f"{self.path}: cannot be encoded ({error.strerror}); write to another format") from error
+
+    @contextmanager
+    def _audio_errors(self) -> Iterator[None]:
+        """Blame the audio, if there is some, for an error of FFmpeg that is none of the system."""
+        try:
+            yield
+        except av.FFmpegError as error:
+            if self._audio is None or isinstance(error, OSError):
+                raise
             raise AudioNotSupported(
                 f"{self.path}: the audio of {self._audio.path} cannot be copied to it ({error.strerror}); leave the audio out"
             ) from error

@@ -48,6 +48,7 @@ def make_clip(
     time_base: Fraction = Fraction(1, 12_800),
     rotation: int = 0,
     hflip: bool = False,
+    pixel_aspect: Fraction = Fraction(1),
     audio: str | None = None,
     tracks: int = 1,
     audio_seconds: float | None = None,
@@ -60,6 +61,7 @@ def make_clip(
         stream: Any = container.add_stream(codec, rate=rate, options=options or {})
         stream.width, stream.height, stream.pix_fmt = *size, pix_fmt
         stream.codec_context.time_base = time_base
+        stream.codec_context.sample_aspect_ratio = pixel_aspect
         for name, value in (colours or {}).items():
             setattr(stream.codec_context, name, value)
         if rotation or hflip:

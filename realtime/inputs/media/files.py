@@ -67,6 +67,9 @@ class Media:
 
     def _check_unknown_size(self, max_pixels: int) -> None:
         """Do so where FFmpeg tells no size: it forgets one that is over its own limit."""
-        with self.open(max_pixels=None) as container:
+        container = self.open(max_pixels=None)
+        try:
             stream = self.video(container)
             check_pixels(self.path, stream.height, stream.width, max_pixels)
+        finally:
+            self.close(container)

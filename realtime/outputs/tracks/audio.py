@@ -51,6 +51,8 @@ class AudioCopier(TrackCopier):
         origin: seconds to subtract from its times: its `VideoSource.origin`.
         from_origin: whether to leave out packets that begin before that: those before an excerpt.
         convert: whether streams that the other file cannot hold are encoded anew, as Opus or AAC; otherwise it is refused.
+        beside_chapters: whether the other file is to have chapters, which a Matroska file with `wav_tagged` sound does not get:
+            such streams are then converted, too, if `convert`.
 
     Raises:
         MediaError: if it is not a readable media file.
@@ -63,22 +65,21 @@ class AudioCopier(TrackCopier):
         origin: Fraction = Fraction(0),
         from_origin: bool = False,
         convert: bool = False,
+        beside_chapters: bool = False,
     ) -> None:
         super().__init__(path, origin)
         self.converted: str | None = None
         self._from_origin = from_origin
         self._convert = convert
+        self._keeps_tagged = not (convert and beside_chapters)
         self._conversions: dict[int, AudioConversion] = {}
         self._copies: dict[int, AudioStream] = {}
-        self._packets: Iterator[tuple[av.Packet[Stream], Fraction]] = iter(())
+        self._packets: Iterator[tuple[av.Packet[Stream], Fraction] | None] = iter(())
 
     @property
     def wav_tagged(self) -> bool:
-        """Whether a stream has a codec that Matroska holds by its tag in WAV files."""
-        return any(
-            stream.codec_context is not None and stream.codec_context.name in WAV_TAGGED
-            for stream in self._container.streams.audio
-        )
+        """Whether a stream is copied whose codec Matroska holds by its tag in WAV files."""
+        return self._keeps_tagged and any(map(is_wav_tagged, self._container.streams.audio))
 
     def check(self, path: Path) -> str | None:
         """Which codecs would be converted for a file, and to what, in words; None if none is.
@@ -87,9 +88,9 @@ class AudioCopier(TrackCopier):
         """
         converted = []
         for stream in self._container.streams.audio:
-            suffixes = suffixes_for(stream)
-            if holds(path, stream):
+            if self._is_copied(stream, path):
                 continue
+            suffixes = suffixes_for(stream)
             if self._convert and stream.codec_context is not None:
                 converted.append(stream.codec_context.name)
             else:
@@ -100,12 +101,16 @@ class AudioCopier(TrackCopier):
             return None
         return f"{', '.join(dict.fromkeys(converted))} to {ENCODERS[CONTAINERS[suffix_of(path)]][1]}"
 
+    def _is_copied(self, stream: AudioStream, path: Path) -> bool:
+        refused = not self._keeps_tagged and CONTAINERS[suffix_of(path)] == "matroska" and is_wav_tagged(stream)
+        return not refused and holds(path, stream)
+
     def attach(self, container: OutputContainer, path: Path) -> None:
         """Add the streams to a container that is being opened. Raises AudioNotSupported if `path` cannot hold them."""
         self.converted = self.check(path)
         encoder = ENCODERS[CONTAINERS[suffix_of(path)]][0]
         for stream in self._container.streams.audio:
-            if not holds(path, stream):
+            if not self._is_copied(stream, path):
                 self._conversions[stream.index] = AudioConversion(container, stream, encoder)
                 continue
             copy = add_copy(container, stream)
@@ -115,7 +120,6 @@ class AudioCopier(TrackCopier):
             self._copies[stream.index] = copy
         if self._copies or self._conversions:
             self._packets = self._timed()
-            self._advance()
 
     def copy(self, container: OutputContainer, until: Fraction | None = None) -> None:
         """Copy the packets up to a time in seconds, or all that are left."""
@@ -126,18 +130,21 @@ class AudioCopier(TrackCopier):
             self._conversions.clear()
 
     def _copy(self, container: OutputContainer, until: Fraction | None) -> None:
-        while self._next is not None:
+        while True:
+            if self._next is None:
+                self._next = self._advance(until)
+            if self._next is None:
+                return
             packet, time = self._next
             if until is not None and time > until:
                 return
+            if self.end is not None and time >= self.end + INTERLEAVED:
+                return
+            self._next = None
             if self.end is not None and time >= self.end:
-                if time >= self.end + INTERLEAVED:
-                    return
-                self._advance()
                 continue
             if packet.stream.index in self._conversions:
                 self._mux(container, self._conversions[packet.stream.index].convert(packet, time))
-                self._advance()
                 continue
             copy = self._copies[packet.stream.index]
             unit = copy.time_base
@@ -150,7 +157,6 @@ class AudioCopier(TrackCopier):
             self._least[copy.index] = packet.dts + (0 if container.format.name in ("matroska", "webm") else 1)
             packet.stream = copy
             self._mux(container, [packet])
-            self._advance()
 
     def _mux(self, container: OutputContainer, packets: "Iterable[av.Packet[Stream]]") -> None:
         try:
@@ -159,11 +165,21 @@ class AudioCopier(TrackCopier):
         except DAMAGE:
             self.damaged += 1
 
-    def _advance(self) -> None:
-        self._next = next((each for each in self._packets if each[1] >= 0 or not self._from_origin), None)
+    def _advance(self, until: Fraction | None) -> "tuple[av.Packet[Stream], Fraction] | None":
+        """The next packet and its time in seconds; None at the end, or if the video gets well past `until` before it comes."""
+        for each in self._packets:
+            if each is None:
+                if self._searched(until):
+                    return None
+            elif each[1] >= 0 or not self._from_origin:
+                return each
+        return None
 
-    def _timed(self) -> "Iterator[tuple[av.Packet[Stream], Fraction]]":
-        """The packets with their times in seconds. Those that do not fit wait a while: their clock may be about to jump."""
+    def _timed(self) -> "Iterator[tuple[av.Packet[Stream], Fraction] | None]":
+        """The packets with their times in seconds, and None after each of the video.
+
+        Those that do not fit wait a while: their clock may be about to jump.
+        """
         waiting: list[av.Packet[Stream]] = []
         patience = Fraction(0)
         jumps = 0
@@ -180,6 +196,8 @@ class AudioCopier(TrackCopier):
             if waiting and (position > patience or self._discontinuities.jumps > jumps):
                 yield from self._forced(waiting)
                 waiting.clear()
+            if isinstance(packet.stream, VideoStream):
+                yield None
         yield from self._forced(waiting)
 
     def _forced(self, packets: "list[av.Packet[Stream]]") -> "Iterator[tuple[av.Packet[Stream], Fraction]]":
@@ -199,11 +217,16 @@ def add_copy(container: OutputContainer, stream: AudioStream) -> AudioStream:
     return copy
 
 
+def is_wav_tagged(stream: AudioStream) -> bool:
+    """Whether a stream has a codec that Matroska holds by its tag in WAV files."""
+    return stream.codec_context is not None and stream.codec_context.name in WAV_TAGGED
+
+
 def holds(path: Path, stream: AudioStream) -> bool:
     """Whether a file, or standard output, can hold a stream."""
     if path == PIPE:
-        name = stream.codec_context.name if stream.codec_context else ""
-        return name not in WAV_TAGGED and can_begin(OneWay(), suffix_of(path), stream)  # these take a file for FFmpeg to open
+        # Those that are wav-tagged take a file for FFmpeg to open.
+        return not is_wav_tagged(stream) and can_begin(OneWay(), suffix_of(path), stream)
     return suffix_of(path).replace("m4v", "mp4") in suffixes_for(stream)
 
 
@@ -217,7 +240,7 @@ def can_hold(suffix: str, stream: AudioStream) -> bool:
     name = stream.codec_context.name if stream.codec_context else ""
     if suffix == ".mp4" and name.startswith("pcm_") and name not in PLAYED_IN_MP4:
         return False
-    if suffix == ".mkv" and name in WAV_TAGGED:
+    if suffix == ".mkv" and is_wav_tagged(stream):
         return True
     return can_begin(io.BytesIO(), suffix, stream)
 

@@ -53,13 +53,13 @@ class AudioConversion:
         packet.time_base = unit
         for frame in packet.decode():
             assert isinstance(frame, AudioFrame)
-            self._take(frame, time)
+            yield from self._take(frame, time)
         yield from self._encode()
 
     def finish(self) -> "Iterator[av.Packet[Stream]]":
         """Yield the packets that are left at the end."""
         for frame in self._decoder().decode(None):
-            self._take(frame, None)
+            yield from self._take(frame, None)
         self._write(self._resampler.resample(None))
         yield from self._encode(partial=True)
         if self._begin is not None:
@@ -69,7 +69,8 @@ class AudioConversion:
         assert isinstance(self._stream.codec_context, AudioCodecContext)
         return self._stream.codec_context
 
-    def _take(self, frame: AudioFrame, time: Fraction | None) -> None:
+    def _take(self, frame: AudioFrame, time: Fraction | None) -> "Iterator[av.Packet[Stream]]":
+        """Take what was decoded, and silence before it where packets are missing; yield the packets of that silence."""
         start = time if frame.pts is None or frame.time_base is None else frame.pts * frame.time_base
         if self._begin is None:
             self._begin = max(start or Fraction(0), Fraction(0))
@@ -77,7 +78,10 @@ class AudioConversion:
         if start is not None and start < reached - GAP:
             return  # it was there already
         if start is not None and start > reached + GAP:
-            self._write([self._silence(round((start - reached) * RATE))])
+            missing = round((start - reached) * RATE)
+            for begin in range(0, missing, RATE):  # by the second, as there may be hours of it
+                self._write([self._silence(min(RATE, missing - begin))])
+                yield from self._encode()
         try:
             self._write(self._resampler.resample(frame))
         except ValueError:  # rate or channels have changed

@@ -16,6 +16,7 @@ from realtime.inputs.media.kinds import media_of
 from realtime.inputs.timestamps import Discontinuities
 
 INTERLEAVED = Fraction(10)  # s by which one track may be behind another in a file
+AHEAD = Fraction(1)  # s of the video by which a file is searched ahead: a pipe keeps all of that
 
 
 class TrackCopier:
@@ -57,6 +58,14 @@ class TrackCopier:
             return  # the file is cut short: its frames end here, too
         except av.FFmpegError as error:
             raise MediaError(f"{self.path}: reading failed ({error.strerror}); check the file and its disk") from error
+
+    def _searched(self, until: Fraction | None) -> bool:
+        """Whether the video is so far that a packet to copy up to a time is not looked for any longer."""
+        limits = [] if until is None else [until + AHEAD]
+        if self.end is not None:
+            limits.append(self.end + INTERLEAVED)
+        position = self._discontinuities.position
+        return bool(limits) and position is not None and position - self._origin > min(limits)
 
     def close(self) -> None:
         """Close the file."""

@@ -18,7 +18,7 @@ from av.video.stream import VideoStream
 from realtime.inputs.containers import DAMAGE, codec_name, is_font
 from realtime.inputs.media.files import Media
 from realtime.outputs.formats import CONTAINERS, suffix_of
-from realtime.outputs.tracks.copier import INTERLEAVED, TrackCopier
+from realtime.outputs.tracks.copier import TrackCopier
 from realtime.outputs.tracks.description import describe_copy
 
 # What players expect of each container: kinds that are copied, the first of which other text is converted to.
@@ -30,7 +30,6 @@ HELD = {
 }
 TEXT = ("subrip", "ass", "webvtt", "mov_text", "text")  # the rest are pictures, or cannot be decoded
 EMPTY = b"\0\0"  # in MP4 a packet that clears the screen: the copy gets its own
-AHEAD = Fraction(1)  # s of the video by which it is searched ahead
 TICK = Fraction(1, 1000)
 # For the file: it waits so many µs for the next subtitle, and keeps the pictures of that time in memory; 10 s by default.
 SPARSE = {"max_interleave_delta": "1000000"}
@@ -165,14 +164,10 @@ class SubtitleCopier(TrackCopier):
 
     def _advance(self, until: Fraction | None) -> "tuple[av.Packet[Stream], Fraction] | None":
         """The next packet and its time in seconds; None at the end, or if the video gets well past `until` before it comes."""
-        last = None if until is None else until + AHEAD
-        if self.end is not None:
-            last = self.end + INTERLEAVED
         for packet in self._packets:
             if isinstance(packet.stream, VideoStream):
                 self._discontinuities.follow(packet)
-                position = self._discontinuities.position
-                if last is not None and position is not None and position - self._origin > last:
+                if self._searched(until):
                     return None
             elif not (codec_name(packet.stream) == "mov_text" and bytes(packet)[:2] == EMPTY):
                 time = self._discontinuities.nearest(packet)

@@ -218,6 +218,7 @@ def test_only_the_first_of_several_pictures_is_used_and_that_is_said(
         (["a.png", "nothing"], "unknown kind|folder"),
         (["a.png", "nowhere/out.png"], "no folder"),
         (["a.png", "out.png", "--bg", "missing.jpg"], "missing.jpg"),
+        (["a.png", "out.png", "--bg", "~nouser/missing.jpg"], "~nouser/missing.jpg: no such file"),
         (["a.png", "out.png", "--bg", "text.jpg"], "text.jpg"),
         (["a.png", "out.png", "--bg", "gren"], "green"),
         (["a.png", "out.png", "--bg", "red", "--alpha-only"], "--alpha-only"),

@@ -118,6 +118,18 @@ def test_backgrounds(tmp_path: Path, engine: BallEngine, monkeypatch: pytest.Mon
     assert len(frames(tmp_path / "blur.mkv")) == len(frames(tmp_path / "video.mov")) == 10
 
 
+def test_a_background_has_its_shape_behind_wide_pixels(
+    tmp_path: Path, engine: BallEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A square takes 48 columns of a frame of 64 rows, as these are wide by a third."""
+    clip = make_clip(tmp_path / "in.mp4", pixel_aspect=Fraction(4, 3))
+    cv2.imwrite(str(tmp_path / "white.png"), np.full((64, 64, 3), 255, np.uint8))
+    out = tmp_path / "out.mkv"
+    assert shm_video(monkeypatch, clip, out, "--bg", tmp_path / "white.png", "--fit", "contain") == 0
+    row = frames(out)[0][60, :, 1] > 127
+    assert (np.flatnonzero(row).min(), row.sum()) == (24, 48)
+
+
 def test_a_turned_clip_of_odd_size_comes_out_upright(
     tmp_path: Path, engine: BallEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 
 from engines.engine import Frame, Matte
 from engines.errors import MediaError
+from realtime.choices import Fit
 from realtime.compositing.backgrounds import open_background
 from realtime.packet import Packet
 from realtime.pixels.resize import resize_to_fit
+from tests.realtime.clips import even_times, make_clip, picture
 
 
 def packet_at(time: Fraction | float = 0, height: int = 48, width: int = 65, alpha: np.ndarray | None = None) -> Packet:
@@ -110,6 +112,21 @@ def test_a_picture_that_covers_keeps_its_proportions_and_centre(width: int, heig
     y, x = np.nonzero(seen[..., 0] > 127)
     assert (x.mean(), y.mean()) == pytest.approx((width / 2, height / 2), abs=1)
     assert np.ptp(x) == pytest.approx(30 * max(width / 140, height / 100), abs=2)
+
+
+@pytest.mark.parametrize("fit", ["cover", "contain"])
+@pytest.mark.parametrize("own", [None, Fraction(1), Fraction(8, 9)])
+def test_what_is_behind_wide_pixels_keeps_its_shape(tmp_path: Path, fit: Fit, own: Fraction | None) -> None:
+    """Pixels of the frame are wide by a third, as of HDV. The background is a photo, or a video of such pixels."""
+    path, size = tmp_path / ("a.png" if own is None else "a.mkv"), (96, 64)
+    if own is None:
+        cv2.imwrite(str(path), picture(0, *size)[..., ::-1])
+    else:
+        make_clip(path, even_times(1), size=size, pixel_aspect=own)
+    with open_background(str(path), fit=fit, pixel_aspect=Fraction(4, 3)) as background:
+        frame = background.frame(packet_at(height=216, width=288)).astype(int)
+    y, x = np.nonzero(frame[..., 0] > frame[..., 2] + 50)  # the red ball
+    assert (np.ptp(x) + 1) * Fraction(4, 3) == pytest.approx((np.ptp(y) + 1) * (own or 1), rel=0.06)
 
 
 def test_cover_keeps_the_middle_and_contain_keeps_all() -> None:

@@ -73,3 +73,24 @@ def test_bad_backgrounds_are_refused_at_the_start(
     (tmp_path / "empty").mkdir()
     with pytest.raises(MediaError, match=word):
         Playlist(specs)
+
+
+@pytest.mark.parametrize("spec", ["blur", "none", "checkerboard", "green"])
+def test_a_folder_of_the_name_of_a_background_is_not_in_its_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spec: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / spec).mkdir()
+    with Playlist([spec]) as playlist:
+        assert playlist.name == spec
+    with pytest.raises(MediaError, match="no picture"):
+        Playlist([f"./{spec}"])
+
+
+def test_a_file_whose_name_begins_with_a_tilde_is_a_background(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    cv2.imwrite("~beach.png", np.full((8, 8, 3), 200, np.uint8))
+    with Playlist(["~beach.png"]) as playlist:
+        assert (playlist.frame(packet()) == 200).all()
+    with pytest.raises(MediaError, match=r"^~nouser/beach.png: no such file"):
+        Playlist(["~nouser/beach.png"])

@@ -13,6 +13,7 @@ from realtime.inputs.live_source import PausableClock
 from realtime.inputs.paced_video import PacedVideo
 from realtime.inputs.reconnecting import ReconnectingSource
 from realtime.packet import Packet
+from tests.realtime.clips import even_times, make_clip
 from tests.realtime.compositing.test_backgrounds import write_video
 from tests.realtime.fake_time import FakeTime
 
@@ -144,6 +145,25 @@ def test_a_video_plays_at_its_own_pace(tmp_path: Path, fake_time: FakeTime) -> N
             delays.append(source.delay(packet))
     assert [packet.time for packet in packets] == [Fraction(i, 20) for i in range(10)]
     assert delays == pytest.approx([0] * 10, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("aspect", "rotation", "shape"),
+    [
+        (Fraction(4, 3), 0, (96, 214)),
+        (Fraction(4, 3), 90, (214, 96)),
+        (Fraction(8, 9), 0, (108, 160)),
+        (Fraction(1), 0, (96, 160)),
+    ],
+)
+def test_a_video_plays_in_square_pixels(
+    tmp_path: Path, fake_time: FakeTime, aspect: Fraction, rotation: int, shape: tuple[int, int]
+) -> None:
+    clip = make_clip(tmp_path / "a.mp4", even_times(2), size=(160, 96), pixel_aspect=aspect, rotation=rotation)
+    with PacedVideo(clip) as source:
+        fake_time.drive(source)
+        assert (source.height, source.width) == shape
+        assert [packet.frame.shape for packet in source] == [(*shape, 3)] * 2
 
 
 def test_a_looped_video_goes_on(tmp_path: Path, fake_time: FakeTime) -> None:

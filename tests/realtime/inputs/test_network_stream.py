@@ -9,6 +9,7 @@ from fractions import Fraction
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -16,18 +17,26 @@ from engines.errors import MediaError, TooManyPixels
 from engines.geometry import Size
 from realtime.inputs import reconnecting
 from realtime.inputs.network_stream import NetworkStream, is_address
+from realtime.inputs.paced_video import PacedVideo
 from realtime.packet import Packet
+from realtime.pixels.resize import resize_to_fit
 from tests.realtime.clips import even_times, make_clip, picture
+from tests.realtime.inputs.test_opacity import clear_clip
 from tests.realtime.pixels.test_deinterlacing import COUNT, clip, combed
 from tests.realtime.pixels.test_matrices import write_yuv
 
 
 @contextmanager
-def server(data: bytes, *, seconds: float, video: bool = False) -> Iterator[str]:
-    """An HTTP server that sends its data over so many seconds, as a camera does, or at once with its length, as a video."""
+def server(data: bytes, *, seconds: float, video: bool = False, later: bytes | None = None) -> Iterator[str]:
+    """An HTTP server that sends its data over so many seconds, as a camera does, or at once with its length, as a video.
+
+    With `later`, all connections but the first get that instead.
+    """
+    queue = [data, data if later is None else later]
 
     class Answer(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            data = queue.pop(0) if len(queue) > 1 else queue[0]
             self.send_response(200)
             self.send_header("Content-Type", "video/mp4" if video else "video/mp2t")
             if video:
@@ -114,6 +123,78 @@ def test_fields_of_a_stream_become_whole_pictures(tmp_path: Path) -> None:
         assert not stream.interlaced
 
 
+@pytest.mark.parametrize(
+    ("rotation", "aspect"), [(0, Fraction(1)), (90, Fraction(1)), (180, Fraction(1)), (0, Fraction(4, 3)), (90, Fraction(8, 9))]
+)
+def test_a_video_on_a_server_looks_as_it_does_in_a_file(tmp_path: Path, rotation: int, aspect: Fraction) -> None:
+    clip = make_clip(tmp_path / "a.mp4", even_times(3), size=(160, 96), rotation=rotation, pixel_aspect=aspect)
+    with PacedVideo(clip) as file:
+        expected = [packet.frame for packet in file]
+    with server(clip.read_bytes(), seconds=0, video=True) as address, NetworkStream(address) as stream:
+        assert (stream.height, stream.width) == expected[0].shape[:2]
+        packets = list(stream)
+    assert len(packets) == 2  # the first gave the size
+    for packet, frame in zip(packets, expected[1:], strict=True):
+        np.testing.assert_array_equal(packet.frame, frame)
+
+
+def test_what_is_clear_in_a_video_on_a_server_is_known(tmp_path: Path) -> None:
+    clip = clear_clip(tmp_path / "a.mov", rotation=180)
+    with server(clip.read_bytes(), seconds=0, video=True) as address, NetworkStream(address, size=Size(128, 192)) as stream:
+        packets = list(stream)
+    assert len(packets) == 2  # the first gave the size
+    for packet in packets:
+        assert packet.opacity is not None
+        assert packet.opacity.shape == (128, 192)
+        assert (packet.opacity[-30:] == 0).all()
+        assert (packet.frame[-30:] == 255).all()
+        assert (packet.opacity[:90] == 255).all()
+
+
+def test_pictures_of_another_size_after_a_reconnection_are_cropped_to_the_first_and_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconnecting, "RETRY", 0.05)
+    wide = transport_stream(tmp_path / "wide.ts", 5)
+    tall = make_clip(tmp_path / "tall.ts", even_times(5), size=(96, 160), options={"tune": "zerolatency"})
+    notices: list[str] = []
+    last = None
+    with server(wide, seconds=0.1, later=tall.read_bytes()) as address, NetworkStream(address, notify=notices.append) as stream:
+        for packet in stream:
+            if any("96x160" in line for line in notices):
+                last = packet.frame
+                stream.stop()
+    assert [line for line in notices if "96x160" in line] == [f"{stream.name} now gives 96x160; it is resized to 160x96"]
+    assert last is not None
+    expected = resize_to_fit(picture(0, 96, 160), 96, 160, "cover")
+    assert np.abs(last.astype(int) - expected).mean() < 6
+
+
+def test_a_damaged_part_of_a_video_on_a_server_is_skipped(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "a.mp4", even_times(50), options={"g": "1", "bf": "0"})
+    content = bytearray(clip.read_bytes())
+    with av.open(str(clip)) as container:
+        damaged = [packet for packet in container.demux(video=0) if packet.size][20]
+    assert damaged.pos is not None
+    content[damaged.pos : damaged.pos + damaged.size] = bytes(damaged.size)
+    notices: list[str] = []
+    with (
+        server(bytes(content), seconds=0, video=True) as address,
+        NetworkStream(address, notify=notices.append) as stream,
+    ):
+        assert len(list(stream)) == 48  # the first gave the size
+    assert notices == []
+
+
+def test_a_video_of_an_unknown_codec_is_refused(tmp_path: Path) -> None:
+    content = make_clip(tmp_path / "a.mp4", even_times(3)).read_bytes().replace(b"avc1", b"none")
+    with (
+        server(content, seconds=0, video=True) as address,
+        pytest.raises(MediaError, match=r"^http://.*: has no video that can be decoded"),
+    ):
+        NetworkStream(address)
+
+
 def test_a_video_on_a_server_plays_at_its_own_pace_and_ends(tmp_path: Path) -> None:
     video = make_clip(tmp_path / "a.mp4", even_times(20, 20), size=(96, 64), options={"g": "5"}, rate=Fraction(20))
     with server(video.read_bytes(), seconds=0, video=True) as address, NetworkStream(address, size=Size(32, 48)) as stream:
@@ -124,14 +205,16 @@ def test_a_video_on_a_server_plays_at_its_own_pace_and_ends(tmp_path: Path) -> N
     assert packets[0].frame.shape == (32, 48, 3)
 
 
-def test_what_cannot_be_reached_is_reported_in_one_line_without_the_password() -> None:
+@pytest.mark.parametrize("password", ["secret", "s@cret", "s@@cret:@"])
+def test_what_cannot_be_reached_is_reported_in_one_line_without_the_password(password: str) -> None:
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         port = nobody.getsockname()[1]
         for scheme in ("rtsp", "http"):
             with pytest.raises(MediaError, match="refused") as caught:
-                NetworkStream(f"{scheme}://me:secret@127.0.0.1:{port}/x")
-            assert "secret" not in str(caught.value)
+                NetworkStream(f"{scheme}://me:{password}@127.0.0.1:{port}/x@y")
+            assert str(caught.value).startswith(f"{scheme}://127.0.0.1:{port}/x@y: ")
+            assert "cret" not in str(caught.value)
             assert "\n" not in str(caught.value)
 
 

@@ -4,6 +4,7 @@ import sys
 import zlib
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -92,6 +93,17 @@ def test_one_and_sixteen_bits(tmp_path: Path) -> None:
     assert (read_photo(tmp_path / "deep.png").frame == 100).all()
     Image.new("1", (50, 40), 1).save(tmp_path / "two.tiff")
     assert (read_photo(tmp_path / "two.tiff").frame == 255).all()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no colon in names of files")
+def test_sixteen_bits_are_read_from_a_relative_name_with_a_colon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    levels = np.random.default_rng(0).integers(0, 1 << 16, (40, 50, 3), np.uint16)
+    Path("12:30.png").write_bytes(cv2.imencode(".png", levels)[1].tobytes())
+    photo = read_photo(Path("12:30.png"))
+    assert photo.notes == ()
+    assert photo.stored is not None
+    np.testing.assert_array_equal(photo.stored, levels[..., ::-1])
 
 
 @pytest.mark.parametrize("compressed", [False, True])

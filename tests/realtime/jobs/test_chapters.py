@@ -82,6 +82,22 @@ def test_chapters_are_kept_and_the_rest_is_named(
     assert "is without" not in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("options", [[], ["--resume"]])
+def test_sound_beside_which_chapters_would_be_lost_is_converted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str]
+) -> None:
+    (tmp_path / "chapters.txt").write_text(CHAPTERS)
+    make_clip(tmp_path / "plain.mov", audio="pcm_mulaw")
+    inputs = ["-i", str(tmp_path / "plain.mov"), "-i", str(tmp_path / "chapters.txt")]
+    clip, out = tmp_path / "in.mkv", tmp_path / "out.mkv"
+    subprocess.run(["ffmpeg", "-v", "error", *inputs, "-map_chapters", "1", "-c", "copy", str(clip)], check=True)
+    run(str(clip), str(out), *options)
+    assert chapters(out) == [(0.0, 0.16, "Hands"), (0.16, 0.4, 'Hats; and "more"')]
+    assert f"{out}: its sound was converted, pcm_mulaw to Opus" in capsys.readouterr().err
+    run(str(tmp_path / "plain.mov"), str(tmp_path / "plain.mkv"), *options)
+    assert "converted" not in capsys.readouterr().err
+
+
 def test_chapters_of_an_excerpt_and_of_joined_segments(tmp_path: Path, clip: Path) -> None:
     run(str(clip), str(tmp_path / "part.mkv"), "--start", "0.2")
     assert chapters(tmp_path / "part.mkv") == [(0.0, 0.2, 'Hats; and "more"')]

@@ -18,6 +18,7 @@ from realtime.inputs.media import piped
 from realtime.inputs.media.piped import PipedVideo, index_at_end
 from realtime.inputs.video_file import VideoSource
 from realtime.outputs.tracks.audio import AudioCopier
+from realtime.outputs.video_file import VideoSink
 from tests.realtime.clips import audio_packets, even_times, frame_times, frames, make_clip
 from tests.realtime.outputs.test_formats import needs_ffmpeg
 
@@ -131,6 +132,48 @@ def test_memory_does_not_grow_with_what_comes(tmp_path: Path) -> None:
     os.close(reading)
     assert clip.stat().st_size > 10_000_000
     assert most < 2_000_000
+
+
+def test_sound_that_ends_early_is_not_waited_for(tmp_path: Path) -> None:
+    """A second of sound beside 16 of pictures: the search for more of it goes on with the pictures, and keeps few bytes."""
+    clip = make_clip(
+        tmp_path / "in.nut", even_times(400), size=(160, 120), codec="rawvideo", audio="pcm_s16le", audio_seconds=1
+    )
+    out = tmp_path / "out.mkv"
+    most = 0
+    reading, thread = feeding(lambda file: file.write(clip.read_bytes()))
+    media = PipedVideo(reading)
+    with (
+        VideoSource(media) as source,
+        AudioCopier(media, origin=source.origin) as sound,
+        VideoSink(out, width=160, height=120, audio=sound) as sink,
+    ):
+        for packet in source:
+            packet.picture = packet.frame
+            sink.write(packet)
+            most = max(most, len(media._data))
+    thread.join()
+    os.close(reading)
+    assert clip.stat().st_size > 10_000_000
+    assert most < 3_000_000
+    assert [content for _, content in audio_packets(out)] == [content for _, content in audio_packets(clip)]
+
+
+def test_memory_does_not_grow_where_a_transport_stream_is_joined_long_before_a_key_frame(tmp_path: Path) -> None:
+    """FFmpeg then knows no size at first, and the video is opened once more for it."""
+    options = {"g": "300", "keyint_min": "300", "sc_threshold": "0", "crf": "0"}
+    whole = make_clip(tmp_path / "in.ts", even_times(320), options=options).read_bytes()
+    filling = b"\x47\x1f\xff\x10" + bytes(184)  # a packet without content, as stations send them
+    data = b"".join(whole[place : place + 188] + 20 * filling for place in range(188 * 20, len(whole), 188))
+    reading, thread = feeding(lambda file: file.write(data))
+    media = PipedVideo(reading)
+    with VideoSource(media, threads=1) as source:
+        assert len(list(source)) == 20
+        kept = len(media._data)
+    thread.join()
+    os.close(reading)
+    assert len(data) > 500_000
+    assert kept < 200_000
 
 
 def test_pictures_that_do_not_come_do_not_fill_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

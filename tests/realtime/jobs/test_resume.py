@@ -206,6 +206,14 @@ def test_an_excerpt_is_resumed_with_its_sound(tmp_path: Path) -> None:
     assert_same(tmp_path / "out.mp4", tmp_path / "plain.mp4")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no colon in names of files")
+def test_segments_in_a_relative_folder_with_a_colon_are_joined(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("10:30").mkdir()
+    run(make_clip(tmp_path / "in.mp4", even_times(8)), Path("10:30/12:00.mp4"), VideoSettings(preset="ultrafast"))
+    assert frame_times(tmp_path / "10:30/12:00.mp4") == even_times(8)
+
+
 @pytest.mark.parametrize("change", ["video", "options", "engine"])
 def test_segments_of_another_run_are_refused_and_stay(tmp_path: Path, change: str) -> None:
     clip, out = make_clip(tmp_path / "in.mp4", even_times(30)), tmp_path / "out.mp4"

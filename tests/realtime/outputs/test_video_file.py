@@ -147,6 +147,14 @@ def test_audio_that_the_container_cannot_hold_is_refused_at_once(tmp_path: Path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["clip.mov", "out.mov"]
 
 
+@pytest.mark.parametrize("sound", [False, True])
+def test_pictures_that_the_encoder_refuses_are_not_blamed_on_the_sound(tmp_path: Path, sound: bool) -> None:
+    clip = make_clip(tmp_path / "clip.mov", audio="aac")
+    with pytest.raises(MediaError, match=r"out.mp4: cannot be encoded \(.*\); write to another format$"):
+        VideoSink(tmp_path / "out.mp4", width=17_000, height=64, audio=AudioCopier(clip) if sound else None)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["clip.mov"]
+
+
 @pytest.mark.parametrize("codec", ["pcm_s16le", "libmp3lame", "libopus", "flac", "ac3"])
 def test_audio_of_other_codecs(tmp_path: Path, codec: str) -> None:
     clip = make_clip(tmp_path / "clip.mkv", audio=codec)
@@ -185,6 +193,19 @@ def test_pixel_aspect_and_titles_are_kept(tmp_path: Path) -> None:
     with VideoSource(tmp_path / "o.mp4") as source:
         assert source.pixel_aspect == Fraction(64, 45)
         assert source.metadata["title"] == "Ball"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no colon in names of files")
+@pytest.mark.parametrize("name", ["12:30:05.mp4", "10:30/out.mkv"])
+def test_a_colon_in_a_relative_name_is_no_protocol(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(name).parent.mkdir(exist_ok=True)
+    with VideoSink(
+        name, width=96, height=64, recoverable=True
+    ) as sink:  # as recordings are, whose unfinished file is not hidden
+        for packet in packets(even_times(3)):
+            sink.write(packet)
+    assert len(frame_times(tmp_path / name)) == 3
 
 
 def test_times_that_round_to_one_still_rise(tmp_path: Path) -> None:

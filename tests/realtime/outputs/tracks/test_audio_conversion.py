@@ -2,8 +2,11 @@
 
 import shutil
 import subprocess
+import tracemalloc
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -65,17 +68,39 @@ def test_what_the_container_holds_is_copied_beside_what_is_converted(tmp_path: P
     assert contents[0] == contents[1]
 
 
-def test_missing_packets_are_silence_and_what_follows_keeps_its_time(tmp_path: Path) -> None:
-    def drop(packet: object, number: int) -> None:
-        if packet.stream.type == "audio" and number >= 10:  # type: ignore[attr-defined]
-            move = round(Fraction(1, 2) / packet.time_base)  # type: ignore[attr-defined]
-            packet.pts, packet.dts = packet.pts + move, packet.dts + move  # type: ignore[attr-defined]
+def later_by(seconds: Fraction) -> Callable[[Any, int], None]:
+    """Moves all packets of sound but the first ten, for `remux`."""
 
+    def move(packet: Any, number: int) -> None:
+        if packet.stream.type == "audio" and number >= 10:
+            ticks = round(seconds / packet.time_base)
+            packet.pts, packet.dts = packet.pts + ticks, packet.dts + ticks
+
+    return move
+
+
+def test_missing_packets_are_silence_and_what_follows_keeps_its_time(tmp_path: Path) -> None:
     make_clip(tmp_path / "whole.mp4", even_times(50), audio="aac", audio_seconds=1)
-    clip = remux(tmp_path / "whole.mp4", tmp_path / "clip.mkv", drop)
+    clip = remux(tmp_path / "whole.mp4", tmp_path / "clip.mkv", later_by(Fraction(1, 2)))
     convert(clip, tmp_path / "out.webm")
     heard = np.abs(samples(tmp_path / "out.webm"))
     assert len(heard) == pytest.approx(1.5 * 48_000, abs=2_400)
     assert heard[14_400:31_200].max() < 0.02  # from 0.3 to 0.65 s
     assert heard[4_800:7_200].max() > 0.2
     assert heard[40_000:60_000].max() > 0.2
+
+
+def test_a_long_pause_is_silence_in_little_memory(tmp_path: Path) -> None:
+    """In one piece it would take 12 MB, and one of hours FFmpeg refuses."""
+    make_clip(tmp_path / "whole.mp4", even_times(61, 1), rate=1, audio="aac", audio_seconds=1)
+    clip = remux(tmp_path / "whole.mp4", tmp_path / "clip.mkv", later_by(Fraction(60)))
+    tracemalloc.start()
+    audio = convert(clip, tmp_path / "out.webm")
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert audio.damaged == 0
+    assert most < 2_000_000
+    heard = np.abs(samples(tmp_path / "out.webm"))
+    assert len(heard) == pytest.approx(61 * 48_000, abs=2_400)
+    assert heard[14_400 : 60 * 48_000 + 7_200].max() < 0.02
+    assert heard[60 * 48_000 + 20_000 :].max() > 0.2
