@@ -111,7 +111,7 @@ def live(
 
     from realtime.compositing.composite import check_light_wrap
     from realtime.compositing.filters import stream_filters
-    from realtime.compositing.playlist import Playlist
+    from realtime.compositing.playlist import Playlist, expand_folder
     from realtime.inputs.webcam import Webcam
     from realtime.loop.controls import LineReader
     from realtime.loop.following import compile_for_parts, follow
@@ -128,6 +128,10 @@ def live(
         filters = stream_filters(keep, smooth)
     with blaming("--light-wrap"):
         check_light_wrap(light_wrap)
+    if record is not None:
+        with blaming("--bg", *(bg or [])):
+            for file in [each for spec in bg or [] for each in expand_folder(spec)]:
+                refuse_inputs(record, {"--bg": Path(file).expanduser()})
     with ExitStack() as stack:
         others = (virtual_camera, record, pipe) != (None, None, None)
         window = window and has_display(needed=not others)
