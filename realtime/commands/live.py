@@ -102,6 +102,8 @@ def live(
         return
     if (webcam is None) == (video is None):
         raise UsageError("name one source: --webcam, or --input VIDEO")
+    if "" in (bg or []):  # which would be the folder that one is in
+        raise UsageError("--bg: is empty; name a background, or leave it out")
     frame_size = None if size is None else size_option(size)
     if not snapshots.is_dir():
         raise UsageError(f"--snapshots {snapshots}: is not a folder; make it first")

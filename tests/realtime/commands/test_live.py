@@ -80,6 +80,10 @@ def test_a_missing_camera_says_which_there_are(tmp_path: Path) -> None:
         (["--input", "a.mkv", "--record", "a.avi"], "a.avi"),
         (["--input", "a.mkv", "--bg", "red", "--bg", "missing.jpg"], "--bg missing.jpg: no such file"),
         (["--input", "a.mkv", "--bg", "missing.jpg"], "missing.jpg"),
+        (
+            ["--input", "a.mkv", "--bg", "red", "--bg", "", "--no-window", "--pipe", "rgb24"],
+            "--bg: is empty; name a background",
+        ),
     ],
 )
 def test_bad_input_is_one_line(
