@@ -69,6 +69,13 @@ def refuse_pictures(target: Path, source: Path) -> None:
         raise UsageError(f"{target}: has pictures of IN; write to another folder")
 
 
+def refuse_existing_pictures(target: Path, *, overwrite: bool) -> None:
+    """Raise UsageError if a picture of a sequence exists and must not be replaced. `target` is a name with a place."""
+    parts = NAME.fullmatch(target.name)
+    if parts is not None and not overwrite and (there := pictures_of(target, parts)):
+        raise UsageError(f"{there[0]}: exists already; use --overwrite to replace all of {target}")
+
+
 def refuse_existing(target: Path, *, overwrite: bool) -> None:
     """Raise UsageError if a file exists and must not be replaced."""
     if target.is_file() and not overwrite:

@@ -84,7 +84,7 @@ def check_encoding(target: Path, settings: "VideoSettings") -> None:
 def check_output_kind(kind: OutputKind, *, bg: str | None, light_wrap: float, premultiplied: bool, hdr: Hdr) -> None:
     """Raise UsageError for an option that what OUT shows has no use for."""
     if kind != "composite":
-        for option in [name for name, given in (("--bg", bg), ("--light-wrap", light_wrap)) if given]:
+        for option in [name for name, given in (("--bg", bg is not None), ("--light-wrap", light_wrap)) if given]:
             raise UsageError(f"{option}: there is no background in --output-kind {kind}")
     if premultiplied and kind != "cutout":
         raise UsageError("--premultiplied: only --output-kind cutout has alpha")

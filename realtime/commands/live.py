@@ -102,6 +102,8 @@ def live(
         return
     if (webcam is None) == (video is None):
         raise UsageError("name one source: --webcam, or --input VIDEO")
+    if "" in (bg or []):  # which would be the folder that one is in
+        raise UsageError("--bg: is empty; name a background, or leave it out")
     frame_size = None if size is None else size_option(size)
     if not snapshots.is_dir():
         raise UsageError(f"--snapshots {snapshots}: is not a folder; make it first")
@@ -111,7 +113,7 @@ def live(
 
     from realtime.compositing.composite import check_light_wrap
     from realtime.compositing.filters import stream_filters
-    from realtime.compositing.playlist import Playlist
+    from realtime.compositing.playlist import Playlist, expand_folder
     from realtime.inputs.webcam import Webcam
     from realtime.loop.controls import LineReader
     from realtime.loop.following import compile_for_parts, follow
@@ -122,12 +124,17 @@ def live(
     from realtime.outputs.recording import Recording
     from realtime.outputs.virtual_camera import open_virtual_camera
     from realtime.outputs.window import Window
+    from realtime.paths import expand_home
 
     max_pixels = max_megapixels * MEGAPIXEL
     with blaming("--smooth"):
         filters = stream_filters(keep, smooth)
     with blaming("--light-wrap"):
         check_light_wrap(light_wrap)
+    if record is not None:
+        with blaming("--bg", *(bg or [])):
+            for file in [each for spec in bg or [] for each in expand_folder(spec)]:
+                refuse_inputs(record, {"--bg": expand_home(file)})
     with ExitStack() as stack:
         others = (virtual_camera, record, pipe) != (None, None, None)
         window = window and has_display(needed=not others)

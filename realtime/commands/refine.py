@@ -19,7 +19,7 @@ def refine(
     images: Annotated[Path, typer.Argument(metavar="IMAGES", help="A folder of photos, or one photo.")],
     masks: Annotated[Path, typer.Argument(metavar="MASKS", help="A folder of masks of the same stems, or COCO .json.")],
     target: Annotated[Path, typer.Argument(metavar="OUT", help="The folder to write to; a picture if IMAGES is one.")],
-    category: Annotated[str, typer.Option(help="The COCO category whose shapes are used.")] = "person",
+    category: Annotated[str | None, typer.Option(help="The COCO category whose shapes are used; by default person.")] = None,
     cut_outs: Annotated[bool, typer.Option("--cut-outs", help="Write colours and alpha, not alpha alone.")] = False,
     overwrite: Overwrite = False,
     max_megapixels: MaxMegapixelsOption = MAX_MEGAPIXELS,

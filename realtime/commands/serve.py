@@ -1,6 +1,5 @@
 """`shm-serve`: cuts people out of photos, videos and a browser's camera, on a page and for programs, over HTTP."""
 
-import ipaddress
 import webbrowser
 from contextlib import ExitStack
 from functools import partial
@@ -13,6 +12,7 @@ from engines.commands.options import Backend, Closer, Model, Precision, Threads,
 from engines.commands.running import UsageError, needs_extra, run
 from realtime.commands.checks import notify
 from realtime.commands.options import MAX_MEGAPIXELS, MEGAPIXEL, MaxMegapixelsOption
+from realtime.serve.addresses import is_loopback
 from realtime.serve.limits import (
     CAMERAS,
     KEEP_FOR,
@@ -103,16 +103,6 @@ def serve(
         again = partial(loading, engine.name, precision=engine.precision)
         service = create_app(engine, limits=limits, load=lambda name: again(model=name), token=token, loopback=loopback)
         serve_until_stopped(service, opened)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach an address."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def main() -> None:

@@ -131,7 +131,7 @@ def video(
         excerpt=excerpt_option(start, end, frames),
         rate=rate_option(rate),
         size=video_size_option(size),
-        bg=bg or GREEN,
+        bg=GREEN if bg is None else bg,
         fit=fit,
         smooth=smooth,
         keep=keep,

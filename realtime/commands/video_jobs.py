@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,18 +20,15 @@ from realtime.commands.progress import frames_progress
 from realtime.commands.video_run import Run, check_settings, refuse
 from realtime.inputs.media.numbered import RATE
 from realtime.jobs.photo_folders import make_folder
-from realtime.jobs.plan import plan_video
+from realtime.jobs.plan import check_place, plan_video
 from realtime.jobs.report import VideoReport
 from realtime.jobs.segment_folder import SegmentFolder
 from realtime.jobs.settings import VideoSettings
-from realtime.jobs.shards import Shard
 from realtime.jobs.spreading import Runner
 from realtime.jobs.video_folders import video_files
 from realtime.jobs.video_job import VideoJob
 from realtime.numbering import is_numbered, sequences_in
-from realtime.outputs.formats import SEQUENCES
 from realtime.outputs.standard_output import ReaderGone
-from realtime.outputs.target import check_target
 from realtime.outputs.tracks.audio import AudioNotSupported
 
 READER_GONE = 141  # exit code of programs that write to a pipe which nobody reads any more
@@ -48,15 +46,15 @@ def edit_file(source: Path, target: Path, run: Run) -> None:
     with ExitStack() as stack:
         refuse(source, target, run)
         if run.dry_run:
-            if target != PIPE and target.suffix.lower() not in SEQUENCES:
-                check_target(target, overwrite=run.overwrite)
+            for written in (target, *([] if run.alpha_target is None else [run.alpha_target])):
+                check_place(written, overwrite=run.overwrite)
             check_settings(run.settings)
             report(run, [plan(source, target, run)])
             return
         check_settings(run.settings)
         if run.resume:
             stack.callback(tell_what_is_kept, target)
-        job = stack.enter_context(open_job(source, target, run, run.shard))
+        job = stack.enter_context(open_job(source, target, run))
         engine = stack.enter_context(run.load())
         try:
             record = edit(job, engine)
@@ -71,6 +69,7 @@ def edit_files(source: Path, target: Path, run: Run) -> None:
     Raises typer.Exit with code 1 if some failed; MattingError if there is nothing to do them with.
     """
     left_out, to_do, records = files_to_do(source, target, run)
+    run = replace(run, shard=None)  # whose videos these are, each as a whole
     with ExitStack() as stack:
         engine = None if run.dry_run or not to_do else stack.enter_context(run.load())
         for video, path in to_do:
@@ -152,11 +151,8 @@ def in_words_of_options(target: Path, settings: VideoSettings) -> Iterator[None]
             raise
 
 
-def open_job(source: Path, target: Path, run: Run, shard: Shard | None = None) -> VideoJob:
+def open_job(source: Path, target: Path, run: Run) -> VideoJob:
     """Open a video and the file to write, or a shard of it. Raises MattingError in words of the options."""
-    for option, given in (("--nvenc", run.settings.nvenc), ("--alpha-out", run.alpha_target is not None)):
-        if given and (run.resume or shard is not None):
-            raise UsageError(f"{option}: cannot be resumed or sharded; leave it out, or --resume and --shard")
     with in_words_of_options(target, run.settings):
         return VideoJob(
             source,
@@ -164,7 +160,7 @@ def open_job(source: Path, target: Path, run: Run, shard: Shard | None = None) -
             run.settings,
             alpha_target=run.alpha_target,
             resume=run.resume,
-            shard=shard,
+            shard=run.shard,
             overwrite=run.overwrite,
         )
 
@@ -172,7 +168,7 @@ def open_job(source: Path, target: Path, run: Run, shard: Shard | None = None) -
 def plan(source: Path, target: Path, run: Run) -> Record:
     """Say what would be done. Raises MattingError in words of the options."""
     with in_words_of_options(target, run.settings):
-        planned = plan_video(source, target, run.settings)
+        planned = plan_video(source, target, run.settings, run.alpha_target)
     notify(planned.line())
     tell_rate(source, run.settings)
     return planned.record()

@@ -7,7 +7,15 @@ from pathlib import Path
 from engines.commands.running import UsageError
 from engines.engine import Engine
 from realtime.choices import PIPE
-from realtime.commands.checks import blaming, naming_options, notify, refuse_existing, refuse_inputs, refuse_pictures
+from realtime.commands.checks import (
+    blaming,
+    naming_options,
+    notify,
+    refuse_existing,
+    refuse_existing_pictures,
+    refuse_inputs,
+    refuse_pictures,
+)
 from realtime.compositing.composite import check_light_wrap
 from realtime.compositing.subjects import subject_filter
 from realtime.compositing.temporal import TemporalFilter
@@ -16,6 +24,7 @@ from realtime.jobs.segment_folder import SegmentFolder
 from realtime.jobs.settings import VideoSettings
 from realtime.jobs.shards import Shard
 from realtime.numbering import is_numbered
+from realtime.outputs.formats import SEQUENCES
 from realtime.paths import expand_home
 
 
@@ -67,6 +76,8 @@ def refuse(source: Path, target: Path, run: Run) -> None:
         refuse_twice(run)
     if PIPE in (target, run.alpha_target):
         refuse_in_pipe(run)
+    if run.resume or run.shard is not None:
+        refuse_in_segments(target, run)
     inputs = {"--bg": expand_home(run.settings.bg), **({} if source == PIPE else {"IN": source})}
     if target != PIPE:
         for mask in run.settings.masks:
@@ -76,6 +87,8 @@ def refuse(source: Path, target: Path, run: Run) -> None:
     for written in (target, run.alpha_target):
         if written is not None and is_numbered(source) and is_numbered(written):
             refuse_pictures(written, source)
+        if written is not None and written.suffix.lower() in SEQUENCES:
+            refuse_existing_pictures(written, overwrite=run.overwrite)
     if run.alpha_target is not None:
         if run.alpha_target != PIPE:
             refuse_inputs(run.alpha_target, {**inputs, "OUT": target})
@@ -109,3 +122,12 @@ def refuse_in_pipe(run: Run) -> None:
         raise UsageError(f"{'--resume' if run.resume else '--shard'}: what is written to a pipe is gone; name a file as OUT")
     if run.as_json:
         raise UsageError("--json: standard output is taken by the video; leave one of them out")
+
+
+def refuse_in_segments(target: Path, run: Run) -> None:
+    """Raise UsageError for what cannot be written in segments, as --resume and --shard do."""
+    for option, given in (("--nvenc", run.settings.nvenc), ("--alpha-out", run.alpha_target is not None)):
+        if given:
+            raise UsageError(f"{option}: cannot be resumed or sharded; leave it out, or --resume and --shard")
+    if target.suffix.lower() in SEQUENCES:
+        raise UsageError(f"{target}: a sequence of pictures cannot be resumed or sharded; write a video")

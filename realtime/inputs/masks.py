@@ -14,6 +14,7 @@ from realtime.choices import MAX_PIXELS
 from realtime.inputs.photos import READABLE, read_photo
 from realtime.inputs.pictures import check_pixels
 
+PERSON = "person"  # COCO's category of people
 LONGEST_OUTLINE = 4_000_000  # px of a polygon: pycocotools takes memory for each of them
 
 
@@ -29,13 +30,15 @@ class Masks(Protocol):
         ...
 
 
-def open_masks(path: Path, *, category: str = "person", max_pixels: int = MAX_PIXELS) -> Masks:
-    """Open a folder of masks, a single mask, or the shapes of one `category` in a COCO JSON file.
+def open_masks(path: Path, *, category: str | None = None, max_pixels: int = MAX_PIXELS) -> Masks:
+    """Open a folder of masks, a single mask, or the shapes of one `category`, by default people, in a COCO JSON file.
 
-    Raises MediaError if there are none, ValueError if the file has no such category.
+    Raises MediaError if there are none; ValueError if the file has no such category, or there is no COCO file to have one.
     """
     if path.suffix.lower() == ".json":
-        return CocoMasks(path, category, max_pixels=max_pixels)
+        return CocoMasks(path, PERSON if category is None else category, max_pixels=max_pixels)
+    if category is not None:
+        raise ValueError(f"{category}: is of a COCO .json file, which {path} is not; leave it out")
     return FolderMasks(path, max_pixels=max_pixels)
 
 

@@ -4,15 +4,34 @@ from pathlib import Path
 
 from av.video.reformatter import Colorspace
 
+from engines.errors import MediaError
+from realtime.choices import PIPE
 from realtime.jobs.report import VideoPlan
 from realtime.jobs.settings import VideoSettings
+from realtime.jobs.sinks import settings_of_alpha
 from realtime.jobs.video_job import open_audio, open_source, open_subtitles
+from realtime.numbering import NAME
+from realtime.outputs.formats import SEQUENCES
+from realtime.outputs.pictures.sequence import check_folder
+from realtime.outputs.target import check_target
 from realtime.pixels.yuv import FrameConverter
 
 
-def plan_video(source: Path, target: Path, settings: VideoSettings) -> VideoPlan:
+def check_place(target: Path, *, overwrite: bool) -> None:
+    """Raise MediaError if a video or a sequence of pictures could not be written to `target`, or what is there must stay."""
+    if target.suffix.lower() in SEQUENCES:
+        if NAME.fullmatch(target.name) is None:
+            raise MediaError(f"{target}: names one picture; name a sequence, such as {target.with_stem('%05d')}")
+        check_folder(target)
+    elif target != PIPE:
+        check_target(target, overwrite=overwrite)
+
+
+def plan_video(source: Path, target: Path, settings: VideoSettings, alpha_target: Path | None = None) -> VideoPlan:
     """Check a video and the settings for it. Raises what a `VideoJob` would, except for what only writing shows."""
     codec = settings.codec_for(target)
+    if alpha_target is not None:
+        settings_of_alpha(settings, codec, alpha_target).codec_for(alpha_target)
     with open_source(source, settings) as video:
         audio = open_audio(video, settings, target)
         converted = None

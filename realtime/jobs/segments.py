@@ -236,7 +236,12 @@ class SegmentedSink(Sink):
             return  # another shard has joined them meanwhile
         if not segments:
             raise MediaError(f"{self.folder.path}: segments were removed from it; start again")
-        join(segments, self._unfinished, self.path, source=self._source, audio=self._audio, subtitles=self._subtitles)
+        try:
+            join(segments, self._unfinished, self.path, source=self._source, audio=self._audio, subtitles=self._subtitles)
+        except MediaError:
+            if self._shared and stamp(self.path) != self._stamp:
+                return  # another shard has joined and removed them meanwhile: where the file may be replaced, both can begin
+            raise
         try:
             with self._media_errors():
                 self._stack.close()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from realtime.inputs.video_file import VideoSource
 from realtime.jobs.settings import VideoSettings
-from realtime.outputs.formats import SEQUENCES, suffix_of
+from realtime.outputs.formats import SEQUENCES, Codec, suffix_of
 from realtime.outputs.pictures.sequence import PictureSequence
 from realtime.outputs.sink import Sink
 from realtime.outputs.tracks.audio import AudioCopier
@@ -66,8 +66,8 @@ def open_sink(
     )
 
 
-def settings_of_alpha(settings: VideoSettings, sink: Sink, target: Path) -> VideoSettings:
-    """The settings of a file for the mattes alone: the format of the sink beside it, where `target` can hold that."""
-    same = suffix_of(target) in sink.codec.suffixes
+def settings_of_alpha(settings: VideoSettings, codec: Codec, target: Path) -> VideoSettings:
+    """The settings of a file for the mattes alone: the codec of the file beside it, where `target` can hold that."""
+    same = suffix_of(target) in codec.suffixes
     alone = replace(settings, output_kind="alpha", premultiplied=False, bitrate=None, hdr="sdr")
-    return replace(alone, codec=sink.codec.name) if same else replace(alone, codec=None, crf=None, nvenc=False)
+    return replace(alone, codec=codec.name) if same else replace(alone, codec=None, crf=None, nvenc=False)

@@ -1,6 +1,7 @@
 """A folder of videos, or those that a pattern finds, and the files to be made of them."""
 
 import glob
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,16 +39,16 @@ def video_files(source: Path, target: Path, kind: OutputKind = "composite", code
     """Pair each video of a folder, or of those that a pattern finds, with the file to write below the folder `target`.
 
     Folders below it are mirrored, and `**` in a pattern enters them. A file keeps its name, with another suffix if its own
-    cannot hold what is to be shown. Hidden files do not count. Raises MediaError if there are no videos, two would become one
-    file, or `target` is a file or the same folder.
+    cannot hold what is to be shown. Hidden files do not count, nor does `target` if it is among them. Raises MediaError if
+    there are no videos, two would become one file, one would come to lie among the videos, or `target` is a file or the same
+    folder.
     """
     pattern = is_pattern(source)
     root = fixed_part(source) if pattern else source
     if target.exists() and (not target.is_dir() or (root.exists() and target.samefile(root))):
         raise MediaError(f"{target}: is a file or the folder of the videos; name another folder to write to")
-    found = sorted(root.glob(str(source.relative_to(root))) if pattern else root.rglob("*"))
-    written = target.absolute()
-    inside = [path for path in found if path.is_file() and written not in path.absolute().parents and not is_hidden(path, root)]
+    found = inputs(root.glob(str(source.relative_to(root))) if pattern else root.rglob("*"), root, target)
+    inside = [path for path in found if path.is_file()]
     videos = [path for path in inside if is_video(path)]
     if not videos:
         pictures = sequences_in(root) if root.is_dir() else []
@@ -61,6 +62,7 @@ def video_files(source: Path, target: Path, kind: OutputKind = "composite", code
         if path in jobs:
             raise MediaError(f"{video}: would become {path}, and so would {jobs[path].name}; rename one of them")
         jobs[path] = video
+    refuse_among_inputs(jobs, root, target)
     return VideoFiles([(video, path) for path, video in jobs.items()], len(inside) - len(videos))
 
 
@@ -86,6 +88,30 @@ def fixed_part(pattern: Path) -> Path:
 def is_hidden(path: Path, root: Path) -> bool:
     """Whether a file below a folder, or a folder that it is in there, is hidden."""
     return any(part.startswith(".") for part in path.relative_to(root).parts)
+
+
+def inputs(found: Iterable[Path], root: Path, target: Path) -> list[Path]:
+    """What was found below a folder, in order, but hidden files, and the folder `target` of the results if it is below, too."""
+    results = place_in(target, root)
+    return [
+        path
+        for path in sorted(found)
+        if not is_hidden(path, root) and (results is None or not path.relative_to(root).is_relative_to(results))
+    ]
+
+
+def refuse_among_inputs(jobs: Mapping[Path, Path], root: Path, target: Path) -> None:
+    """Raise MediaError if a result, of the file beside it, would lie in the folder that is read; that can be below `target`."""
+    read = place_in(root, target)
+    for result, path in jobs.items():
+        if read is not None and result.relative_to(target).is_relative_to(read):
+            raise MediaError(f"{path}: would become {result}, in the folder that is read; name another folder to write to")
+
+
+def place_in(path: Path, folder: Path) -> Path | None:
+    """Where a folder lies in another one, whatever links lead to the two; None if it does not."""
+    path, folder = path.resolve(), folder.resolve()
+    return path.relative_to(folder) if path.is_relative_to(folder) else None
 
 
 def suffix_for(suffix: str, kind: OutputKind, codec: str | None) -> str:

@@ -111,7 +111,7 @@ class VideoJob:
                 self._sink.codec.check_high_range(nvenc=settings.nvenc)
             self._alpha_sink: Sink | None = None
             if alpha_target is not None:
-                of_alpha = settings_of_alpha(settings, self._sink, alpha_target)
+                of_alpha = settings_of_alpha(settings, self._sink.codec, alpha_target)
                 self._alpha_sink = open_sink(alpha_target, self.source, of_alpha, overwrite=overwrite)
                 stack.callback(self._alpha_sink.abort)
             self._stack = stack.pop_all()

@@ -84,6 +84,8 @@ class LineReader:
                     continue
                 data = os.read(self._file, 4096)
                 *lines, rest = (rest + data).split(b"\n")
+                if not data and rest:  # the last line, without its end
+                    lines.append(rest)
                 self._lines.extend(line.decode("utf-8", "replace").strip() for line in lines)
                 if not data:
                     return

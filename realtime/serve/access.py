@@ -1,5 +1,6 @@
 """Who is let in: clients with the token, programs and pages of this service, and no page of another site."""
 
+import re
 import secrets
 from collections.abc import Awaitable, Callable
 
@@ -7,7 +8,9 @@ from fastapi import HTTPException, Request
 from fastapi.security.utils import get_authorization_scheme_param
 from starlette.requests import HTTPConnection
 
-LOOPBACK = {"127.0.0.1", "localhost", "[::1]"}
+from realtime.serve.addresses import is_loopback
+
+PORT = re.compile(r":\d+$")
 
 
 def check_caller(connection: HTTPConnection, *, loopback: bool) -> None:
@@ -16,7 +19,7 @@ def check_caller(connection: HTTPConnection, *, loopback: bool) -> None:
     A page of another site could make its own name mean this machine (DNS rebinding), and read the answers.
     """
     host = connection.headers.get("host", "").lower()
-    if loopback and host.rpartition(":")[0 if host.rpartition(":")[2].isdigit() else 2] not in LOOPBACK:
+    if loopback and not is_loopback(PORT.sub("", host).removeprefix("[").removesuffix("]")):
         raise HTTPException(403, "call this service as 127.0.0.1 or localhost")
     origin = connection.headers.get("origin")
     if origin is not None and origin.lower().partition("://")[2] != host:

@@ -130,6 +130,7 @@ class VideoQueue:
         self._videos: dict[str, ClientVideo] = {}
         self._changed = threading.Condition()
         self._closed = False
+        self._looked = 0.0  # for what was kept long enough, when last
         self._thread = threading.Thread(target=self._work, name="serve-videos")
 
     def open(self) -> None:
@@ -140,6 +141,7 @@ class VideoQueue:
     def place(self, options: VideoOptions) -> ClientVideo:
         """A place for a video, whose bytes then go into its `source`. Raises QueueFull."""
         with self._changed:
+            self._forget_old()
             busy = sum(video.status not in ENDED for video in self._videos.values())
             if busy >= self._limits.videos:
                 raise QueueFull(60)
@@ -181,6 +183,7 @@ class VideoQueue:
     def _work(self) -> None:
         while True:
             with self._changed:
+                self._forget_old()
                 while (video := self._next()) is None and not self._closed:
                     self._changed.wait(LOOK)
                     self._forget_old()
@@ -194,15 +197,17 @@ class VideoQueue:
                     shutil.rmtree(video.folder, ignore_errors=True)
 
     def _forget_old(self) -> None:
-        now = time.monotonic()
-        for video in [each for each in self._videos.values() if each.status in ENDED]:
-            if now - video.ended > self._limits.keep_for:
+        with self._changed:
+            self._looked = now = time.monotonic()
+            for video in [each for each in self._videos.values() if each.ended and now - each.ended > self._limits.keep_for]:
                 del self._videos[video.name]
                 shutil.rmtree(video.folder, ignore_errors=True)
 
     def _edit(self, video: ClientVideo) -> None:
         def on_progress(frames: int) -> None:
             video.frames = frames
+            if time.monotonic() - self._looked > LOOK:
+                self._forget_old()
             if self._closed or video.status == "cancelled":
                 raise Cancelled
 

@@ -69,9 +69,21 @@ def test_a_missing_camera_says_which_there_are(tmp_path: Path) -> None:
         (["--input", "a.mkv", "--record", "there.mkv"], "there.mkv: exists already; use --overwrite"),
         (["--input", "a.mkv", "--record", "a.mkv"], "is the same file as --input a.mkv"),
         (["--input", "a.mkv", "--record", "a.mkv", "-y"], "is the same file as --input a.mkv"),
+        (
+            ["--input", "a.mkv", "--bg", "red", "--bg", "there.mkv", "--record", "there.mkv", "-y", "--no-window"],
+            "is the same file as --bg there.mkv",
+        ),
+        (
+            ["--input", "a.mkv", "--bg", "waves", "--record", "waves/sea.mkv", "-y", "--no-window"],
+            "is the same file as --bg waves/sea.mkv",
+        ),
         (["--input", "a.mkv", "--record", "a.avi"], "a.avi"),
         (["--input", "a.mkv", "--bg", "red", "--bg", "missing.jpg"], "--bg missing.jpg: no such file"),
         (["--input", "a.mkv", "--bg", "missing.jpg"], "missing.jpg"),
+        (
+            ["--input", "a.mkv", "--bg", "red", "--bg", "", "--no-window", "--pipe", "rgb24"],
+            "--bg: is empty; name a background",
+        ),
     ],
 )
 def test_bad_input_is_one_line(
@@ -79,7 +91,9 @@ def test_bad_input_is_one_line(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     write_video(tmp_path / "a.mkv", [0, 255])
-    write_video(tmp_path / "there.mkv", [0, 255])
+    for there in (tmp_path / "there.mkv", tmp_path / "waves" / "sea.mkv"):
+        there.parent.mkdir(exist_ok=True)
+        write_video(there, [0, 255])
     (tmp_path / "text.mp4").write_text("no video " * 100)
     with patch("realtime.outputs.window.check_display"):
         assert shm_live(*arguments) == 2

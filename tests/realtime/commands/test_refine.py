@@ -143,6 +143,8 @@ def test_bad_input(folders: tuple[Path, Path, Path], tmp_path: Path, capfd: pyte
         ((photo, mask, wide), "exists already"),
         ((photo, mask, tmp_path / "a.jpg", "--cut-outs"), ".jpg holds no alpha"),
         ((photo, wide, tmp_path / "new.png"), "its mask has another shape"),
+        ((images, masks, out, "--category", "dog"), "--category dog: is of a COCO .json file, which"),
+        ((images, masks, out, "--category", "person"), "--category person: is of a COCO .json file, which"),
     ]
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     for arguments, message in cases:

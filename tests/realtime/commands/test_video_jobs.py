@@ -89,6 +89,40 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(
     assert shm_video(monkeypatch, clip, tmp_path / "nowhere" / "out.mp4", "--dry-run") == 2
 
 
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["out.mp4", "--alpha-out", "nowhere/m.mp4"], "nowhere/m.mp4: there is no folder "),
+        (["out.mp4", "--alpha-out", "m.xyz"], "m.xyz: unknown kind of video file"),
+        (["out.mp4", "--alpha-out", "m.png"], "m.png: names one picture"),
+        (["out.mp4", "--alpha-out", "there/%05d.png"], "there/00001.png: exists already; use --overwrite"),
+        (["out.mp4", "--alpha-out", "m.mkv", "--resume"], "--alpha-out: cannot be resumed or sharded"),
+        (["out.mp4", "--shard", "1/2", "--nvenc"], "--nvenc: cannot be resumed or sharded"),
+        (["out/%05d.png", "--resume"], "out/%05d.png: a sequence of pictures cannot be resumed"),
+        (["out/%05d.png", "--shard", "1/2"], "out/%05d.png: a sequence of pictures cannot be resumed or sharded"),
+        (["there/%05d.png"], "there/00001.png: exists already; use --overwrite to replace all of there/%05d.png"),
+        (["no/where/%05d.png"], "no/where/%05d.png: there is no folder "),
+        (["one.png"], "one.png: names one picture"),
+    ],
+)
+def test_a_dry_run_refuses_what_the_run_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str], says: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(engines, "load", no_engine, raising=False)
+    make_clip(Path("in.mp4"), even_times(3))
+    Path("there").mkdir()
+    Path("there/00001.png").touch()
+    told = []
+    for dry in ([], ["--dry-run"]):
+        assert shm_video(monkeypatch, "in.mp4", *arguments, *dry) == 2
+        told.append(capsys.readouterr().err)
+    assert says in told[0]
+    assert told[0] == told[1]
+    assert told[0].count("\n") == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mp4", "there"]
+
+
 def test_a_report_in_json(
     tmp_path: Path, engine: BallEngine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

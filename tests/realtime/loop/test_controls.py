@@ -5,12 +5,12 @@ from realtime.loop.controls import CONTROLS, WORDS, LineReader
 
 def test_the_end_of_the_lines_is_not_the_end_of_the_session() -> None:
     reading, writing = os.pipe()
-    os.write(writing, b"blur\nmirr")
+    os.write(writing, b"blur\n\nmirror")
     os.close(writing)
     lines = LineReader(reading)
     lines._thread.join(10)
     assert not lines._thread.is_alive()
-    assert (lines.take(), lines.take()) == ("blur", None)
+    assert [lines.take() for _ in range(4)] == ["blur", "", "mirror", None]  # the last without a newline
     lines.close()
     os.close(reading)
 

@@ -197,7 +197,10 @@ def test_the_token_is_asked_for() -> None:
     assert "HTTPBearer" in service.get("/openapi.json").json()["components"]["securitySchemes"]  # /docs asks for it
 
 
-@pytest.mark.parametrize("headers", [{"Origin": "https://example.org"}, {"Origin": "null"}, {"Host": "example.org:8400"}])
+@pytest.mark.parametrize(
+    "headers",
+    [{"Origin": "https://example.org"}, {"Origin": "null"}, {"Host": "example.org:8400"}, {"Host": "127.0.0.1.example.org"}],
+)
 def test_pages_of_other_sites_are_refused(headers: dict[str, str]) -> None:
     answer = client().post("/v1/image", content=photo(), headers=headers)
     assert answer.status_code == 403
@@ -205,7 +208,7 @@ def test_pages_of_other_sites_are_refused(headers: dict[str, str]) -> None:
 
 
 def test_its_own_page_is_served() -> None:
-    for host in ("127.0.0.1:8400", "localhost:8400", "[::1]:8400", "localhost"):
+    for host in ("127.0.0.1:8400", "localhost:8400", "[::1]:8400", "localhost", "127.0.0.2:8400", "[::1]"):
         headers = {"Host": host, "Origin": f"http://{host}"}
         assert client().post("/v1/alpha", content=photo(), headers=headers).status_code == 200
 

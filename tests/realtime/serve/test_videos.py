@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import av
 import pytest
@@ -17,7 +18,10 @@ from tests.realtime.plain_engine import PlainEngine
 pytest.importorskip("fastapi_offline", reason="the extra web is not installed")
 from fastapi.testclient import TestClient
 
+from realtime.serve import video_queue
 from realtime.serve.app import create_app
+from realtime.serve.video_queue import ClientVideo, VideoOptions, VideoQueue
+from realtime.serve.work_queue import SharedEngines
 
 HOME = "http://127.0.0.1:8400"
 LIMITS = Limits(video_bytes=1_000_000, video_seconds=2, videos=2, keep_for=3600)
@@ -150,6 +154,41 @@ def test_results_are_forgotten(clip: bytes, temporary: Path) -> None:
         assert client.get(f"/v1/video/{job['id']}").status_code == 404
         [root] = temporary.iterdir()
         assert not list(root.iterdir())
+
+
+def test_results_are_forgotten_while_another_video_is_worked_on(clip: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(video_queue, "LOOK", 0.05)
+    with serving(seconds=0.1, limits=replace(LIMITS, keep_for=0.2)) as client:
+        first, other = (client.post("/v1/video", content=clip).json() for _ in range(2))
+        end = time.monotonic() + 60
+        while client.get(f"/v1/video/{first['id']}").status_code != 404 and time.monotonic() < end:
+            time.sleep(0.02)
+        assert client.get(f"/v1/video/{other['id']}").json()["status"] == "running"
+
+
+def test_results_are_forgotten_while_videos_come_one_upon_another(temporary: Path) -> None:
+    videos = VideoQueue(SharedEngines(PlainEngine()), replace(LIMITS, keep_for=0.2, videos=3))
+    made: list[ClientVideo] = []
+
+    def edit(video: ClientVideo) -> None:
+        while len(made) < 8 and sum(each.status == "queued" for each in made) < 2:  # so that one always waits
+            made.append(videos.place(VideoOptions()))
+            videos.start(made[-1])
+        time.sleep(0.1)
+        video.target.touch()
+        video.status = "done"
+
+    with patch.object(videos, "_edit", edit):
+        videos.open()
+        made.append(videos.place(VideoOptions()))
+        videos.start(made[0])
+        end = time.monotonic() + 60
+        while made[-1].status != "done" and time.monotonic() < end:
+            time.sleep(0.01)
+        kept = [each for each in made if each.target.exists()]
+        videos.close()
+    assert len(made) == 8
+    assert 1 <= len(kept) <= 4
 
 
 def test_names_cannot_be_guessed_and_the_token_is_asked_for(clip: bytes) -> None:

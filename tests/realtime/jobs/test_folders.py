@@ -1,0 +1,63 @@
+"""Folders of photos and videos, and where their results may go."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from engines.errors import MediaError
+from realtime.jobs.photo_folders import photo_jobs
+from realtime.jobs.video_folders import video_files
+
+Jobs = list[tuple[Path, Path]]
+Pair = Callable[[Path, Path], Jobs]
+
+
+def photos(source: Path, target: Path) -> Jobs:
+    return photo_jobs(source, target, ".mp4", tree=True).jobs
+
+
+def videos(source: Path, target: Path) -> Jobs:
+    return video_files(source, target).jobs
+
+
+def matched_videos(source: Path, target: Path) -> Jobs:
+    return video_files(source / "**" / "*.mp4", target).jobs
+
+
+@pytest.fixture(params=[(photos, ".png"), (videos, ".mp4"), (matched_videos, ".mp4")], ids=lambda each: each[0].__name__)
+def pair(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Pair, str]:
+    """What pairs the files of a folder with those to write, and the suffix of the former."""
+    monkeypatch.chdir(tmp_path)
+    made: tuple[Pair, str] = request.param
+    for name in ("all/raw/a", "all/raw/in/b", "all/raw/done/c"):
+        path = Path(f"{name}{made[1]}")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return made
+
+
+def test_results_may_go_to_a_folder_that_holds_that_of_the_inputs(pair: tuple[Pair, str]) -> None:
+    find, suffix = pair
+    names = ["a", "done/c", "in/b"]
+    for target in ("all", ".", "link"):
+        Path("link").unlink(missing_ok=True)
+        Path("link").symlink_to("all")
+        expected = [(Path(f"all/raw/{name}{suffix}"), Path(target, f"{name}.mp4")) for name in names]
+        assert sorted(find(Path("all/raw"), Path(target))) == expected
+
+
+def test_results_among_the_inputs_are_not_done_again(pair: tuple[Pair, str]) -> None:
+    find, suffix = pair
+    Path("link").symlink_to("all/raw/done")
+    for target in ("all/raw/done", "link"):
+        found = sorted(source for source, _ in find(Path("all/raw"), Path(target)))
+        assert found == [Path(f"all/raw/{name}{suffix}") for name in ("a", "in/b")]
+
+
+def test_no_result_comes_to_lie_among_the_inputs(pair: tuple[Pair, str]) -> None:
+    find, suffix = pair
+    Path(f"all/raw/raw/a{suffix}").parent.mkdir()
+    Path(f"all/raw/raw/a{suffix}").touch()
+    with pytest.raises(MediaError, match=r"raw/raw/a\.\w+: would become all/raw/a.mp4, in the folder that is read"):
+        find(Path("all/raw"), Path("all"))
