@@ -52,7 +52,7 @@ class Previewer:
         settings = options.settings_in(folder, self._limits.pixels)
         with in_words_of_parts(folder, self._limits.pixels), open_source(folder / VIDEO, settings) as source:
             check_length(source, self._limits.video_seconds)
-            with settings.open_background() as background, naming(source.path):
+            with settings.open_background(source.pixel_aspect) as background, naming(source.path):
                 return animation(pictures(source, self._engines.of(options.model), background, settings))
 
 
