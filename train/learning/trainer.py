@@ -143,7 +143,8 @@ class Trainer:
         self.optimizer.load_state_dict(state["optimizer"])
         for group in self.optimizer.param_groups:
             group["fused"] = True  # whatever the checkpoint's had
-        self.step, self.seconds, self.start = state["step"], state["seconds"], state.get("start", {})
+        self.step, self.seconds = state["step"], state["seconds"]
+        self.start = {name: value.to(self.device) for name, value in state.get("start", {}).items()}
         if self.precision == "auto" and self.step:
             self.precision = state.get("precision", fast_precision(self.device))
 
@@ -257,7 +258,8 @@ class Trainer:
                 nonlocal saved, waited
                 began = time.monotonic()
                 with raise_on_all_ranks():
-                    if began - saved > SAVE_EVERY:
+                    # The last step's weights are complete only when they are blended: `run` saves them.
+                    if began - saved > SAVE_EVERY and self.step < self.steps:
                         self.save()
                         saved = began
                     batch = next_batch(batches)
