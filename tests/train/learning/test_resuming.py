@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from engines.errors import DataError
 from train.data.library import Library
 from train.learning import trainer as training
-from train.learning.checkpoints import load_checkpoint
+from train.learning.checkpoints import load_checkpoint, save_checkpoint
 from train.learning.tasks import mpn_task
 from train.learning.trainer import Trainer
 from train.recipe import Recipe
@@ -49,3 +50,17 @@ def test_no_checkpoint_of_the_last_step_lacks_the_share_of_the_initial_weights(
     assert trainer(library, keeping, tmp_path).run()
     assert seen == [(1, 1), (2, 2), (3, 2)]
     assert load_checkpoint(tmp_path / "mpn.pt")["step"] == 3
+
+
+def test_a_checkpoint_from_before_a_setting_existed_had_its_default(library: Library, recipe: Recipe, tmp_path: Path) -> None:
+    trainer(library, recipe, tmp_path).save()
+    state = load_checkpoint(tmp_path / "mpn.pt")
+    for removed in ("held", "augment.defocus", "mpn.keep", "sets"):
+        *table, name = removed.split(".")
+        settings = state["recipe"][table[0]] if table else state["recipe"]
+        del settings[name]
+        save_checkpoint(state, tmp_path / "mpn.pt")
+        assert trainer(library, recipe, tmp_path).step == 0, removed
+    blurred = replace(recipe, augment=replace(recipe.augment, defocus=0.1))
+    with pytest.raises(DataError, match="was made with another recipe"):
+        trainer(library, blurred, tmp_path)
