@@ -193,6 +193,8 @@ def relabelled_library(data: Path, plan: "Schedule", phase: "Phase", out: Path) 
     from engines.geometry import model_of_size
     from engines.networks import MPN, MRN, QUN, Networks
     from train.learning.distributed import world_size
+    from train.learning.progress import report
+    from train.learning.released import other_size
     from train.learning.runs import load_frozen
 
     if world_size() > 1:
@@ -204,7 +206,10 @@ def relabelled_library(data: Path, plan: "Schedule", phase: "Phase", out: Path) 
         before = out / (teacher.on or teacher.name)
         mrn = load_frozen(MRN, out / teacher.name / "mrn.pt")
         networks = Networks(load_frozen(MPN, before / "mpn.pt"), load_frozen(QUN, before / "qun.pt"), mrn)
-        model = model_of_size(plan.recipes[names.index(teacher.name)].low_resolution)
+        taught = plan.recipes[names.index(teacher.name)]
+        model = model_of_size(taught.low_resolution)
+        if note := other_size(taught, f"{teacher.name} draws the masks of {phase.name} on"):
+            report(f"note: {note}")
         copy.parent.mkdir(exist_ok=True)
         with TorchEngine(networks=networks, model=model) as engine:
             draw_masks(data, copy, engine, phase.keep_masks)

@@ -143,6 +143,7 @@ def test_all_phases_are_trained_and_resume_where_they_were_stopped(
     # One step teaches nothing: another hand draws what these networks would.
     monkeypatch.setattr(relabel, "alpha_of", lambda _, frame: figure(*frame.shape[:2], 0.25) / np.float32(255))
     assert run(monkeypatch, *options) == 0
+    assert "note: three draws the masks of four on frames of 320x256" in capfd.readouterr().err
     assert (out / "one/mpn.pt").stat().st_mtime_ns == before  # a finished task is left alone
     made |= {"two/qun.pt", "three/mrn.pt", "four/mpn.pt", "mpn.pt", "qun.pt", "mrn.pt"}
     assert {str(path.relative_to(out)) for path in out.rglob("*.pt")} == made
