@@ -92,8 +92,7 @@ class DrawnFrames(Drawn):
         exposure = draw_exposure(rng, self.recipe.augment)
         camera = {"exposure": np.array(tint_numbers(exposure), np.float32)} | grain_arrays(draw_grain(rng, self.recipe.augment))
         size = np.array(turned(self.resolution, scene.aspect), np.int64)
-        drawn = tensors(scene_arrays(scene, self.places) | camera | {"size": size})
-        return drawn | {"random": torch.tensor([rng.random()])}
+        return tensors(scene_arrays(scene, self.places) | camera | {"size": size})
 
 
 class DrawnMPN(DrawnFrames):
@@ -134,7 +133,7 @@ def render_mpn(renderer: Renderer, batch: Sample, _: TaskSettings) -> Sample:
         "image": image,
         "mask": low_resolution(views.alpha),
         "known": 1 - low_resolution(views.unknown),
-        "random": batch["random"].to(renderer.device),
+        "shared_random": batch["shared_random"].to(renderer.device),
     }
 
 
@@ -162,6 +161,7 @@ def render_qun(renderer: Renderer, batch: Sample, _: TaskSettings) -> Sample:
         "mask": mask,
         "coarse_mask": coarse,
         "random": batch["random"].to(renderer.device),
+        "shared_random": batch["shared_random"].to(renderer.device),
     }
 
 
@@ -219,4 +219,5 @@ def render_mrn(renderer: Renderer, batch: Sample, settings: TaskSettings) -> Sam
         "alpha": close.alpha,
         "window": windows,
         "random": batch["random"].to(renderer.device),
+        "shared_random": batch["shared_random"].to(renderer.device),
     }
