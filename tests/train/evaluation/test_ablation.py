@@ -197,6 +197,10 @@ def test_the_recipes_of_the_ablation_differ_in_the_coarse_sets_only():
     ("arguments", "message"),
     [
         (["--table", "--stages"], "--table compares our own"),
+        (["--table", "--model", "large"], "leave out --model"),
+        (["--table", "--backend", "openvino", "--precision", "bf16"], "leave out --backend, --precision"),
+        (["--table", "--threads", "1"], "leave out --threads"),
+        (["--table", "--adapters", ".", "--peer-python", "python"], "leave out --adapters, --peer-python"),
         (["--without-coarse", "x"], "are for --table"),
         (["--run", "x"], "are for --table"),
         (["--table", "--run", "nowhere"], "nowhere: no such folder"),
