@@ -97,7 +97,7 @@ def quality(
             candidates += [OwnCandidate(base), *map(OwnCandidate, larger)]
             candidates += [OwnCandidate(engine, photo=True) for engine in larger]
             candidates += [MaskCandidate(base, "coarse"), MaskCandidate(base, "unified")]
-            candidates.append(Ablated(WITHOUT_QUN, networks_of(None), unified=False))
+            candidates.append(Ablated(WITHOUT_QUN, *networks_of(None), unified=False))
         for name in peer or []:
             assert adapters is not None  # checked above
             opened = Peer(adapters, name, threads=threads, precision="fp32", python=peer_python)

@@ -30,6 +30,10 @@ def fastest() -> Selection:
         return Selection(on_cpu, f"no GPU backend: {missing}")
     for name in on_gpu:
         if not BACKENDS[name].missing_packages():
+            import torch  # which all of them need, and nobody else here
+
+            if not torch.cuda.is_available():
+                return Selection(on_cpu, "there is an NVIDIA GPU, but PyTorch sees none; install a CUDA build of it")
             return Selection(name, "there is an NVIDIA GPU")
     simplest = BACKENDS[on_gpu[-1]]
     return Selection(

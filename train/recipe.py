@@ -98,6 +98,13 @@ class Recipe:
         return dataclasses.asdict(self)
 
 
+def with_defaults(stored: dict[str, Any]) -> dict[str, Any]:
+    """A recipe as a checkpoint stores it, and the settings that were added since: they had their default then."""
+    defaults = Recipe().as_dict()
+    known = {name: value for name, value in defaults.items() if isinstance(value, dict)}
+    return defaults | {name: known[name] | value if name in known else value for name, value in stored.items()}
+
+
 SHARE = (0, 1)
 BELOW_ONE = (0, math.nextafter(1, 0))
 WEIGHT = (0, 1e6)

@@ -30,9 +30,15 @@ class LowResolution(NamedTuple):
 
 
 def shrink(frame: Tensor, model: str = BASE) -> LowResolution:
-    """The low-resolution images of a uint8 frame (H,W,3)."""
+    """The low-resolution images of a uint8 frame (H,W,3) for a model."""
     height, width = frame.shape[:2]
-    h, w = low_resolution(height, width, model)
+    return shrink_to(frame, low_resolution(height, width, model))
+
+
+def shrink_to(frame: Tensor, size: tuple[int, int]) -> LowResolution:
+    """The low-resolution images of a uint8 frame (H,W,3) at a size (h, w)."""
+    height, width = frame.shape[:2]
+    h, w = size
     image = planes(frame)
     oversampled = (OVERSAMPLING * h, OVERSAMPLING * w)
     halved = (max(height // 2, oversampled[0]), max(width // 2, oversampled[1]))

@@ -49,10 +49,10 @@ def deeplab_task(recipe: Recipe, *, pretrained: bool = True) -> Task:
     """DeepLab on fine and coarse data, as MPN sees them: cross-entropy with the mask at 0.5."""
 
     def losses(network: nn.Module, batch: Sample) -> Losses:
-        logits = network(batch["image"]).float()
-        mask, truth = torch.sigmoid(logits), batch["mask"]
+        logits, truth, known = network(batch["image"]).float(), batch["mask"], batch["known"]
+        mask = truth.lerp(torch.sigmoid(logits), known)  # as for MPN, nothing is learnt where it is 0
         return {
-            "loss": F.binary_cross_entropy_with_logits(logits, (truth > 0.5).float()),
+            "loss": F.binary_cross_entropy_with_logits(logits, (truth > 0.5).float(), known),
             "mse": F.mse_loss(mask, truth),
             "iou": foreground_iou(mask, truth),
         }

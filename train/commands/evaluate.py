@@ -86,8 +86,18 @@ def score(
       shm-eval eval/composites --adapters adapters --peer rvm --pictures worst/
       shm-eval eval/composites --table --without-coarse runs/fine --pictures figures/ --worst 3
     """
-    if table and (peer or stages):
-        raise UsageError("--table compares our own networks; leave out --peer and --stages")
+    unfit = {
+        "--backend": backend != "auto",
+        "--threads": threads is not None,
+        "--precision": precision != "auto",
+        "--model": model != BASE,
+        "--adapters": adapters is not None,
+        "--peer": bool(peer),
+        "--peer-python": peer_python is not None,
+        "--stages": stages,
+    }
+    if table and (given := [option for option, is_given in unfit.items() if is_given]):
+        raise UsageError(f"--table compares our own networks, in PyTorch and float32; leave out {', '.join(given)}")
     if not table and (run_folder is not None or without_coarse is not None):
         raise UsageError("--run and --without-coarse are for --table; add it")
     with needs_extra("train"):

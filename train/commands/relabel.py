@@ -1,5 +1,7 @@
 """`shm-train relabel`: draw the coarse masks of training data anew by a trained model."""
 
+import hashlib
+import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,9 +11,11 @@ import typer
 
 from engines.commands.options import Backend, Model, Precision, Threads, load_engine
 from engines.commands.running import UsageError, needs_extra
+from engines.errors import DataError
 
 if TYPE_CHECKING:
     from engines import Engine
+    from train.learning.schedule import Phase, Schedule
 
 
 def relabel(
@@ -58,3 +62,44 @@ def draw_masks(data: Path, out: Path, engine: "Engine", keep: Sequence[str]) -> 
                 report(f"drawing masks {done}/{count}")
                 reported = time.monotonic()
     return count
+
+
+def draw_masks_for_phase(data: Path, plan: "Schedule", phase: "Phase", out: Path) -> Path:
+    """The copy of a data folder in the folder of a phase, its coarse masks drawn by the networks of an earlier one.
+
+    Raises DataError if it is there already and was made of something else.
+    """
+    from engines.backends.torch import TorchEngine
+    from engines.geometry import model_of_size
+    from engines.networks import MPN, MRN, QUN, Networks
+    from train.learning.progress import report
+    from train.learning.released import other_size
+    from train.learning.runs import load_frozen
+
+    copy = out / phase.name / "data"
+    teacher, recipe = next(each for each in zip(plan.phases, plan.recipes, strict=True) if each[0].name == phase.relabelled_by)
+    before = out / (teacher.on or teacher.name)
+    mpn, qun, mrn = before / "mpn.pt", before / "qun.pt", out / teacher.name / "mrn.pt"
+    origin, record = origin_of(data, (mpn, qun, mrn), phase.keep_masks), copy.with_name("data.sha256")
+    if copy.exists():
+        if record.exists() and record.read_text(encoding="utf-8") != origin:  # earlier versions left none
+            raise DataError(f"{copy}: DATA, keep_masks or what drew its masks has changed since; delete it to draw them anew")
+        return copy
+    networks = Networks(load_frozen(MPN, mpn), load_frozen(QUN, qun), load_frozen(MRN, mrn))
+    if note := other_size(recipe, f"{teacher.name} draws the masks of {phase.name} on"):
+        report(f"note: {note}")
+    copy.parent.mkdir(exist_ok=True)
+    record.write_text(origin, encoding="utf-8")  # before, as the copy appears when it is complete
+    with TorchEngine(networks=networks, model=model_of_size(recipe.low_resolution)) as engine:
+        draw_masks(data, copy, engine, phase.keep_masks)
+    return copy
+
+
+def origin_of(data: Path, checkpoints: Sequence[Path], keep: Sequence[str]) -> str:
+    """A digest of what masks are drawn from: names and sizes of the data's files, checkpoints, the sets whose masks stay."""
+    from engines.weights import sha256
+    from train.data.library import root_of
+
+    root = root_of(data)
+    files = [(str(path.relative_to(root)), path.stat().st_size) for path in sorted(root.rglob("*")) if path.is_file()]
+    return hashlib.sha256(json.dumps([files, [*map(sha256, checkpoints)], sorted(keep)]).encode()).hexdigest()

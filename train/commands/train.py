@@ -17,7 +17,7 @@ from engines.errors import DataError
 from train.commands.curves import curves
 from train.commands.options import Data
 from train.commands.pack import pack
-from train.commands.relabel import draw_masks, relabel
+from train.commands.relabel import draw_masks_for_phase, relabel
 from train.commands.release import release
 
 if TYPE_CHECKING:
@@ -189,25 +189,11 @@ def already(library: "Library") -> "Callable[[], Library]":
 
 def relabelled_library(data: Path, plan: "Schedule", phase: "Phase", out: Path) -> "Library":
     """The data of a phase, its coarse masks drawn by the networks of an earlier one: a copy in the folder of the phase."""
-    from engines.backends.torch import TorchEngine
-    from engines.geometry import model_of_size
-    from engines.networks import MPN, MRN, QUN, Networks
     from train.learning.distributed import world_size
-    from train.learning.runs import load_frozen
 
     if world_size() > 1:
         raise UsageError(f"--recipe: {phase.name} draws masks anew, which is for one process; begin without torchrun")
-    copy = out / phase.name / "data"
-    if not copy.exists():
-        names = [each.name for each in plan.phases]
-        teacher = plan.phases[names.index(phase.relabelled_by)]
-        before = out / (teacher.on or teacher.name)
-        mrn = load_frozen(MRN, out / teacher.name / "mrn.pt")
-        networks = Networks(load_frozen(MPN, before / "mpn.pt"), load_frozen(QUN, before / "qun.pt"), mrn)
-        model = model_of_size(plan.recipes[names.index(teacher.name)].low_resolution)
-        copy.parent.mkdir(exist_ok=True)
-        with TorchEngine(networks=networks, model=model) as engine:
-            draw_masks(data, copy, engine, phase.keep_masks)
+    copy = draw_masks_for_phase(data, plan, phase, out)
     recipe = plan.recipes[plan.phases.index(phase)]
     return read_data(copy, recipe, phase.recipe)
 

@@ -74,7 +74,8 @@ class Samples(IterableDataset[Sample]):
     """An endless stream of batches, each of frames of one orientation. The same seed and worker give the same stream.
 
     Each sample has its own random generator, so that a `shard` of each batch can be drawn without the rest: processes that
-    train together share the same batches. Random numbers for the losses are part of the sample, as `random`.
+    train together share the same batches. Random numbers for the losses are part of the sample, as `random`; and one that all
+    samples of a batch, whole or sharded, have in common, as `shared_random`.
     """
 
     fine_only = False
@@ -97,15 +98,17 @@ class Samples(IterableDataset[Sample]):
 
     def __iter__(self) -> Iterator[Sample]:
         cv2.setNumThreads(1)  # the networks want the cores
-        worker = get_worker_info()
+        info = get_worker_info()
+        stream = f"{self.recipe.seed}:{self.seed}:{info.id if info else 0}"
         waiting: dict[tuple[int, int], list[tuple[Scene, random.Random]]] = {}
         for number in count():
-            rng = random.Random(f"{self.recipe.seed}:{self.seed}:{worker.id if worker else 0}:{number}")
+            rng = random.Random(f"{stream}:{number}")
             scene = self.scene(rng)
             group = waiting.setdefault(turned(self.recipe.low_resolution, scene.aspect), [])
             group.append((scene, rng))
             if len(group) == self.batch:
-                yield default_collate([self.sample(*each) for each in group[self.shard]])
+                shared = {"shared_random": torch.tensor(random.Random(f"{stream}:{number}:batch").random())}
+                yield default_collate([self.sample(*each) | shared for each in group[self.shard]])
                 group.clear()
 
     def scene(self, rng: random.Random) -> Scene:
@@ -118,10 +121,7 @@ class Samples(IterableDataset[Sample]):
 
 
 class MPNSamples(Samples):
-    """image (3,h,w), mask and known (1,h,w), as MPN sees a frame. random (1,) in [0, 1).
-
-    known is 0 where the mask says nothing.
-    """
+    """image (3,h,w), mask and known (1,h,w), as MPN sees a frame. known is 0 where the mask says nothing."""
 
     def sample(self, scene: Scene, rng: random.Random) -> Sample:
         view = doubled_view(scene, self.recipe.seen, self.recipe.augment, rng)
@@ -130,7 +130,6 @@ class MPNSamples(Samples):
             "image": to_image(halve(view.picture)),
             "mask": to_mask(halve(view.alpha)),
             "known": to_mask(255 - halve(unknown)),
-            "random": torch.tensor([rng.random()]),
         }
 
 

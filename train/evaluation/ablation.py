@@ -18,12 +18,12 @@ from torch import Tensor
 from engines import Frame, Mask
 from engines.backends.torch import released_networks
 from engines.errors import DataError
-from engines.graphs.glue import predict, refine, shrink, unify
+from engines.graphs.glue import foreground_mask, refine, shrink_to, unify
 from engines.networks import MPN, MRN, QUN, Networks
-from train.data.samples import degrade
+from train.data.samples import degrade, turned
 from train.evaluation.pictures import grey, panel, write_picture
 from train.evaluation.scores import Item, Prediction, Score, TestSet, read_item, score_set
-from train.learning.runs import load_frozen
+from train.learning.runs import Sizes, load_frozen, sizes_of
 
 COLUMNS = {"sad": "SAD", "mse": "MSE", "gradient": "Grad", "connectivity": "Conn"}
 ROWS = ("without coarse data", "without QUN", "all")
@@ -39,15 +39,19 @@ NOTE = (
     "into MRN, with the same weights."
 )
 SEED = 3  # of the low-quality masks
+BASE_SIZES = Sizes()
 
 
 class Ablated:
-    """Three networks in PyTorch, float32, as a candidate; without `unified`, MPN's mask goes straight into MRN."""
+    """Three networks in PyTorch, float32, as a candidate; without `unified`, MPN's mask goes straight into MRN.
+
+    `sizes`: those that the networks were trained at.
+    """
 
     precision = "fp32"
 
-    def __init__(self, name: str, networks: Networks, *, unified: bool = True) -> None:
-        self.name = name
+    def __init__(self, name: str, networks: Networks, sizes: Sizes = BASE_SIZES, *, unified: bool = True) -> None:
+        self.name, self.sizes = name, sizes
         self._networks = networks
         self._unified = unified
 
@@ -56,34 +60,47 @@ class Ablated:
         """The prediction for a frame; with a mask, float32 (h, w) at low resolution, MPN is skipped."""
         begin = time.perf_counter()
         pixels = torch.from_numpy(frame)
-        image, doubled = shrink(pixels)
-        coarse = predict(self._networks.mpn, doubled) if mask is None else torch.from_numpy(mask)
+        image, doubled = shrink_to(pixels, turned_as(frame, self.sizes.low))
+        coarse = self._coarse(doubled) if mask is None else torch.from_numpy(mask)
         unified = unify(self._networks.qun, image, coarse) if self._unified else coarse
         alpha, foreground = refine(self._networks.mrn, pixels, doubled, unified)
         milliseconds = 1e3 * (time.perf_counter() - begin)
         return Prediction(_plane(alpha), milliseconds, _plane(coarse), _plane(unified), foreground.contiguous().numpy())
 
+    def _coarse(self, doubled: Tensor) -> Tensor:
+        return foreground_mask(self._networks.mpn, doubled, self.sizes.seen)[0, 0]
+
     @torch.inference_mode()
     def unify(self, frame: Frame, mask: Mask) -> Mask:
         """QUN's mask, float32 (h, w), for a mask of a frame."""
-        return _plane(unify(self._networks.qun, shrink(torch.from_numpy(frame)).image, torch.from_numpy(mask)))
+        image = shrink_to(torch.from_numpy(frame), turned_as(frame, self.sizes.low)).image
+        return _plane(unify(self._networks.qun, image, torch.from_numpy(mask)))
 
 
-def networks_of(run: Path | None) -> Networks:
-    """The networks of a finished run, or the released ones for None. Raises DataError if they cannot be read."""
+def turned_as(frame: Frame, size: tuple[int, int]) -> tuple[int, int]:
+    """One of `Sizes` for this frame: swapped if it is wider than high."""
+    return turned(size, frame.shape[1] / frame.shape[0])
+
+
+def networks_of(run: Path | None) -> tuple[Networks, Sizes]:
+    """The networks of a finished run and the sizes of its MRN, or the released ones for None.
+
+    Raises DataError if they cannot be read.
+    """
     if run is None:
-        return released_networks()
+        return released_networks(), BASE_SIZES
     if not run.is_dir():
         raise DataError(f"{run}: no such folder; give a run of shm-train, with mpn.pt, qun.pt and mrn.pt")
-    return Networks(load_frozen(MPN, run / "mpn.pt"), load_frozen(QUN, run / "qun.pt"), load_frozen(MRN, run / "mrn.pt"))
+    mrn = run / "mrn.pt"
+    return Networks(load_frozen(MPN, run / "mpn.pt"), load_frozen(QUN, run / "qun.pt"), load_frozen(MRN, mrn)), sizes_of(mrn)
 
 
 def candidates_of(run: Path | None, without_coarse: Path | None) -> dict[str, Ablated]:
     """The candidate of each row; the row without coarse data needs a run trained without it."""
     networks = networks_of(run)
-    rows = {"without QUN": Ablated("without QUN", networks, unified=False), "all": Ablated("all", networks)}
+    rows = {"without QUN": Ablated("without QUN", *networks, unified=False), "all": Ablated("all", *networks)}
     if without_coarse is not None:
-        rows = {"without coarse data": Ablated("without coarse data", networks_of(without_coarse)), **rows}
+        rows = {"without coarse data": Ablated("without coarse data", *networks_of(without_coarse)), **rows}
     return rows
 
 
@@ -99,7 +116,7 @@ def unification(test_set: TestSet, ours: Ablated) -> tuple[float, float]:
     before, after = [], []
     for item in test_set.items:
         frame, truth = read_item(item)
-        good, bad = mask_pair(frame, truth)
+        good, bad = mask_pair(frame, truth, ours.sizes)
         before.append(float(np.abs(good - bad).mean()))
         after.append(float(np.abs(ours.unify(frame, good) - ours.unify(frame, bad)).mean()))
     return fmean(before), fmean(after)
@@ -155,7 +172,7 @@ def hairiest(test_set: TestSet, count: int) -> list[Item]:
 
 def figure3(frame: Frame, truth: Mask, ours: Ablated) -> Frame:
     """Figure 3, (a) to (i): a good and a bad mask, both as unified by QUN, and their differences."""
-    good, bad = mask_pair(frame, truth)
+    good, bad = mask_pair(frame, truth, ours.sizes)
     unified_good, unified_bad = (ours.unify(frame, mask) for mask in (good, bad))
     panels = [
         ("(a) high quality", good),
@@ -175,8 +192,10 @@ def figure3(frame: Frame, truth: Mask, ours: Ablated) -> Frame:
 def figure6(frame: Frame, truth: Mask, candidates: dict[str, Ablated]) -> Frame:
     """Figure 6: the alpha without and with QUN, from a good mask, a bad one and MPN's."""
     rows = []
-    for caption, mask in zip(("high quality", "low quality", "MPN's"), (*mask_pair(frame, truth), None), strict=True):
-        without, whole = (candidates[row](frame, mask) for row in ("without QUN", "all"))
+    both = [candidates[row] for row in ("without QUN", "all")]
+    masks = zip(*((*mask_pair(frame, truth, each.sizes), None) for each in both), strict=True)  # theirs may have two sizes
+    for caption, pair in zip(("high quality", "low quality", "MPN's"), masks, strict=True):
+        without, whole = (each(frame, mask) for each, mask in zip(both, pair, strict=True))
         given = _known(whole.coarse)
         pictures = {f"mask, {caption}": given, "without QUN": without.alpha, "with QUN": whole.alpha, "true alpha": truth}
         shown = [panel(name, grey(picture), (frame.shape[0], frame.shape[1])) for name, picture in pictures.items()]
@@ -184,9 +203,9 @@ def figure6(frame: Frame, truth: Mask, candidates: dict[str, Ablated]) -> Frame:
     return np.vstack(rows)
 
 
-def mask_pair(frame: Frame, truth: Mask) -> tuple[Mask, Mask]:
+def mask_pair(frame: Frame, truth: Mask, sizes: Sizes = BASE_SIZES) -> tuple[Mask, Mask]:
     """The true alpha at the networks' low resolution, and the same degraded as in QUN's training (section 3.4)."""
-    height, width = shrink(torch.from_numpy(frame)).image.shape[-2:]
+    height, width = turned_as(frame, sizes.low)
     small = cv2.resize(truth, (width, height), interpolation=cv2.INTER_AREA)
     levels = np.asarray(np.round(255 * small), np.uint8)
     hard = np.asarray((cv2.erode(levels, np.ones((3, 3), np.uint8)) > 127) * 255, np.uint8)

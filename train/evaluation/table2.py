@@ -13,17 +13,17 @@ from torch import nn
 from engines import Frame, Mask
 from engines.engine import fit_mask
 from engines.errors import DataError
-from engines.graphs.glue import planes, shrink
+from engines.graphs.glue import planes, shrink_to
 from engines.networks import MPN, MRN, QUN, Networks
 from train.baselines.deeplab import DeepLab
 from train.baselines.dim import TwoStageDIM
 from train.baselines.shm import SHM
-from train.evaluation.ablation import COLUMNS, PAPER, Ablated
+from train.evaluation.ablation import BASE_SIZES, COLUMNS, PAPER, Ablated, turned_as
 from train.evaluation.pictures import grey, panel
 from train.evaluation.scores import Item, Score, TestSet, read_item
 from train.evaluation.trimap import closed_form, trimap
 from train.learning.checkpoints import load_checkpoint
-from train.learning.runs import load_frozen
+from train.learning.runs import Sizes, load_frozen, sizes_of
 
 Matting = Callable[[Frame, Mask], Mask]  # of a frame and its true alpha, which is for trimaps alone
 KINDS: dict[str, type[nn.Module]] = {
@@ -36,17 +36,18 @@ KINDS: dict[str, type[nn.Module]] = {
 }
 
 
-def deeplab_matting(network: DeepLab) -> Matting:
-    """DeepLab's mask, enlarged bilinearly, is its alpha."""
+def deeplab_matting(network: DeepLab, sizes: Sizes) -> Matting:
+    """DeepLab's mask, enlarged bilinearly, is its alpha. It sees a frame as MPN does."""
 
     def matte(frame: Frame, _: Mask) -> Mask:
-        mask = torch.sigmoid(network(shrink(torch.from_numpy(frame)).image))[0, 0].numpy()
+        image = shrink_to(torch.from_numpy(frame), turned_as(frame, sizes.seen)).image
+        mask = torch.sigmoid(network(image))[0, 0].numpy()
         return fit_mask(mask, (frame.shape[0], frame.shape[1]))
 
     return matte
 
 
-def dim_matting(network: TwoStageDIM) -> Matting:
+def dim_matting(network: TwoStageDIM, _: Sizes) -> Matting:
     """Both stages of DIM, where a trimap of the truth leaves open what is there."""
 
     def matte(frame: Frame, truth: Mask) -> Mask:
@@ -58,12 +59,12 @@ def dim_matting(network: TwoStageDIM) -> Matting:
     return matte
 
 
-def shm_matting(network: SHM) -> Matting:
+def shm_matting(network: SHM, sizes: Sizes) -> Matting:
     """SHM's fused alpha."""
 
     def matte(frame: Frame, _: Mask) -> Mask:
         pixels = torch.from_numpy(frame)
-        alpha, _logits = network(shrink(pixels).image, planes(pixels) / 255)
+        alpha, _logits = network(shrink_to(pixels, turned_as(frame, sizes.low)).image, planes(pixels) / 255)
         return np.asarray(alpha[0, 0].clamp(0, 1).numpy(), np.float32)
 
     return matte
@@ -79,14 +80,14 @@ class Ours:
         return self.ablated(frame).alpha
 
 
-def ours(mpn: MPN, qun: QUN, mrn: MRN) -> Matting:
+def ours(mpn: MPN, qun: QUN, mrn: MRN, sizes: Sizes) -> Matting:
     """MPN, QUN and MRN."""
-    return Ours(Ablated("ours", Networks(mpn, qun, mrn)))
+    return Ours(Ablated("ours", Networks(mpn, qun, mrn), sizes))
 
 
-def without_qun(mpn: MPN, qun: QUN, mrn: MRN) -> Matting:
+def without_qun(mpn: MPN, qun: QUN, mrn: MRN, sizes: Sizes) -> Matting:
     """MPN's mask goes into MRN as it is."""
-    return Ours(Ablated("ours, without QUN", Networks(mpn, qun, mrn), unified=False))
+    return Ours(Ablated("ours, without QUN", Networks(mpn, qun, mrn), sizes, unified=False))
 
 
 class Row(NamedTuple):
@@ -94,7 +95,7 @@ class Row(NamedTuple):
 
     name: str
     paper: tuple[float, ...]  # SAD, MSE, gradient, connectivity; means over its 1360 test pictures, as printed
-    open: Callable[..., Matting]  # takes the networks of `checkpoints`
+    open: Callable[..., Matting]  # takes the networks of `checkpoints`, and the sizes that the last was trained at
     checkpoints: tuple[str, ...] = ()  # RUN/NETWORK, the row's own last
     training: str = ""  # the words of shm-train that make it
     trimap: bool = False  # whether it is given a trimap of the truth, which a mask with hard edges does not have
@@ -106,7 +107,7 @@ def _paper(row: str) -> tuple[float, ...]:
 
 ROWS = (
     Row("DeepLab", (0.028, 0.023, 0.012, 0.028), deeplab_matting, ("deeplab/deeplab",), "deeplab --recipe table2"),
-    Row("Trimap + closed form", (0.0083, 0.0049, 0.0035, 0.080), lambda: closed_form, trimap=True),
+    Row("Trimap + closed form", (0.0083, 0.0049, 0.0035, 0.080), lambda _sizes: closed_form, trimap=True),
     Row("Trimap + DIM", (0.0045, 0.0017, 0.0013, 0.0043), dim_matting, ("dim/dim_joint",), "dim --recipe table2", trimap=True),
     Row("SHM", (0.011, 0.0078, 0.0032, 0.011), shm_matting, ("shm/shm",), "shm --recipe table2"),
     Row(
@@ -141,7 +142,8 @@ def open_row(row: Row, runs: Path) -> Method:
     paths = [runs / f"{name}.pt" for name in row.checkpoints]
     networks = [load_frozen(KINDS[path.stem], path) for path in paths]
     steps = {name: int(load_checkpoint(path)["step"]) for name, path in zip(row.checkpoints, paths, strict=True)}
-    return Method(row, row.open(*networks), steps)
+    sizes = sizes_of(paths[-1]) if paths else BASE_SIZES
+    return Method(row, row.open(*networks, sizes), steps)
 
 
 def lacking(row: Row, runs: Path) -> str:

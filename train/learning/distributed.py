@@ -60,13 +60,18 @@ def process_group() -> Iterator[None]:
             dist.destroy_process_group()
 
 
+def max_over_ranks(values: Tensor) -> Tensor:
+    """The largest of each value of a tensor over all ranks."""
+    if world_size() == 1:
+        return values
+    largest = values.clone()
+    dist.all_reduce(largest, dist.ReduceOp.MAX)
+    return largest
+
+
 def any_process(flag: bool) -> bool:
     """Whether the flag is set in any process."""
-    if world_size() == 1:
-        return flag
-    reduced = torch.tensor(int(flag))
-    dist.all_reduce(reduced, dist.ReduceOp.MAX)
-    return bool(reduced)
+    return bool(max_over_ranks(torch.tensor(int(flag))))
 
 
 @contextmanager

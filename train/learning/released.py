@@ -75,18 +75,15 @@ def unfold(network: nn.Module, folded: dict[str, Tensor], passes: Iterable[objec
         normalisation.bias.add_(mean)
 
 
-def other_size(recipe: Recipe) -> str | None:
-    """A note if no released model sees frames at the recipe's resolutions."""
+def other_size(recipe: Recipe, what: str = "the released weights were trained on") -> str | None:
+    """A note if no released model sees frames at the recipe's resolutions. `what`: concerns frames of a model's."""
     model = model_of_size(recipe.low_resolution)
     for setting, (height, width), own in (
         ("low_resolution", MODELS[model], recipe.low_resolution),
         ("mpn_resolution", MPN_SIZES[model], recipe.seen),
     ):
         if own != (height, width):
-            return (
-                f"the released weights were trained on frames of {height}x{width} (height x width), "
-                f"and this recipe's {setting} is {own[0]}x{own[1]}"
-            )
+            return f"{what} frames of {height}x{width} (height x width), and the recipe's {setting} is {own[0]}x{own[1]}"
     return None
 
 

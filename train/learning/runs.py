@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import nn
 
 from engines.backends.torch import released_networks
 from engines.errors import DataError
-from engines.geometry import BASE, model_of_size
+from engines.geometry import BASE, MODELS, MPN_SIZES, model_of_size
 from engines.networks import MPN, QUN
 from train.baselines.dim import DIM, Refinement
 from train.baselines.shm import MNet, TNet
@@ -30,7 +30,7 @@ from train.learning.progress import report
 from train.learning.released import load_released, other_size
 from train.learning.tasks import TASK_NAMES, Task, mpn_task, mrn_task, qun_task
 from train.learning.trainer import Trainer
-from train.recipe import Recipe
+from train.recipe import Recipe, with_defaults
 
 RELEASED = Path("released")  # in place of a run: the released weights
 
@@ -46,6 +46,23 @@ class Run:
     out: Path
     begin_with: Path | None = None  # the run, or RELEASED, whose weights new tasks start from
     on: Path | None = None  # the run, or RELEASED, whose networks precede the trained one; by default `out`
+
+
+class Sizes(NamedTuple):
+    """How finely networks are trained to see a frame: height and width of one that is not wider than high."""
+
+    low: tuple[int, int] = MODELS[BASE]
+    seen: tuple[int, int] = MPN_SIZES[BASE]  # by MPN
+
+
+def sizes_of(path: Path) -> Sizes:
+    """The sizes of the recipe that a checkpoint was trained by. Raises DataError."""
+    try:
+        stored = with_defaults(load_checkpoint(path)["recipe"])
+        recipe = Recipe(low_resolution=stored["low_resolution"], mpn_resolution=stored["mpn_resolution"])
+        return Sizes(recipe.low_resolution, recipe.seen)
+    except (AttributeError, TypeError) as error:  # it is no table
+        raise DataError(f"{path}: is damaged ({type(error).__name__}); train {path.stem.upper()} anew") from error
 
 
 def load_frozen(kind: type[NetworkT], path: Path) -> NetworkT:

@@ -15,6 +15,7 @@ from engines.networks import MPN, MRN, QUN
 from engines.networks.lite0 import EfficientNetLite0
 from engines.networks.mrn import HALO
 from train.data.samples import MPNSamples, MRNSamples, QUNSamples, Sample, Samples
+from train.learning.distributed import max_over_ranks
 from train.learning.imagenet import load_imagenet
 from train.learning.losses import (
     consistence_loss,
@@ -106,7 +107,7 @@ def mpn_task(recipe: Recipe, *, pretrained: bool = True) -> Task:
 
     def losses(network: nn.Module, batch: Sample) -> Losses:
         image, truth, known = batch["image"], batch["mask"], batch["known"]
-        if network.training and min(recipe.second_resolution) and batch["random"][0] < 0.5:
+        if network.training and min(recipe.second_resolution) and batch["shared_random"][0] < 0.5:
             image, truth, known = (at_second_resolution(each, recipe) for each in (image, truth, known))
         masks = torch.cat([truth, 1 - truth], dim=1).lerp(network(image).float(), known)  # nothing is learnt where it is 0
         loss = mpn_loss(masks, truth, recipe.mpn.lambda_l)
@@ -155,7 +156,7 @@ def around_windows(batch: Sample, masks: Tensor, share: float) -> tuple[Tensor, 
     A part has `share` of the frame's height and width, or what the largest window of the batch needs if that is more.
     """
     windows, size = batch["window"].double().cpu(), torch.tensor(masks.shape[:1:-1])  # width, height
-    spans = (windows[:, 2:] - windows[:, :2]).amax(dim=0) * size
+    spans = max_over_ranks((windows[:, 2:] - windows[:, :2]).amax(dim=0)) * size
     part = torch.maximum(share * size, spans + PART_MULTIPLE)  # the corners are rounded
     part = torch.minimum((part / PART_MULTIPLE).ceil() * PART_MULTIPLE, size)
     centres = (windows[:, :2] + windows[:, 2:]) / 2 * size

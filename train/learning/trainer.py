@@ -31,7 +31,7 @@ from train.learning.loading import batches_of, next_batch
 from train.learning.precision import choose_precision, computing_in, fast_precision
 from train.learning.progress import TaskProgress
 from train.learning.tasks import ALL_TASKS, Losses, Task
-from train.recipe import Recipe
+from train.recipe import Recipe, with_defaults
 
 SAVE_EVERY = 120.0  # seconds
 VALIDATE_EVERY = 500  # steps
@@ -134,8 +134,7 @@ class Trainer:
             raise DataError(f"{self.path}: is damaged ({type(error).__name__}); delete it to start anew") from error
 
     def _take_over(self, state: dict[str, Any]) -> None:
-        stored = Recipe().as_dict() | state["recipe"]  # settings added later had their default then
-        if _relevant(stored, self.task.name) != _relevant(self.recipe.as_dict(), self.task.name):
+        if _relevant(with_defaults(state["recipe"]), self.task.name) != _relevant(self.recipe.as_dict(), self.task.name):
             raise DataError(f"{self.path}: was made with another recipe; give another folder, or delete it to start anew")
         load_weights(self.network, state["network"], self.path)
         load_weights(self.average.module, state["average"], self.path)
@@ -143,7 +142,8 @@ class Trainer:
         self.optimizer.load_state_dict(state["optimizer"])
         for group in self.optimizer.param_groups:
             group["fused"] = True  # whatever the checkpoint's had
-        self.step, self.seconds, self.start = state["step"], state["seconds"], state.get("start", {})
+        self.step, self.seconds = state["step"], state["seconds"]
+        self.start = {name: value.to(self.device) for name, value in state.get("start", {}).items()}
         if self.precision == "auto" and self.step:
             self.precision = state.get("precision", fast_precision(self.device))
 
@@ -257,7 +257,8 @@ class Trainer:
                 nonlocal saved, waited
                 began = time.monotonic()
                 with raise_on_all_ranks():
-                    if began - saved > SAVE_EVERY:
+                    # The last step's weights are complete only when they are blended: `run` saves them.
+                    if began - saved > SAVE_EVERY and self.step < self.steps:
                         self.save()
                         saved = began
                     batch = next_batch(batches)

@@ -92,8 +92,7 @@ class DrawnFrames(Drawn):
         exposure = draw_exposure(rng, self.recipe.augment)
         camera = {"exposure": np.array(tint_numbers(exposure), np.float32)} | grain_arrays(draw_grain(rng, self.recipe.augment))
         size = np.array(turned(self.resolution, scene.aspect), np.int64)
-        drawn = tensors(scene_arrays(scene, self.places) | camera | {"size": size})
-        return drawn | {"random": torch.tensor([rng.random()])}
+        return tensors(scene_arrays(scene, self.places) | camera | {"size": size})
 
 
 class DrawnMPN(DrawnFrames):
@@ -134,7 +133,7 @@ def render_mpn(renderer: Renderer, batch: Sample, _: TaskSettings) -> Sample:
         "image": image,
         "mask": low_resolution(camera_blur(views.alpha, batch)),
         "known": 1 - low_resolution(views.unknown),
-        "random": batch["random"].to(renderer.device),
+        "shared_random": batch["shared_random"].to(renderer.device),
     }
 
 
@@ -162,11 +161,15 @@ def render_qun(renderer: Renderer, batch: Sample, _: TaskSettings) -> Sample:
         "mask": mask,
         "coarse_mask": coarse,
         "random": batch["random"].to(renderer.device),
+        "shared_random": batch["shared_random"].to(renderer.device),
     }
 
 
 class DrawnMRN(DrawnFrames):
-    """As `DrawnFrames`, of fine subjects, and a crop: a second grain (`crop_...`), the window's `span` and where it may be."""
+    """As `DrawnFrames`, of fine subjects, and a crop: a second grain (`crop_...`), the window's `span` and where it may be.
+
+    `edge_seed`: of the pixel of an edge that it is around.
+    """
 
     fine_only = True
 
@@ -184,18 +187,20 @@ class DrawnMRN(DrawnFrames):
                 "near_an_edge": torch.tensor(rng.random() < NEAR_AN_EDGE),
                 "edge_at": torch.tensor([rng.uniform(0.2, 0.8), rng.uniform(0.2, 0.8)]),  # of the crop
                 "random": torch.tensor([rng.random() for _ in range(6)]),
+                "edge_seed": torch.tensor(rng.getrandbits(32)),
             }
         )
 
 
 def crop_windows(alpha: Tensor, batch: Sample) -> Tensor:
     """Windows (N, 4) in unit coordinates: most around a random pixel of the edge of alpha (N, 1, h, w), the rest anywhere."""
-    n, _, h, w = alpha.shape
+    h, w = alpha.shape[2:]
     device = alpha.device
-    generator = torch.Generator(device).manual_seed(int(batch["noise_seed"][0]))
     low, high = EDGE_LEVELS
     edges = ((alpha > low / 255) & (alpha < high / 255)).flatten(1)
-    best, place = (torch.rand(n, h * w, device=device, generator=generator) * edges).max(dim=1)
+    generators = [torch.Generator(device).manual_seed(seed) for seed in batch["edge_seed"].tolist()]
+    ranks = torch.stack([torch.rand(h * w, device=device, generator=each) for each in generators])
+    best, place = (ranks * edges).max(dim=1)
     at = torch.stack([(place % w) / w, place.div(w, rounding_mode="floor") / h], dim=1)
     span = batch["span"].to(device)
     anywhere = batch["corner"].to(device) * (1 - span)
@@ -220,4 +225,5 @@ def render_mrn(renderer: Renderer, batch: Sample, settings: TaskSettings) -> Sam
         "alpha": alpha,
         "window": windows,
         "random": batch["random"].to(renderer.device),
+        "shared_random": batch["shared_random"].to(renderer.device),
     }

@@ -245,6 +245,7 @@ def test_on_a_gpu_auto_takes_the_fastest_installed_backend(monkeypatch: pytest.M
     from engines import loading
 
     monkeypatch.setattr(loading, "driver_missing", lambda: "")
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     missing = ["tensorrt"]
     monkeypatch.setattr(Backend, "missing_packages", lambda backend: [name for name in missing if name in backend.packages])
     assert loading.fastest().backend == "tensorrt-rtx"
@@ -252,6 +253,17 @@ def test_on_a_gpu_auto_takes_the_fastest_installed_backend(monkeypatch: pytest.M
     backend, why = loading.fastest()
     assert backend == "openvino"
     assert "pip install 'semantic-human-matting[torch]'" in why
+
+
+def test_auto_leaves_a_gpu_that_pytorch_does_not_see(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    from engines import loading
+
+    monkeypatch.setattr(loading, "driver_missing", lambda: "")
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with caplog.at_level(logging.INFO, "engines"):
+        engine = engines.load("auto")
+    assert engine.name == "openvino"
+    assert "PyTorch sees none; install a CUDA build of it" in caplog.text
 
 
 def test_engines_are_built_without_pytorch(tmp_path: Path) -> None:

@@ -71,6 +71,23 @@ def test_the_device_renders_crops_of_the_size_that_the_task_asks_for(name: str, 
     assert shapes[0] == shapes[1]
 
 
+def test_deeplab_learns_nothing_where_the_mask_says_nothing() -> None:
+    task = make_task("deeplab", tiny(1), Path(), pretrained=False)
+    network = task.network.eval()
+    generator = torch.Generator().manual_seed(2)
+    image, mask = torch.rand(2, 3, 64, 32, generator=generator), torch.rand(2, 1, 64, 32, generator=generator)
+    known = torch.ones_like(mask)
+    known[:, :, 40:] = 0
+    otherwise = torch.where(known > 0, mask, 1 - mask)
+    with torch.no_grad():
+        one, other, all_known = (
+            task.losses(network, {"image": image, "mask": truth, "known": where})
+            for truth, where in ((mask, known), (otherwise, known), (otherwise, torch.ones_like(known)))
+        )
+    for name in ("loss", "mse"):
+        assert one[name] == other[name] != all_known[name]
+
+
 def test_in_validation_trimaps_are_fixed(library: Library, tmp_path: Path) -> None:
     task = make_task("dim", tiny(1), tmp_path)
     batch = to_floats(next(iter(task.samples(library, tiny(1), 4, crop=(64, 48)))))

@@ -11,6 +11,7 @@ import torch
 
 import engines
 import realtime
+from engines.errors import DataError
 from engines.geometry import low_resolution
 from engines.graphs.glue import refine, shrink
 from engines.networks import MPN, MRN, QUN
@@ -19,7 +20,8 @@ from train.commands import evaluate
 from train.evaluation import ablation
 from train.evaluation.scores import open_set, read_item
 from train.learning.checkpoints import save_checkpoint
-from train.recipe import load_recipe
+from train.learning.runs import Sizes
+from train.recipe import Recipe, load_recipe
 
 PORTRAIT = Path(realtime.__file__).parent / "samples/portrait.jpg"
 
@@ -37,13 +39,17 @@ def pictures(tmp_path):
 
 @pytest.fixture
 def run_folder(tmp_path):
+    return write_run(tmp_path / "run", {})
+
+
+def write_run(folder, recipe):
     """A run that was stopped before its first step: random weights."""
     torch.manual_seed(1)
-    (tmp_path / "run").mkdir()
+    folder.mkdir()
     for name, kind in (("mpn", MPN), ("qun", QUN), ("mrn", MRN)):
-        state = dict.fromkeys(("stage", "step", "seconds", "recipe", "network", "optimizer"), 0)
-        save_checkpoint(state | {"average": kind().state_dict()}, tmp_path / f"run/{name}.pt")
-    return tmp_path / "run"
+        state = dict.fromkeys(("stage", "step", "seconds", "network", "optimizer"), 0)
+        save_checkpoint(state | {"recipe": recipe, "average": kind().state_dict()}, folder / f"{name}.pt")
+    return folder
 
 
 def shm_eval(monkeypatch, capsys, *arguments):
@@ -109,6 +115,26 @@ def test_runs_of_the_user_take_their_rows(monkeypatch, capsys, pictures, run_fol
     assert rows["all"]["measured"]["sad"] != pytest.approx(released.mean("sad"), rel=1e-3)
 
 
+def test_a_run_is_scored_at_the_sizes_it_was_trained_at(pictures, tmp_path):
+    recipe = Recipe(low_resolution=(64, 32), mpn_resolution=(96, 64))
+    runs = [write_run(tmp_path / name, recipe.as_dict()) for name in ("all", "fine")]
+    rows = ablation.candidates_of(*runs)
+    wide, upright = (read_item(item) for item in open_set(pictures).items)
+    for row in rows.values():
+        shapes = []
+        row._networks.mpn.register_forward_pre_hook(lambda _, inputs, shapes=shapes: shapes.append(tuple(inputs[0].shape[2:])))
+        assert [row(frame).coarse.shape for frame, _ in (wide, upright)] == [(32, 64), (64, 32)]
+        assert shapes == [(64, 96), (96, 64)]
+    assert ablation.figure6(*upright, rows | {"without QUN": ablation.candidates_of(None, None)["without QUN"]}).size
+    before, after = ablation.unification(open_set(pictures), rows["all"])
+    assert before > 0 < after
+
+
+def test_a_checkpoint_without_a_recipe_is_refused(tmp_path):
+    with pytest.raises(DataError, match=r"mrn\.pt: is damaged .*; train MRN anew"):
+        ablation.candidates_of(write_run(tmp_path / "run", 0), None)
+
+
 def test_the_pictures_of_figures_3_and_6(monkeypatch, capsys, pictures, tmp_path):
     folder = tmp_path / "figures"
     code, _, err = shm_eval(monkeypatch, capsys, pictures, "--table", "--pictures", folder, "--picture", "b")
@@ -132,6 +158,8 @@ def test_the_two_masks_are_of_one_size_and_unequal_quality(pictures):
 def test_how_far_masks_are_apart_is_taken_before_and_after_qun(pictures):
     class Half:
         """A QUN that takes each mask halfway to grey."""
+
+        sizes = Sizes()
 
         def unify(self, frame, mask):
             return 0.5 * mask + 0.25
@@ -169,6 +197,10 @@ def test_the_recipes_of_the_ablation_differ_in_the_coarse_sets_only():
     ("arguments", "message"),
     [
         (["--table", "--stages"], "--table compares our own"),
+        (["--table", "--model", "large"], "leave out --model"),
+        (["--table", "--backend", "openvino", "--precision", "bf16"], "leave out --backend, --precision"),
+        (["--table", "--threads", "1"], "leave out --threads"),
+        (["--table", "--adapters", ".", "--peer-python", "python"], "leave out --adapters, --peer-python"),
         (["--without-coarse", "x"], "are for --table"),
         (["--run", "x"], "are for --table"),
         (["--table", "--run", "nowhere"], "nowhere: no such folder"),

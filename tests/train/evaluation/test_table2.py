@@ -5,23 +5,39 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from engines.errors import DataError
 from tests.train.conftest import figure, scenery, write
 from train.evaluation.scores import TestSet, open_set, read_item
-from train.evaluation.table2 import KINDS, ROWS, Ours, ablated_of, figure5, lacking, open_row, open_rows, score_methods
+from train.evaluation.table2 import (
+    KINDS,
+    ROWS,
+    Ours,
+    ablated_of,
+    deeplab_matting,
+    figure5,
+    lacking,
+    open_row,
+    open_rows,
+    score_methods,
+    shm_matting,
+)
 from train.evaluation.trimap import trimap
 from train.learning.checkpoints import save_checkpoint
+from train.learning.runs import Sizes
+from train.recipe import Recipe, load_recipe
 
 CLOSED_FORM = 1  # its place among the rows
 
 
-def write_runs(folder: Path, names: list[str]) -> Path:
+def write_runs(folder: Path, names: list[str], recipe: Recipe | None = None) -> Path:
     """Checkpoints RUN/NETWORK of networks that were not trained."""
     torch.manual_seed(1)
+    settings = {} if recipe is None else recipe.as_dict()
     for name in names:
         weights = KINDS[name.split("/")[1]]().state_dict()
-        state = {"stage": name, "step": 7, "seconds": 0.0, "recipe": {}, "optimizer": {}, "network": weights}
+        state = {"stage": name, "step": 7, "seconds": 0.0, "recipe": settings, "optimizer": {}, "network": weights}
         save_checkpoint(state | {"average": weights}, folder / f"{name}.pt")
     return folder
 
@@ -92,6 +108,30 @@ def test_the_row_without_qun_has_an_mrn_of_its_own(runs: Path) -> None:
     assert np.array_equal(without.unified, without.coarse)
     assert np.array_equal(without.coarse, whole.coarse)  # the same MPN
     assert not np.array_equal(without.alpha, whole.alpha)
+
+
+def test_each_method_sees_frames_at_the_sizes_it_was_trained_at(tmp_path: Path) -> None:
+    recipe = Recipe(low_resolution=(64, 32), mpn_resolution=(96, 64))
+    runs = write_runs(tmp_path, ["all/mpn", "all/qun", "all/mrn"], recipe)
+    [method], _ = open_rows(runs, with_closed_form=False)
+    assert ablated_of([method])["all"].sizes == Sizes((64, 32), (96, 64))
+    shapes: list[tuple[int, ...]] = []
+
+    def record(image: Tensor, *_: Tensor) -> Tensor:
+        shapes.append(tuple(image.shape[2:]))
+        raise StopIteration
+
+    frame, truth = scenery(96, 128, 3), np.zeros((96, 128), np.float32)
+    for opens in (deeplab_matting, shm_matting):
+        with pytest.raises(StopIteration):
+            opens(record, Sizes((64, 32), (96, 64)))(frame, truth)  # type: ignore[operator]
+    assert shapes == [(64, 96), (32, 64)]
+
+
+@pytest.mark.parametrize("name", ["table2", "table2-fine", "table2-without-qun"])
+def test_the_recipes_are_of_the_base_model_s_sizes(name: str) -> None:
+    recipe = load_recipe(name)
+    assert Sizes(recipe.low_resolution, recipe.seen) == Sizes()
 
 
 def test_figure_5_shows_the_methods_side_by_side(runs: Path, people: TestSet) -> None:

@@ -131,6 +131,7 @@ def check_rank(folder: Path) -> None:
     with pytest.raises(DataError, match=r"\[mpn\]: 'batch' is 5, which does not divide among 2 processes"):
         distributed.shard(5, "[mpn]")
     assert distributed.mean_over_ranks(torch.tensor([1.0, rank])).tolist() == [1.0, 0.5]
+    assert distributed.max_over_ranks(torch.tensor([2.0 - rank, rank])).tolist() == [2.0, 1.0]
     assert [distributed.any_process(rank == one) for one in (0, 1, 2)] == [True, True, False]
     assert distributed.broadcast_from_rank0(lambda: f"of {rank}") == "of 0"
     with pytest.raises(DataError, match=r"^of 0$"):

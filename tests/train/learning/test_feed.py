@@ -8,7 +8,7 @@ import torch
 
 from train.data.library import Library
 from train.learning.checkpoints import load_checkpoint
-from train.learning.feed import Feed
+from train.learning.feed import Feed, Rendering
 from train.learning.runs import Run, make_task, train_networks
 from train.learning.tasks import TASK_NAMES, at_second_resolution
 from train.learning.trainer import Trainer
@@ -107,3 +107,20 @@ def test_mpn_sees_half_of_its_batches_at_the_second_resolution(library: Library,
     task.losses(task.network.eval(), feed.batch_of(next(batches)))  # validation is at the first one
     assert {tuple(sorted(size)) for size in seen} == {(32, 64)}
     assert at_second_resolution(torch.zeros(1, 3, 32, 64), two).shape == (1, 3, 64, 96)
+
+
+@pytest.mark.parametrize("rendering", ["workers", "device"])
+def test_each_process_sees_a_batch_at_the_same_resolution(
+    library: Library, recipe: Recipe, tmp_path: Path, rendering: Rendering
+) -> None:
+    two = replace(recipe, second_resolution=(96, 64))
+    task = make_task("mpn", two, tmp_path)
+    seen: list[tuple[int, ...]] = []
+    task.network.register_forward_hook(lambda _module, inputs, _output: seen.append(tuple(inputs[0].shape[-2:])))
+    for shard in (slice(0, 2), slice(0, 1), slice(1, 2)):  # alone; as either of two
+        feed = Feed(task, library, two, CPU, rendering, shard)
+        batches = iter(feed.samples(0))
+        for _ in range(8):
+            task.losses(task.network.train(), feed.batch_of(next(batches)))
+    assert seen[:8] == seen[8:16] == seen[16:]
+    assert len(set(map(max, seen))) == 2

@@ -2,6 +2,7 @@
 
 import sys
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,6 +16,7 @@ from engines.errors import DataError
 from engines.networks import Networks
 from tests.train.commands.test_train import run
 from tests.train.conftest import TINY, figure
+from train.commands import relabel as relabelling
 from train.commands.release import release
 from train.commands.train import jobs
 from train.data import relabel
@@ -143,6 +145,7 @@ def test_all_phases_are_trained_and_resume_where_they_were_stopped(
     # One step teaches nothing: another hand draws what these networks would.
     monkeypatch.setattr(relabel, "alpha_of", lambda _, frame: figure(*frame.shape[:2], 0.25) / np.float32(255))
     assert run(monkeypatch, *options) == 0
+    assert "note: three draws the masks of four on frames of 320x256" in capfd.readouterr().err
     assert (out / "one/mpn.pt").stat().st_mtime_ns == before  # a finished task is left alone
     made |= {"two/qun.pt", "three/mrn.pt", "four/mpn.pt", "mpn.pt", "qun.pt", "mrn.pt"}
     assert {str(path.relative_to(out)) for path in out.rglob("*.pt")} == made
@@ -172,6 +175,32 @@ def test_a_relabelled_phase_may_name_sets_that_have_no_masks_yet(
     plan = load_recipe_or_schedule(str(schedule_file))
     with pytest.raises(UsageError, match="no set 'parties'") if refused else nullcontext():
         assert len(jobs("all", plan, str(schedule_file), data, Run(tmp_path / "out"))) == 4
+
+
+@pytest.mark.parametrize("changed", ["nothing", "data", "teacher", "keep_masks"])
+def test_masks_that_were_drawn_from_something_else_are_not_taken(
+    monkeypatch: pytest.MonkeyPatch, schedule_file: Path, tmp_path: Path, changed: str
+) -> None:
+    plan, out, data = load_recipe_or_schedule(str(schedule_file)), tmp_path / "out", tmp_path / "data"
+    assert isinstance(plan, Schedule)
+    files = [data / "coarse/street/images/0.jpg", *(out / name for name in ("one/mpn.pt", "one/qun.pt", "three/mrn.pt"))]
+    for file in files:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("1")
+    drawn: list[Path] = []
+    monkeypatch.setattr("train.learning.runs.load_frozen", lambda kind, _: kind())
+    monkeypatch.setattr(relabelling, "draw_masks", lambda _data, copy, _engine, _keep: (drawn.append(copy), copy.mkdir()))
+    phase = plan.phases[3]
+    copy = relabelling.draw_masks_for_phase(data, plan, phase, out)
+    if changed in ("data", "teacher"):
+        files[0 if changed == "data" else 3].write_text("other")
+    elif changed == "keep_masks":
+        phase = replace(phase, keep_masks=("street",))
+    with (
+        nullcontext() if changed == "nothing" else pytest.raises(DataError, match=r"four/data: .*; delete it to draw them anew")
+    ):
+        assert relabelling.draw_masks_for_phase(data, plan, phase, out) == copy
+    assert drawn == [copy]
 
 
 def test_options_that_a_schedule_decides_are_refused(

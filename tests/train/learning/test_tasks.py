@@ -19,6 +19,7 @@ from engines.networks.blocks import at_windows
 from engines.networks.lite0 import EfficientNetLite0
 from train.data.library import Library
 from train.data.samples import MRNSamples, QUNSamples
+from train.learning import tasks
 from train.learning.tasks import around_windows, at_second_resolution, foreground_iou, mpn_task, mrn_task, qun_task, to_floats
 from train.recipe import Recipe, TaskSettings
 
@@ -200,3 +201,11 @@ def test_the_second_resolution_is_by_area_as_opencv_has_it(height: int, width: i
     image = torch.from_numpy(picture).permute(2, 0, 1)[None]
     smaller = at_second_resolution(image, Recipe(low_resolution=(384, 288), second_resolution=(288, 224)))
     np.testing.assert_allclose(smaller[0].permute(1, 2, 0).numpy(), expected, atol=2e-3)
+
+
+def test_the_part_around_a_crop_is_as_large_as_any_process_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    batch = {"whole": torch.rand(1, 3, 128, 192), "window": torch.tensor([[0.1, 0.1, 0.3, 0.3]])}
+    masks = torch.rand(1, 1, 64, 96)
+    assert around_windows(batch, masks, 0.25)[1].shape == (1, 1, 24, 32)
+    monkeypatch.setattr(tasks, "max_over_ranks", lambda spans: torch.maximum(spans, torch.tensor([0.5, 0.2]).double()))
+    assert around_windows(batch, masks, 0.25)[1].shape == (1, 1, 24, 56)

@@ -17,7 +17,7 @@ from train.data.library import Library, Picture, by_set
 from train.data.props import Piece, Prop
 from train.data.samples import MPNSamples, QUNSamples
 from train.data.scenes import WHOLE, Scene, draw_scene, photo_scene, render
-from train.recipe import Recipe
+from train.recipe import Augment, Recipe
 from train.rendering.optics import blurred_matte, grain, smooth, tint
 from train.rendering.parameters import grain_arrays, scene_arrays, tint_numbers
 from train.rendering.polygons import fill
@@ -27,6 +27,7 @@ from train.rendering.samples import (
     DrawnMRN,
     DrawnQUN,
     Studio,
+    crop_windows,
     open_studio,
     render_mpn,
     render_mrn,
@@ -283,6 +284,20 @@ def test_a_crop_is_mostly_around_an_edge(library: Library, studio: Studio) -> No
     alpha = render_mrn(studio.renderer, batch, recipe.mrn)["alpha"]
     has_edge = ((alpha > 0.05) & (alpha < 0.95)).flatten(1).any(dim=1)
     assert has_edge[batch["near_an_edge"]].float().mean() > 0.9
+
+
+def test_the_edge_that_a_crop_is_around_is_drawn_for_each_sample_by_itself(library: Library, studio: Studio) -> None:
+    recipe = replace(Recipe(low_resolution=(64, 32), augment=Augment(noise=0.0)), mrn=replace(Recipe().mrn, crop=(32, 32)))
+    drawn = DrawnMRN(library, recipe, 1)
+    drawn.places, drawn.measures = studio.places, studio.measures
+    stream = iter(drawn)
+    drawn_alike = {"span": torch.tensor([[0.1, 0.1]]), "corner": torch.zeros(1, 2), "edge_at": torch.full((1, 2), 0.5)}
+    batches = [next(stream) | drawn_alike | {"near_an_edge": torch.tensor([True])} for _ in range(8)]
+    edge = torch.full((1, 1, 64, 32), 0.5)
+    places = torch.cat([crop_windows(edge, batch) for batch in batches])
+    assert len(places.unique(dim=0)) == len(places)
+    together = {name: torch.cat([batch[name] for batch in batches]) for name in (*drawn_alike, "near_an_edge", "edge_seed")}
+    assert torch.equal(crop_windows(edge.expand(8, -1, -1, -1), together), places)  # whoever else is in the batch
 
 
 def test_a_photos_own_background_shows_no_clean_colours(library: Library, studio: Studio) -> None:

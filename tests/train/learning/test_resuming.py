@@ -1,0 +1,66 @@
+"""What a run that was stopped, or killed, takes over from its checkpoint."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from engines.errors import DataError
+from train.data.library import Library
+from train.learning import trainer as training
+from train.learning.checkpoints import load_checkpoint, save_checkpoint
+from train.learning.tasks import mpn_task
+from train.learning.trainer import Trainer
+from train.recipe import Recipe
+
+
+def trainer(library: Library, recipe: Recipe, out: Path) -> Trainer:
+    return Trainer(mpn_task(recipe, pretrained=False), library, recipe, out, workers=0, precision="fp32")
+
+
+@pytest.fixture
+def keeping(recipe: Recipe) -> Recipe:
+    """A recipe whose final weights keep a share of the initial ones."""
+    return replace(recipe, mpn=replace(recipe.mpn, keep=0.25))
+
+
+@pytest.mark.filterwarnings("ignore:.*copying from a non-meta parameter")
+def test_the_initial_weights_are_where_the_network_is(
+    library: Library, keeping: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer(library, keeping, tmp_path).save()
+    monkeypatch.setattr(training, "device", lambda: torch.device("meta"))  # for a GPU: a device other than the checkpoint's
+    resumed = trainer(library, keeping, tmp_path)
+    assert resumed.start.keys() == resumed.network.state_dict().keys()
+    assert {value.device.type for value in resumed.start.values()} == {"meta"}
+
+
+def test_no_checkpoint_of_the_last_step_lacks_the_share_of_the_initial_weights(
+    library: Library, keeping: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def validate(self: Trainer) -> dict[str, float]:
+        seen.append((self.step, load_checkpoint(self.path)["step"]))  # what a kill would leave at this moment
+        return {}
+
+    monkeypatch.setattr(training, "SAVE_EVERY", -1.0)
+    monkeypatch.setattr(Trainer, "validate", validate)
+    assert trainer(library, keeping, tmp_path).run()
+    assert seen == [(1, 1), (2, 2), (3, 2)]
+    assert load_checkpoint(tmp_path / "mpn.pt")["step"] == 3
+
+
+def test_a_checkpoint_from_before_a_setting_existed_had_its_default(library: Library, recipe: Recipe, tmp_path: Path) -> None:
+    trainer(library, recipe, tmp_path).save()
+    state = load_checkpoint(tmp_path / "mpn.pt")
+    for removed in ("held", "augment.defocus", "mpn.keep", "sets"):
+        *table, name = removed.split(".")
+        settings = state["recipe"][table[0]] if table else state["recipe"]
+        del settings[name]
+        save_checkpoint(state, tmp_path / "mpn.pt")
+        assert trainer(library, recipe, tmp_path).step == 0, removed
+    blurred = replace(recipe, augment=replace(recipe.augment, defocus=0.1))
+    with pytest.raises(DataError, match="was made with another recipe"):
+        trainer(library, blurred, tmp_path)
