@@ -10,9 +10,9 @@ import typer
 from engines.commands.app import Version, command_app
 from engines.commands.options import Backend, Closer, Model, Precision, Threads, load_engine
 from engines.commands.running import UsageError, needs_extra, run
+from realtime.addresses import is_loopback
 from realtime.commands.checks import notify
 from realtime.commands.options import MAX_MEGAPIXELS, MEGAPIXEL, MaxMegapixelsOption
-from realtime.serve.addresses import is_loopback
 from realtime.serve.limits import (
     CAMERAS,
     KEEP_FOR,

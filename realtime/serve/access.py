@@ -8,7 +8,7 @@ from fastapi import HTTPException, Request
 from fastapi.security.utils import get_authorization_scheme_param
 from starlette.requests import HTTPConnection
 
-from realtime.serve.addresses import is_loopback
+from realtime.addresses import is_loopback
 
 PORT = re.compile(r":\d+$")
 
