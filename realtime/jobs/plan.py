@@ -4,15 +4,13 @@ from pathlib import Path
 
 from av.video.reformatter import Colorspace
 
-from engines.errors import MediaError
 from realtime.choices import PIPE
 from realtime.jobs.report import VideoPlan
 from realtime.jobs.settings import VideoSettings
 from realtime.jobs.sinks import settings_of_alpha
 from realtime.jobs.video_job import open_audio, open_source, open_subtitles
-from realtime.numbering import NAME
 from realtime.outputs.formats import SEQUENCES
-from realtime.outputs.pictures.sequence import check_folder
+from realtime.outputs.pictures.sequence import check_folder, check_name
 from realtime.outputs.target import check_target
 from realtime.pixels.yuv import FrameConverter
 
@@ -20,8 +18,7 @@ from realtime.pixels.yuv import FrameConverter
 def check_place(target: Path, *, overwrite: bool) -> None:
     """Raise MediaError if a video or a sequence of pictures could not be written to `target`, or what is there must stay."""
     if target.suffix.lower() in SEQUENCES:
-        if NAME.fullmatch(target.name) is None:
-            raise MediaError(f"{target}: names one picture; name a sequence, such as {target.with_stem('%05d')}")
+        check_name(target)
         check_folder(target)
     elif target != PIPE:
         check_target(target, overwrite=overwrite)

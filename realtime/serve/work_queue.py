@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
-from engines.closer import CloserEngine, look_closer
+from engines.closer import CloserEngine
 from engines.engine import Engine, Frame, Mask, Matte, Profiled
 
 Result = TypeVar("Result")
@@ -128,7 +128,7 @@ class SharedEngine(Engine):
 def share(engine: Engine, free: Turns) -> Engine:
     """An engine for all threads. Closer looks are outside: photos and streams take them in ways of their own."""
     if isinstance(engine, CloserEngine):
-        return look_closer(SharedEngine(engine.engine, free))
+        return CloserEngine(SharedEngine(engine.engine, free))
     return SharedEngine(engine, free)
 
 

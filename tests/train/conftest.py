@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from train.data.library import Library, Picture, open_library
 from train.learning.checkpoints import load_checkpoint
@@ -114,3 +115,12 @@ def recipe() -> Recipe:
     """The recipe of TINY with three steps."""
     settings = TaskSettings(steps=3, batch=2, warm_up=1, frozen_encoder_stages=1, crop=(32, 48))
     return Recipe(low_resolution=(64, 32), validation=0.0, mpn=settings, qun=settings, mrn=settings)
+
+
+def partly_known() -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Two images, their masks, masks that differ where they say nothing, and `known`, 0 there, as tasks take them."""
+    generator = torch.Generator().manual_seed(2)
+    image, mask = torch.rand(2, 3, 64, 32, generator=generator), torch.rand(2, 1, 64, 32, generator=generator)
+    known = torch.ones_like(mask)
+    known[:, :, 40:] = 0
+    return image, mask, torch.where(known > 0, mask, 1 - mask), known

@@ -1,6 +1,7 @@
 """Sequences of pictures: a numbered file for each frame."""
 
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from fractions import Fraction
@@ -72,9 +73,7 @@ class PictureSequence(Sink):
         path = Path(path)
         super().__init__(path, width=width, height=height, kind=kind, codec=codec_for(path, kind, codec))
         self.codec.check_rate(crf)
-        parts = NAME.fullmatch(path.name)
-        if parts is None:
-            raise MediaError(f"{path}: names one picture; name a sequence, such as {path.with_stem('%05d')}")
+        parts = check_name(path)
         writers: Mapping[str, Callable[[], Writer]] = {
             "png": lambda: PngWriter(premultiplied=premultiplied),
             "exr": lambda: ExrWriter(pixel_aspect=pixel_aspect, high_range=high_range),
@@ -189,6 +188,14 @@ class ExrWriter:
                 file.write(str(path))
         except RuntimeError as error:
             raise OSError(str(error)) from error
+
+
+def check_name(path: Path) -> re.Match[str]:
+    """The parts of the name of a sequence. Raises MediaError if it has no place for a number."""
+    parts = NAME.fullmatch(path.name)
+    if parts is None:
+        raise MediaError(f"{path}: names one picture; name a sequence, such as {path.with_stem('%05d')}")
+    return parts
 
 
 def check_folder(path: Path) -> None:

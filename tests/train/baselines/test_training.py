@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from engines.errors import DataError
-from tests.train.conftest import TINY
+from tests.train.conftest import TINY, partly_known
 from train.commands import train
 from train.data.library import Library
 from train.learning.checkpoints import load_checkpoint
@@ -74,11 +74,7 @@ def test_the_device_renders_crops_of_the_size_that_the_task_asks_for(name: str, 
 def test_deeplab_learns_nothing_where_the_mask_says_nothing() -> None:
     task = make_task("deeplab", tiny(1), Path(), pretrained=False)
     network = task.network.eval()
-    generator = torch.Generator().manual_seed(2)
-    image, mask = torch.rand(2, 3, 64, 32, generator=generator), torch.rand(2, 1, 64, 32, generator=generator)
-    known = torch.ones_like(mask)
-    known[:, :, 40:] = 0
-    otherwise = torch.where(known > 0, mask, 1 - mask)
+    image, mask, otherwise, known = partly_known()
     with torch.no_grad():
         one, other, all_known = (
             task.losses(network, {"image": image, "mask": truth, "known": where})

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from engines.networks import MPN, MRN, QUN
 from engines.networks.blocks import at_windows
 from engines.networks.lite0 import EfficientNetLite0
+from tests.train.conftest import partly_known
 from train.data.library import Library
 from train.data.samples import MRNSamples, QUNSamples
 from train.learning import tasks
@@ -118,15 +119,11 @@ def test_mpn_learns_nothing_where_the_mask_says_nothing(recipe: Recipe) -> None:
     recipe = replace(recipe, mpn=replace(recipe.mpn, cross_entropy=0.4))
     task = mpn_task(recipe, pretrained=False)
     network = task.network.eval()
-    generator = torch.Generator().manual_seed(2)
-    image, mask = torch.rand(2, 3, 64, 32, generator=generator), torch.rand(2, 1, 64, 32, generator=generator)
-    known = torch.ones_like(mask)
-    known[:, :, 40:] = 0
-    otherwise = torch.where(known > 0, mask, 1 - mask)
+    image, mask, otherwise, known = partly_known()
 
     def gradient(truth: Tensor, known: Tensor) -> Tensor:
         network.zero_grad()
-        batch = {"image": image, "mask": truth, "known": known, "random": torch.ones(2, 1)}
+        batch = {"image": image, "mask": truth, "known": known}
         task.losses(network, batch)["loss"].backward()  # type: ignore[no-untyped-call]
         return torch.cat([p.grad.flatten() for p in network.parameters() if p.grad is not None])
 
