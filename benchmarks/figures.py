@@ -29,6 +29,7 @@ TABLES = {  # by name: the JSON file, the heading on the page of `bench all` (""
     "quality": ("quality", "Quality", quality.table),
     "people": ("people", "Quality on people unlike the training data", quality.whole_table),
     "close_ups": ("close_ups", "Close-ups", quality.whole_table),
+    "scenes": ("scenes", "Real scenes", quality.whole_table),
     "ablation": ("table2", "", quality.table),
     "table_2": ("table2", "The paper's Table 2", table2.paper_table),
     "refinement": ("refinement", "Refining masks", refine.table),

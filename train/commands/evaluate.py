@@ -14,6 +14,7 @@ from train.commands import blind
 from train.commands.clips import clips
 from train.commands.close_ups import close_ups
 from train.commands.empty import empty
+from train.commands.held_out import held_out
 from train.commands.models import open_models, open_sets
 from train.commands.options import Adapters, ComparedPrecision, EngineOrNone, JsonFile, PeerPython, Peers
 from train.commands.reports import check_report, make_pictures_folder, write_report
@@ -44,6 +45,7 @@ def group(version: Version = False) -> None:
       shm-eval clips clips --people eval/composites
       shm-eval close-ups webcam --people eval/people
       shm-eval empty data
+      shm-eval held-out scenes --data data
       shm-eval blind draw photos --out blind --adapters adapters --peer rvm
     """
 
@@ -51,6 +53,7 @@ def group(version: Version = False) -> None:
 app.command()(clips)
 app.command()(close_ups)
 app.command()(empty)
+app.command()(held_out)
 app.add_typer(blind.app, name="blind")
 
 
