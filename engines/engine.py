@@ -13,6 +13,8 @@ from engines.geometry import SMALLEST
 Frame = NDArray[np.uint8]
 Mask = NDArray[np.float32]
 
+ROUNDING = 1e-3  # by which the values of a mask that was resized or moved may leave its range
+
 
 @dataclass(frozen=True, slots=True)
 class Matte:
@@ -54,7 +56,7 @@ class Engine(Protocol):
         """The matte of a frame: uint8 RGB (H, W, 3), C-contiguous, H and W at least 32.
 
         With `mask`, float32 (h, w) in [0, 1] of the same field of view, MPN is skipped (section 6 of the paper).
-        The arrays returned belong to the caller. Raises ValueError for a frame of another form.
+        The arrays returned belong to the caller. Raises ValueError for a frame or a mask of another form.
         """
         ...
 
@@ -118,6 +120,8 @@ class OverlappingEngine(Engine, Protocol):
 
 def check_frame(frame: Frame) -> None:
     """Raise ValueError unless the frame is uint8 RGB (H, W, 3), C-contiguous, with H and W at least SMALLEST."""
+    if not isinstance(frame, np.ndarray):
+        raise ValueError(f"a frame is a NumPy array, uint8 (H, W, 3), not {_kind(frame)}; numpy.array makes one of a picture")
     if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
         raise ValueError(f"a frame is uint8 (H, W, 3), not {frame.dtype} {frame.shape}")
     if min(frame.shape[:2]) < SMALLEST:
@@ -127,9 +131,20 @@ def check_frame(frame: Frame) -> None:
 
 
 def fit_mask(mask: Mask, size: tuple[int, int]) -> Mask:
-    """Resize a given mask, float32 (h, w), to `size` (height, width). Raises ValueError for another form."""
-    if mask.dtype != np.float32 or mask.ndim != 2:
+    """Resize a given mask, float32 (h, w) in [0, 1], to `size` (height, width). Raises ValueError for another form or range."""
+    if not isinstance(mask, np.ndarray):
+        raise ValueError(f"a mask is a NumPy array, float32 (h, w), not {_kind(mask)}")
+    if mask.dtype != np.float32 or mask.ndim != 2 or not mask.size:
         raise ValueError(f"a mask is float32 (h, w), not {mask.dtype} {mask.shape}")
+    low, high = float(mask.min()), float(mask.max())
+    if not (low >= -ROUNDING and high <= 1 + ROUNDING):  # not a number is neither
+        raise ValueError(
+            f"a mask is from 0 (background) to 1 (person), not from {low:g} to {high:g}; divide one of 8 bits by 255"
+        )
     smaller = mask.shape[0] > size[0]
     resized = cv2.resize(mask, size[::-1], interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
     return np.asarray(resized, np.float32)
+
+
+def _kind(thing: object) -> str:
+    return f"{type(thing).__module__}.{type(thing).__qualname__}".removeprefix("builtins.")

@@ -6,6 +6,7 @@ with open_background("beach.jpg") as background:
 
 import contextlib
 import difflib
+import os
 import re
 from collections.abc import Generator
 from fractions import Fraction
@@ -59,9 +60,13 @@ class Background:
 
 
 def open_background(
-    spec: str, *, fit: Fit = "cover", max_pixels: int = MAX_PIXELS, pixel_aspect: Fraction = Fraction(1)
+    spec: str | os.PathLike[str],
+    *,
+    fit: Fit = "cover",
+    max_pixels: int = MAX_PIXELS,
+    pixel_aspect: Fraction = Fraction(1),
 ) -> Background:
-    """Open the background that a text names.
+    """Open the background that a text or a path names.
 
     Args:
         spec: the path of a picture or a video; a CSS colour name or #rrggbb; "blur", or "blur:2" for twice as strong;
@@ -74,6 +79,8 @@ def open_background(
     Raises TooManyPixels for these; MediaError if it is neither a file nor a colour, or the file is missing, a folder or broken;
     ValueError for a malformed #rrggbb or strength of blur.
     """
+    if isinstance(spec, os.PathLike):  # a file, also where it has the name of a colour
+        spec = os.path.join(".", spec)  # noqa: PTH118 - which Path would take out again
     if (named := named_background(spec)) is not None:
         return named
     path = expand_home(spec)

@@ -1,5 +1,6 @@
 """Reading still pictures of every kind that cameras and editors write, as upright uint8 sRGB."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -62,7 +63,7 @@ class Photo:
         return self.frame if self.alpha is None else flatten(self.frame, self.alpha)
 
 
-def read_photo(path: Path, *, max_pixels: int = MAX_PIXELS) -> Photo:
+def read_photo(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Photo:
     """Read JPEG, PNG, WebP, AVIF, HEIC (with pi-heif), JPEG XL (with pillow-jxl-plugin), TIFF, BMP or GIF.
 
     They may have 8 or 16 bits, be grey, a palette, CMYK or colours, with or without alpha.
@@ -71,6 +72,7 @@ def read_photo(path: Path, *, max_pixels: int = MAX_PIXELS) -> Photo:
     Raises TooManyPixels before anything is decoded if there are more than `max_pixels`; MediaError if the file is missing, not
     a plain file, not a picture or broken.
     """
+    path = Path(path)
     try:
         try:
             with open_picture(path, max_pixels=max_pixels) as image:

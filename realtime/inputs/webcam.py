@@ -40,7 +40,7 @@ class Webcam(ReconnectingSource):
 
     def __init__(
         self,
-        camera: str,
+        camera: str | int,
         *,
         size: Size | None = None,
         rate: Fraction | None = None,
@@ -48,6 +48,7 @@ class Webcam(ReconnectingSource):
         notify: Callable[[str], object] = print,
     ) -> None:
         super().__init__(hold=hold, notify=notify)
+        camera = str(camera)
         self.name = f"camera {camera}"
         self._camera = camera
         self._size = size

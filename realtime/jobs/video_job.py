@@ -5,6 +5,7 @@ with VideoJob(Path("talk.mp4"), Path("out.mp4"), VideoSettings(bg="beach.jpg")) 
 """
 
 import itertools
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -66,15 +67,16 @@ class VideoJob:
 
     def __init__(
         self,
-        source: Path,
-        target: Path,
+        source: str | os.PathLike[str],
+        target: str | os.PathLike[str],
         settings: VideoSettings = DEFAULTS,
         *,
-        alpha_target: Path | None = None,
+        alpha_target: str | os.PathLike[str] | None = None,
         resume: bool = False,
         shard: Shard | None = None,
         overwrite: bool = False,
     ) -> None:
+        source, target = Path(source), Path(target)
         self.settings = settings
         self.target = target
         self._shard = shard
@@ -111,6 +113,7 @@ class VideoJob:
                 self._sink.codec.check_high_range(nvenc=settings.nvenc)
             self._alpha_sink: Sink | None = None
             if alpha_target is not None:
+                alpha_target = Path(alpha_target)
                 of_alpha = settings_of_alpha(settings, self._sink.codec, alpha_target)
                 self._alpha_sink = open_sink(alpha_target, self.source, of_alpha, overwrite=overwrite)
                 stack.callback(self._alpha_sink.abort)

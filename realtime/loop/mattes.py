@@ -5,6 +5,7 @@ with load() as engine, VideoSource("talk.mp4") as source:
         print(packet.time, packet.matte.alpha.mean())
 """
 
+import os
 from collections.abc import Generator, Iterable
 
 from engines.engine import Engine
@@ -21,9 +22,11 @@ def mattes(source: Iterable[Packet], engine: Engine) -> Generator[Packet, None, 
     """Yield packets with their mattes; reading, matting and the caller's own work run in parallel.
 
     Of a file every frame comes, in order. Of a `LiveSource` the newest comes; frames for which there is no time are dropped.
-    Leave the loop at any time. Raises what goes wrong in the source or the engine.
+    Leave the loop at any time. Raises what goes wrong in the source or the engine,
+    and ValueError for the name of a file.
     """
-
+    if isinstance(source, str | os.PathLike):
+        raise ValueError(f"{os.fspath(source)}: is a name, not a source; give VideoSource({os.fspath(source)!r})")
     if isinstance(source, LiveSource):
         following = follow(engine)
 

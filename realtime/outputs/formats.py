@@ -247,6 +247,8 @@ def codec_for(path: Path, kind: OutputKind = "composite", name: str | None = Non
     Raises MediaError if the suffix is unknown, or cannot hold that codec, or no alpha if `kind` is "cutout"; ValueError if the
     name is unknown.
     """
+    if kind not in get_args(OutputKind):
+        raise ValueError(f"unknown kind {kind!r}; there are {', '.join(get_args(OutputKind))}")
     suffix = suffix_of(path)
     remedy = "name a file that ends in" if path == PIPE else "end its name in"
     fitting = able(kind)

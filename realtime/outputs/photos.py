@@ -1,7 +1,9 @@
 """Writing still pictures."""
 
+import os
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from engines.atomic import replacing
@@ -17,7 +19,7 @@ MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # of Pillow, by the number of channels
 
 
 def write_photo(
-    path: Path,
+    path: str | os.PathLike[str],
     frame: Pixels,
     alpha: Mask | None = None,
     *,
@@ -32,8 +34,11 @@ def write_photo(
     (ICC) that RGB is in, by default sRGB. Formats that hold no profile, no EXIF and XMP, or 8 bits only get
     the colours as they are, without these. With `premultiplied` the file gets colours that are multiplied by alpha.
     Raises MediaError if the suffix is unknown, the format cannot hold alpha or a picture of this size, or the file cannot be
-    written; FileAppeared without `overwrite` if there is one, and what was written is beside it.
+    written; FileAppeared without `overwrite` if there is one, and what was written is beside it; ValueError for arrays of
+    another form.
     """
+    path = Path(path)
+    _check(frame, alpha)
     kind = picture_format(path, alpha=alpha is not None)
     height, width = frame.shape[:2]
     if max(height, width) > kind.longest:
@@ -56,6 +61,14 @@ def write_photo(
         if isinstance(error, OSError) and error.strerror:
             raise MediaError(f"{path}: cannot be written ({error.strerror}); choose another place") from error
         raise MediaError(f"{path}: {path.suffix} cannot hold this picture ({error}); write .png instead") from error
+
+
+def _check(frame: Pixels, alpha: Mask | None) -> None:
+    if frame.dtype not in (np.uint8, np.uint16) or frame.shape[2:] not in ((), (3,)) or not frame.size:
+        raise ValueError(f"a picture is uint8 or uint16, (H, W, 3) or (H, W), not {frame.dtype} {frame.shape}")
+    if alpha is not None and (alpha.shape != frame.shape[:2] or not np.issubdtype(alpha.dtype, np.floating)):
+        height, width = frame.shape[:2]
+        raise ValueError(f"alpha of this picture is float32 ({height}, {width}), not {alpha.dtype} {alpha.shape}")
 
 
 def _write_with_pillow(path: Path, raster: Raster, kind: PictureFormat) -> None:

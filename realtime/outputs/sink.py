@@ -4,6 +4,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import numpy as np
+
 from engines.engine import Frame, Mask
 from realtime.choices import OutputKind
 from realtime.outputs.formats import Codec
@@ -49,9 +51,9 @@ class Sink:
         width, height = self._size
         picture = packet.picture if self.kind != "alpha" else None
         alpha = packet.fetch().alpha if self.kind in ("alpha", "cutout") else None
-        if self.kind != "alpha" and (picture is None or picture.shape != (height, width, 3)):
-            actual = "none" if picture is None else f"an array {picture.shape}"
-            raise ValueError(f"the packet needs a picture of {width}x{height}, not {actual}")
+        if self.kind != "alpha" and (picture is None or picture.dtype != np.uint8 or picture.shape != (height, width, 3)):
+            actual = "none" if picture is None else f"an array, {picture.dtype} {picture.shape}"
+            raise ValueError(f"the packet needs a picture of {width}x{height}, uint8 RGB, not {actual}")
         if alpha is not None and alpha.shape != (height, width):
             raise ValueError(f"the packet needs a matte of {width}x{height}, not an array {alpha.shape}")
         return picture, alpha

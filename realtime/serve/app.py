@@ -131,6 +131,7 @@ def create_app(
     async def steps(request: Request) -> dict[str, str | dict[str, float]]:
         return await work(request, (PHOTO, MASK), refiner.steps)
 
+    @app.head("/v1/health", include_in_schema=False, dependencies=checked)  # for watchdogs, such as wget --spider
     @app.get("/v1/health", summary="What runs here, and how full the queue is", dependencies=checked)
     async def health() -> dict[str, str | int]:
         names = {"backend": engine.name, "device": engine.device, "precision": engine.precision, "model": engine.model}

@@ -20,6 +20,7 @@ def add_page(app: FastAPI) -> None:
             raise HTTPException(404, "there is no such file")
         return Response(files[name].read_bytes(), media_type=TYPES[files[name].suffix], headers=HEADERS)
 
+    @app.head("/", include_in_schema=False)
     @app.get("/", include_in_schema=False)
     async def page() -> Response:
         return await file("index.html")

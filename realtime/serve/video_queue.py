@@ -17,7 +17,7 @@ from realtime.compositing.composite import check_light_wrap
 from realtime.inputs.video_file import VideoSource
 from realtime.jobs.settings import VideoSettings
 from realtime.jobs.video_job import VideoJob
-from realtime.outputs.formats import codec_for
+from realtime.outputs.formats import able
 from realtime.serve.editing import BACKGROUND, in_words_of_parts, served_background
 from realtime.serve.limits import Limits
 from realtime.serve.work_queue import QueueFull, SharedEngines
@@ -52,10 +52,9 @@ class VideoOptions:
         check_light_wrap(self.light_wrap)
         self.settings().filters()
         served_background(self.bg)
-        try:
-            codec_for(Path(f"result.{self.suffix}"), self.show)
-        except MediaError as error:
-            raise ValueError(str(error).partition(": ")[2]) from error
+        holding = [name for name in MEDIA_TYPES if any(f".{name}" in codec.suffixes for codec in able(self.show).values())]
+        if self.suffix not in holding:
+            raise ValueError(f"format: {self.suffix} has no alpha; take {', '.join(holding)}")
 
     def settings(self) -> VideoSettings:
         """The same for a `VideoJob`."""

@@ -98,6 +98,7 @@ def add_videos(
     async def get(name: str) -> Job:
         return described(known(name))
 
+    @app.head("/v1/video/{name}/result", include_in_schema=False, dependencies=checked)
     @app.get(
         "/v1/video/{name}/result",
         summary="The edited video",

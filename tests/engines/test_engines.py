@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from engines import Engine, Frame
 from engines.backends import openvino_networks
@@ -66,6 +67,9 @@ def test_nobody_in_an_empty_frame(openvino_engine: Engine) -> None:
         np.zeros((64, 64, 4), np.uint8),
         np.zeros((31, 64, 3), np.uint8),
         np.zeros((64, 64, 3), np.uint8)[:, ::-1],
+        Image.new("RGB", (64, 64)),
+        [[[0, 0, 0]] * 64] * 64,
+        None,
     ],
 )
 def test_frames_of_another_form_are_refused(openvino_engine: Engine, torch_engine: Engine, frame: np.ndarray) -> None:
@@ -74,10 +78,22 @@ def test_frames_of_another_form_are_refused(openvino_engine: Engine, torch_engin
             engine(frame)
 
 
-def test_masks_of_another_form_are_refused(openvino_engine: Engine, torch_engine: Engine, portrait: Frame) -> None:
+@pytest.mark.parametrize(
+    "mask",
+    [
+        np.zeros((5, 5), np.uint8),
+        np.zeros((0, 5), np.float32),
+        np.full((5, 5), 255, np.float32),
+        np.full((5, 5), np.nan, np.float32),
+        Image.new("L", (5, 5)),
+    ],
+)
+def test_masks_of_another_form_or_range_are_refused(
+    openvino_engine: Engine, torch_engine: Engine, portrait: Frame, mask: np.ndarray
+) -> None:
     for engine in (openvino_engine, torch_engine):
         with pytest.raises(ValueError, match="a mask is"):
-            engine(portrait, np.zeros((5, 5), np.uint8))  # type: ignore[arg-type]
+            engine(portrait, mask)
 
 
 def test_one_engine_serves_threads_of_two_sizes(openvino_engine: Engine, portrait: Frame) -> None:

@@ -92,9 +92,9 @@ class AudioCopier(TrackCopier):
                 continue
             suffixes = suffixes_for(stream)
             if self._convert and stream.codec_context is not None:
-                converted.append(stream.codec_context.name)
+                converted.append(stream.codec_context.codec.canonical_name)  # mp3, whose decoder is mp3float
             else:
-                name = stream.codec_context.name if stream.codec_context else "an unknown codec"
+                name = stream.codec_context.codec.canonical_name if stream.codec_context else "an unknown codec"
                 remedy = " or ".join([*(f"write to {suffix}" for suffix in suffixes), "leave the audio out"])
                 raise AudioNotSupported(f"{path}: cannot hold the audio of {self.path} ({name}); {remedy}")
         if not converted:

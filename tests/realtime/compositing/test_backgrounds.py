@@ -195,3 +195,14 @@ def test_bad_specs_say_what_to_do(tmp_path: Path) -> None:
         with pytest.raises(ValueError if spec.startswith("#") else MediaError, match=word) as caught:
             open_background(spec)
         assert "\n" not in str(caught.value)
+
+
+def test_a_path_is_a_file_also_where_it_has_the_name_of_a_colour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    cv2.imwrite("blue.png", np.full((48, 65, 3), (0, 0, 255), np.uint8))
+    Path("blue.png").rename("blue")
+    for path in (Path("blue"), tmp_path / "blue"):
+        with open_background(path) as background:
+            assert (background.frame(packet_at()) == (255, 0, 0)).all()
+    with pytest.raises(MediaError, match="green: is neither a file"):
+        open_background(Path("green"))

@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 
 from engines.engine import Frame
+from engines.errors import MediaError
 from engines.geometry import Size, parse_size
 from realtime.inputs.cameras import prefers_mjpeg
 from realtime.inputs.live_source import PausableClock
 from realtime.inputs.paced_video import PacedVideo
 from realtime.inputs.reconnecting import ReconnectingSource
+from realtime.inputs.webcam import Webcam
 from realtime.packet import Packet
 from tests.realtime.clips import even_times, make_clip
 from tests.realtime.compositing.test_backgrounds import write_video
@@ -189,3 +191,8 @@ def test_a_video_that_is_decoded_too_slowly_is_slowed(tmp_path: Path, fake_time:
             delays.append(source.delay(packet))
         assert times == pytest.approx([0.6, 0.65, 0.7])
         assert delays == pytest.approx([0] * 3, abs=1e-6)
+
+
+def test_a_camera_may_be_named_by_a_number_as_in_opencv() -> None:
+    with pytest.raises(MediaError, match="9997: "):
+        Webcam(9997)

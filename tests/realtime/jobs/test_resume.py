@@ -56,7 +56,7 @@ def run(
         if stop is not None and count >= stop:
             raise Stopped
 
-    with VideoJob(source, target, settings, resume=resume, shard=shard) as job:
+    with VideoJob(str(source), str(target), settings, resume=resume, shard=shard) as job:  # text will do
         engine: Engine = FlickeringEngine()
         return job.run(look_closer(engine) if closer else engine, on_progress).done_before
 

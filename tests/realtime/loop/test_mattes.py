@@ -1,6 +1,8 @@
 import threading
 from pathlib import Path
 
+import pytest
+
 from realtime.inputs.video_file import VideoSource
 from realtime.loop.mattes import mattes
 from tests.realtime.clips import even_times, make_clip
@@ -31,3 +33,8 @@ def test_of_a_live_source_the_newest_comes_and_leaving_ends_its_threads() -> Non
     assert seen == sorted(seen)
     assert seen[-1] > 15
     assert pipeline_threads() == []
+
+
+def test_the_name_of_a_file_is_no_source() -> None:
+    with pytest.raises(ValueError, match=r"talk.mp4: is a name, not a source; give VideoSource"):
+        next(mattes("talk.mp4", PlainEngine()))  # type: ignore[arg-type]

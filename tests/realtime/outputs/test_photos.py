@@ -95,3 +95,25 @@ def test_metadata_that_a_format_cannot_hold_is_refused_by_name(tmp_path: Path) -
     with pytest.raises(MediaError, match=r"a\.jpg: \.jpg cannot hold this picture"):
         write_photo(tmp_path / "a.jpg", PICTURE, metadata=Metadata(xmp=bytes(70_000)))
     assert [*tmp_path.iterdir()] == []
+
+
+def test_names_may_be_text(tmp_path: Path) -> None:
+    write_photo(str(tmp_path / "a.png"), PICTURE)
+    assert (read_photo(str(tmp_path / "a.png")).frame == PICTURE).all()
+    with pytest.raises(MediaError, match="no such file"):
+        read_photo(str(tmp_path / "b.png"))
+
+
+@pytest.mark.parametrize(
+    ("frame", "alpha", "message"),
+    [
+        (PICTURE / 255, None, "a picture is uint8 or uint16"),
+        (PICTURE[..., :2], None, "a picture is uint8 or uint16"),
+        (PICTURE, np.zeros((10, 50), np.float32), r"alpha of this picture is float32 \(40, 50\), not float32 \(10, 50\)"),
+        (PICTURE, np.zeros((40, 50), np.uint8), r"alpha of this picture is float32 \(40, 50\), not uint8"),
+    ],
+)
+def test_arrays_of_another_form_are_refused(tmp_path: Path, frame: np.ndarray, alpha: np.ndarray | None, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        write_photo(tmp_path / "a.png", frame, alpha)
+    assert list(tmp_path.iterdir()) == []

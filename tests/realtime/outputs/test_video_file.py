@@ -319,3 +319,15 @@ def test_hevc_of_hardly_any_frames(tmp_path: Path, count: int) -> None:
                 frame = picture(index)
                 sink.write(Packet(frame, moment, index, picture=frame))
         assert frame_times(out) == times
+
+
+def test_pictures_that_are_no_uint8_and_kinds_that_there_are_not_are_refused(tmp_path: Path) -> None:
+    frame = np.zeros((48, 64, 3), np.uint8)
+    with (
+        pytest.raises(ValueError, match=r"a picture of 64x48, uint8 RGB, not an array, float32 \(48, 64, 3\)"),
+        VideoSink(tmp_path / "a.mp4", width=64, height=48) as sink,
+    ):
+        sink.write(Packet(frame, Fraction(0), 0, picture=frame.astype(np.float32)))  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="unknown kind 'cut-out'; there are composite, alpha, foreground, cutout"):
+        VideoSink(tmp_path / "a.mov", width=64, height=48, kind="cut-out")  # type: ignore[arg-type]
+    assert list(tmp_path.iterdir()) == []

@@ -213,6 +213,14 @@ def test_its_own_page_is_served() -> None:
         assert client().post("/v1/alpha", content=photo(), headers=headers).status_code == 200
 
 
+@pytest.mark.parametrize(("path", "code"), [("/", 200), ("/v1/health", 200), ("/v1/video/none/result", 404)])
+def test_head_is_answered_as_get_without_a_body(path: str, code: int) -> None:
+    answer, whole = client().head(path), client().get(path)
+    assert (answer.status_code, answer.content) == (code, b"")
+    assert answer.headers["content-length"] == str(len(whole.content))
+    assert client(token="secret").head("/v1/health").status_code == 401
+
+
 def test_the_page_loads_nothing_from_elsewhere() -> None:
     service = client()
     page = service.get("/")

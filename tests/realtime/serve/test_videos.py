@@ -88,7 +88,7 @@ def test_a_video_comes_back(client: TestClient, clip: bytes, options: dict[str, 
     [
         ({"bg": "/etc/passwd"}, "bg"),
         ({"bg": "http://127.0.0.1/a.mp4"}, "bg"),
-        ({"show": "cutout"}, "alpha"),
+        ({"show": "cutout"}, "format: mp4 has no alpha; take webm, mov, mkv"),
         ({"format": "exe"}, "format"),
         ({"keep": "nobody"}, "largest"),
         ({"smooth": "2"}, "smooth"),

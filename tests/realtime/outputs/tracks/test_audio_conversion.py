@@ -104,3 +104,9 @@ def test_a_long_pause_is_silence_in_little_memory(tmp_path: Path) -> None:
     assert len(heard) == pytest.approx(61 * 48_000, abs=2_400)
     assert heard[14_400 : 60 * 48_000 + 7_200].max() < 0.02
     assert heard[60 * 48_000 + 20_000 :].max() > 0.2
+
+
+def test_sound_is_named_by_its_codec_not_by_what_decodes_it(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "clip.mp4", even_times(5), audio="libmp3lame")
+    with AudioCopier(clip, convert=True) as audio:
+        assert audio.check(tmp_path / "out.webm") == "mp3 to Opus"  # and not mp3float
