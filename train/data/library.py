@@ -11,7 +11,7 @@ DATA may also be the folder above, if that has the three in `train/`, or a folde
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
@@ -134,13 +134,14 @@ def open_library(data: Path, validation: float = 0.0, validation_backgrounds: fl
     )
 
 
-def check_sets(recipe: Recipe, name: str, library: Library) -> list[str]:
+def check_sets(recipe: Recipe, name: str, library: Library, to_come: Collection[str] = ()) -> list[str]:
     """The sets that a recipe names and the data lacks. Raises DataError for any, unless the recipe is built in.
 
     A misspelt name would otherwise pass, and its set would have the default weight. Built-in recipes may be used on any data.
+    `to_come`: sets whose masks have still to be drawn.
     """
     subjects = library.subjects + library.validation
-    every, fine = {s.set for s in subjects}, {s.set for s in subjects if s.fine}
+    every, fine = {s.set for s in subjects} | {*to_come}, {s.set for s in subjects if s.fine}
     lacking: dict[str, None] = {}
     for table, known in (("sets", every), ("composed", every), ("fine_sets", fine)):
         for given in getattr(recipe, table).keys() - known:
