@@ -64,7 +64,7 @@ class VideoSink(Sink):
         audio: the audio streams to copy, or None.
         subtitles: the subtitles to copy, or None; made for `path`.
         metadata: title, date, ...
-        chapters: of the video; lost in Matroska with sound that is `AudioCopier.wav_tagged`.
+        chapters: of the video; Matroska does not hold them beside some sound: see `AudioCopier.beside_chapters`.
         overwrite: whether an existing file may be replaced.
         recoverable: write so that the file plays as far as it has come. If the disk fails, that is kept; if the process is
             killed, it stays beside `path`: see `engines.atomic.left_behind`. At the end the file is as any other.
@@ -110,6 +110,8 @@ class VideoSink(Sink):
         self._last: int | None = None
         self._recoverable = recoverable
         self._audio = audio
+        if audio is not None and chapters:
+            audio.beside_chapters = True
         self._copiers = [each for each in (audio, subtitles) if each is not None]
         self._encoder = Encoder(
             path,
