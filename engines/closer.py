@@ -4,7 +4,9 @@ MPN sees so many pixels of a frame, however few of them are people, and the mask
 to, people have as many of both as in a portrait.
 """
 
+import time
 from math import ceil, floor
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -24,11 +26,18 @@ MOST = 0.65  # of a frame: a larger part is hardly nearer
 BEYOND = 0.1  # of a side of a part: what covers more of it goes on behind it
 
 
+class Near(NamedTuple):
+    """The matte of a frame by a part of it, None if what is there goes on beyond that part, and the time of each network."""
+
+    matte: Matte | None
+    ms: dict[str, float]
+
+
 class CloserEngine(Engine):
     """An engine that looks at a frame, and where people are small in it, at them.
 
-    Masks of a matte are then those of the part, put in their place, and the times of `profile` are those that it took; `coarse`
-    sees the frame as a whole.
+    Masks of a matte are then those of the part, put in their place; `coarse` sees the frame as a whole. The times of `profile`
+    are the sums of all looks.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -44,18 +53,25 @@ class CloserEngine(Engine):
         if mask is not None:
             return self.engine.profile(frame, mask)
         whole = None if self._were_small else self.engine.profile(frame)
-        coarse = self.engine.coarse(frame) if whole is None else whole.matte.coarse
+        coarse, first = self._look(frame) if whole is None else (whole.matte.coarse, whole.ms)
         part = part_with_people(coarse, *frame.shape[:2])
-        near = None if part is None else self.near(frame, part)
-        self._were_small = near is not None
-        return near or whole or self.engine.profile(frame, coarse)
+        near = Near(None, {}) if part is None else self.near(frame, part)
+        self._were_small = near.matte is not None
+        if near.matte is not None:
+            return Profiled(near.matte, sums(first, near.ms))
+        last = Profiled(whole.matte, {}) if whole is not None else self.engine.profile(frame, coarse)
+        return Profiled(last.matte, sums(first, near.ms, last.ms))
 
-    def near(self, frame: Frame, part: Part) -> Profiled | None:
-        """The matte of a frame by a part of it, outside of which nobody is. None if what is there goes on beyond that part."""
-        profiled = self.engine.profile(np.ascontiguousarray(frame[part]))
-        if goes_on(profiled.matte.coarse, part, frame):
-            return None
-        return Profiled(put_back(profiled.matte, part, frame, self.model), profiled.ms)
+    def _look(self, frame: Frame) -> tuple[Mask, dict[str, float]]:
+        """The coarse mask of a frame, and the time of MPN."""
+        begin = time.perf_counter()
+        coarse = self.engine.coarse(frame)
+        return coarse, {"mpn": (time.perf_counter() - begin) * 1e3}
+
+    def near(self, frame: Frame, part: Part) -> Near:
+        """The matte of a frame by a part of it, outside of which nobody is."""
+        near, ms = self.engine.profile(np.ascontiguousarray(frame[part]))
+        return Near(None if goes_on(near.coarse, part, frame) else put_back(near, part, frame, self.model), ms)
 
     def coarse(self, frame: Frame) -> Mask:
         return self.engine.coarse(frame)
@@ -67,6 +83,12 @@ class CloserEngine(Engine):
 def look_closer(engine: Engine) -> Engine:
     """The engine, with closer looks; as it is if frames had better be of one size."""
     return engine if engine.one_size else CloserEngine(engine)
+
+
+def sums(*times: dict[str, float]) -> dict[str, float]:
+    """The times of each network in several looks, together."""
+    names = dict.fromkeys(name for each in times for name in each)
+    return {name: sum(each.get(name, 0) for each in times) for name in names}
 
 
 def part_with_people(mask: Mask, height: int, width: int, most: float = MOST) -> Part | None:

@@ -46,7 +46,7 @@ def edit_on_cluster(source: Path, target: Path, run: Run, address: str, engine: 
     """
     refuse_with_cluster(source, target, run)
     check_precision(engine.backend, engine.precision)
-    run = replace(run, resume=True)  # what is done is kept
+    run = replace(run, resume=True, on_cluster=True)  # what is done is kept
     if run.dry_run:
         (edit_files if several else edit_file)(source, target, run)
         return

@@ -113,7 +113,7 @@ def live(
 
     from realtime.compositing.composite import check_light_wrap
     from realtime.compositing.filters import stream_filters
-    from realtime.compositing.playlist import Playlist, expand_folder
+    from realtime.compositing.playlist import Playlist
     from realtime.inputs.webcam import Webcam
     from realtime.loop.controls import LineReader
     from realtime.loop.following import compile_for_parts, follow
@@ -131,10 +131,6 @@ def live(
         filters = stream_filters(keep, smooth)
     with blaming("--light-wrap"):
         check_light_wrap(light_wrap)
-    if record is not None:
-        with blaming("--bg", *(bg or [])):
-            for file in [each for spec in bg or [] for each in expand_folder(spec)]:
-                refuse_inputs(record, {"--bg": expand_home(file)})
     with ExitStack() as stack:
         others = (virtual_camera, record, pipe) != (None, None, None)
         window = window and has_display(needed=not others)
@@ -146,6 +142,9 @@ def live(
         )
         with blaming("--bg", *(bg or [])):
             backgrounds = stack.enter_context(Playlist(bg or ["blur"], fit=fit, notify=notify, max_pixels=max_pixels))
+        if record is not None:
+            for spec in backgrounds.specs:
+                refuse_inputs(record, {"--bg": expand_home(spec)})
         video_format = VideoFormat(source.width, source.height, rate or source.rate or USUAL_RATE)
         outputs: list[Output] = []
         if virtual_camera is not None:

@@ -24,7 +24,7 @@ from realtime.jobs.plan import check_place, plan_video
 from realtime.jobs.report import VideoReport
 from realtime.jobs.segment_folder import SegmentFolder
 from realtime.jobs.settings import VideoSettings
-from realtime.jobs.spreading import Runner
+from realtime.jobs.spreading import Runner, on_any_machine
 from realtime.jobs.video_folders import video_files
 from realtime.jobs.video_job import VideoJob
 from realtime.numbering import is_numbered, sequences_in
@@ -167,8 +167,17 @@ def open_job(source: Path, target: Path, run: Run) -> VideoJob:
 
 def plan(source: Path, target: Path, run: Run) -> Record:
     """Say what would be done. Raises MattingError in words of the options."""
+    settings = on_any_machine(run.settings) if run.on_cluster else run.settings
     with in_words_of_options(target, run.settings):
-        planned = plan_video(source, target, run.settings, run.alpha_target)
+        planned = plan_video(
+            source,
+            target,
+            settings,
+            run.alpha_target,
+            resume=run.resume,
+            shard=run.shard,
+            load=None if run.on_cluster else run.load,
+        )
     notify(planned.line())
     tell_rate(source, run.settings)
     return planned.record()

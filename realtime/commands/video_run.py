@@ -41,6 +41,7 @@ class Run:
         overwrite: whether files that exist may be replaced.
         dry_run: whether to say what would be done instead.
         as_json: whether to report in JSON on standard output, too.
+        on_cluster: whether other machines do the work, by an engine that they choose.
     """
 
     settings: VideoSettings
@@ -51,6 +52,7 @@ class Run:
     overwrite: bool
     dry_run: bool
     as_json: bool
+    on_cluster: bool = False
 
 
 def check_settings(settings: VideoSettings) -> None:

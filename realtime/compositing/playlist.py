@@ -21,6 +21,9 @@ class Playlist(Background):
 
     `frame` may run in another thread than the rest.
 
+    Attributes:
+        specs: what it goes through, each as `open_background` takes it: of a folder, its pictures and videos.
+
     Args:
         specs: what `open_background` takes, or folders of pictures and videos. The first is shown first.
         fit, max_pixels: see `open_background`.
@@ -32,7 +35,7 @@ class Playlist(Background):
     def __init__(
         self, specs: Sequence[str], *, fit: Fit = "cover", notify: Callable[[str], object] = print, max_pixels: int = MAX_PIXELS
     ) -> None:
-        self._specs = [each for spec in specs for each in expand_folder(spec)]
+        self.specs = [each for spec in specs for each in expand_folder(spec)]
         self._fit: Fit = fit
         self._max_pixels = max_pixels
         self._notify = notify
@@ -40,14 +43,14 @@ class Playlist(Background):
         self._blurred = False
         self._lock = threading.Lock()
         self._shown: Background | None = None  # used by `frame`, which alone closes it
-        for spec in self._specs[1:] if len(self._specs) == len(specs) else ():  # a large folder is not read in advance
+        for spec in self.specs[1:] if len(self.specs) == len(specs) else ():  # a large folder is not read in advance
             self._opened(spec).close()
-        self._wanted = self._opened(self._specs[0])
+        self._wanted = self._opened(self.specs[0])
 
     @property
     def name(self) -> str:
         """The current background, as the user named it."""
-        return BLUR if self._blurred else self._specs[self._index]
+        return BLUR if self._blurred else self.specs[self._index]
 
     def frame(self, packet: Packet) -> Frame:
         """The current background of this packet."""
@@ -59,9 +62,9 @@ class Playlist(Background):
 
     def step(self, by: int) -> None:
         """Go to the next background (1) or the previous one (-1), cyclically. If it cannot be opened, notify the user."""
-        self._index = (self._index + by) % len(self._specs)
+        self._index = (self._index + by) % len(self.specs)
         self._blurred = False
-        self._open(self._specs[self._index])
+        self._open(self.specs[self._index])
 
     def blur(self) -> None:
         """Switch between the frame's own background out of focus and the current background."""

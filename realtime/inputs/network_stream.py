@@ -3,7 +3,6 @@
 It is read through PyAV: OpenCV's reader can neither limit how long it waits nor report what went wrong.
 """
 
-import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +19,7 @@ from av.video.stream import VideoStream
 from engines.engine import Frame
 from engines.errors import MediaError
 from engines.geometry import SMALLEST, Size
+from realtime.addresses import HIDDEN, without_password
 from realtime.choices import HOLD, MAX_PIXELS
 from realtime.inputs.containers import DAMAGE, decoder_limit, shown_video
 from realtime.inputs.formats import shortfall, states_duration
@@ -190,7 +190,7 @@ class NetworkStream(ReconnectingSource):
         max_pixels: int = MAX_PIXELS,
     ) -> None:
         super().__init__(hold=hold, notify=notify)
-        self.name = re.sub(r"//[^/?#]*@", "//", address)  # an @ may be in the password, too
+        self.name = without_password(address)
         self._address = address
         self._loop = loop
         self._max_pixels = max_pixels
@@ -220,7 +220,8 @@ class NetworkStream(ReconnectingSource):
                     raise MediaError(f"{self.name}: has no picture; name a stream with video")
         except (av.FFmpegError, OSError) as error:
             reason = getattr(error, "strerror", None) or error
-            raise MediaError(f"{self.name}: cannot be read ({reason}); check the address and the network") from error
+            remedy = ", and write a / in a password as %2F" if HIDDEN in self.name else ""
+            raise MediaError(f"{self.name}: cannot be read ({reason}); check the address and the network{remedy}") from error
         return frame
 
     def _read(self) -> Frame | None:

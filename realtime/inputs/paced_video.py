@@ -7,7 +7,6 @@ from pathlib import Path
 from engines.geometry import Size
 from realtime.choices import MAX_PIXELS
 from realtime.inputs.live_source import LiveSource, PausableClock
-from realtime.inputs.pictures import square_size
 from realtime.inputs.video_file import VideoSource
 from realtime.packet import Packet
 from realtime.pixels.resize import resize_to_fit
@@ -41,11 +40,7 @@ class PacedVideo(LiveSource):
         super().__init__()
         self._notify = notify
         self.name = str(path)
-        self._video = VideoSource(path, max_pixels=max_pixels)
-        if self._video.pixel_aspect != 1:
-            square = square_size(Size(self._video.height, self._video.width), self._video.pixel_aspect)
-            self._video.close()
-            self._video = VideoSource(path, max_pixels=max_pixels, size=square)
+        self._video = VideoSource(path, max_pixels=max_pixels, square=True)
         self._loop = loop
         self.rate = self._video.rate
         self.interlaced = self._video.interlaced

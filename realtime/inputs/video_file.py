@@ -19,7 +19,7 @@ from realtime.inputs.decoder import Decoder
 from realtime.inputs.formats import shortfall, states_duration
 from realtime.inputs.media.files import Media
 from realtime.inputs.media.kinds import media_of
-from realtime.inputs.pictures import check_pixels, scaled_size
+from realtime.inputs.pictures import check_pixels, scaled_size, square_size
 from realtime.inputs.timestamps import MICROSECOND, WHOLE, Excerpt, Timestamps
 from realtime.packet import Packet
 from realtime.pixels.decoded import Pictures
@@ -79,6 +79,7 @@ class VideoSource:
         max_pixels: of a frame; a file of larger ones is refused before it is decoded.
         excerpt: which frames to read; all of them by default.
         size: to which frames are scaled, or their height, to which the width fits. The shape of what they show stays.
+        square: whether frames are scaled to square pixels, as a screen has them; in place of `size`.
 
     Raises:
         TooManyPixels: if frames are larger than `max_pixels`.
@@ -94,11 +95,12 @@ class VideoSource:
         max_pixels: int = MAX_PIXELS,
         excerpt: Excerpt = WHOLE,
         size: Size | int | None = None,
+        square: bool = False,
     ) -> None:
         self.media = media_of(path)
         self.path = self.media.path
         self._excerpt = excerpt
-        self._wanted_size = size
+        self._wanted_size, self._square = size, square
         self.shortfall: str | None = None
         self._max_pixels = max_pixels
         self._threads = threads or min(4, os.cpu_count() or 1)
@@ -153,7 +155,9 @@ class VideoSource:
             self._to_picture = Pictures(first)
         rotated = self._to_picture.orientation.transpose
         native = Size(first.width, first.height) if rotated else Size(first.height, first.width)
-        size = scaled_size(native, self._wanted_size)
+        aspect = stream.sample_aspect_ratio or Fraction(1)
+        aspect = 1 / aspect if rotated else aspect
+        size = square_size(native, aspect) if self._square else scaled_size(native, self._wanted_size)
         for each in (native, size):
             if min(each) < SMALLEST:
                 raise MediaError(f"{self.path}: {each} is too small; each side needs at least {SMALLEST} pixels")
@@ -175,8 +179,6 @@ class VideoSource:
             self.frames = self.duration = None  # what a stream says of that may be of its first part
         if self._excerpt != WHOLE:
             self.frames, self.duration = self._excerpt.length(self.duration, self.rate)
-        aspect = stream.sample_aspect_ratio or Fraction(1)
-        aspect = 1 / aspect if rotated else aspect
         self.pixel_aspect = aspect * Fraction(native.width, size.width) * Fraction(size.height, native.height)
         self.metadata = dict(container.metadata)
         self.chapters = chapters_of(container, self.origin, self.duration)

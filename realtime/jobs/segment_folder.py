@@ -39,11 +39,12 @@ class SegmentFolder:
         """Where a segment lies."""
         return self.path / f"{number:05d}{self._suffix}"
 
-    def check(self, run: Mapping[str, Any]) -> None:
-        """Raise MediaError if the folder is there, and its segments are of another run."""
+    def check(self, run: Mapping[str, Any], *, partly: bool = False) -> None:
+        """Raise MediaError if the folder is there, and its segments are of another run. `partly`: of which not all is known."""
         try:
             before = json.loads((self.path / RUN).read_text(encoding="utf-8"))
-            other = sorted(name for name in {*run, *before} if run.get(name) != before.get(name))
+            names = {*run} if partly else {*run, *before}
+            other = sorted(name for name in names if run.get(name) != before.get(name))
         except FileNotFoundError:
             return
         except (OSError, ValueError, AttributeError, TypeError) as error:

@@ -21,7 +21,7 @@ from realtime.inputs.video_file import VideoSource
 from realtime.jobs.joining import Segment, join
 from realtime.jobs.segment_folder import Memories, SegmentFolder, fingerprint
 from realtime.jobs.settings import VideoSettings, split_mask
-from realtime.jobs.shards import Shard, stamp
+from realtime.jobs.shards import Shard, known_length, stamp
 from realtime.jobs.sinks import open_sink
 from realtime.outputs.formats import MOV, MP4, SEQUENCES
 from realtime.outputs.sink import Sink
@@ -145,9 +145,7 @@ class SegmentedSink(Sink):
         index, count = self._shard.index, self._shard.count
         if count == 1:
             return 0, None
-        if self._source.frames is None:
-            raise MediaError(f"{self._source.path}: does not say how many frames it has, so no shards can be made of it")
-        segments = ceil(self._source.frames / FRAMES)
+        segments = ceil(known_length(self._source.path, self._source.frames) / FRAMES)
         return segments * (index - 1) // count, None if index == count else segments * index // count
 
     def resume(self, run: dict[str, Any], filters: Sequence[StreamFilter]) -> Stretch:
@@ -292,14 +290,21 @@ def warm_up(settings: VideoSettings) -> int:
 
 def describe_run(source: VideoSource, settings: VideoSettings, engine: Engine) -> dict[str, Any]:
     """All that the frames of a result depend on: segments are used again only where all of it is the same."""
+    return {
+        **describe_work(source, settings),
+        "engine": [engine.name, engine.precision, engine.model, isinstance(engine, CloserEngine)],
+        "weights": verified(engine.model)["sha256"],
+    }
+
+
+def describe_work(source: VideoSource, settings: VideoSettings) -> dict[str, Any]:
+    """The same but for the engine."""
     background = expand_home(settings.bg)
     return {
         "video": fingerprint(*source.media.files),
         "masks": [fingerprint(split_mask(each)[0]) for each in settings.masks],
         "background": fingerprint(background) if background.is_file() else settings.bg,
         "options": {name: repr(value) for name, value in vars(settings).items()},
-        "engine": [engine.name, engine.precision, engine.model, isinstance(engine, CloserEngine)],
-        "weights": verified(engine.model)["sha256"],
         "version": engines.__version__,
         "frames of a segment": FRAMES,
     }

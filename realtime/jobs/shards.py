@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from engines.errors import MediaError
+
 Item = TypeVar("Item")
 
 SLURM = ("SLURM_ARRAY_TASK_ID", "SLURM_ARRAY_TASK_MIN", "SLURM_ARRAY_TASK_COUNT")
@@ -71,6 +73,13 @@ def array_task(environment: Mapping[str, str]) -> tuple[int | None, int | None]:
     if AWS_BATCH[0] in number:
         return number[AWS_BATCH[0]] + 1, number.get(AWS_BATCH[1])
     return (number[KUBERNETES] + 1 if KUBERNETES in number else None), None
+
+
+def known_length(path: Path, frames: int | None) -> int:
+    """The number of frames of a video that is to be cut into shards. Raises MediaError if it is not known, None."""
+    if frames is None:
+        raise MediaError(f"{path}: does not say how many frames it has, so no shards can be made of it")
+    return frames
 
 
 def stamp(path: Path) -> int | None:

@@ -36,9 +36,9 @@ from realtime.jobs.shards import Shard
 from realtime.jobs.sinks import open_sink, settings_of_alpha
 from realtime.loop.edit_video import Edited, edit_video
 from realtime.numbering import is_numbered
+from realtime.outputs.encoding.static_metadata import lost_metadata
 from realtime.outputs.formats import SEQUENCES
 from realtime.outputs.sink import Sink
-from realtime.outputs.static_metadata import lost_metadata
 from realtime.outputs.tracks.audio import AudioCopier
 from realtime.outputs.tracks.subtitles import SubtitleCopier, in_words
 from realtime.outputs.video_file import VideoSink

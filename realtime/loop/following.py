@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engines.closer import CloserEngine, Part, part_with_people
+from engines.closer import CloserEngine, Part, part_with_people, sums
 from engines.engine import Engine, Frame, Mask, Profiled
 from engines.geometry import SMALLEST
 
@@ -27,19 +27,21 @@ class FollowingEngine(CloserEngine):
 
     def profile(self, frame: Frame, mask: Mask | None = None) -> Profiled:
         followed, size = self._followed, (frame.shape[0], frame.shape[1])
+        in_vain: dict[str, float] = {}
         if mask is None and followed is not None and followed.size == size and followed.frames:
             if followed.part is None:
                 self._followed = followed._replace(frames=followed.frames - 1)
                 return self.engine.profile(frame)
             near = self.near(frame, followed.part)
-            if near is not None:
+            if near.matte is not None:
                 part = part_with_people(near.matte.coarse, *size, most=LEFT)
                 self._followed = None if part is None else Followed(part, size, followed.frames - 1)
-                return near
+                return Profiled(near.matte, near.ms)
+            in_vain = near.ms
         whole = super().profile(frame, mask)
         part = part_with_people(whole.matte.coarse, *size)
         self._followed = None if part is None else Followed(part if self._were_small else None, size, EVERY - 1)
-        return whole
+        return Profiled(whole.matte, sums(in_vain, whole.ms))
 
 
 def follow(engine: Engine) -> Engine:

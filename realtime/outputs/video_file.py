@@ -7,39 +7,28 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
-from av.codec.context import Flags
 from av.container import OutputContainer
-from av.video.frame import VideoFrame
-from av.video.reformatter import ColorRange, Colorspace
 from av.video.stream import VideoStream
 
 from engines.atomic import replacing
-from engines.engine import Frame
 from engines.errors import MediaError
 from realtime.chapters import Chapter, add_chapters
 from realtime.choices import PIPE, OutputKind, Preset
+from realtime.outputs.encoding.encoder import Encoder
+from realtime.outputs.encoding.scheduling import scheduling_kept
 from realtime.outputs.formats import CONTAINERS, FIFO, OPTIONS, RECOVERABLE, codec_for, suffix_of
 from realtime.outputs.fragments import cut_after_last_fragment
-from realtime.outputs.nvenc import nvenc_refusal
-from realtime.outputs.scheduling import scheduling_kept
 from realtime.outputs.sink import Sink
 from realtime.outputs.standard_output import StandardOutput
-from realtime.outputs.static_metadata import with_static_metadata
 from realtime.outputs.target import check_suffix, check_target
 from realtime.outputs.tracks.audio import AudioCopier, AudioNotSupported
 from realtime.outputs.tracks.subtitles import SPARSE, SubtitleCopier
 from realtime.packet import Packet
-from realtime.pixels.high_range import BT709, HighRange, with_high_range
-from realtime.pixels.opacity import premultiply
-from realtime.pixels.wide_colour import Deep
-from realtime.pixels.yuv import FrameConverter, with_fine
+from realtime.pixels.high_range import HighRange
 
 CONTAINER_TAGS = ("major_brand", "minor_version", "compatible_brands", "encoder")  # of a container, not of its video
 MAX_TIMESCALE = 1_000_000  # ticks a second; some players fail at more
 LONGEST_DELAY = 86_400  # s between decoding and showing a frame
-# Frames/s that an encoder is told, at most: a damaged file may claim millions, and x264 then writes reordered frames that no
-# player can decode. Frames keep their own times.
-MOST_RATE = Fraction(1000)
 MAX_DURATION = 2**31 - 1  # ticks that MP4 can hold
 
 
@@ -75,7 +64,7 @@ class VideoSink(Sink):
         audio: the audio streams to copy, or None.
         subtitles: the subtitles to copy, or None; made for `path`.
         metadata: title, date, ...
-        chapters: of the video; lost in Matroska with sound that is `AudioCopier.wav_tagged`.
+        chapters: of the video; Matroska does not hold them beside some sound: see `AudioCopier.beside_chapters`.
         overwrite: whether an existing file may be replaced.
         recoverable: write so that the file plays as far as it has come. If the disk fails, that is kept; if the process is
             killed, it stays beside `path`: see `engines.atomic.left_behind`. At the end the file is as any other.
@@ -121,25 +110,23 @@ class VideoSink(Sink):
         self._last: int | None = None
         self._recoverable = recoverable
         self._audio = audio
+        if audio is not None and chapters:
+            audio.beside_chapters = True
         self._copiers = [each for each in (audio, subtitles) if each is not None]
-        self._premultiplied = premultiplied
-        self.codec.check_rate(crf, bitrate, nvenc=nvenc)
-        self.software_because = nvenc_refusal(self.codec.nvenc) if nvenc and self.codec.nvenc else None
-        on_gpu = nvenc and self.software_because is None
-        self._encoder = self.codec.nvenc if on_gpu else self.codec.encoder
-        self._high_range = high_range if kind != "alpha" else None
-        if self._high_range is not None:
-            self.codec.check_high_range(nvenc=nvenc)
-        self._bitrate = bitrate
-        options = self.codec.encoder_options(kind, crf=crf, bitrate=bitrate, preset=preset, nvenc=on_gpu)
-        if self._high_range is not None:
-            options, bit_depth = with_static_metadata(options, self.codec, self._high_range), 10
-        self._pixel_format = self.codec.pixel_format(kind, bit_depth=8 if on_gpu else bit_depth)
-        self._colours = self._high_range or BT709
-        self._convert = FrameConverter(Colorspace(self._colours.matrix), self._pixel_format)
-        if bitrate is not None and not on_gpu and min(width, height) < self.codec.bitrate_from:
-            least = f"from {self.codec.bitrate_from}x{self.codec.bitrate_from} pixels on"
-            raise MediaError(f"{path}: {self.codec.title} takes a bit rate {least}, not at {width}x{height}; give a crf")
+        self._encoder = Encoder(
+            path,
+            self.codec,
+            kind,
+            (width, height),
+            premultiplied=premultiplied,
+            crf=crf,
+            bitrate=bitrate,
+            preset=preset,
+            bit_depth=bit_depth,
+            high_range=high_range,
+            nvenc=nvenc,
+        )
+        self.software_because = self._encoder.software_because
         self._output = StandardOutput(str(path)) if piped else None
         self._replacing: AbstractContextManager[Path | StandardOutput] = self._output or replacing(
             self.path, overwrite=overwrite, keep=recoverable
@@ -149,7 +136,7 @@ class VideoSink(Sink):
         self._container: OutputContainer | None = None
         try:
             with self._media_errors("choose another folder"):
-                self._open(rate, pixel_aspect, options, metadata or {}, chapters)
+                self._open(rate, pixel_aspect, metadata or {}, chapters)
         except BaseException:
             self.abort()
             raise
@@ -158,15 +145,13 @@ class VideoSink(Sink):
         self,
         rate: Fraction | None,
         pixel_aspect: Fraction,
-        options: Mapping[str, str],
         metadata: Mapping[str, str],
         chapters: Sequence[Chapter],
     ) -> None:
         name = CONTAINERS[suffix_of(self.path)]
         of_container = RECOVERABLE[name] if self._recoverable or self._output is not None else OPTIONS[name]
-        tagged = name == "matroska" and self._output is None and self._audio is not None and self._audio.wav_tagged
-        if tagged:  # PyAV refuses these codecs for Matroska itself
-            name, of_container = "fifo", FIFO
+        if name == "matroska" and self._output is None and self._audio is not None and self._audio.wav_tagged:
+            name, of_container = "fifo", FIFO  # PyAV refuses these codecs for Matroska itself
         if any(isinstance(each, SubtitleCopier) for each in self._copiers):
             of_container = {**of_container, **SPARSE}
         # An absolute path, so that FFmpeg does not mistake part of a name for a protocol.
@@ -175,31 +160,7 @@ class VideoSink(Sink):
         self._container = container
         container.metadata.update({key: text for key, text in metadata.items() if key not in CONTAINER_TAGS})
         add_chapters(container, chapters)
-        assert self._encoder is not None
-        if self._encoder == "libsvtav1":
-            os.environ.setdefault("SVT_LOG", "1")  # errors only: it prints its settings otherwise
-        rate = min(rate or Fraction(30), MOST_RATE)
-        stream = container.add_stream(self._encoder, rate=rate, options=dict(options))
-        assert isinstance(stream, VideoStream)
-        stream.width, stream.height = self._convert.size(*self._size)
-        stream.pix_fmt = self._pixel_format
-        if self._bitrate is not None:
-            stream.codec_context.bit_rate = self._bitrate
-        if self.codec.tag is not None and name in ("mp4", "mov"):
-            stream.codec_context.codec_tag = self.codec.tag
-        stream.time_base = stream.codec_context.time_base = self._time_base
-        stream.codec_context.sample_aspect_ratio = pixel_aspect
-        stream.codec_context.flags |= Flags.frame_duration  # else the duration of the last frame is lost
-        if tagged:
-            stream.codec_context.flags |= Flags.global_header
-        stream.codec_context.color_primaries = self._colours.primaries
-        stream.codec_context.color_trc = self._colours.transfer
-        if self._convert.is_yuv:
-            stream.codec_context.colorspace = self._colours.matrix
-            stream.codec_context.color_range = ColorRange.MPEG
-        if self.kind == "cutout" and self.codec.encoder == "libvpx-vp9":
-            stream.metadata["alpha_mode"] = "1"  # without it players take no notice of alpha
-        self._stream = stream
+        stream = self._stream = self._encoder.add_stream(container, rate, self._time_base, pixel_aspect)
         with self._audio_errors():
             for each in self._copiers:
                 each.attach(container, self.path)
@@ -215,8 +176,7 @@ class VideoSink(Sink):
             MediaError: if the disk is full or otherwise fails.
             ValueError: for a packet with no picture or matte, or one of another size.
         """
-        frame = self._frame(packet)
-        frame.color_primaries, frame.color_trc = self._colours.primaries, self._colours.transfer  # ProRes writes the frame's
+        frame = self._encoder.frame(*self._shown(packet), packet.fine)
         frame.time_base = self._time_base
         ticks = round(packet.time / self._time_base)
         # Two times may round to one, but the encoder takes only rising ones.
@@ -226,20 +186,6 @@ class VideoSink(Sink):
             frame.duration = min(max(1, round(packet.duration / self._time_base)), MAX_DURATION)
         with self._recovering(), self._media_errors("check the disk"):
             self._mux(self._stream.encode(frame))
-
-    def _frame(self, packet: Packet) -> VideoFrame:
-        picture, alpha = self._shown(packet)
-        if picture is None:
-            assert alpha is not None
-            return self._convert.matte(alpha)
-        deep: Frame | Deep = picture
-        if self._high_range is not None:
-            deep = with_high_range(picture, packet.fine, self._high_range)
-        elif packet.fine is not None and self._convert.bits > 8:
-            deep = with_fine(picture, packet.fine)
-        if alpha is not None and self._premultiplied:
-            deep = premultiply(deep, alpha)
-        return self._convert(deep, alpha)
 
     def close(self) -> None:
         """Finish the file and move it into place. Raises MediaError if the disk is full or otherwise fails."""

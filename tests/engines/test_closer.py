@@ -1,5 +1,6 @@
 """Small people of a frame, seen from nearer."""
 
+import time
 from pathlib import Path
 
 import cv2
@@ -148,6 +149,37 @@ def test_what_goes_on_beyond_its_part_is_matted_as_the_frame_has_it() -> None:
             matte, whole = closer(frame), Doubtful()(frame)
             np.testing.assert_array_equal(matte.alpha, whole.alpha)
             np.testing.assert_array_equal(matte.foreground, whole.foreground)
+
+
+class Timed(Doubtful):
+    """Each network takes a time of its own in each pass, and MPN alone 20 ms."""
+
+    def profile(self, frame: Frame, mask: Mask | None = None) -> Profiled:
+        return Profiled(self(frame, mask), {"mpn": 1.0 if mask is None else 0.0, "qun": 10.0, "mrn": 100.0})
+
+    def coarse(self, frame: Frame) -> Mask:
+        time.sleep(0.02)
+        return super().coarse(frame)
+
+
+def test_times_are_the_sums_of_all_looks() -> None:
+    small = person(150, 300, 60)
+    closer = CloserEngine(Timed())
+    assert closer.profile(person(0, 0, 400)).ms == {"mpn": 1, "qun": 10, "mrn": 100}
+    assert closer.profile(bed()).ms == {"mpn": 2, "qun": 20, "mrn": 200}  # a look in vain
+    assert closer.profile(small).ms == {"mpn": 2, "qun": 20, "mrn": 200}
+    after = closer.profile(small).ms  # MPN alone, then the part
+    assert after["mpn"] >= 1 + 20
+    assert (after["qun"], after["mrn"]) == (10, 100)
+    after = closer.profile(bed()).ms  # MPN alone, the part, and the frame with the mask of MPN
+    assert after["mpn"] >= 1 + 20
+    assert (after["qun"], after["mrn"]) == (20, 200)
+
+    live = follow(CloserEngine(Timed()))
+    assert live.profile(small).ms == {"mpn": 2, "qun": 20, "mrn": 200}
+    assert live.profile(small).ms == {"mpn": 1, "qun": 10, "mrn": 100}  # followed
+    after = live.profile(bed()).ms
+    assert (after["qun"], after["mrn"]) == (30, 300)
 
 
 def test_mattes_do_not_depend_on_the_frames_before() -> None:

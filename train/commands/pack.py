@@ -44,13 +44,13 @@ def pack(
         from rich.console import Console
         from rich.progress import track
 
-        from train.data.library import open_library
+        from train.data.library import open_library, unlabelled
         from train.data.pack import packed, write_parts
 
-        library = open_library(data)
+        library, photos = open_library(data), unlabelled(data)
         console = Console(stderr=True)
-        count = len(library.subjects) + len(library.backgrounds)
-        units = track(packed(library), "packing", total=count, console=console, disable=not console.is_terminal)
+        count = len(library.subjects) + len(library.backgrounds) + len(photos)
+        units = track(packed(library, photos), "packing", total=count, console=console, disable=not console.is_terminal)
         parts = write_parts(units, out, part_bytes)
     for each in parts:
         print(f"{each.path}: {each.pictures} pictures, {each.bytes / 1e6:.1f} MB")

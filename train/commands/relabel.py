@@ -40,8 +40,12 @@ def relabel(
     """
     if not data.is_dir():
         raise UsageError(f"{data}: no such folder")
-    with needs_extra("train"), load_engine(backend, threads=threads, precision=precision, model=model, at_once=2) as engine:
-        count = draw_masks(data, out, engine, keep or [])
+    with needs_extra("train"):
+        from train.data.relabel import check_copy
+
+        check_copy(data, out, keep or [])
+        with load_engine(backend, threads=threads, precision=precision, model=model, at_once=2) as engine:
+            count = draw_masks(data, out, engine, keep or [])
     print(f"{out}: {count} photos looked at")
 
 

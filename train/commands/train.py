@@ -174,7 +174,8 @@ def jobs(which: str, plan: "Recipe | Schedule", name: str, data: Path, run: "Run
     found = []
     library: Callable[[], Library]
     for phase, recipe, phase_run in zip(plan.phases, plan.recipes, plan.runs(run.out), strict=True):
-        if phase.relabelled_by:  # only then has the data all sets that this recipe may name
+        if phase.relabelled_by:
+            check_relabelled(data, phase, recipe)
             library = partial(relabelled_library, data, plan, phase, run.out)
         else:
             library = already(read_data(data, recipe, phase.recipe))
@@ -187,12 +188,26 @@ def already(library: "Library") -> "Callable[[], Library]":
     return lambda: library
 
 
-def relabelled_library(data: Path, plan: "Schedule", phase: "Phase", out: Path) -> "Library":
-    """The data of a phase, its coarse masks drawn by the networks of an earlier one: a copy in the folder of the phase."""
+def check_relabelled(data: Path, phase: "Phase", recipe: "Recipe") -> None:
+    """Raise UsageError for what can be known, before any training, to go wrong when the turn of a relabelled phase comes.
+
+    Its data will have sets that have no masks yet.
+    """
+    from train.data.library import check_sets, open_library, unlabelled
+    from train.data.relabel import check_kept
     from train.learning.distributed import world_size
 
     if world_size() > 1:
         raise UsageError(f"--recipe: {phase.name} draws masks anew, which is for one process; begin without torchrun")
+    with naming("--data"):
+        library = open_library(data)
+        check_kept(data, phase.keep_masks)
+    with naming("--recipe"):
+        check_sets(recipe, phase.recipe, library, {path.parent.name for path in unlabelled(data)})
+
+
+def relabelled_library(data: Path, plan: "Schedule", phase: "Phase", out: Path) -> "Library":
+    """The data of a phase, its coarse masks drawn by the networks of an earlier one: a copy in the folder of the phase."""
     copy = draw_masks_for_phase(data, plan, phase, out)
     recipe = plan.recipes[plan.phases.index(phase)]
     return read_data(copy, recipe, phase.recipe)

@@ -4,13 +4,14 @@
     DATA/fine/SET/{images,alphas}/STEM.*     photos with an 8-bit alpha matte; clean colours may be in foregrounds/
     DATA/coarse/SET/{images,masks}/STEM.*    photos with a mask: 255 = person; where unknown/STEM.* is 255, MPN learns nothing
     DATA/backgrounds/SET/*                   pictures with nobody in them
+    DATA/unlabelled/SET/*                    photos for which `train.data.relabel` draws masks; of no use before
 
 DATA may also be the folder above, if that has the three in `train/`, or a folder of parts 1, 2, ... each of this layout (see
 `train.data.pack`). A set is a folder; any number of each kind will do.
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
@@ -96,14 +97,25 @@ def root_of(data: Path) -> Path:
     return data / "train" if (data / "train").is_dir() else data
 
 
+def parts_of(data: Path) -> list[Path]:
+    """The folders that have fine/, coarse/ and backgrounds/: the parts 1, 2, ... of a data folder, or else all of it."""
+    root = root_of(data)
+    return sorted((p for p in root.iterdir() if p.is_dir() and p.name.isdecimal()), key=lambda p: int(p.name)) or [root]
+
+
+def unlabelled(data: Path) -> list[Path]:
+    """The photos in unlabelled/ of a data folder and of its parts, each in the folder of its set."""
+    places = dict.fromkeys([root_of(data), *parts_of(data)])
+    return [p for place in places for folder in sorted(place.glob("unlabelled/*/")) for p in pictures(folder)]
+
+
 def open_library(data: Path, validation: float = 0.0, validation_backgrounds: float = 0.0) -> Library:
     """List the pictures of a data folder. The share `validation` of each set of people is held out, and that of backgrounds.
 
     It is the same pictures in every recipe, as a run may start from the weights of another. Raises DataError if there are no
     subjects or no backgrounds.
     """
-    root = root_of(data)
-    parts = sorted((p for p in root.iterdir() if p.is_dir() and p.name.isdecimal()), key=lambda p: int(p.name)) or [root]
+    parts = parts_of(data)
     subjects: list[Subject] = []
     for kind in ("fine", "coarse"):
         for folder in sorted(folder for part in parts for folder in part.glob(f"{kind}/*/")):
@@ -122,13 +134,14 @@ def open_library(data: Path, validation: float = 0.0, validation_backgrounds: fl
     )
 
 
-def check_sets(recipe: Recipe, name: str, library: Library) -> list[str]:
+def check_sets(recipe: Recipe, name: str, library: Library, to_come: Collection[str] = ()) -> list[str]:
     """The sets that a recipe names and the data lacks. Raises DataError for any, unless the recipe is built in.
 
     A misspelt name would otherwise pass, and its set would have the default weight. Built-in recipes may be used on any data.
+    `to_come`: sets whose masks have still to be drawn.
     """
     subjects = library.subjects + library.validation
-    every, fine = {s.set for s in subjects}, {s.set for s in subjects if s.fine}
+    every, fine = {s.set for s in subjects} | {*to_come}, {s.set for s in subjects if s.fine}
     lacking: dict[str, None] = {}
     for table, known in (("sets", every), ("composed", every), ("fine_sets", fine)):
         for given in getattr(recipe, table).keys() - known:

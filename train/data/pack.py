@@ -1,6 +1,6 @@
 """A data folder made small enough to move: pictures at the size that training can use, in parts of a few megabytes.
 
-    OUT/1/fine/SET/...  OUT/1/coarse/SET/...  OUT/1/backgrounds/SET/...
+    OUT/1/fine/SET/...  OUT/1/coarse/SET/...  OUT/1/backgrounds/SET/...  OUT/1/unlabelled/SET/...
     OUT/2/...
 
 Each part is a data folder of its own and a fair sample of all sets; `open_library(OUT)` reads all of them as one.
@@ -10,7 +10,7 @@ import os
 import random
 import shutil
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,23 +72,26 @@ def pack_subject(subject: Subject) -> list[File]:
     return files
 
 
-def pack_background(path: Path) -> list[File]:
-    """The file of one background."""
-    rgb = read_background(path, BACKGROUND_SIDE)
-    return [(Path("backgrounds") / path.parent.name / f"{path.stem}.webp", _webp(np.ascontiguousarray(rgb[..., ::-1])))]
+def pack_picture(path: Path) -> list[File]:
+    """The file of one background, or of a photo in unlabelled/."""
+    kind, set_name = path.parts[-3:-1]
+    rgb = read_background(path, BACKGROUND_SIDE if kind == "backgrounds" else COARSE_SIDE)
+    return [(Path(kind) / set_name / f"{path.stem}.webp", _webp(np.ascontiguousarray(rgb[..., ::-1])))]
 
 
-def packed(library: Library, workers: int | None = None) -> Iterator[list[File]]:
-    """All of a library in a random order that is always the same, the files that belong together in one list."""
+def packed(library: Library, photos: Sequence[Path] = (), workers: int | None = None) -> Iterator[list[File]]:
+    """All of a library, and photos in unlabelled/, in a random order that is always the same; files that belong together in
+    one list.
+    """
     backgrounds = [*library.backgrounds, *library.validation_backgrounds]
-    units: list[Subject | Path] = [*library.subjects, *library.validation, *backgrounds]
+    units: list[Subject | Path] = [*library.subjects, *library.validation, *backgrounds, *photos]
     random.Random(1).shuffle(units)
     with ThreadPoolExecutor(workers or os.cpu_count()) as pool:  # OpenCV works outside of Python's lock
         waiting = deque[Future[list[File]]]()
         for unit in units:
             if isinstance(unit, Subject) and unit.fine and not unit.cutout and unit.foreground is None:
                 foreground_of(unit, FINE_SIDE)  # estimated here: Numba's threads serve one caller at a time
-            waiting.append(pool.submit(pack_subject, unit) if isinstance(unit, Subject) else pool.submit(pack_background, unit))
+            waiting.append(pool.submit(pack_subject, unit) if isinstance(unit, Subject) else pool.submit(pack_picture, unit))
             if len(waiting) > AHEAD:
                 yield waiting.popleft().result()
         while waiting:

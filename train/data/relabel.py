@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from engines.engine import Engine, Frame, Mask
 from engines.errors import DataError
-from train.data.library import Picture, Subject, pictures, read_rgb, read_truth, root_of
+from train.data.library import Picture, Subject, parts_of, pictures, read_rgb, read_truth, root_of, unlabelled
 
 OUTLINE = 0.012  # of the longer side: how far outlines of coarse masks may err
 SURE = 0.7  # alpha from which the model is sure of more than the mask has
@@ -91,21 +91,38 @@ class Photo:
         return read_truth(Subject(self.image, self.truth, self.folder.name, fine=False), side)
 
 
-def photos_of(data: Path, copy: Path, keep: Sequence[str]) -> list[Photo]:
-    """The photos to draw masks for, of a data folder and its copy: of the sets in coarse/ but `keep`, and in unlabelled/.
+def coarse_sets(data: Path) -> list[Path]:
+    """The folders of the sets in coarse/."""
+    return [each for part in parts_of(data) for each in sorted(part.glob("coarse/*/"))]
 
-    Raises DataError where there is no set of a name in `keep`.
-    """
-    sets = sorted(each for pattern in ("coarse/*/", "*/coarse/*/") for each in copy.glob(pattern))
-    if unknown := set(keep) - {each.name for each in sets}:
-        raise DataError(f"{data}: has no set {min(unknown)} in coarse/")
+
+def check_kept(data: Path, keep: Sequence[str]) -> None:
+    """Raise DataError unless each name in `keep` is that of a set in coarse/."""
+    there = {each.name for each in coarse_sets(data)}
+    if unknown := set(keep) - there:
+        raise DataError(f"{data}: has no set {min(unknown)} in coarse/; it has {', '.join(sorted(there)) or 'none'}")
+
+
+def check_copy(data: Path, out: Path, keep: Sequence[str]) -> None:
+    """Raise DataError where `relabelled` would, before it reads a picture: OUT is there, or in the data, or a set is not."""
+    if out.exists():
+        raise DataError(f"{out}: exists already; name a new folder")
+    if root_of(data).resolve() in out.resolve().parents:
+        raise DataError(f"{out}: lies in the data; name a folder beside it")
+    check_kept(data, keep)
+
+
+def photos_of(data: Path, copy: Path, keep: Sequence[str]) -> list[Photo]:
+    """The photos to draw masks for, of a data folder and its copy: of the sets in coarse/ but `keep`, and in unlabelled/."""
+    parts = parts_of(copy)
     photos = []
-    for folder in sets:
+    for folder in coarse_sets(copy):
         truths = {path.stem: path for path in pictures(folder / "masks")}
         if folder.name not in keep:
             photos += [Photo(path, truths[path.stem], folder) for path in pictures(folder / "images") if path.stem in truths]
-    for folder in sorted(root_of(data).glob("unlabelled/*/")):
-        photos += [Photo(path, None, copy / "coarse" / folder.name) for path in pictures(folder)]
+    for path in unlabelled(data):
+        part = copy / path.parents[2].relative_to(root_of(data))
+        photos.append(Photo(path, None, (part if part in parts else parts[0]) / "coarse" / path.parent.name))
     return photos
 
 
@@ -132,16 +149,18 @@ def draw(photo: Photo, engine: Engine) -> None:
 def relabelled(data: Path, out: Path, engine: Engine, keep: Sequence[str] = ()) -> Iterator[tuple[int, int]]:
     """Write a copy of a data folder whose coarse masks are drawn anew: after each photo, how many are done, and of how many.
 
-    The masks of the sets `keep` stay, and so do the fine mattes. OUT appears when it is complete. Raises DataError where it is
-    there already, or a set to keep is not.
+    The masks of the sets `keep` stay, and so do the fine mattes. OUT appears when it is complete. Raises DataError as
+    `check_copy` does, or for a picture that cannot be read.
     """
-    if out.exists():
-        raise DataError(f"{out}: exists already; name a new folder")
-    if root_of(data).resolve() in out.resolve().parents:
-        raise DataError(f"{out}: lies in the data; name a folder beside it")
+    check_copy(data, out, keep)
+    places = {root_of(data), *parts_of(data)}
+
+    def leave_out_unlabelled(folder: str, names: list[str]) -> set[str]:
+        return {"unlabelled"} & set(names) if Path(folder) in places else set()  # elsewhere a set may be called so
+
     beside = out.with_name(f".{out.name}.{os.getpid()}.part")
     try:
-        shutil.copytree(root_of(data), beside, ignore=shutil.ignore_patterns("unlabelled"), copy_function=shutil.copyfile)
+        shutil.copytree(root_of(data), beside, ignore=leave_out_unlabelled, copy_function=shutil.copyfile)
         for folder in (beside, *(each for each in beside.rglob("*") if each.is_dir())):  # those of the data may be read-only
             folder.chmod(folder.stat().st_mode | stat.S_IRWXU)
         photos = photos_of(data, beside, keep)

@@ -152,8 +152,7 @@ class ExrWriter:
     """
 
     def __init__(self, *, pixel_aspect: Fraction, high_range: HighRange | None = None) -> None:
-        if find_spec("OpenEXR") is None:
-            raise MediaError("OpenEXR is not installed; type: pip install 'semantic-human-matting[exr]'")
+        require_openexr()
         self._openexr = import_module("OpenEXR")
         self._pixel_aspect = float(pixel_aspect)
         self._high_range = high_range
@@ -188,6 +187,12 @@ class ExrWriter:
                 file.write(str(path))
         except RuntimeError as error:
             raise OSError(str(error)) from error
+
+
+def require_openexr() -> None:
+    """Raise MediaError if the package OpenEXR, an optional extra, is not installed."""
+    if find_spec("OpenEXR") is None:
+        raise MediaError("OpenEXR is not installed; type: pip install 'semantic-human-matting[exr]'")
 
 
 def check_name(path: Path) -> re.Match[str]:

@@ -45,14 +45,15 @@ class AudioCopier(TrackCopier):
         damaged: packets that no file can hold, left out so far.
         converted: which codecs are converted, and to what, or None; known when the other file is open.
         end: seconds, after `origin`, at which the copy ends; None for all there is. It may be set late.
+        beside_chapters: whether the other file is to have chapters, which a Matroska file with `wav_tagged` sound does not get:
+            such streams are then converted, too, if `convert`, and else refused. `VideoSink` sets it if it is given some.
 
     Args:
         path: of the file that has them, or other media: those of its `VideoSource`.
         origin: seconds to subtract from its times: its `VideoSource.origin`.
         from_origin: whether to leave out packets that begin before that: those before an excerpt.
         convert: whether streams that the other file cannot hold are encoded anew, as Opus or AAC; otherwise it is refused.
-        beside_chapters: whether the other file is to have chapters, which a Matroska file with `wav_tagged` sound does not get:
-            such streams are then converted, too, if `convert`.
+        beside_chapters: see above.
 
     Raises:
         MediaError: if it is not a readable media file.
@@ -71,7 +72,7 @@ class AudioCopier(TrackCopier):
         self.converted: str | None = None
         self._from_origin = from_origin
         self._convert = convert
-        self._keeps_tagged = not (convert and beside_chapters)
+        self.beside_chapters = beside_chapters
         self._conversions: dict[int, AudioConversion] = {}
         self._copies: dict[int, AudioStream] = {}
         self._packets: Iterator[tuple[av.Packet[Stream], Fraction] | None] = iter(())
@@ -79,7 +80,7 @@ class AudioCopier(TrackCopier):
     @property
     def wav_tagged(self) -> bool:
         """Whether a stream is copied whose codec Matroska holds by its tag in WAV files."""
-        return self._keeps_tagged and any(map(is_wav_tagged, self._container.streams.audio))
+        return not self.beside_chapters and any(map(is_wav_tagged, self._container.streams.audio))
 
     def check(self, path: Path) -> str | None:
         """Which codecs would be converted for a file, and to what, in words; None if none is.
@@ -90,19 +91,22 @@ class AudioCopier(TrackCopier):
         for stream in self._container.streams.audio:
             if self._is_copied(stream, path):
                 continue
-            suffixes = suffixes_for(stream)
             if self._convert and stream.codec_context is not None:
                 converted.append(stream.codec_context.codec.canonical_name)  # mp3, whose decoder is mp3float
             else:
                 name = stream.codec_context.codec.canonical_name if stream.codec_context else "an unknown codec"
-                remedy = " or ".join([*(f"write to {suffix}" for suffix in suffixes), "leave the audio out"])
-                raise AudioNotSupported(f"{path}: cannot hold the audio of {self.path} ({name}); {remedy}")
+                alone = holds(path, stream)  # without chapters
+                suffixes = [suffix for suffix in suffixes_for(stream) if self._is_copied(stream, Path(f"any{suffix}"))]
+                left_out = "leave the chapters or the audio out" if alone else "leave the audio out"
+                remedy = " or ".join([*(f"write to {suffix}" for suffix in suffixes), left_out])
+                beside = " beside chapters" if alone else ""
+                raise AudioNotSupported(f"{path}: cannot hold the audio of {self.path} ({name}){beside}; {remedy}")
         if not converted:
             return None
         return f"{', '.join(dict.fromkeys(converted))} to {ENCODERS[CONTAINERS[suffix_of(path)]][1]}"
 
     def _is_copied(self, stream: AudioStream, path: Path) -> bool:
-        refused = not self._keeps_tagged and CONTAINERS[suffix_of(path)] == "matroska" and is_wav_tagged(stream)
+        refused = self.beside_chapters and CONTAINERS[suffix_of(path)] == "matroska" and is_wav_tagged(stream)
         return not refused and holds(path, stream)
 
     def attach(self, container: OutputContainer, path: Path) -> None:

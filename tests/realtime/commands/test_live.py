@@ -2,6 +2,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -100,6 +101,23 @@ def test_bad_input_is_one_line(
     errors = capsys.readouterr().err
     assert word in errors
     assert errors.count("\n") == 1
+
+
+def test_a_folder_of_backgrounds_is_listed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clip = write_video(tmp_path / "a.mkv", [0, 255])
+    (tmp_path / "waves").mkdir()
+    write_video(tmp_path / "waves" / "sea.mkv", [0, 255])
+    listed: list[Path] = []
+    iterdir = Path.iterdir
+
+    def counted(folder: Path) -> Iterator[Path]:
+        listed.append(folder)
+        return iterdir(folder)
+
+    monkeypatch.setattr(Path, "iterdir", counted)
+    words = ["--input", clip, "--bg", tmp_path / "waves", "--record", tmp_path / "missing" / "out.mkv", "--no-window"]
+    assert shm_live(*map(str, words)) == 2
+    assert listed.count(tmp_path / "waves") == 1
 
 
 PLAIN = (

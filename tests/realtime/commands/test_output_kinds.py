@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from realtime.inputs.video_file import VideoSource
-from realtime.outputs import nvenc
+from realtime.outputs.encoding import nvenc
 from realtime.outputs.formats import CODECS, Codec
 from tests.realtime.clips import BALL, audio_packets, even_times, frame_times, frames, make_clip
 from tests.realtime.commands.test_video import BallEngine, engine, shm_video

@@ -5,12 +5,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from av.container import InputContainer
 
 from engines.engine import Frame
 from engines.errors import MediaError
 from engines.geometry import Size, parse_size
 from realtime.inputs.cameras import prefers_mjpeg
 from realtime.inputs.live_source import PausableClock
+from realtime.inputs.media.files import Media
 from realtime.inputs.paced_video import PacedVideo
 from realtime.inputs.reconnecting import ReconnectingSource
 from realtime.inputs.webcam import Webcam
@@ -166,6 +168,20 @@ def test_a_video_plays_in_square_pixels(
         fake_time.drive(source)
         assert (source.height, source.width) == shape
         assert [packet.frame.shape for packet in source] == [(*shape, 3)] * 2
+
+
+def test_a_video_of_other_pixels_is_opened_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clip = make_clip(tmp_path / "a.mp4", even_times(2), size=(160, 96), pixel_aspect=Fraction(4, 3))
+    opened: list[Path] = []
+    open_media = Media.open
+
+    def counted(media: Media, **options: Any) -> InputContainer:
+        opened.append(media.path)
+        return open_media(media, **options)
+
+    monkeypatch.setattr(Media, "open", counted)
+    PacedVideo(clip).close()
+    assert opened == [clip]
 
 
 def test_a_looped_video_goes_on(tmp_path: Path, fake_time: FakeTime) -> None:

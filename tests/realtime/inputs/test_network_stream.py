@@ -218,6 +218,17 @@ def test_what_cannot_be_reached_is_reported_in_one_line_without_the_password(pas
             assert "\n" not in str(caught.value)
 
 
+def test_a_slash_in_a_password_is_not_shown_and_has_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_: object, **__: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("realtime.inputs.network_stream.av.open", unknown)
+    with pytest.raises(MediaError) as caught:
+        NetworkStream("rtsp://me:s/cret@camera/x")
+    assert str(caught.value).startswith("rtsp://...@camera/x: cannot be read (Input/output error); check the address")
+    assert str(caught.value).endswith("write a / in a password as %2F")
+
+
 def test_a_server_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("realtime.inputs.network_stream.OPENING", 0.5)
     with socket.socket() as silent:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from engines.engine import Matte
 from engines.errors import MediaError
 from realtime.choices import OutputKind
-from realtime.outputs import nvenc
+from realtime.outputs.encoding import nvenc
 from realtime.outputs.formats import CODECS, CONTAINERS, SEQUENCES, able, codec_for
 from realtime.outputs.video_file import VideoSink
 from realtime.packet import Packet

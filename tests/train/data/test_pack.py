@@ -1,18 +1,22 @@
 """A data folder packed into parts: read back it is the same people, backgrounds and mattes."""
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from engines.errors import DataError
+from tests.train.conftest import make_data, scenery, write
+from tests.train.data.test_relabel import Painter
 from train.data.foregrounds import foreground_of
-from train.data.library import Library, open_library, read_background, read_subject, read_unknown
+from train.data.library import Library, open_library, read_background, read_rgb, read_subject, read_unknown, unlabelled
 from train.data.pack import packed, write_parts
+from train.data.relabel import relabelled
 
 
-def pack(library: Library, out: Path, part_bytes: int) -> int:
-    return len(write_parts(packed(library, workers=1), out, part_bytes))
+def pack(library: Library, out: Path, part_bytes: int, photos: Sequence[Path] = ()) -> int:
+    return len(write_parts(packed(library, photos, workers=1), out, part_bytes))
 
 
 def test_parts_are_read_as_the_folder_they_came_from(library: Library, tmp_path: Path) -> None:
@@ -35,6 +39,22 @@ def test_parts_are_read_as_the_folder_they_came_from(library: Library, tmp_path:
     for path in again.backgrounds:
         before = next(p for p in library.backgrounds if p.stem == path.stem)
         assert np.abs(read_background(path, 400).astype(int) - read_background(before, 400)).mean() < 4
+
+
+def test_photos_without_masks_come_along_and_get_masks_in_their_part(tmp_path: Path) -> None:
+    data = make_data(tmp_path / "data")
+    for number in range(3):
+        write(data / f"unlabelled/parties/{number}.jpg", scenery(90, 70, number))
+    assert pack(open_library(data), tmp_path / "pack", 8_000, unlabelled(data)) > 1
+    photos = unlabelled(tmp_path / "pack")
+    assert sorted((p.parent.name, p.name) for p in photos) == [("parties", f"{number}.webp") for number in range(3)]
+    assert read_rgb(photos[0]).shape == (90, 70, 3)
+    steps: Iterator[object] = relabelled(tmp_path / "pack", tmp_path / "new", Painter())  # type: ignore[arg-type]
+    assert len(list(steps)) == 3 + 3
+    new = open_library(tmp_path / "new")
+    assert {f"parties/{number}.webp" for number in range(3)} <= set(new.names())
+    assert {s.image.parents[3].name for s in new.subjects if s.set == "parties"} == {p.parents[2].name for p in photos}
+    assert unlabelled(tmp_path / "new") == []
 
 
 def test_each_part_is_complete_in_itself(library: Library, tmp_path: Path) -> None:

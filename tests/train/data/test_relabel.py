@@ -142,6 +142,18 @@ def test_sets_to_keep_are_kept(data: Path, tmp_path: Path) -> None:
         assert (tmp_path / "new" / path.relative_to(data)).read_bytes() == path.read_bytes()
 
 
+def test_photos_without_masks_may_lie_beside_parts_and_a_set_may_be_called_so(data: Path, tmp_path: Path) -> None:
+    parts = tmp_path / "parts"
+    for part in ("1", "2"):
+        make_data(parts / part)
+    (data / "unlabelled").rename(parts / "unlabelled")
+    (parts / "2/coarse/street").rename(parts / "2/coarse/unlabelled")
+    assert len(run(parts, tmp_path / "new", [])) == 3 + 3 + 1
+    new = open_library(tmp_path / "new")
+    assert {s.set for s in new.subjects if not s.fine} == {"street", "unlabelled", "parties"}
+    assert not (tmp_path / "new/unlabelled").exists()
+
+
 def test_nothing_is_left_of_what_fails(data: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no set beaches"):
         run(data, tmp_path / "new", ["beaches"])

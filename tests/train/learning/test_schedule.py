@@ -15,7 +15,7 @@ from engines.commands.running import UsageError
 from engines.errors import DataError
 from engines.networks import Networks
 from tests.train.commands.test_train import run
-from tests.train.conftest import TINY, figure
+from tests.train.conftest import TINY, figure, make_data, scenery, write
 from train.commands import relabel as relabelling
 from train.commands.release import release
 from train.commands.train import jobs
@@ -166,15 +166,32 @@ def test_all_phases_are_trained_and_resume_where_they_were_stopped(
         assert all(torch.equal(value, weights[key]) for key, value in network.state_dict().items())
 
 
-@pytest.mark.parametrize(("phase", "refused"), [("one", True), ("four", False)])
+@pytest.mark.parametrize(
+    ("phase", "named", "message"),
+    [
+        ("four", "[sets]\nparties = 2.0", ""),
+        ("four", "[sets]\npartys = 2.0", "no set 'partys'; it has cutouts, parties, photos, street"),
+        ("four", "[fine_sets]\nparties = 2.0", "'parties' has masks only"),
+        ("one", "[sets]\nparties = 2.0", "no set 'parties'"),
+    ],
+)
 def test_a_relabelled_phase_may_name_sets_that_have_no_masks_yet(
-    data: Path, schedule_file: Path, tmp_path: Path, phase: str, refused: bool
+    schedule_file: Path, tmp_path: Path, phase: str, named: str, message: str
 ) -> None:
+    data = make_data(tmp_path / "data")
+    write(data / "unlabelled/parties/7.jpg", scenery(90, 70, 3))
     with (tmp_path / f"{phase}.toml").open("a") as recipe:
-        recipe.write("\n[sets]\nparties = 2.0\n")
+        recipe.write(f"\n{named}\n")
     plan = load_recipe_or_schedule(str(schedule_file))
-    with pytest.raises(UsageError, match="no set 'parties'") if refused else nullcontext():
+    with pytest.raises(UsageError, match=message) if message else nullcontext():
         assert len(jobs("all", plan, str(schedule_file), data, Run(tmp_path / "out"))) == 4
+
+
+def test_masks_to_keep_that_are_missing_are_said_before_any_training(data: Path, schedule_file: Path, tmp_path: Path) -> None:
+    schedule_file.write_text(PHASES.replace("keep_masks = []", 'keep_masks = ["streets"]'))
+    plan = load_recipe_or_schedule(str(schedule_file))
+    with pytest.raises(UsageError, match="has no set streets in coarse/; it has street"):
+        jobs("all", plan, str(schedule_file), data, Run(tmp_path / "out"))
 
 
 @pytest.mark.parametrize("changed", ["nothing", "data", "teacher", "keep_masks"])

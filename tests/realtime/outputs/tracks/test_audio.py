@@ -9,6 +9,7 @@ from typing import Any
 import av
 import pytest
 
+from realtime.chapters import Chapter
 from realtime.inputs.video_file import VideoSource
 from realtime.outputs.tracks.audio import AudioCopier, AudioNotSupported
 from realtime.outputs.video_file import VideoSink
@@ -164,3 +165,28 @@ def test_matroska_holds_sound_by_its_tag_in_wav_files(tmp_path: Path, codec: str
     with av.open(str(tmp_path / "out.mkv")) as container:
         assert container.streams.audio[0].codec_context.name == codec
         assert sum(frame.samples for frame in container.decode(audio=0)) >= 47_000
+
+
+def test_chapters_are_not_lost_beside_such_sound(tmp_path: Path) -> None:
+    """A program that wants both gets the sound converted if it allows that, and is refused otherwise."""
+    clip, out = make_clip(tmp_path / "a.mov", even_times(25), audio="pcm_mulaw"), tmp_path / "out.mkv"
+    chapters = [Chapter("Hands", Fraction(0), Fraction(1, 2)), Chapter("Hats", Fraction(1, 2), Fraction(1))]
+    says = r"out.mkv: cannot hold the audio of .*a.mov \(pcm_mulaw\) beside chapters; write to .mov or leave the chapters or"
+    with (
+        pytest.raises(AudioNotSupported, match=says),
+        VideoSink(out, width=96, height=64, audio=AudioCopier(clip), chapters=chapters),
+    ):
+        pass
+    assert not out.exists()
+    for convert, name in ((True, "out.mkv"), (False, "out.mov")):
+        audio = AudioCopier(clip, convert=convert)
+        with VideoSource(clip) as source:
+            size = {"width": source.width, "height": source.height}
+            with VideoSink(tmp_path / name, audio=audio, chapters=chapters, **size) as sink:
+                for packet in source:
+                    packet.picture = packet.frame
+                    sink.write(packet)
+        assert audio.converted == ("pcm_mulaw to Opus" if convert else None)
+        with av.open(str(tmp_path / name)) as container:
+            assert [chapter["metadata"]["title"] for chapter in container.chapters()] == ["Hands", "Hats"]
+            assert len(container.streams.audio) == 1

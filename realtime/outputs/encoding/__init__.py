@@ -1,0 +1,1 @@
+"""How the pictures of a video file are encoded."""
