@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -165,7 +165,7 @@ def read_data(data: Path, recipe: "Recipe", name: str) -> "Library":
 
 def jobs(which: str, plan: "Recipe | Schedule", name: str, data: Path, run: "Run") -> list[Job]:
     """What to train, in order. Raises UsageError if the options contradict each other."""
-    from train.recipe import Recipe
+    from train.recipe import Recipe, is_builtin
 
     if isinstance(plan, Recipe):
         return [Job(STEPS.get(which, (which,)), plan, already(read_data(data, plan, name)), run)]
@@ -175,8 +175,10 @@ def jobs(which: str, plan: "Recipe | Schedule", name: str, data: Path, run: "Run
     library: Callable[[], Library]
     for phase, recipe, phase_run in zip(plan.phases, plan.recipes, plan.runs(run.out), strict=True):
         if phase.relabelled_by:
+            if is_builtin(name):  # it may be used on any data
+                phase = replace(phase, keep_masks=sets_to_keep(data, phase))
             check_relabelled(data, phase, recipe)
-            library = partial(relabelled_library, data, plan, phase, run.out)
+            library = partial(relabelled_library, data, plan, phase, recipe, run.out)
         else:
             library = already(read_data(data, recipe, phase.recipe))
         found.append(Job(phase.networks, recipe, library, phase_run))
@@ -186,6 +188,14 @@ def jobs(which: str, plan: "Recipe | Schedule", name: str, data: Path, run: "Run
 def already(library: "Library") -> "Callable[[], Library]":
     """A library that was read beforehand, so that what is wrong with it is said before any training."""
     return lambda: library
+
+
+def sets_to_keep(data: Path, phase: "Phase") -> tuple[str, ...]:
+    """Those of a phase's `keep_masks` that the data has."""
+    from train.data.relabel import coarse_sets
+
+    there = {folder.name for folder in coarse_sets(data)}
+    return tuple(name for name in phase.keep_masks if name in there)
 
 
 def check_relabelled(data: Path, phase: "Phase", recipe: "Recipe") -> None:
@@ -206,11 +216,9 @@ def check_relabelled(data: Path, phase: "Phase", recipe: "Recipe") -> None:
         check_sets(recipe, phase.recipe, library, {path.parent.name for path in unlabelled(data)})
 
 
-def relabelled_library(data: Path, plan: "Schedule", phase: "Phase", out: Path) -> "Library":
+def relabelled_library(data: Path, plan: "Schedule", phase: "Phase", recipe: "Recipe", out: Path) -> "Library":
     """The data of a phase, its coarse masks drawn by the networks of an earlier one: a copy in the folder of the phase."""
-    copy = draw_masks_for_phase(data, plan, phase, out)
-    recipe = plan.recipes[plan.phases.index(phase)]
-    return read_data(copy, recipe, phase.recipe)
+    return read_data(draw_masks_for_phase(data, plan, phase, out), recipe, phase.recipe)
 
 
 def _train(

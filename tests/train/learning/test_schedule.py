@@ -194,6 +194,13 @@ def test_masks_to_keep_that_are_missing_are_said_before_any_training(data: Path,
         jobs("all", plan, str(schedule_file), data, Run(tmp_path / "out"))
 
 
+def test_the_release_may_be_trained_on_any_data(data: Path, tmp_path: Path) -> None:
+    plan = load_recipe_or_schedule("release")
+    assert isinstance(plan, Schedule)
+    assert any(phase.keep_masks for phase in plan.phases)
+    assert len(jobs("all", plan, "release", data, Run(tmp_path / "out"))) == len(plan.phases)
+
+
 @pytest.mark.parametrize("changed", ["nothing", "data", "teacher", "keep_masks"])
 def test_masks_that_were_drawn_from_something_else_are_not_taken(
     monkeypatch: pytest.MonkeyPatch, schedule_file: Path, tmp_path: Path, changed: str
