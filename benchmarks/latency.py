@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from benchmarks import common
-from benchmarks.common import JsonFile, Models, PlotFile, Report, Runs, Seconds, Sizes, size_name
+from benchmarks.common import Models, Report, Runs, Seconds, Sizes, size_name
 from benchmarks.measuring import card
 from benchmarks.measuring.timing import AROUND, COMPOSITE, NETWORKS, Timing
 from benchmarks.measuring.turns import choices, time_sizes
@@ -19,6 +20,8 @@ from engines.backends import BACKEND_NAMES, BACKENDS, PRECISIONS
 from engines.commands.options import Overwrite, Threads, check_precision
 from engines.commands.running import UsageError
 from engines.errors import EngineError
+from train.commands.options import JsonFile
+from train.commands.reports import check_report, progress_bar
 
 if TYPE_CHECKING:
     AllBackends = str
@@ -64,21 +67,21 @@ def table(report: Report) -> str:
     stages = [stage for stage in STAGES if any(stage in timing.stages for timing in timings)]
     memory = [kind for kind in MEMORY if any(kind in timing.memory for timing in timings)]
     apart = any(timing.by_process() for timing in timings)
-    headings = ["median", *(["by process"] if apart else []), "95 %", *(STAGES[stage] for stage in stages)]
+    headings = ["size", "engine", "median", *(["by process"] if apart else []), "95 %", *(STAGES[stage] for stage in stages)]
     headings += ["first picture, no cache", "first picture", *(MEMORY[kind] for kind in memory)]
-    text = common.head("size", "engine", *headings)
+    rows = []
     for timing in timings:
         digits = 2 if timing.median() < FAST else 0
-        by_process = [timing.by_process(digits)] if apart else []
-        cells = [f"{timing.median():.{digits}f}", *by_process, f"{timing.percentile(95):.{digits}f}"]
+        cells = [size_name(timing.size), common.label(timing.name.removeprefix("ours, "), timing.precision)]
+        cells += [f"{timing.median():.{digits}f}", *([timing.by_process(digits)] if apart else [])]
+        cells += [f"{timing.percentile(95):.{digits}f}"]
         cells += [f"{timing.median(stage):.{digits}f}" if stage in timing.stages else "" for stage in stages]
         cells += [f"{median(timing.start[until]):.0f}" for until in ("first frame, empty cache", "first frame")]
         cells += [f"{timing.memory[kind]:.0f}" if kind in timing.memory else "" for kind in memory]
-        name = f"{common.name_of(timing.name.removeprefix('ours, '))}, {timing.precision}"
-        text += common.row(size_name(timing.size), name, *cells)
+        rows.append(cells)
     note = "Milliseconds a frame, from uint8 frame to composite, and the medians of its stages. "
     note += "*By process*: the least and the most of the fresh processes' medians. " if apart else ""
-    return f"{text}\n{note}{common.machine_of(report)} {report['verdict']}\n"
+    return f"{common.markdown_table(headings, rows)}\n{note}{common.machine_of(report)} {report['verdict']}\n"
 
 
 def page(report: Report) -> str:
@@ -131,7 +134,7 @@ def latency(
     model: Models = None,
     threads: Threads = None,
     json_file: JsonFile = None,
-    plot: PlotFile = None,
+    plot: Annotated[Path | None, typer.Option(metavar="PNG", help="Draw the figures into this picture.")] = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Time of one frame, from uint8 frame to uint8 composite and by stage, against the paper's 0.08 s at 800x800.
@@ -151,10 +154,13 @@ def latency(
     if backend in BACKENDS and precision != "all":
         check_precision(backend, precision)
     chosen = choices(backend, precision, models)
-    common.check_outputs(json_file, plot, overwrite=overwrite)
+    check_report(json_file, overwrite=overwrite)
+    check_report(plot, overwrite=overwrite, option="--plot", suffix=".png")
+    if plot is not None and find_spec("matplotlib") is None:
+        raise UsageError("--plot needs Matplotlib, which is not installed; type: pip install matplotlib")
     starts = min(starts, runs)
     with common.reported(page, json_file, threads) as report:
-        with common.progress_bar("latency", len(sizes) * (starts + 1)) as advance:
+        with progress_bar("latency", len(sizes) * (starts + 1)) as advance:
             try:
                 timings, left_out = time_sizes(
                     chosen, sizes, runs=runs, starts=starts, seconds=seconds, threads=threads, advance=advance

@@ -18,12 +18,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from benchmarks import common
-from benchmarks.common import JsonFile, Report
+from benchmarks.common import Report, size_name
 from benchmarks.measuring.frames import SAMPLES
 from benchmarks.measuring.timing import engine_alone, spread
 from engines.commands.options import Backend, Model, Overwrite, Precision, Threads, load_engine
 from engines.commands.running import UsageError, needs_extra
 from engines.geometry import BASE
+from train.commands.options import JsonFile
+from train.commands.reports import check_report
 
 if TYPE_CHECKING:
     import psutil
@@ -93,6 +95,25 @@ def measure(port: int, process: psutil.Process, photo: bytes, call: str, clients
     }
 
 
+def table(report: Report) -> str:
+    """The figures in Markdown."""
+    run = report["service"]
+    headings = ("clients", "requests", "a second", "delay, ms", "95 %", "memory, MB", "at the end")
+    delays = [f"{run['delay_ms'][each]:.0f}" if run["delay_ms"] else "-" for each in ("median", "p95")]
+    memory = [f"{value:.0f}" for value in run["memory_mb"]]
+    cells = [f"{report['clients']}", f"{run['requests']}", f"{run['requests_a_second']:.1f}", *delays, *memory]
+    failed = [f"{count} failed ({status})" for status, count in run["statuses"].items() if status != "200"]
+    matted = f"{report['engine_ms']:.1f} ms a frame"
+    if report["matted"] != report["size"]:
+        matted += f" of {size_name(report['matted'])}, at which such a photo is matted"
+    return (
+        f"{common.markdown_table(headings, [cells])}\n"
+        f"/v1/{report['call']}, {report['photo']}, {size_name(report['size'])}, {report['seconds']:g} s: "
+        f"{', '.join(failed) or 'none failed'}. The engine alone takes {matted}; the service gives "
+        f"{100 * run['share_of_engine']:.0f} % of that rate. {common.engine_of(report)}; {common.machine_of(report)}\n"
+    )
+
+
 def serve(
     photo: Annotated[
         Path, typer.Argument(metavar="[PHOTO]", help="What clients send; else the sample.", show_default=False)
@@ -116,7 +137,7 @@ def serve(
       bench serve
       bench serve portrait.jpg --call image --clients 16 --json serve.json
     """
-    common.check_outputs(json_file, overwrite=overwrite)
+    check_report(json_file, overwrite=overwrite)
     with needs_extra("bench"):
         import psutil  # noqa: F401 - before the work begins
     from engines.photos import enlarged
@@ -138,21 +159,3 @@ def serve(
             report |= {"clients": clients, "seconds": seconds, "engine_ms": alone, "service": measured}
     if set(measured["statuses"]) != {"200"}:
         raise typer.Exit(1)
-
-
-def table(report: Report) -> str:
-    """The figures in Markdown."""
-    run = report["service"]
-    text = common.head("clients", "requests", "a second", "delay, ms", "95 %", "memory, MB", "at the end")
-    delays = [f"{run['delay_ms'][each]:.0f}" if run["delay_ms"] else "-" for each in ("median", "p95")]
-    memory = [f"{value:.0f}" for value in run["memory_mb"]]
-    text += common.row(f"{report['clients']}", f"{run['requests']}", f"{run['requests_a_second']:.1f}", *delays, *memory)
-    failed = {status: count for status, count in run["statuses"].items() if status != "200"}
-    text += f"\n/v1/{report['call']}, {report['photo']}, {common.size_name(report['size'])}, {report['seconds']:g} s: "
-    text += ", ".join(f"{count} failed ({status})" for status, count in failed.items()) or "none failed"
-    matted = f"{report['engine_ms']:.1f} ms a frame"
-    if report["matted"] != report["size"]:
-        matted += f" of {common.size_name(report['matted'])}, at which such a photo is matted"
-    text += f". The engine alone takes {matted}; the service gives "
-    text += f"{100 * run['share_of_engine']:.0f} % of that rate. {common.engine_of(report)}; {common.machine_of(report)}\n"
-    return text

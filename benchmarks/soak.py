@@ -152,9 +152,9 @@ def soak(
     if file:
         del medians["delay, ms"]
     each = 1000 * samples[-1].seconds / max(1, count)
-    text = common.head("", "first half", "second half")
-    text += "".join(common.row(held, *(f"{value:.0f}" for value in values)) for held, values in medians.items())
-    common.show(f"{name}, {size}, {minutes:g} minutes\n{text}")
+    rows = [(held, *(f"{value:.0f}" for value in values)) for held, values in medians.items()]
+    table = common.markdown_table(("", "first half", "second half"), rows)
+    common.show(f"{name}, {size}, {minutes:g} minutes\n{table}")
     print(f"engine alone: {alone:.1f} ms a frame; {what}: {each:.1f} ms ({100 * (each / alone - 1):+.0f} %)")
     if file:
         peak = max(each.memory for each in samples)

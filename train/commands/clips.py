@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from engines.commands.running import needs_extra
+from train.commands.reports import progress_bar
 
 
 def clips(
@@ -36,7 +37,6 @@ def clips(
         import numba  # noqa: F401 - which PyMatting needs; if it is missing, that is reported before the first clip
 
         from train.evaluation.clips import make_clips
-        from train.evaluation.tables import progress_bar
 
         with progress_bar(out.name, count) as advance:
             make_clips(
