@@ -19,7 +19,6 @@ from engines.atomic import replacing
 from engines.backends import BACKEND_NAMES, BACKENDS, PRECISIONS
 from engines.commands.options import Overwrite, Threads, check_precision
 from engines.commands.running import UsageError
-from engines.errors import EngineError
 from train.commands.options import JsonFile
 from train.commands.reports import check_report, progress_bar
 
@@ -161,12 +160,9 @@ def latency(
     starts = min(starts, runs)
     with common.reported(page, json_file, threads) as report:
         with progress_bar("latency", len(sizes) * (starts + 1)) as advance:
-            try:
-                timings, left_out = time_sizes(
-                    chosen, sizes, runs=runs, starts=starts, seconds=seconds, threads=threads, advance=advance
-                )
-            except EngineError as error:
-                raise UsageError(f"--backend {backend}: {error}") from error
+            timings, left_out = time_sizes(
+                chosen, sizes, runs=runs, starts=starts, seconds=seconds, threads=threads, advance=advance
+            )
         if not timings:
             raise UsageError(f"--backend {backend}: {'; '.join(dict.fromkeys(each['why'] for each in left_out))}")
         report |= {"runs": runs, "starts": starts, "timings": [vars(timing) for timing in timings], "left_out": left_out}

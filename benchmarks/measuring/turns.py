@@ -89,11 +89,10 @@ def time_sizes(
     processes: a slow minute of the machine slows all a little instead of one a lot. `seconds` is for all the runs of a size:
     when its share of them is over, a process begins no new round, once it has done its share of LEAST_RUNS.
 
-    `advance` is called after each size, of each start. Gives the timings, and of several backends or precisions those that
-    cannot run and were left out, each with its size and why. Raises EngineError where the only one cannot.
+    `advance` is called after each size, of each start. Gives the timings, and what cannot run and was left out, each with its
+    size and why.
     """
     left_out: list[dict[str, Any]] = []
-    only_one = len({(choice.backend, choice.precision) for choice in chosen}) == 1
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         rows = [
             _Row(choice, Path(folder) / str(place), Timing("", choice.precision, size))
@@ -106,8 +105,6 @@ def time_sizes(
                     try:
                         opened.append((row.timing, stack.enter_context(row.start(threads, turn))))
                     except MattingError as error:
-                        if only_one:
-                            raise
                         left_out.append(vars(row.choice) | {"size": size, "why": str(error)})
                         rows.remove(row)
                 if turn:
