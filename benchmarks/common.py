@@ -24,8 +24,8 @@ Advance = Callable[[], None]
 
 Sizes = Annotated[list[str] | None, typer.Option("--size", metavar="WxH", help="Frame size; may be given again.")]
 Models = Annotated[list[ModelName] | None, typer.Option("--model", help="By default base; may be given again.")]
-Runs = Annotated[int, typer.Option(min=1, help="Frames that count, of each engine or model at each size.")]
-Seconds = Annotated[float, typer.Option(min=0, help="Time for each size, after at least five runs.")]
+Runs = Annotated[int, typer.Option(min=1, help="Frames timed of each engine or model at each size.")]
+Seconds = Annotated[float, typer.Option(min=0, help="Seconds at most for each size, once five runs are done.")]
 
 NAMES = {"mp_selfie": "MediaPipe Selfie", "rvm": "RobustVideoMatting"}
 HEADINGS = {"sad": "SAD", "mse": "MSE", "gradient": "gradient", "connectivity": "connectivity", "band": "SAD at edges"}

@@ -126,7 +126,7 @@ def latency(
     runs: Runs = 60,
     seconds: Seconds = 45,
     starts: Annotated[
-        int, typer.Option(min=1, help="Fresh processes that share these frames, after one with an empty cache.")
+        int, typer.Option(min=1, help="Fresh processes that share these frames among them, after one with an empty cache.")
     ] = 6,
     backend: Annotated[AllBackends, typer.Option(help="Engine; all: every engine of this machine.")] = "all",
     precision: Annotated[AllPrecisions, typer.Option(help="Number format; all: every native one of this machine.")] = "all",
@@ -138,9 +138,9 @@ def latency(
 ) -> None:
     """Time of one frame, from uint8 frame to uint8 composite and by stage, against the paper's 0.08 s at 800x800.
 
-    By default at 800x800, 1280x720, 1920x1080 and 3840x2160. Each engine runs in a process of its own, and those of a size take
-    turns. All sizes are gone through --starts times with fresh processes, so that a slow minute slows all rows alike. The first
-    picture is timed from the start of a process, with an empty cache of engines and with a full one.
+    Sizes are 800x800, 1280x720, 1920x1080 and 3840x2160 by default. Each engine runs in a process of its own, and those of a
+    size take turns. All sizes are measured --starts times over, in fresh processes, so that a slow minute slows all rows alike.
+    The first picture is timed from the start of a process, with an empty cache of engines and with a full one.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""`bench refine`: how much nearer to the true alpha coarse masks get when QUN and MRN refine them (section 6 of the paper)."""
+"""`bench refine`: how much closer coarse masks get to the true alpha when QUN and MRN refine them (section 6 of the paper)."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def refine(
     json_file: JsonFile = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """How much nearer to the true alpha coarse masks get when QUN and MRN refine them (section 6 of the paper).
+    """How much closer coarse masks get to the true alpha when QUN and MRN refine them (section 6 of the paper).
 
     The masks are the true alpha made worse in several ways, and each peer's own.
 

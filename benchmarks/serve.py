@@ -1,4 +1,4 @@
-"""`bench serve`: requests a second of `shm-serve` with many clients at once, beside the engine alone."""
+"""`bench serve`: requests a second of `shm-serve` with several clients at once, beside the engine alone."""
 
 from __future__ import annotations
 
@@ -116,11 +116,11 @@ def table(report: Report) -> str:
 
 def serve(
     photo: Annotated[
-        Path, typer.Argument(metavar="[PHOTO]", help="What clients send; else the sample.", show_default=False)
+        Path, typer.Argument(metavar="[PHOTO]", help="What clients send; by default the sample.", show_default=False)
     ] = (SAMPLES / "portrait.jpg"),
     call: Annotated[Literal["alpha", "image"], typer.Option(help="What they ask for: /v1/alpha or /v1/image.")] = "alpha",
     clients: Annotated[int, typer.Option(min=1, max=1000, help="How many at once.")] = 8,
-    seconds: Annotated[float, typer.Option(min=1, help="How long they ask.")] = 60,
+    seconds: Annotated[float, typer.Option(min=1, help="How long they keep asking.")] = 60,
     backend: Backend = "auto",
     threads: Threads = None,
     precision: Precision = "auto",
@@ -128,9 +128,9 @@ def serve(
     json_file: JsonFile = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Requests a second of shm-serve with clients at once, and what the engine alone would give; exit code 1 where one failed.
+    """Requests a second of shm-serve with several clients at once, beside the engine alone; exit code 1 if any fails.
 
-    Beside the engine, the service reads each photo and writes each PNG.
+    Besides running the engine, the service reads each photo and writes each PNG.
 
     \b
     Examples:

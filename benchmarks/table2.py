@@ -87,7 +87,7 @@ def table2(
     pictures: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Draw figures 3, 5 and 6 and the curves of the runs into this folder.")
     ] = None,
-    count: Annotated[int, typer.Option(min=1, help="With --pictures: of so many pictures of each set.")] = 3,
+    count: Annotated[int, typer.Option(min=1, help="With --pictures: how many pictures of each set.")] = 3,
     overwrite: Overwrite = False,
 ) -> None:
     """The paper's Table 2 on test sets, from runs of shm-train: its seven rows beside the paper's figures.

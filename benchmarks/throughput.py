@@ -108,8 +108,8 @@ def table(report: Report) -> str:
 
 
 def throughput(
-    clip: Annotated[Path, typer.Argument(metavar="[CLIP]", help="A video; else the sample.", show_default=False)] = SAMPLE,
-    runs: Annotated[int, typer.Option(min=1, help="Times that it goes from file to file.")] = 3,
+    clip: Annotated[Path, typer.Argument(metavar="[CLIP]", help="Video; by default the sample.", show_default=False)] = SAMPLE,
+    runs: Annotated[int, typer.Option(min=1, help="How many times it is edited, from file to file.")] = 3,
     rate: Annotated[
         list[int] | None,
         typer.Option(min=1, help="Frames a second of a live source, by default 30 and 60; may be given again."),

@@ -75,8 +75,10 @@ def score(
     json_file: JsonFile = None,
     overwrite: Overwrite = False,
     pictures: Annotated[Path | None, typer.Option(help="Write comparison pictures into this folder.")] = None,
-    worst: Annotated[int, typer.Option(min=0, help="With --pictures: the first model's worst of each set.")] = 8,
-    picture: Annotated[list[str] | None, typer.Option(help="With --pictures: this one too, by stem; may be repeated.")] = None,
+    worst: Annotated[int, typer.Option(min=0, help="With --pictures: how many of the first model's worst, of each set.")] = 8,
+    picture: Annotated[
+        list[str] | None, typer.Option(help="With --pictures: this one too, by its stem; may be repeated.")
+    ] = None,
 ) -> None:
     """SAD, MSE, gradient and connectivity error as in the paper, error at edges, and IoU, for each set.
 

@@ -47,7 +47,7 @@ TrainingThreads = Annotated[int, typer.Option(help="CPU threads; 0: all cores, o
 Workers = Annotated[int, typer.Option(help="Processes that prepare samples, for each one that trains.", min=0)]
 Minutes = Annotated[
     float | None,
-    typer.Option(help="Train each network for so long instead of the recipe's steps.", min=0.01),
+    typer.Option(help="Train each network for so many minutes instead of the recipe's steps.", min=0.01),
 ]
 RenderingChoice = Annotated[
     Literal["auto", "workers", "device"],
