@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from fractions import Fraction
 from functools import partial
+from itertools import chain, pairwise
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Annotated
@@ -14,12 +15,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from benchmarks import common
-from benchmarks.common import Advance, JsonFile, Report
+from benchmarks.common import Advance, Report
 from engines.commands.options import Closer, Model, Overwrite, Precision, Threads, load_engine
 from engines.commands.running import UsageError
 from realtime.choices import MAX_SMOOTH, SMOOTH
-from train.commands.models import check_peer_options
-from train.commands.options import Adapters, EngineOrNone, PeerPython, Peers
+from train.commands.models import check_peer_options, open_peers
+from train.commands.options import Adapters, EngineOrNone, JsonFile, PeerPython, Peers
+from train.commands.reports import check_report, progress_bar
 
 if TYPE_CHECKING:
     from engines import Engine, Mask
@@ -34,8 +36,6 @@ NOTE = (
     "means over the frames of a clip, then over clips. A streaming peer starts each clip anew."
 )
 Means = dict[str, dict[str, float]]  # by model and metric
-
-
 Alphas = Callable[["Packet", "Packet | None"], "Mask"]  # the alpha of a packet that our engine has matted; the next is in sight
 
 
@@ -82,18 +82,16 @@ def score_clip(clip: TestSet, engine: Engine | None, models: dict[str, Alphas], 
 
     errors: dict[str, dict[str, list[float]]] = {name: {metric: [] for metric in METRICS} for name in models}
     last: dict[str, tuple[Mask, Mask]] = {}  # alpha and truth: only two frames are kept
-    frames = matted(clip, engine)
-    now: tuple[Packet, Mask] | None = next(frames)
-    while now is not None:
-        following = next(frames, None)
+    for now, following in pairwise(chain(matted(clip, engine), [None])):
+        assert now is not None
+        packet, truth = now
         for name, model in models.items():
-            pair = model(now[0], following and following[0]), now[1]
+            pair = model(packet, following and following[0]), truth
             errors[name]["mse"].append(mse(*pair))
             errors[name]["sad"].append(sad(*pair))
             if name in last:
                 errors[name]["dtssd"].append(dtssd(*zip(last[name], pair, strict=True)))
             last[name] = pair
-        now = following
         advance()
     return {name: {metric: fmean(values) for metric, values in each.items()} for name, each in errors.items()}
 
@@ -130,17 +128,12 @@ def means_of(results: dict[str, Means]) -> dict[str, Means]:
 def table(report: Report) -> str:
     """Flicker and errors, means over the clips, and over those of each kind, in Markdown."""
     headings = [f"{heading} x{1 / unit:.0e}".replace("e-0", "e-") for heading, unit in METRICS.values()]
-    text = common.head("clips", "model", *headings)
-    for kind, models in report["means"].items():
-        for name, means in models.items():
-            figures = (f"{unit * means[metric]:.2f}" for metric, (_, unit) in METRICS.items())
-            text += common.row(kind, common.name_of(name), *figures)
-    return text
-
-
-def page(report: Report) -> str:
-    """The table, and what its figures are."""
-    return f"{table(report)}\n{NOTE}"
+    rows = [
+        (kind, common.name_of(name), *(f"{unit * means[metric]:.2f}" for metric, (_, unit) in METRICS.items()))
+        for kind, models in report["means"].items()
+        for name, means in models.items()
+    ]
+    return common.markdown_table(["clips", "model", *headings], rows)
 
 
 def clips(
@@ -166,25 +159,19 @@ def clips(
       bench clips clips
       bench clips clips --smooth 0.5 --smooth 0.8 --adapters adapters --peer rvm --json clips.json
     """
-    from train.evaluation.peers import Peer
-
     found = open_clips(folder)
-    common.check_outputs(json_file, overwrite=overwrite)
+    check_report(json_file, overwrite=overwrite)
     check_peer_options(adapters, peer or [], backend)
     results: dict[str, Means] = {}
-    with common.reported(page, json_file, threads) as report, ExitStack() as stack:
+    with common.reported(lambda report: f"{table(report)}\n{NOTE}", json_file, threads) as report, ExitStack() as stack:
         engine = None
         if backend != "none":
             engine = stack.enter_context(load_engine(backend, threads=threads, precision=precision, model=model, closer=closer))
-        advance = stack.enter_context(common.progress_bar(folder.name, sum(len(clip.items) for clip in found)))
+        advance = stack.enter_context(progress_bar(folder.name, sum(len(clip.items) for clip in found)))
         for clip in found:
-            with ExitStack() as streams:  # peers are opened anew for each clip, so that none remembers the clip before
-                # Always in fp32: in bf16 RobustVideoMatting fails at some sizes, and it is quality that is compared.
-                peers = [
-                    streams.enter_context(Peer(adapters, name, threads=threads, python=peer_python, stream=True))
-                    for name in peer or []
-                    if adapters is not None
-                ]
+            # Peers are opened anew for each clip, so that none remembers the clip before; and in fp32, as quality is compared,
+            # and in bf16 RobustVideoMatting fails at some sizes.
+            with open_peers(adapters, peer or [], threads=threads, python=peer_python, stream=True) as peers:
                 models = models_of(engine, [SMOOTH] if smooth is None else smooth, peers)
                 results[clip.name] = score_clip(clip, engine, models, advance)
         report |= {"clips": results, "means": means_of(results)}

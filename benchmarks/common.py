@@ -1,39 +1,31 @@
-"""What the parts of `bench` share: options, progress, figures as JSON, and their tables in Markdown."""
+"""What the parts of `bench` share: options, figures as JSON, and their tables in Markdown."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from enum import StrEnum
-from importlib.util import find_spec
 from itertools import groupby, zip_longest
 from pathlib import Path
 from textwrap import wrap
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from benchmarks.measuring import machine
 from engines.commands.options import size_option
-from engines.commands.running import UsageError
 from engines.geometry import BASE, MODELS
-from train.commands import reports
+from train.commands.reports import write_report
 
-if TYPE_CHECKING:
-    ModelName = str
-else:
-    ModelName = StrEnum("ModelName", {name: name for name in MODELS})  # typer has no lists of literals
-
+ModelName = StrEnum("ModelName", list(MODELS))  # type: ignore[misc]  # typer takes no lists of literals
 Report = dict[str, Any]
 Advance = Callable[[], None]
 
 Sizes = Annotated[list[str] | None, typer.Option("--size", metavar="WxH", help="Frame size; may be given again.")]
 Models = Annotated[list[ModelName] | None, typer.Option("--model", help="By default base; may be given again.")]
-Runs = Annotated[int, typer.Option(min=1, help="Frames that count, of each engine or model at each size.")]
-JsonFile = Annotated[Path | None, typer.Option("--json", help="Write all figures to this file.")]
-PlotFile = Annotated[Path | None, typer.Option("--plot", metavar="PNG", help="Draw the figures into this picture.")]
-Seconds = Annotated[float, typer.Option(min=0, help="Time for each size, after at least five runs.")]
+Runs = Annotated[int, typer.Option(min=1, help="Frames timed of each engine or model at each size.")]
+Seconds = Annotated[float, typer.Option(min=0, help="Seconds at most for each size, once five runs are done.")]
 
 NAMES = {"mp_selfie": "MediaPipe Selfie", "rvm": "RobustVideoMatting"}
 HEADINGS = {"sad": "SAD", "mse": "MSE", "gradient": "gradient", "connectivity": "connectivity", "band": "SAD at edges"}
@@ -41,7 +33,8 @@ HEADINGS = {"sad": "SAD", "mse": "MSE", "gradient": "gradient", "connectivity": 
 
 def sizes_of(texts: Sequence[str], option: str = "--size") -> list[tuple[int, int]]:
     """(width, height) of each --size, each once."""
-    return [size_option(text, option)[::-1] for text in dict.fromkeys(texts)]
+    sizes = (size_option(text, option) for text in texts)
+    return list(dict.fromkeys((size.width, size.height) for size in sizes))
 
 
 def models_of(names: Sequence[str] | None) -> list[str]:
@@ -52,21 +45,6 @@ def models_of(names: Sequence[str] | None) -> list[str]:
 def size_name(size: Sequence[int]) -> str:
     """ "1280x720" of (1280, 720)."""
     return "x".join(map(str, size))
-
-
-def progress_bar(name: str, total: int) -> AbstractContextManager[Advance]:
-    """A bar with the remaining time on standard error; yields a function to call after each step."""
-    from train.evaluation import tables
-
-    return tables.progress_bar(name, total)
-
-
-def check_outputs(json_file: Path | None, plot: Path | None = None, *, overwrite: bool) -> None:
-    """Raise UsageError where --json or --plot cannot be written or may not be replaced, before the work for them is done."""
-    reports.check_report(json_file, overwrite=overwrite)
-    reports.check_report(plot, overwrite=overwrite, option="--plot", suffix=".png")
-    if plot is not None and find_spec("matplotlib") is None:
-        raise UsageError("--plot needs Matplotlib, which is not installed; type: pip install matplotlib")
 
 
 @contextmanager
@@ -85,7 +63,7 @@ def reported(page: Callable[[Report], str], json_file: Path | None, threads: int
     show(page(report))
     if json_file is not None:
         rounded = json.loads(json.dumps(report), parse_float=lambda text: float(f"{float(text):.7g}"))
-        reports.write_report(json_file, rounded)
+        write_report(json_file, rounded)
 
 
 def name_of(model: str) -> str:
@@ -93,14 +71,15 @@ def name_of(model: str) -> str:
     return NAMES.get(model, model.removesuffix(", openvino").replace(",", ":"))
 
 
-def row(*cells: str) -> str:
-    """A row of a Markdown table."""
-    return f"| {' | '.join(cells)} |\n"
+def label(model: str, precision: str) -> str:
+    """What tables call a model in a precision."""
+    return f"{name_of(model)}, {precision}"
 
 
-def head(*cells: str) -> str:
-    """The head of a Markdown table, and the line under it."""
-    return row(*cells) + "|" + "---|" * len(cells) + "\n"
+def markdown_table(headings: Sequence[str], rows: Iterable[Iterable[str]]) -> str:
+    """A table in Markdown."""
+    head, *body = (f"| {' | '.join(cells)} |\n" for cells in (headings, *rows))
+    return "".join([head, "|", "---|" * len(headings), "\n", *body])
 
 
 def thousandths(value: float | None) -> str:
@@ -118,12 +97,12 @@ def machine_of(report: Report) -> str:
     """The machine in a sentence or two, and the warning where it was busy."""
     facts = report["machine"]
     text = f"{facts['cores']} cores of {facts['processor']} ({facts['vector units']}), {facts['threads']} threads"
-    text += "".join(f", {name} {facts[key]}" for key, name in (("GPU", "GPU"), ("openvino", "OpenVINO")) if key in facts)
-    text += f", weights {facts['weights']}" if "weights" in facts else ""
-    if "timings" in report:
-        counts = sorted({len(runs) for timing in report["timings"] for runs in timing["stages"].values()})
-        text += f", {' to '.join(map(str, counts[:1] + counts[1:][-1:]))} runs in turn"
-        processes = max((len(timing.get("passes", [])) for timing in report["timings"]), default=0)
+    named = {"GPU": "GPU", "openvino": "OpenVINO", "weights": "weights"}
+    text += "".join(f", {name} {facts[key]}" for key, name in named.items() if key in facts)
+    if timings := report.get("timings"):
+        counts = [len(runs) for timing in timings for runs in timing["stages"].values()]
+        text += f", {' to '.join(map(str, sorted({min(counts), max(counts)})))} runs in turn"
+        processes = max(len(timing.get("passes", [])) for timing in timings)
         text += f", of {processes} processes" if processes > 1 else ""
     if "load" in report and report["load"] is None:
         text += "; not checked for other work on the machine, as psutil is not installed"

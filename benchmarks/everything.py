@@ -24,6 +24,7 @@ from engines.commands.running import UsageError
 from engines.geometry import MODELS
 from train.commands.models import check_peer_options, open_sets
 from train.commands.options import Adapters, PeerPython, Peers
+from train.commands.reports import make_folder
 
 Part = StrEnum("Part", ["latency", "peers", "throughput", "scale", "quality", "refine", "clips"])
 
@@ -44,10 +45,10 @@ def everything(
     peer: Peers = None,
     peer_python: PeerPython = None,
 ) -> None:
-    """All of it, into a folder: report.md with tables and a plot, and the figures as JSON. The page is written after each part.
+    """All parts in turn, into a folder: report.md with tables and a plot, and the figures as JSON.
 
-    What needs other models is left out without --peer, and what needs pictures without --set or --clips. --size is for latency
-    and peers. With --only, the page keeps what the other parts left in the folder before.
+    The page is written after each part. What needs other models is left out without --peer, and what needs pictures without
+    --set or --clips. --size is for latency and peers. With --only, the page keeps what other parts left in the folder before.
 
     \b
     Examples:
@@ -60,34 +61,33 @@ def everything(
     if videos is not None:
         open_clips(videos)
     check_peer_options(adapters, peer or [])
-    try:
-        report.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"--report {report}: cannot make this folder ({error.strerror}); name another") from error
+    needed = {"peers": ("--peer", peer), "quality": ("--set", sets), "refine": ("--set", sets), "clips": ("--clips", videos)}
+    lacking = {part: option for part, (option, given) in needed.items() if not given}
+    for part in only or []:
+        if part in lacking:
+            raise UsageError(f"--only {part} needs {lacking[part]}")
+    make_folder(report, "--report")
+
     counted: dict[str, Any] = {} if runs is None else {"runs": runs}
     timed = counted | {"size": size, "model": list(MODELS)}
-    engines = {"backend": "all" if backend == "auto" else backend}
-    one = {"backend": backend}
-    others = one | {"adapters": adapters, "peer": peer, "peer_python": peer_python}
+    compared = {"backend": backend, "adapters": adapters, "peer": peer, "peer_python": peer_python}
     plot = report / "latency.png" if find_spec("matplotlib") is not None else None
-    files = {name: min(count, 3) for name, count in counted.items()}
-    parts: dict[str, tuple[str, Callable[..., None], str, dict[str, Any]]] = {  # file, command, the option it lacks, options
-        "latency": ("latency", latency, "", timed | engines | {"plot": plot}),
-        "peers": ("peers", peers, "" if peer else "--peer", timed | others),
-        "throughput": ("throughput", throughput, "", files | one),
-        "scale": ("scale", scale, "", counted | one),
-        "quality": ("quality", quality, "" if sets else "--set", others | {"sets": sets}),
-        "refine": ("refinement", refine, "" if sets else "--set", others | {"folder": (sets or [Path()])[0]}),
-        "clips": ("clips", clips, "" if videos else "--clips", others | {"folder": videos}),
+    parts: dict[str, tuple[Callable[..., None], dict[str, Any]]] = {
+        "latency": (latency, timed | {"backend": "all" if backend == "auto" else backend, "plot": plot}),
+        "peers": (peers, timed | compared),
+        "throughput": (throughput, {"backend": backend} | {name: min(count, 3) for name, count in counted.items()}),
+        "scale": (scale, {"backend": backend} | counted),
+        "quality": (quality, {"sets": sets} | compared),
+        "refine": (refine, {"folder": sets[0] if sets else None} | compared),
+        "clips": (clips, {"folder": videos} | compared),
     }
-    for part in map(str, only or parts):
-        name, command, lacking, options = parts[part]
-        if lacking and only:
-            raise UsageError(f"--only {part} needs {lacking}")
-        if lacking:
-            print(f"{part}: left out, as there is no {lacking}")
+    for part in only or Part:
+        if part in lacking:
+            print(f"{part}: left out, as there is no {lacking[part]}")
             continue
         print(f"\n{part}")
+        name = "refinement" if part == "refine" else part
+        command, options = parts[part]
         command(**options, json_file=report / f"{name}.json", overwrite=True)
         write_page(report)
     print(f"{write_page(report)}: written")

@@ -109,7 +109,7 @@ def render(folder: Path) -> str:
 def figures(
     results: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the JSON files.", show_default=False)] = RESULTS,
 ) -> None:
-    """Put the figures of benchmarks/results/*.json into README.md, docs/ and the model card. For a checkout of the source.
+    """Put the figures of benchmarks/results/*.json into README.md, docs/ and the model card, in a checkout of the source.
 
     \b
     Examples:

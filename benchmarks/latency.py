@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from benchmarks import common
-from benchmarks.common import JsonFile, Models, PlotFile, Report, Runs, Seconds, Sizes, size_name
+from benchmarks.common import Models, Report, Runs, Seconds, Sizes, size_name
 from benchmarks.measuring import card
 from benchmarks.measuring.timing import AROUND, COMPOSITE, NETWORKS, Timing
 from benchmarks.measuring.turns import choices, time_sizes
@@ -18,7 +19,8 @@ from engines.atomic import replacing
 from engines.backends import BACKEND_NAMES, BACKENDS, PRECISIONS
 from engines.commands.options import Overwrite, Threads, check_precision
 from engines.commands.running import UsageError
-from engines.errors import EngineError
+from train.commands.options import JsonFile
+from train.commands.reports import check_report, progress_bar
 
 if TYPE_CHECKING:
     AllBackends = str
@@ -64,21 +66,21 @@ def table(report: Report) -> str:
     stages = [stage for stage in STAGES if any(stage in timing.stages for timing in timings)]
     memory = [kind for kind in MEMORY if any(kind in timing.memory for timing in timings)]
     apart = any(timing.by_process() for timing in timings)
-    headings = ["median", *(["by process"] if apart else []), "95 %", *(STAGES[stage] for stage in stages)]
+    headings = ["size", "engine", "median", *(["by process"] if apart else []), "95 %", *(STAGES[stage] for stage in stages)]
     headings += ["first picture, no cache", "first picture", *(MEMORY[kind] for kind in memory)]
-    text = common.head("size", "engine", *headings)
+    rows = []
     for timing in timings:
         digits = 2 if timing.median() < FAST else 0
-        by_process = [timing.by_process(digits)] if apart else []
-        cells = [f"{timing.median():.{digits}f}", *by_process, f"{timing.percentile(95):.{digits}f}"]
+        cells = [size_name(timing.size), common.label(timing.name.removeprefix("ours, "), timing.precision)]
+        cells += [f"{timing.median():.{digits}f}", *([timing.by_process(digits)] if apart else [])]
+        cells += [f"{timing.percentile(95):.{digits}f}"]
         cells += [f"{timing.median(stage):.{digits}f}" if stage in timing.stages else "" for stage in stages]
         cells += [f"{median(timing.start[until]):.0f}" for until in ("first frame, empty cache", "first frame")]
         cells += [f"{timing.memory[kind]:.0f}" if kind in timing.memory else "" for kind in memory]
-        name = f"{common.name_of(timing.name.removeprefix('ours, '))}, {timing.precision}"
-        text += common.row(size_name(timing.size), name, *cells)
+        rows.append(cells)
     note = "Milliseconds a frame, from uint8 frame to composite, and the medians of its stages. "
     note += "*By process*: the least and the most of the fresh processes' medians. " if apart else ""
-    return f"{text}\n{note}{common.machine_of(report)} {report['verdict']}\n"
+    return f"{common.markdown_table(headings, rows)}\n{note}{common.machine_of(report)} {report['verdict']}\n"
 
 
 def page(report: Report) -> str:
@@ -124,21 +126,21 @@ def latency(
     runs: Runs = 60,
     seconds: Seconds = 45,
     starts: Annotated[
-        int, typer.Option(min=1, help="Fresh processes that share these frames, after one with an empty cache.")
+        int, typer.Option(min=1, help="Fresh processes that share these frames among them, after one with an empty cache.")
     ] = 6,
     backend: Annotated[AllBackends, typer.Option(help="Engine; all: every engine of this machine.")] = "all",
     precision: Annotated[AllPrecisions, typer.Option(help="Number format; all: every native one of this machine.")] = "all",
     model: Models = None,
     threads: Threads = None,
     json_file: JsonFile = None,
-    plot: PlotFile = None,
+    plot: Annotated[Path | None, typer.Option(metavar="PNG", help="Draw the figures into this picture.")] = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Time of one frame, from uint8 frame to uint8 composite and by stage, against the paper's 0.08 s at 800x800.
 
-    By default at 800x800, 1280x720, 1920x1080 and 3840x2160. Each engine runs in a process of its own, and those of a size take
-    turns. All sizes are gone through --starts times with fresh processes, so that a slow minute slows all rows alike. The first
-    picture is timed from the start of a process, with an empty cache of engines and with a full one.
+    Sizes are 800x800, 1280x720, 1920x1080 and 3840x2160 by default. Each engine runs in a process of its own, and those of a
+    size take turns. All sizes are measured --starts times over, in fresh processes, so that a slow minute slows all rows alike.
+    The first picture is timed from the start of a process, with an empty cache of engines and with a full one.
 
     \b
     Examples:
@@ -151,16 +153,16 @@ def latency(
     if backend in BACKENDS and precision != "all":
         check_precision(backend, precision)
     chosen = choices(backend, precision, models)
-    common.check_outputs(json_file, plot, overwrite=overwrite)
+    check_report(json_file, overwrite=overwrite)
+    check_report(plot, overwrite=overwrite, option="--plot", suffix=".png")
+    if plot is not None and find_spec("matplotlib") is None:
+        raise UsageError("--plot needs Matplotlib, which is not installed; type: pip install matplotlib")
     starts = min(starts, runs)
     with common.reported(page, json_file, threads) as report:
-        with common.progress_bar("latency", len(sizes) * (starts + 1)) as advance:
-            try:
-                timings, left_out = time_sizes(
-                    chosen, sizes, runs=runs, starts=starts, seconds=seconds, threads=threads, advance=advance
-                )
-            except EngineError as error:
-                raise UsageError(f"--backend {backend}: {error}") from error
+        with progress_bar("latency", len(sizes) * (starts + 1)) as advance:
+            timings, left_out = time_sizes(
+                chosen, sizes, runs=runs, starts=starts, seconds=seconds, threads=threads, advance=advance
+            )
         if not timings:
             raise UsageError(f"--backend {backend}: {'; '.join(dict.fromkeys(each['why'] for each in left_out))}")
         report |= {"runs": runs, "starts": starts, "timings": [vars(timing) for timing in timings], "left_out": left_out}

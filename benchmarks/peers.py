@@ -8,8 +8,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import engines
 from benchmarks import common
-from benchmarks.common import JsonFile, Models, Report, Runs, Seconds, Sizes, size_name
+from benchmarks.common import Models, Report, Runs, Seconds, Sizes, size_name
 from benchmarks.measuring.engine_process import Choice, EngineProcess
 from benchmarks.measuring.frames import make_frames
 from benchmarks.measuring.timing import END_TO_END, WHOLE, Timing, paired_ratio
@@ -17,10 +18,10 @@ from benchmarks.measuring.turns import is_native, take_turns
 from engines.commands.options import Backend, Overwrite, Threads, load_engine
 from engines.commands.running import UsageError
 from train.commands.models import check_peer_options
-from train.commands.options import Adapters, ComparedPrecision, PeerPython, Peers
+from train.commands.options import Adapters, ComparedPrecision, JsonFile, PeerPython, Peers
+from train.commands.reports import check_report, progress_bar
 
 if TYPE_CHECKING:
-    from engines import Frame
     from train.evaluation.peers import Peer
 
 SIZES = ("800x800", "1280x720", "1920x1080")
@@ -45,38 +46,39 @@ def time_own(engine: EngineProcess, index: int) -> dict[str, float]:
     return {WHOLE: stages.get(WHOLE, stages[END_TO_END])}
 
 
-def time_peer(peer: Peer, frames: Sequence[Frame], index: int) -> dict[str, float]:
+def time_peer(peer: Peer, frames: Sequence[engines.Frame], index: int) -> dict[str, float]:
     """Milliseconds of one of the frames in the peer's own process, so that its transfer does not count."""
     peer(frames[index % len(frames)])
     return {WHOLE: peer.last_ms}
 
 
-def _timing(each: dict[str, Any]) -> Timing:
-    return Timing(**{name: value for name, value in each.items() if name != "ratio"})
+def named_timings(report: Report) -> list[tuple[str, str, Timing]]:
+    """Each timing of a report, behind its size and its model as tables call them."""
+    timings = [Timing(**each) for each in report["timings"]]
+    return [(size_name(each.size), common.label(each.name, each.precision), each) for each in timings]
 
 
 def table(report: Report) -> str:
     """Milliseconds a frame and the ratio to ours, in Markdown."""
-    text = common.head("size", "model", "median", "95 %", "ratio to ours (95 % interval)")
-    first = report["timings"][0]
-    for timed in report["timings"]:
-        timing, ratio = _timing(timed), "{value:.2f} ({low:.2f} to {high:.2f})".format(**timed["ratio"])
-        ours = (timed["name"], timed["precision"]) == (first["name"], first["precision"])
-        figures = (f"{timing.median():.1f}", f"{timing.percentile(95):.1f}", "1" if ours else ratio)
-        text += common.row(size_name(timing.size), f"{common.name_of(timing.name)}, {timing.precision}", *figures)
+    timings = named_timings(report)
+    ours = timings[0][1]
+    rows = []
+    for size, model, timing in timings:
+        ratio = "1" if model == ours else "{value:.2f} ({low:.2f} to {high:.2f})".format(**timing.ratio)
+        rows.append((size, model, f"{timing.median():.1f}", f"{timing.percentile(95):.1f}", ratio))
+    text = common.markdown_table(("size", "model", "median", "95 %", "ratio to ours (95 % interval)"), rows)
     return f"{text}\nMilliseconds a frame, from uint8 frame to alpha (ours: and foreground). {common.machine_of(report)}\n"
 
 
 def speed_table(report: Report) -> str:
     """Median milliseconds by model and size, in Markdown."""
-    sizes = list(dict.fromkeys(size_name(each["size"]) for each in report["timings"]))
+    timings = named_timings(report)
+    sizes = list(dict.fromkeys(size for size, _, _ in timings))
     medians: dict[str, dict[str, str]] = {}
-    for timing in map(_timing, report["timings"]):
-        cells = medians.setdefault(f"{common.name_of(timing.name)}, {timing.precision}", {})
-        cells[size_name(timing.size)] = f"{timing.median():.0f}"
-    text = common.head("milliseconds a frame", *sizes)
-    text += "".join(common.row(name, *(cells.get(size, "") for size in sizes)) for name, cells in medians.items())
-    return f"{text}\n{common.machine_of(report)}\n"
+    for size, model, timing in timings:
+        medians.setdefault(model, {})[size] = f"{timing.median():.0f}"
+    rows = [[model, *(cells.get(size, "") for size in sizes)] for model, cells in medians.items()]
+    return f"{common.markdown_table(['milliseconds a frame', *sizes], rows)}\n{common.machine_of(report)}\n"
 
 
 def peers(
@@ -105,7 +107,7 @@ def peers(
       bench peers --adapters adapters --peer modnet --size 800x800 --json peers.json
     """
     sizes = common.sizes_of(size or SIZES)
-    common.check_outputs(json_file, overwrite=overwrite)
+    check_report(json_file, overwrite=overwrite)
     models, names = common.models_of(model), peer or []
     check_models(models, adapters, names)
     with load_engine(backend, threads=threads, precision=precision) as engine:
@@ -129,8 +131,8 @@ def peers(
             with ExitStack() as at_size:
                 ours = [at_size.enter_context(EngineProcess(choice, each, threads)) for choice in own]
                 turns = [*(partial(time_own, one) for one in ours), *(partial(time_peer, one, frames) for one in opened)]
-                with common.progress_bar(f"{size_name(each)} ({place} of {len(sizes)})", WARM_UP + runs) as advance:
+                with progress_bar(f"{size_name(each)} ({place} of {len(sizes)})", WARM_UP + runs) as advance:
                     taken = take_turns(turns, runs, WARM_UP, seconds, advance)
             for (name, level), stages in zip(named, taken, strict=True):
-                rows.append(vars(Timing(name, level, each, stages)) | {"ratio": paired_ratio(stages[WHOLE], taken[0][WHOLE])})
+                rows.append(vars(Timing(name, level, each, stages, ratio=paired_ratio(stages[WHOLE], taken[0][WHOLE]))))
         report |= {"backend": backend, "runs": runs, "timings": rows}

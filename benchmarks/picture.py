@@ -4,56 +4,51 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+import engines
+import realtime
 from benchmarks.measuring.frames import SAMPLE, SAMPLES
+from engines.atomic import replacing
 from engines.commands.options import Backend, Overwrite, load_engine
 from train.commands.reports import check_report
-
-if TYPE_CHECKING:
-    from engines import Engine, Frame, Matte
-    from realtime import Background
 
 WIDTH = 1200  # pixels, of the whole picture
 EVERY = 2  # frames of the sample to one of the demo
 DEMO_WIDTH, DEMO_QUALITY = 400, 75  # pixels of each half; of WebP, of 100
 
 
-def panels(frame: Frame, matte: Matte, picture: Frame) -> Frame:
+def panels(frame: engines.Frame, matte: engines.Matte, picture: engines.Frame) -> engines.Frame:
     """RGB (h, WIDTH, 3): the frame and the new picture above; the coarse mask, the unified mask and the alpha below."""
     import cv2
     import numpy as np
 
     from train.evaluation.pictures import grey, panel
 
+    above = {"1. frame": frame, "5. composite": picture}
     masks = {"2. coarse mask, from MPN": matte.coarse, "3. unified mask, from QUN": matte.unified}
     masks["4. alpha matte, from MRN"] = matte.alpha
     size = frame.shape[1::-1]  # to which a mask is enlarged so that its own pixels remain visible
-    enlarged = {name: cv2.resize(grey(mask), size, interpolation=cv2.INTER_NEAREST) for name, mask in masks.items()}
-    below = [panel(name, np.asarray(mask, np.uint8)) for name, mask in enlarged.items()]
-    rows = [np.hstack([panel("1. frame", frame), panel("5. composite", picture)]), np.hstack(below)]
-    sizes = [(WIDTH, round(WIDTH * row.shape[0] / row.shape[1])) for row in rows]
-    return np.asarray(np.vstack([cv2.resize(row, size) for row, size in zip(rows, sizes, strict=True)]), np.uint8)
+    below = {name: cv2.resize(grey(mask), size, interpolation=cv2.INTER_NEAREST) for name, mask in masks.items()}
+    rows = [np.hstack([panel(name, np.asarray(shown, np.uint8)) for name, shown in row.items()]) for row in (above, below)]
+    return np.vstack([cv2.resize(row, (WIDTH, round(WIDTH * row.shape[0] / row.shape[1]))) for row in rows]).astype(np.uint8)
 
 
-def write_demo(target: Path, engine: Engine, background: Background) -> None:
+def write_demo(target: Path, engine: engines.Engine, background: realtime.Background) -> None:
     """Write the sample clip as an animated WebP: each frame, and beside it the frame on its new background."""
     import cv2
     import numpy as np
 
-    from engines.atomic import replacing
-    from realtime import TemporalFilter, VideoSource, composite
-
     frames = []
-    with VideoSource(SAMPLE) as video:
-        smooth = TemporalFilter()
+    with realtime.VideoSource(SAMPLE) as video:
+        smooth = realtime.TemporalFilter()
         for packet in video:
             packet.matte = engine(packet.frame)
             smooth(packet)
             if packet.index % EVERY == 0:
-                pair = np.hstack([packet.frame, composite(packet, background.frame(packet))])
+                pair = np.hstack([packet.frame, realtime.composite(packet, background.frame(packet))])
                 height = round(DEMO_WIDTH * video.height / video.width)
                 small = cv2.resize(pair, (2 * DEMO_WIDTH, height), interpolation=cv2.INTER_AREA)
                 frames.append(cv2.cvtColor(small, cv2.COLOR_RGB2BGR))
@@ -78,15 +73,14 @@ def picture(
       bench picture docs/pipeline.jpg --overwrite
       bench picture docs/demo.webp --demo --overwrite
     """
-    from realtime import Packet, composite, open_background, read_photo, write_photo
     from realtime.outputs.pictures.formats import picture_format
 
     picture_format(target, alpha=False)
     check_report(target, overwrite=overwrite, option="OUT", suffix=".webp" if demo else "")
-    with open_background(str(SAMPLES / "background.jpg")) as background, load_engine(backend) as engine:
+    with realtime.open_background(str(SAMPLES / "background.jpg")) as background, load_engine(backend) as engine:
         if demo:
             write_demo(target, engine, background)
             return
-        packet = Packet(read_photo(SAMPLES / "portrait.jpg").flat(), Fraction(0), 0)
+        packet = realtime.Packet(realtime.read_photo(SAMPLES / "portrait.jpg").flat(), Fraction(0), 0)
         packet.matte = engine(packet.frame)
-        write_photo(target, panels(packet.frame, packet.matte, composite(packet, background.frame(packet))))
+        realtime.write_photo(target, panels(packet.frame, packet.matte, realtime.composite(packet, background.frame(packet))))

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from benchmarks import common
-from benchmarks.common import HEADINGS, JsonFile, Report
+from benchmarks.common import HEADINGS, Report
 from engines.commands.options import Overwrite, Precision, Threads, load_engine
 from engines.geometry import MODELS
-from train.commands.models import check_peer_options, open_sets
-from train.commands.options import Adapters, EngineOrNone, PeerPython, Peers
+from train.commands.models import check_peer_options, open_peers, open_sets
+from train.commands.options import Adapters, EngineOrNone, JsonFile, PeerPython, Peers
+from train.commands.reports import check_report, progress_bar
 
 if TYPE_CHECKING:
     from train.evaluation.scores import Candidate, TestSet
@@ -25,17 +26,16 @@ WITHOUT_QUN = "ours, without QUN"
 
 def score_all(test_set: TestSet, candidates: Sequence[Candidate], *, with_closed_form: bool) -> Report:
     """The scores of all on a set, with progress: means, and each picture's."""
-    from train.evaluation.scores import score_set
+    from train.evaluation.scores import score_set, set_report
     from train.evaluation.table2 import ROWS, open_row, score_methods
 
-    with common.progress_bar(test_set.name, len(test_set.items) * len(candidates)) as advance:
+    with progress_bar(test_set.name, len(test_set.items) * len(candidates)) as advance:
         scores = score_set(test_set, candidates, advance)
-    models = [score.report(each.name, each.precision) for each, score in zip(candidates, scores, strict=True)]
     if with_closed_form and test_set.truths == "alphas":
-        closed_form = [open_row(row, Path()) for row in ROWS if not row.checkpoints]
-        with common.progress_bar(f"{test_set.name}, closed form", len(test_set.items)) as advance:
-            models += [each.report(CLOSED_FORM, "fp64") for each in score_methods(test_set, closed_form, advance).values()]
-    return {"set": test_set.name, "truths": test_set.truths, "models": models}
+        closed_form = [open_row(row._replace(name=CLOSED_FORM), Path()) for row in ROWS if not row.checkpoints]
+        with progress_bar(f"{test_set.name}, closed form", len(test_set.items)) as advance:
+            scores += score_methods(test_set, closed_form, advance).values()
+    return set_report(test_set, scores)
 
 
 def whole_table(report: Report) -> str:
@@ -49,11 +49,11 @@ def table(report: Report, without: tuple[str, ...] = ()) -> str:
     for test_set in report["sets"]:
         models = [model for model in test_set["models"] if not model["model"].endswith(without)]
         metrics = [m for m in HEADINGS if m in test_set["models"][0]["mean"]]
-        text = common.head(test_set["set"], "IoU", *(HEADINGS[m] for m in metrics))
+        rows = []
         for model in models:
-            mean, name = model["mean"], f"{common.name_of(model['model'])}, {model['precision']}"
-            text += common.row(name, f"{mean['iou']:.4f}".removeprefix("0"), *(common.thousandths(mean[m]) for m in metrics))
-        tables.append(text)
+            mean, name = model["mean"], common.label(model["model"], model["precision"])
+            rows.append([name, f"{mean['iou']:.4f}".removeprefix("0"), *(common.thousandths(mean[m]) for m in metrics)])
+        tables.append(common.markdown_table([test_set["set"], "IoU", *(HEADINGS[m] for m in metrics)], rows))
     return "\n".join(tables)
 
 
@@ -81,9 +81,8 @@ def quality(
       bench quality eval/composites eval/portraits
       bench quality eval/composites --adapters adapters --peer rvm --json quality.json
     """
-    common.check_outputs(json_file, overwrite=overwrite)
+    check_report(json_file, overwrite=overwrite)
     from train.evaluation.ablation import Ablated, networks_of
-    from train.evaluation.peers import Peer
     from train.evaluation.scores import MaskCandidate, OwnCandidate, PeerCandidate
 
     test_sets = open_sets(sets)
@@ -92,16 +91,14 @@ def quality(
     with common.reported(lambda report: f"\n{common.machine_of(report)}", json_file, threads) as report, ExitStack() as stack:
         candidates: list[Candidate] = []
         if backend != "none":
-            loaded = [load_engine(backend, threads=threads, precision=precision, model=model) for model in MODELS]
-            base, *larger = map(stack.enter_context, loaded)
-            candidates += [OwnCandidate(base), *map(OwnCandidate, larger)]
-            candidates += [OwnCandidate(engine, photo=True) for engine in larger]
+            base, large = (
+                stack.enter_context(load_engine(backend, threads=threads, precision=precision, model=model)) for model in MODELS
+            )
+            candidates += [OwnCandidate(base), OwnCandidate(large), OwnCandidate(large, photo=True)]
             candidates += [MaskCandidate(base, "coarse"), MaskCandidate(base, "unified")]
             candidates.append(Ablated(WITHOUT_QUN, *networks_of(None), unified=False))
-        for name in peer or []:
-            assert adapters is not None  # checked above
-            opened = Peer(adapters, name, threads=threads, precision="fp32", python=peer_python)
-            candidates.append(PeerCandidate(stack.enter_context(opened)))
+        opened = stack.enter_context(open_peers(adapters, peer or [], threads=threads, python=peer_python))
+        candidates += map(PeerCandidate, opened)
         for test_set in test_sets:
             sections.append(score_all(test_set, candidates, with_closed_form=with_closed_form))
             common.show(table({"sets": sections[-1:]}))

@@ -1,4 +1,4 @@
-"""`bench refine`: how much nearer to the true alpha coarse masks get when QUN and MRN refine them (section 6 of the paper)."""
+"""`bench refine`: how much closer coarse masks get to the true alpha when QUN and MRN refine them (section 6 of the paper)."""
 
 from __future__ import annotations
 
@@ -8,23 +8,25 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+import engines
 from benchmarks import common
-from benchmarks.common import Advance, JsonFile, Report
+from benchmarks.common import HEADINGS, Advance, Report
 from engines.commands.options import Backend, Model, Overwrite, Threads
 from engines.commands.running import UsageError
 from train.commands.models import open_models
-from train.commands.options import Adapters, ComparedPrecision, PeerPython, Peers
+from train.commands.options import Adapters, ComparedPrecision, JsonFile, PeerPython, Peers
+from train.commands.reports import check_report, progress_bar
 
 if TYPE_CHECKING:
-    from engines import Engine, Mask
     from train.evaluation.peers import Peer
     from train.evaluation.scores import Score, TestSet
 
 EXTENT = 0.01  # of the picture's long side: how far a mask is grown, shrunk or shifted
 COLUMNS = 32  # of the coarsest mask, along the long side
+METRICS = ("sad", "mse", "band")
 
 
-def degraded(truth: Mask) -> dict[str, Mask]:
+def degraded(truth: engines.Mask) -> dict[str, engines.Mask]:
     """A true alpha made worse in the ways that coarse annotations are, by kind: float32 (H, W), 0 or 1."""
     import cv2
     import numpy as np
@@ -49,13 +51,12 @@ def degraded(truth: Mask) -> dict[str, Mask]:
 
 
 def refine_set(
-    test_set: TestSet, engine: Engine, peers: Sequence[Peer], advance: Advance = lambda: None
+    test_set: TestSet, engine: engines.Engine, peers: Sequence[Peer], advance: Advance = lambda: None
 ) -> dict[str, tuple[Score, Score]]:
     """Scores before and after refinement, by kind of mask: the truth degraded in each way, and each peer's own.
 
     The set has true alphas. `advance` is called after each picture.
     """
-    from train.evaluation.metrics import MATTE_METRICS
     from train.evaluation.scores import Score, read_item
 
     scores: dict[str, tuple[Score, Score]] = {}
@@ -63,21 +64,20 @@ def refine_set(
         frame, truth = read_item(item)
         masks = degraded(truth) | {peer.name: peer(frame) for peer in peers}
         for name, mask in masks.items():
-            pair = scores.setdefault(name, (Score(), Score()))
-            for alpha, score in zip((mask, engine(frame, mask).alpha), pair, strict=True):
-                score.pictures[item.stem] = {metric: measure(alpha, truth) for metric, measure in MATTE_METRICS.items()}
+            before, after = scores.setdefault(name, (Score(), Score()))
+            before.pictures[item.stem] = test_set.errors(mask, truth)
+            after.pictures[item.stem] = test_set.errors(engine(frame, mask).alpha, truth)
         advance()
     return scores
 
 
 def table(report: Report) -> str:
     """Errors x1e-3 before and after, by kind of mask, in Markdown."""
-    text = common.head("masks", "SAD", "MSE", "SAD at edges")
+    rows = []
     for kind, figures in report["masks"].items():
-        pairs = [(figures["before"][metric], figures["after"][metric]) for metric in ("sad", "mse", "band")]
-        cells = (f"{common.thousandths(before)} to {common.thousandths(after)}" for before, after in pairs)
-        text += common.row(common.name_of(kind), *cells)
-    return text
+        pairs = [[common.thousandths(figures[when][metric]) for when in ("before", "after")] for metric in METRICS]
+        rows.append([common.name_of(kind), *map(" to ".join, pairs)])
+    return common.markdown_table(["masks", *(HEADINGS[metric] for metric in METRICS)], rows)
 
 
 def refine(
@@ -92,7 +92,7 @@ def refine(
     json_file: JsonFile = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """How much nearer to the true alpha coarse masks get when QUN and MRN refine them (section 6 of the paper).
+    """How much closer coarse masks get to the true alpha when QUN and MRN refine them (section 6 of the paper).
 
     The masks are the true alpha made worse in several ways, and each peer's own.
 
@@ -106,12 +106,12 @@ def refine(
     test_set = open_set(folder)
     if test_set.truths != "alphas":
         raise UsageError(f"{folder}: has masks for truths; the edges that are measured need alphas/")
-    common.check_outputs(json_file, overwrite=overwrite)
+    check_report(json_file, overwrite=overwrite)
     count = len(test_set.items)
     with (
         common.reported(table, json_file, threads) as report,
         open_models(backend, threads, precision, model, adapters, peer or [], peer_python) as (engine, opened),
-        common.progress_bar(test_set.name, count) as advance,
+        progress_bar(test_set.name, count) as advance,
     ):
         assert engine is not None
         scores = refine_set(test_set, engine, opened, advance)

@@ -2,19 +2,21 @@
 
 import os
 from collections.abc import Sequence
-from math import log
+from math import log, prod
 from statistics import linear_regression, median
 from typing import Annotated
 
 import typer
 
 from benchmarks import common
-from benchmarks.common import JsonFile, Report, Runs, Sizes, size_name
+from benchmarks.common import Report, Runs, Sizes, size_name
 from benchmarks.measuring.engine_process import Choice, EngineProcess
 from benchmarks.measuring.timing import END_TO_END
 from benchmarks.measuring.turns import take_turns
 from engines.commands.options import Backend, Model, Overwrite, Precision, load_engine
 from engines.geometry import BASE
+from train.commands.options import JsonFile
+from train.commands.reports import check_report, progress_bar
 
 SIZES = ("426x240", "640x360", "854x480", "1280x720", "1920x1080", "2560x1440", "3840x2160")
 AT = "800x800"  # where threads are varied
@@ -31,6 +33,11 @@ def growth(xs: Sequence[float], ys: Sequence[float]) -> dict[str, float]:
     return {"start": start, "slope": slope, "power": power}
 
 
+def powers_of_two(most: int) -> list[int]:
+    """1, 2, 4, ... and the most itself."""
+    return sorted({2**power for power in range(most.bit_length())} | {most})
+
+
 def cost_of_size(choice: Choice, threads: int | None, size: tuple[int, int], runs: int) -> tuple[float, float | None]:
     """Median milliseconds end to end and peak MB at a size (width, height), in a fresh process."""
     with EngineProcess(choice, size, threads) as engine:
@@ -40,19 +47,18 @@ def cost_of_size(choice: Choice, threads: int | None, size: tuple[int, int], run
 
 def table(report: Report) -> str:
     """Pixels with the line that fits, and threads, in Markdown."""
-    text = common.head("size", "megapixels", "ms a frame", "peak MB")
+    rows: list[tuple[str, ...]] = []
     for each in report["pixels"]:
         peak = "" if each["peak_mb"] is None else f"{each['peak_mb']:.0f}"
-        text += common.row(size_name(each["size"]), f"{each['megapixels']:.2f}", f"{each['milliseconds']:.1f}", peak)
+        rows.append((size_name(each["size"]), f"{each['megapixels']:.2f}", f"{each['milliseconds']:.1f}", peak))
+    text = common.markdown_table(("size", "megapixels", "ms a frame", "peak MB"), rows)
     if "pixels_fit" in report:
         fit, memory = report["pixels_fit"], report.get("pixels_memory_fit")
         text += f"\nThe line that fits: {fit['start']:.1f} ms + {fit['slope']:.1f} ms a megapixel, exponent {fit['power']:.2f}"
         text += f"; {memory['start']:.0f} MB + {memory['slope']:.0f} MB a megapixel.\n" if memory else ".\n"
-    at = size_name(report["at"])
-    text += "\n" + common.head(f"threads, {at}", "ms a frame", "times faster")
-    for each in report["threads"]:
-        faster = report["threads"][0]["milliseconds"] / each["milliseconds"]
-        text += common.row(f"{each['threads']}", f"{each['milliseconds']:.1f}", f"{faster:.2f}")
+    times = [(str(each["threads"]), each["milliseconds"]) for each in report["threads"]]
+    rows = [(threads, f"{time:.1f}", f"{times[0][1] / time:.2f}") for threads, time in times]
+    text += "\n" + common.markdown_table((f"threads, {size_name(report['at'])}", "ms a frame", "times faster"), rows)
     return f"{text}\n{common.engine_of(report)}, {common.machine_of(report)}\n"
 
 
@@ -78,17 +84,16 @@ def scale(
     """
     sizes = common.sizes_of(size or SIZES)
     [place] = common.sizes_of([at], "--at")
-    common.check_outputs(json_file, overwrite=overwrite)
+    check_report(json_file, overwrite=overwrite)
     with load_engine(backend, precision=precision, model=model) as engine:
         choice = Choice(engine.name, engine.precision, model)
-
     counts = threads or powers_of_two(os.cpu_count() or 1)
     pixels: list[Report] = []
     by_threads: list[Report] = []
-    with common.reported(table, json_file, None) as report, common.progress_bar("scale", len(sizes) + len(counts)) as advance:
+    with common.reported(table, json_file, None) as report, progress_bar("scale", len(sizes) + len(counts)) as advance:
         for each in sizes:
             took, peak = cost_of_size(choice, None, each, runs)
-            pixels.append({"size": each, "megapixels": each[0] * each[1] / 1e6, "milliseconds": took, "peak_mb": peak})
+            pixels.append({"size": each, "megapixels": prod(each) / 1e6, "milliseconds": took, "peak_mb": peak})
             advance()
         for count in counts:
             took, _ = cost_of_size(choice, count, place, runs)
@@ -96,12 +101,7 @@ def scale(
             advance()
         report |= {"engine": choice.backend, "precision": choice.precision, "model": model}
         report |= {"at": place, "pixels": pixels, "threads": by_threads}
-        if len(set(sizes)) > 1:
+        if len(sizes) > 1:
             for fit, what in (("pixels_fit", "milliseconds"), ("pixels_memory_fit", "peak_mb")):
                 if all(each[what] for each in pixels):
                     report[fit] = growth([each["megapixels"] for each in pixels], [each[what] for each in pixels])
-
-
-def powers_of_two(most: int) -> list[int]:
-    """1, 2, 4, ... and the most itself."""
-    return sorted({2**power for power in range(most.bit_length())} | {most})

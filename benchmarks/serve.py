@@ -1,4 +1,4 @@
-"""`bench serve`: requests a second of `shm-serve` with many clients at once, beside the engine alone."""
+"""`bench serve`: requests a second of `shm-serve` with several clients at once, beside the engine alone."""
 
 from __future__ import annotations
 
@@ -18,12 +18,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from benchmarks import common
-from benchmarks.common import JsonFile, Report
+from benchmarks.common import Report, size_name
 from benchmarks.measuring.frames import SAMPLES
 from benchmarks.measuring.timing import engine_alone, spread
 from engines.commands.options import Backend, Model, Overwrite, Precision, Threads, load_engine
 from engines.commands.running import UsageError, needs_extra
 from engines.geometry import BASE
+from train.commands.options import JsonFile
+from train.commands.reports import check_report
 
 if TYPE_CHECKING:
     import psutil
@@ -56,7 +58,7 @@ def measure(port: int, process: psutil.Process, photo: bytes, call: str, clients
 
     Memory is in MB of 2^20 bytes: medians of the second and of the last quarter of the run, which warming up does not reach.
     """
-    statuses: Counter[str] = Counter()
+    statuses: list[str] = []
     delays: list[float] = []
     memory: list[float] = []
     begin = time.perf_counter()
@@ -68,10 +70,10 @@ def measure(port: int, process: psutil.Process, photo: bytes, call: str, clients
                 connection.request("POST", f"/v1/{call}", photo)
                 answer = connection.getresponse()
                 answer.read()
-                statuses[str(answer.status)] += 1
+                statuses.append(str(answer.status))
                 delays.append(1e3 * (time.perf_counter() - start))
             except (OSError, http.client.HTTPException) as error:
-                statuses[type(error).__name__] += 1
+                statuses.append(type(error).__name__)
                 connection.close()
         connection.close()
 
@@ -85,21 +87,40 @@ def measure(port: int, process: psutil.Process, photo: bytes, call: str, clients
     elapsed = time.perf_counter() - begin
     quarter = SAMPLES_OF_MEMORY // 4
     return {
-        "requests": statuses.total(),
-        "statuses": dict(statuses),
-        "requests_a_second": statuses["200"] / elapsed,
+        "requests": len(statuses),
+        "statuses": dict(Counter(statuses)),
+        "requests_a_second": statuses.count("200") / elapsed,
         "delay_ms": spread(delays) if delays else {},
         "memory_mb": [median(memory[quarter : 2 * quarter]), median(memory[-quarter:])],
     }
 
 
+def table(report: Report) -> str:
+    """The figures in Markdown."""
+    run = report["service"]
+    headings = ("clients", "requests", "a second", "delay, ms", "95 %", "memory, MB", "at the end")
+    delays = [f"{run['delay_ms'][each]:.0f}" if run["delay_ms"] else "-" for each in ("median", "p95")]
+    memory = [f"{value:.0f}" for value in run["memory_mb"]]
+    cells = [f"{report['clients']}", f"{run['requests']}", f"{run['requests_a_second']:.1f}", *delays, *memory]
+    failed = [f"{count} failed ({status})" for status, count in run["statuses"].items() if status != "200"]
+    matted = f"{report['engine_ms']:.1f} ms a frame"
+    if report["matted"] != report["size"]:
+        matted += f" of {size_name(report['matted'])}, at which such a photo is matted"
+    return (
+        f"{common.markdown_table(headings, [cells])}\n"
+        f"/v1/{report['call']}, {report['photo']}, {size_name(report['size'])}, {report['seconds']:g} s: "
+        f"{', '.join(failed) or 'none failed'}. The engine alone takes {matted}; the service gives "
+        f"{100 * run['share_of_engine']:.0f} % of that rate. {common.engine_of(report)}; {common.machine_of(report)}\n"
+    )
+
+
 def serve(
     photo: Annotated[
-        Path, typer.Argument(metavar="[PHOTO]", help="What clients send; else the sample.", show_default=False)
+        Path, typer.Argument(metavar="[PHOTO]", help="What clients send; by default the sample.", show_default=False)
     ] = (SAMPLES / "portrait.jpg"),
     call: Annotated[Literal["alpha", "image"], typer.Option(help="What they ask for: /v1/alpha or /v1/image.")] = "alpha",
     clients: Annotated[int, typer.Option(min=1, max=1000, help="How many at once.")] = 8,
-    seconds: Annotated[float, typer.Option(min=1, help="How long they ask.")] = 60,
+    seconds: Annotated[float, typer.Option(min=1, help="How long they keep asking.")] = 60,
     backend: Backend = "auto",
     threads: Threads = None,
     precision: Precision = "auto",
@@ -107,16 +128,16 @@ def serve(
     json_file: JsonFile = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Requests a second of shm-serve with clients at once, and what the engine alone would give; exit code 1 where one failed.
+    """Requests a second of shm-serve with several clients at once, beside the engine alone; exit code 1 if any fails.
 
-    Beside the engine, the service reads each photo and writes each PNG.
+    Besides running the engine, the service reads each photo and writes each PNG.
 
     \b
     Examples:
       bench serve
       bench serve portrait.jpg --call image --clients 16 --json serve.json
     """
-    common.check_outputs(json_file, overwrite=overwrite)
+    check_report(json_file, overwrite=overwrite)
     with needs_extra("bench"):
         import psutil  # noqa: F401 - before the work begins
     from engines.photos import enlarged
@@ -138,21 +159,3 @@ def serve(
             report |= {"clients": clients, "seconds": seconds, "engine_ms": alone, "service": measured}
     if set(measured["statuses"]) != {"200"}:
         raise typer.Exit(1)
-
-
-def table(report: Report) -> str:
-    """The figures in Markdown."""
-    run = report["service"]
-    text = common.head("clients", "requests", "a second", "delay, ms", "95 %", "memory, MB", "at the end")
-    delays = [f"{run['delay_ms'][each]:.0f}" if run["delay_ms"] else "-" for each in ("median", "p95")]
-    memory = [f"{value:.0f}" for value in run["memory_mb"]]
-    text += common.row(f"{report['clients']}", f"{run['requests']}", f"{run['requests_a_second']:.1f}", *delays, *memory)
-    failed = {status: count for status, count in run["statuses"].items() if status != "200"}
-    text += f"\n/v1/{report['call']}, {report['photo']}, {common.size_name(report['size'])}, {report['seconds']:g} s: "
-    text += ", ".join(f"{count} failed ({status})" for status, count in failed.items()) or "none failed"
-    matted = f"{report['engine_ms']:.1f} ms a frame"
-    if report["matted"] != report["size"]:
-        matted += f" of {common.size_name(report['matted'])}, at which such a photo is matted"
-    text += f". The engine alone takes {matted}; the service gives "
-    text += f"{100 * run['share_of_engine']:.0f} % of that rate. {common.engine_of(report)}; {common.machine_of(report)}\n"
-    return text

@@ -112,7 +112,7 @@ def grown(medians: dict[str, tuple[float, float]]) -> list[str]:
 def soak(
     minutes: Annotated[float, typer.Option(min=0.05, help="How long it runs; with --file, how long the clip is.")] = 30,
     size: Annotated[str, typer.Option(metavar="WxH", help="Size of the frames.")] = "800x800",
-    record: Annotated[bool, typer.Option("--record/--no-record", help="Record too, into a temporary folder.")] = True,
+    record: Annotated[bool, typer.Option("--record/--no-record", help="Record it, too, into a temporary folder.")] = True,
     file: Annotated[bool, typer.Option("--file", help="Edit a clip, as shm-video does, instead of a live session.")] = False,
     backend: Backend = "auto",
     threads: Threads = None,
@@ -121,8 +121,8 @@ def soak(
 ) -> None:
     """Whether memory, threads, open files or delay grow in a long live session, or memory with the length of a file.
 
-    The exit code is 1 where anything grows. The source of the session is faster than the engine; the overhead over the engine
-    alone is reported, too. Of a file, so is the peak of memory.
+    The exit code is 1 if anything grows. The session's source is faster than the engine. What the session or file takes beyond
+    the engine alone is reported, too, and the peak of memory of a file.
 
     \b
     Examples:
@@ -152,9 +152,9 @@ def soak(
     if file:
         del medians["delay, ms"]
     each = 1000 * samples[-1].seconds / max(1, count)
-    text = common.head("", "first half", "second half")
-    text += "".join(common.row(held, *(f"{value:.0f}" for value in values)) for held, values in medians.items())
-    common.show(f"{name}, {size}, {minutes:g} minutes\n{text}")
+    rows = [(held, *(f"{value:.0f}" for value in values)) for held, values in medians.items()]
+    table = common.markdown_table(("", "first half", "second half"), rows)
+    common.show(f"{name}, {size}, {minutes:g} minutes\n{table}")
     print(f"engine alone: {alone:.1f} ms a frame; {what}: {each:.1f} ms ({100 * (each / alone - 1):+.0f} %)")
     if file:
         peak = max(each.memory for each in samples)

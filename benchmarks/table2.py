@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from benchmarks import common, quality
-from benchmarks.common import HEADINGS, JsonFile, Report
+from benchmarks.common import HEADINGS, Report
 from engines.commands.options import Overwrite
 from train.commands.models import open_sets
-from train.commands.reports import make_pictures_folder
+from train.commands.options import JsonFile
+from train.commands.reports import check_report, make_pictures_folder, progress_bar
 
 if TYPE_CHECKING:
     from train.evaluation.scores import TestSet
@@ -30,13 +31,14 @@ def paper_table(report: Report) -> str:
     """The paper's Table 2 beside the same measured here, a table a set with true alphas, in Markdown."""
     tables = []
     for test_set in [each for each in report["sets"] if each["truths"] == "alphas"]:
-        text = common.head("method", *(f"{HEADINGS[m]}, {where}" for m in METRICS for where in ("paper", test_set["set"])))
+        headings = ["method", *(f"{HEADINGS[m]}, {where}" for m in METRICS for where in ("paper", test_set["set"]))]
         means = {model["model"]: model["mean"] for model in test_set["models"]}
+        rows = []
         for name, paper in report["paper"].items():
             here = [means[name][metric] if name in means else None for metric in METRICS]
             pairs = zip(paper, here, strict=True)
-            text += common.row(name, *("" if x is None else f"{1e3 * x:.1f}" for pair in pairs for x in pair))
-        tables.append(text)
+            rows.append([name, *("" if x is None else f"{1e3 * x:.1f}" for pair in pairs for x in pair)])
+        tables.append(common.markdown_table(headings, rows))
     return "\n".join([*tables, f"Errors x1e-3. {DIFFERENT_DATA}\n"])
 
 
@@ -50,13 +52,11 @@ def page(report: Report) -> str:
 def score(test_set: TestSet, methods: Sequence[Method]) -> Report:
     """The scores of all methods on a set, with progress: means, and each picture's; how far masks are apart (figure 3)."""
     from train.evaluation.ablation import unification
+    from train.evaluation.scores import set_report
     from train.evaluation.table2 import ablated_of, score_methods
 
-    with common.progress_bar(test_set.name, len(test_set.items) * len(methods)) as advance:
-        scores = score_methods(test_set, methods, advance)
-    networks = {method.row.name: method.row.checkpoints for method in methods}
-    models = [each.report(name, "fp32" if networks[name] else "fp64") for name, each in scores.items()]
-    section: Report = {"set": test_set.name, "truths": test_set.truths, "models": models}
+    with progress_bar(test_set.name, len(test_set.items) * len(methods)) as advance:
+        section = set_report(test_set, score_methods(test_set, methods, advance).values())
     whole = ablated_of(methods).get("all")
     if whole is not None and test_set.truths == "alphas":
         section["masks_apart"] = dict(zip(("before QUN", "after QUN"), unification(test_set, whole), strict=True))
@@ -87,7 +87,7 @@ def table2(
     pictures: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Draw figures 3, 5 and 6 and the curves of the runs into this folder.")
     ] = None,
-    count: Annotated[int, typer.Option(min=1, help="With --pictures: of so many pictures of each set.")] = 3,
+    count: Annotated[int, typer.Option(min=1, help="With --pictures: how many pictures of each set.")] = 3,
     overwrite: Overwrite = False,
 ) -> None:
     """The paper's Table 2 on test sets, from runs of shm-train: its seven rows beside the paper's figures.
@@ -103,7 +103,7 @@ def table2(
     from train.evaluation.curves import curves_of, draw_curves
     from train.evaluation.table2 import ROWS, open_rows
 
-    common.check_outputs(json_file, overwrite=overwrite)
+    check_report(json_file, overwrite=overwrite)
     test_sets = open_sets(sets)
     make_pictures_folder(pictures, overwrite=overwrite)
     methods, missing = open_rows(runs, with_closed_form=with_closed_form)

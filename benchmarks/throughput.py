@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from benchmarks import common
-from benchmarks.common import Advance, JsonFile, Report, size_name
+from benchmarks.common import Advance, Report, size_name
 from benchmarks.measuring.frames import SAMPLE, SAMPLES
 from benchmarks.measuring.timing import engine_alone, spread
 from engines.commands.options import Backend, Model, Overwrite, Precision, Threads, load_engine
 from engines.geometry import BASE
+from train.commands.options import JsonFile
+from train.commands.reports import check_report, progress_bar
 
 if TYPE_CHECKING:
     from engines import Engine, Frame
@@ -87,25 +89,27 @@ def measure_live(
 def table(report: Report) -> str:
     """A clip's stages, and live sources, in Markdown."""
     run = report["file"]
-    text = common.head("stage, in the loop", "milliseconds a frame")
-    for stage, figures in run["within"].items():
-        text += common.row(stage, f"{median(figures):.1f}")
-    text += common.row("from file to file", f"{median(run['loop']):.1f}")
-    text += f"\n{report['clip']}, {size_name(report['size'])}, {run['frames']} frames, {common.engine_of(report)}: "
-    text += f"{run['frames_a_second']:.1f} frames/s, "
-    text += f"{report['at_once']} at once. The engine alone takes {median(run['engine']):.1f} ms a frame; the loop "
-    text += f"takes {100 * (run['loop_over_engine'] - 1):+.0f} % over that. {common.machine_of(report)}\n\n"
-    text += common.head("live source", "at once", "shown", "dropped", "frames/s", "delay, ms", "95 %", "worst")
+    stages = run["within"] | {"from file to file": run["loop"]}
+    rows = [(stage, f"{median(figures):.1f}") for stage, figures in stages.items()]
+    file_table = common.markdown_table(("stage, in the loop", "milliseconds a frame"), rows)
+    live_rows = []
     for live in report["live"]:
-        delay, counts = live["delay_ms"], (f"{live[each]}" for each in ("at_once", "shown", "dropped"))
-        figures = [f"{live['frames_a_second']:.1f}", *(f"{delay[each]:.0f}" for each in ("median", "p95", "worst"))]
-        text += common.row(f"{live['rate']} frames/s", *counts, *figures)
-    return text
+        counts = (f"{live[each]}" for each in ("at_once", "shown", "dropped"))
+        delays = (f"{live['delay_ms'][each]:.0f}" for each in ("median", "p95", "worst"))
+        live_rows.append([f"{live['rate']} frames/s", *counts, f"{live['frames_a_second']:.1f}", *delays])
+    headings = ("live source", "at once", "shown", "dropped", "frames/s", "delay, ms", "95 %", "worst")
+    return (
+        f"{file_table}\n{report['clip']}, {size_name(report['size'])}, {run['frames']} frames, {common.engine_of(report)}: "
+        f"{run['frames_a_second']:.1f} frames/s, {report['at_once']} at once. "
+        f"The engine alone takes {median(run['engine']):.1f} ms a frame; the loop takes "
+        f"{100 * (run['loop_over_engine'] - 1):+.0f} % over that. {common.machine_of(report)}\n\n"
+        f"{common.markdown_table(headings, live_rows)}"
+    )
 
 
 def throughput(
-    clip: Annotated[Path, typer.Argument(metavar="[CLIP]", help="A video; else the sample.", show_default=False)] = SAMPLE,
-    runs: Annotated[int, typer.Option(min=1, help="Times that it goes from file to file.")] = 3,
+    clip: Annotated[Path, typer.Argument(metavar="[CLIP]", help="Video; by default the sample.", show_default=False)] = SAMPLE,
+    runs: Annotated[int, typer.Option(min=1, help="How many times it is edited, from file to file.")] = 3,
     rate: Annotated[
         list[int] | None,
         typer.Option(min=1, help="Frames a second of a live source, by default 30 and 60; may be given again."),
@@ -128,7 +132,7 @@ def throughput(
       bench throughput
       bench throughput talk.mp4 --rate 30 --json throughput.json
     """
-    common.check_outputs(json_file, overwrite=overwrite)
+    check_report(json_file, overwrite=overwrite)
     from realtime import VideoSource
     from realtime.loop.pace import load_for_pace
 
@@ -140,7 +144,7 @@ def throughput(
         load = partial(load_engine, backend, threads=threads, precision=precision, model=model)
         for_files = stack.enter_context(load(at_once=2))
         report = stack.enter_context(common.reported(table, json_file, threads))
-        with common.progress_bar(f"{clip.name}, {size_name(size)}", 2 * runs) as advance:
+        with progress_bar(f"{clip.name}, {size_name(size)}", 2 * runs) as advance:
             measured = measure_file(clip, frames, target, for_files, bg, runs, advance)
         live = []
         for each in rate or [30, 60]:
@@ -149,7 +153,7 @@ def throughput(
                 for_live = for_files  # a GPU's
                 if for_files.at_once > 1:
                     for_live = live_stack.enter_context(load_for_pace(load, width=size[0], height=size[1], rate=each))
-                advance = live_stack.enter_context(common.progress_bar(f"live, {each} frames/s", count))
+                advance = live_stack.enter_context(progress_bar(f"live, {each} frames/s", count))
                 live.append(measure_live(frames, each, count, for_live, bg, advance))
         report |= {"engine": for_files.name, "precision": for_files.precision, "at_once": for_files.at_once, "model": model}
         report |= {"clip": clip.name, "size": size, "file": measured, "live": live}

@@ -13,17 +13,18 @@ import signal
 import sys
 import time
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, TextIO
 
+import engines
+import realtime
+from benchmarks.measuring.frames import make_frames
 from benchmarks.measuring.machine import peak_memory
 from benchmarks.measuring.timing import AROUND, COMPOSITE, END_TO_END, NETWORKS, WHOLE
 from engines.errors import EngineError, MattingError
 from engines.geometry import BASE
 from train.evaluation.child import Child
-
-if TYPE_CHECKING:
-    from engines import Engine, Frame
 
 ROOT = Path(__file__).parents[2]
 CACHE_VARIABLE = "SHM_CACHE"  # of engines.store.cache, whose packages a GPU machine may lack
@@ -49,7 +50,7 @@ class EngineProcess(Child):
     """
 
     def __init__(self, choice: Choice, size: tuple[int, int], threads: int | None = None, cache: Path | None = None) -> None:
-        settings = vars(choice) | {"threads": threads, "size": size, "begin": time.monotonic()}
+        settings = {"engine": vars(choice) | {"threads": threads}, "size": size, "begin": time.monotonic()}
         path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))  # finds this project uninstalled, too
         super().__init__(
             f"{choice.backend} {choice.precision}",
@@ -84,15 +85,12 @@ class EngineProcess(Child):
         return answer
 
 
-def time_frame(engine: Engine, frame: Frame, background: Frame) -> dict[str, float]:
+def time_frame(engine: engines.Engine, frame: engines.Frame, background: engines.Frame) -> dict[str, float]:
     """Milliseconds of a frame, end to end and by stage.
 
     An engine with streams makes the picture itself, as in use; its networks are timed on another run of the frame.
     """
-    from fractions import Fraction
-
     from engines.engine import OverlappingEngine
-    from realtime import Packet, composite
 
     if isinstance(engine, OverlappingEngine):
         begin = time.perf_counter()
@@ -101,11 +99,11 @@ def time_frame(engine: Engine, frame: Frame, background: Frame) -> dict[str, flo
         networks = engine.profile(frame).ms
         alone = sum(networks.values())
         return {END_TO_END: end_to_end, NETWORKS: alone, **networks, AROUND: end_to_end - alone}
-    packet = Packet(frame, Fraction(0), 0)
+    packet = realtime.Packet(frame, Fraction(0), 0)
     begin = time.perf_counter()
     packet.matte, networks = engine.profile(frame)
     matted = time.perf_counter()
-    composite(packet, background)
+    realtime.composite(packet, background)
     end = time.perf_counter()
     whole, alone = 1e3 * (matted - begin), sum(networks.values())
     stages = {END_TO_END: 1e3 * (end - begin), WHOLE: whole, NETWORKS: alone, **networks, AROUND: whole - alone}
@@ -125,17 +123,11 @@ def serve(settings: dict[str, Any], requests: TextIO, answers: TextIO) -> None:
     """Load the engine, report how that went, and answer until the requests end."""
     import numpy as np
 
-    import engines
-    from benchmarks.measuring.frames import make_frames
-
     def answer(line: dict[str, Any]) -> None:
         print(json.dumps(line), file=answers, flush=True)
 
-    backend = settings["backend"]
     try:
-        with engines.load(
-            backend, **{name: settings[name] for name in ("threads", "precision", "model")}, closer=False
-        ) as engine:
+        with engines.load(**settings["engine"], closer=False) as engine:
             ready = 1e3 * (time.monotonic() - settings["begin"])
             frames = make_frames(tuple(settings["size"]))  # not in any of the times
             background = np.full_like(frames[0], 96)
@@ -147,10 +139,8 @@ def serve(settings: dict[str, Any], requests: TextIO, answers: TextIO) -> None:
                 answer({"stages": stages, "memory": memory()})
     except MattingError as error:
         answer({"error": str(error)})
-    except ModuleNotFoundError as error:
-        answer({"error": f"{backend}: {error.name} is not installed"})
-    except (MemoryError, RuntimeError) as error:
-        answer({"error": f"{backend}: {' '.join(str(error).split())[:300]}"})
+    except (MemoryError, ModuleNotFoundError, RuntimeError) as error:
+        answer({"error": f"{settings['engine']['backend']}: {' '.join(str(error).split())[:300]}"})
 
 
 if __name__ == "__main__":

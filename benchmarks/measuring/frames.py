@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import engines
 import realtime
 from engines.errors import MediaError
-
-if TYPE_CHECKING:
-    from engines import Frame
 
 SAMPLES = Path(realtime.__file__).parent / "samples"
 SAMPLE = SAMPLES / "sample.mp4"
 
 
-def make_frames(size: tuple[int, int], count: int = 4, apart: int = 24) -> list[Frame]:
+def make_frames(size: tuple[int, int], count: int = 4, apart: int = 24) -> list[engines.Frame]:
     """`count` frames of a size (width, height), cropped to that shape: of the sample, `apart` of its frames from each other.
 
     OpenCV decodes them: a GPU machine may lack PyAV. Raises MediaError where it cannot.
@@ -27,7 +24,7 @@ def make_frames(size: tuple[int, int], count: int = 4, apart: int = 24) -> list[
 
     width, height = size
     clip = cv2.VideoCapture(str(SAMPLE))
-    frames: list[Frame] = []
+    frames: list[engines.Frame] = []
     for number in range(apart * (count - 1) + 1):
         found, frame = clip.read()
         if found and number % apart == 0:

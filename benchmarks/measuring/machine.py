@@ -12,6 +12,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from engines.errors import MattingError
+from engines.geometry import MODELS
+from engines.weights import SAFETENSORS, verified
 
 try:
     import psutil
@@ -48,9 +50,6 @@ def describe() -> dict[str, str]:
 
 def weights() -> str:
     """The first digits of the SHA-256 of each released model's weights; "none" where they are missing or damaged."""
-    from engines.geometry import MODELS
-    from engines.weights import SAFETENSORS, verified
-
     try:
         return ", ".join(f"{model} {verified(model)['sha256'][SAFETENSORS][:8]}" for model in MODELS)
     except (MattingError, KeyError):

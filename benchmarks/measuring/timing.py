@@ -9,10 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import accumulate, cycle, islice
 from statistics import median
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from engines import Engine, Frame
+import engines
 
 WHOLE = "whole"  # from the uint8 frame to the model's last output
 NETWORKS = "networks"  # the networks alone
@@ -29,7 +27,8 @@ class Timing:
 
     `passes` counts the runs of each fresh process, in order; empty where all runs are of one. `start` has, for each process,
     the milliseconds until the engine was ready ("ready") and until the first picture ("first frame"), and both with an empty
-    cache of engines; `memory` the peak of the last process in MB ("peak", "peak on GPU").
+    cache of engines; `memory` the peak of the last process in MB ("peak", "peak on GPU"). `ratio` is a `paired_ratio` to the
+    model that others are compared with.
     """
 
     name: str
@@ -39,6 +38,7 @@ class Timing:
     start: dict[str, list[float]] = field(default_factory=dict)
     memory: dict[str, float] = field(default_factory=dict)
     passes: list[int] = field(default_factory=list)
+    ratio: dict[str, float] = field(default_factory=dict)
 
     def add_pass(self, stages: dict[str, list[float]]) -> None:
         """Add the runs of a fresh process."""
@@ -78,7 +78,7 @@ def spread(values: Sequence[float]) -> dict[str, float]:
     return {"median": median(values), "p95": percentile(values, 95)}
 
 
-def engine_alone(engine: Engine, frames: Sequence[Frame], count: int = ALONE) -> float:
+def engine_alone(engine: engines.Engine, frames: Sequence[engines.Frame], count: int = ALONE) -> float:
     """Mean milliseconds a frame of the engine alone, for `count` of these in turn, as many at once as it takes."""
     engine(frames[0])
     begin = time.perf_counter()

@@ -24,15 +24,19 @@ Stages = dict[str, list[float]]  # milliseconds of every run, by stage
 
 def choices(backend: str, precision: str, models: Sequence[str] = (BASE,)) -> list[Choice]:
     """What to time on this machine; "all" precisions are bf16 only where the CPU has it, and fp16 only with an NVIDIA GPU."""
-    if backend == "auto" or "all" not in (backend, precision):
-        return [Choice(backend, "auto" if precision == "all" else precision, model) for model in models]
-    found = []
-    for name in BACKENDS if backend == "all" else [backend]:
-        known = BACKENDS[name].precisions
-        levels = [level for level in known if is_native(level)] if precision == "all" else [precision]
-        levels = [level for level in levels if level in ("auto", *known)]
-        found += [Choice(name, level, model) for model in models for level in levels]
+    names = BACKENDS if backend == "all" else [backend]
+    found = [Choice(name, level, model) for name in names for model in models for level in _levels(name, precision)]
     return found or [Choice(backend, "auto", model) for model in models]  # it cannot run, and says why
+
+
+def _levels(backend: str, precision: str) -> list[str]:
+    """The precisions of a backend that a choice of one, or of "all", means."""
+    if backend == "auto":
+        return ["auto" if precision == "all" else precision]
+    known = BACKENDS[backend].precisions
+    if precision == "all":
+        return [level for level in known if is_native(level)]
+    return [precision] if precision in ("auto", *known) else []
 
 
 def is_native(precision: str) -> bool:
@@ -85,11 +89,10 @@ def time_sizes(
     processes: a slow minute of the machine slows all a little instead of one a lot. `seconds` is for all the runs of a size:
     when its share of them is over, a process begins no new round, once it has done its share of LEAST_RUNS.
 
-    `advance` is called after each size, of each start. Gives the timings, and of several backends or precisions those that
-    cannot run and were left out, each with its size and why. Raises EngineError where the only one cannot.
+    `advance` is called after each size, of each start. Gives the timings, and what cannot run and was left out, each with its
+    size and why.
     """
     left_out: list[dict[str, Any]] = []
-    only_one = len({(choice.backend, choice.precision) for choice in chosen}) == 1
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         rows = [
             _Row(choice, Path(folder) / str(place), Timing("", choice.precision, size))
@@ -102,8 +105,6 @@ def time_sizes(
                     try:
                         opened.append((row.timing, stack.enter_context(row.start(threads, turn))))
                     except MattingError as error:
-                        if only_one:
-                            raise
                         left_out.append(vars(row.choice) | {"size": size, "why": str(error)})
                         rows.remove(row)
                 if turn:

@@ -163,6 +163,7 @@ def test_bad_input_is_one_line(bench, tmp_path: Path) -> None:  # type: ignore[n
     for arguments, message in [
         (["--report", tmp_path / "file"], "cannot make this folder"),
         (["--report", tmp_path / "r", "--only", "quality"], "--only quality needs --set"),
+        (["--report", tmp_path / "r", "--only", "latency", "--only", "quality"], "--only quality needs --set"),
         (["--report", tmp_path / "r", "--only", "peers"], "--only peers needs --peer"),
         (["--report", tmp_path / "r", "--peer", "rvm"], "--peer needs --adapters"),
         (["--report", tmp_path / "r", "--set", tmp_path], "a set is a folder"),

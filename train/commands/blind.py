@@ -1,5 +1,6 @@
 """`shm-eval blind`: compare mattes with a peer's by eye, without knowing whose is whose."""
 
+import random
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +10,9 @@ from engines.commands.app import command_app
 from engines.commands.options import Model, Threads
 from engines.commands.running import UsageError, needs_extra
 from engines.geometry import BASE
+from train.commands.models import open_models
 from train.commands.options import Adapters, ComparedPrecision, PeerPython
+from train.commands.reports import progress_bar
 
 app = command_app("Compare mattes with a peer's by eye, without knowing whose is whose: draw pairs, vote, count.")
 
@@ -38,11 +41,7 @@ def draw(
     if out.exists():
         raise UsageError(f"--out {out}: exists; name a new folder")
     with needs_extra("train"):
-        import random
-
-        from train.commands.models import open_models
         from train.evaluation.blind import VOTES, choose_pictures, draw_pairs
-        from train.evaluation.tables import progress_bar
 
         rng = random.Random(seed)
         chosen = choose_pictures(pictures, count, rng)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from engines.commands.running import needs_extra
+from train.commands.reports import progress_bar
 
 
 def clips(
@@ -17,8 +18,8 @@ def clips(
     ] = None,
     count: Annotated[int, typer.Option(min=1, help="Number of clips; desk, talk, hand and step alternate.")] = 12,
     frames: Annotated[int, typer.Option(min=8, help="Frames of each clip, at 25 frames/s.")] = 30,
-    long_side: Annotated[int, typer.Option(min=64, help="Maximal long side of the frames, in pixels.")] = 640,
-    scale: Annotated[float, typer.Option(min=0.1, max=1, help="Of the people; below 1 they are farther away.")] = 1.0,
+    long_side: Annotated[int, typer.Option(min=64, help="Long side of the frames at most, in pixels.")] = 640,
+    scale: Annotated[float, typer.Option(min=0.1, max=1, help="Size of the people; below 1 they are farther away.")] = 1.0,
     seed: Annotated[int, typer.Option(help="Seed of the random draw.")] = 1,
 ) -> None:
     """Make clips with known alpha out of people with known alpha, to measure flicker on.
@@ -36,7 +37,6 @@ def clips(
         import numba  # noqa: F401 - which PyMatting needs; if it is missing, that is reported before the first clip
 
         from train.evaluation.clips import make_clips
-        from train.evaluation.tables import progress_bar
 
         with progress_bar(out.name, count) as advance:
             make_clips(

@@ -8,6 +8,7 @@ import typer
 
 from engines.commands.running import needs_extra
 from train.commands.models import open_sets
+from train.commands.reports import progress_bar
 
 
 def close_ups(
@@ -23,7 +24,6 @@ def close_ups(
     """
     with needs_extra("train"):
         from train.evaluation.close_ups import make_close_ups
-        from train.evaluation.tables import progress_bar
 
         [test_set] = open_sets([people])
         with progress_bar(out.name, len(test_set.items)) as advance:

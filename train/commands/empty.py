@@ -8,8 +8,9 @@ import typer
 from engines.commands.options import Model, Overwrite, Threads
 from engines.commands.running import needs_extra
 from engines.geometry import BASE
+from train.commands.models import candidates_of, open_models
 from train.commands.options import Adapters, ComparedPrecision, EngineOrNone, JsonFile, PeerPython, Peers
-from train.commands.reports import check_report, write_report
+from train.commands.reports import check_report, progress_bar, write_report
 
 
 def empty(
@@ -37,16 +38,14 @@ def empty(
     with needs_extra("train"):
         from rich.console import Console
 
-        from train.commands.models import open_models
         from train.data.library import open_library
         from train.evaluation.empty import score_empty
-        from train.evaluation.scores import Candidate, OwnCandidate, PeerCandidate
-        from train.evaluation.tables import empty_table, progress_bar
+        from train.evaluation.tables import empty_table
 
         check_report(json_file, overwrite=overwrite)
         pictures = open_library(data, validation_backgrounds=share).held_out().backgrounds
         with open_models(backend, threads, precision, model, adapters, peer or [], peer_python) as (engine, peers):
-            candidates: list[Candidate] = [*([OwnCandidate(engine)] if engine else []), *map(PeerCandidate, peers)]
+            candidates = candidates_of(engine, peers)
             with progress_bar("empty pictures", len(pictures) * len(candidates)) as advance:
                 scores = score_empty(pictures, candidates, advance)
         for candidate, score in zip(candidates, scores, strict=True):

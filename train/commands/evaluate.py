@@ -15,9 +15,9 @@ from train.commands.clips import clips
 from train.commands.close_ups import close_ups
 from train.commands.empty import empty
 from train.commands.held_out import held_out
-from train.commands.models import open_models, open_sets
+from train.commands.models import candidates_of, open_models, open_sets
 from train.commands.options import Adapters, ComparedPrecision, EngineOrNone, JsonFile, PeerPython, Peers
-from train.commands.reports import check_report, make_pictures_folder, write_report
+from train.commands.reports import check_report, make_pictures_folder, progress_bar, write_report
 
 if TYPE_CHECKING:
     from train.evaluation.scores import Candidate, TestSet
@@ -78,8 +78,10 @@ def score(
     json_file: JsonFile = None,
     overwrite: Overwrite = False,
     pictures: Annotated[Path | None, typer.Option(help="Write comparison pictures into this folder.")] = None,
-    worst: Annotated[int, typer.Option(min=0, help="With --pictures: the first model's worst of each set.")] = 8,
-    picture: Annotated[list[str] | None, typer.Option(help="With --pictures: this one too, by stem; may be repeated.")] = None,
+    worst: Annotated[int, typer.Option(min=0, help="With --pictures: how many of the first model's worst, of each set.")] = 8,
+    picture: Annotated[
+        list[str] | None, typer.Option(help="With --pictures: this one too, by its stem; may be repeated.")
+    ] = None,
 ) -> None:
     """SAD, MSE, gradient and connectivity error as in the paper, error at edges, and IoU, for each set.
 
@@ -104,59 +106,48 @@ def score(
     if not table and (run_folder is not None or without_coarse is not None):
         raise UsageError("--run and --without-coarse are for --table; add it")
     with needs_extra("train"):
-        test_sets = open_sets(sets)
-        _check_outputs(json_file, overwrite, pictures, picture or [], test_sets)
+        test_sets, named = open_sets(sets), picture or []
+        _check_outputs(json_file, overwrite, pictures, named, test_sets)
         if table:
-            results = _table2(test_sets, run_folder, without_coarse, pictures, worst, picture or [])
+            results = _table2(test_sets, run_folder, without_coarse, pictures, worst, named)
         else:
-            models = (backend, threads, precision, model, adapters, peer or [], peer_python)
-            results = _score(test_sets, models, stages, pictures, worst, picture or [])
+            with open_models(backend, threads, precision, model, adapters, peer or [], peer_python) as (engine, peers):
+                results = _score(test_sets, candidates_of(engine, peers, stages=stages), pictures, worst, named)
     if json_file is not None:
         write_report(json_file, {"sets": results})
 
 
 def _score(
-    test_sets: "list[TestSet]",
-    models: tuple[str, int | None, str, str, Path | None, list[str], Path | None],
-    stages: bool,
-    pictures: Path | None,
-    worst: int,
-    named: list[str],
+    test_sets: "list[TestSet]", candidates: "list[Candidate]", pictures: Path | None, worst: int, named: list[str]
 ) -> list[dict[str, Any]]:
     from rich.console import Console
 
-    from train.evaluation.scores import MaskCandidate, OwnCandidate, PeerCandidate, score_set
-    from train.evaluation.tables import NOTE, progress_bar, score_table
+    from train.evaluation.scores import score_set, set_report
+    from train.evaluation.tables import NOTE, score_table
 
     results = []
-    with open_models(*models) as (engine, peers):
-        candidates: list[Candidate] = [PeerCandidate(each) for each in peers]
-        if engine is not None:
-            masks = [MaskCandidate(engine, "coarse"), MaskCandidate(engine, "unified")] if stages else []
-            candidates[:0] = [OwnCandidate(engine), *masks]
-        for test_set in test_sets:
-            with progress_bar(test_set.name, len(test_set.items) * len(candidates)) as advance:
-                scores = score_set(test_set, candidates, advance)
-            Console().print(score_table(test_set, candidates, scores))
-            reports = [score.report(each.name, each.precision) for each, score in zip(candidates, scores, strict=True)]
-            results.append({"set": test_set.name, "truths": test_set.truths, "models": reports})
-            if pictures is not None:
-                chosen = dict.fromkeys(scores[0].worst(worst) + named)
-                _write_pictures(pictures, test_set, candidates, list(chosen))
+    for test_set in test_sets:
+        with progress_bar(test_set.name, len(test_set.items) * len(candidates)) as advance:
+            scores = score_set(test_set, candidates, advance)
+        Console().print(score_table(test_set, scores))
+        results.append(set_report(test_set, scores))
+        if pictures is not None:
+            chosen = dict.fromkeys(scores[0].worst(worst) + named)
+            _write_pictures(pictures, test_set, candidates, list(chosen))
     Console().print(NOTE, style="dim")
     return results
 
 
 def _check_outputs(
-    json_file: Path | None, overwrite: bool, pictures: Path | None, chosen: list[str], test_sets: "list[TestSet]"
+    json_file: Path | None, overwrite: bool, pictures: Path | None, named: list[str], test_sets: "list[TestSet]"
 ) -> None:
     """Raise UsageError for outputs that cannot be written, before the work for them is done."""
     check_report(json_file, overwrite=overwrite)
     make_pictures_folder(pictures, overwrite=overwrite)
-    if chosen and pictures is None:
+    if named and pictures is None:
         raise UsageError("--picture needs --pictures: the folder to write it into")
     stems = {item.stem for test_set in test_sets for item in test_set.items}
-    for stem in chosen:
+    for stem in named:
         if stem not in stems:
             raise UsageError(f"--picture {stem}: no set has a picture of this name")
 
@@ -179,10 +170,9 @@ def _table2(
     without_coarse: Path | None,
     pictures: Path | None,
     count: int,
-    chosen: list[str],
+    named: list[str],
 ) -> list[dict[str, Any]]:
     from train.evaluation import ablation
-    from train.evaluation.tables import progress_bar
 
     candidates = ablation.candidates_of(run_folder, without_coarse)
     results = []
@@ -193,7 +183,7 @@ def _table2(
         ablation.print_table2(test_set, scores, distance)
         results.append(ablation.as_json(test_set, scores, distance))
         if pictures is not None:
-            items = [item for item in test_set.items if item.stem in chosen] or ablation.hairiest(test_set, count)
+            items = [item for item in test_set.items if item.stem in named] or ablation.hairiest(test_set, count)
             ablation.write_figures(pictures, items, candidates)
     return results
 

@@ -8,6 +8,7 @@ import typer
 
 from engines.commands.running import needs_extra
 from train.commands.options import Data
+from train.commands.reports import progress_bar
 
 
 def held_out(
@@ -28,7 +29,6 @@ def held_out(
     """
     with needs_extra("train"):
         from train.evaluation.held_out import held_out_photos, make_test_set
-        from train.evaluation.tables import progress_bar
 
         photos = held_out_photos(data, share)
         with progress_bar(out.name, len(photos)) as advance:

@@ -11,7 +11,7 @@ from engines.commands.running import UsageError
 if TYPE_CHECKING:
     from engines import Engine
     from train.evaluation.peers import Peer
-    from train.evaluation.scores import TestSet
+    from train.evaluation.scores import Candidate, TestSet
 
 
 def open_sets(folders: Sequence[Path]) -> "list[TestSet]":
@@ -50,8 +50,6 @@ def open_models(
 
     The peers run in bf16 if our engine, or else `precision`, does; else in fp32. Raises UsageError if there is nothing to run.
     """
-    from train.evaluation.peers import Peer
-
     check_peer_options(adapters, names, backend)
     with ExitStack() as stack:
         engine = None
@@ -59,9 +57,38 @@ def open_models(
             engine = stack.enter_context(load_engine(backend, threads=threads, precision=precision, model=model))
             precision = engine.precision
         level = "bf16" if precision == "bf16" else "fp32"
-        peers = [
-            stack.enter_context(Peer(adapters, name, threads=threads, precision=level, python=python))
+        yield engine, stack.enter_context(open_peers(adapters, names, threads=threads, precision=level, python=python))
+
+
+@contextmanager
+def open_peers(
+    adapters: Path | None,
+    names: Sequence[str],
+    *,
+    threads: int | None,
+    precision: str = "fp32",
+    python: Path | None,
+    stream: bool = False,
+) -> Iterator["list[Peer]"]:
+    """The peers, with the settings that `Peer` takes; closed at the end of the block. Raises UsageError without --adapters."""
+    from train.evaluation.peers import Peer
+
+    check_peer_options(adapters, names)
+    with ExitStack() as stack:
+        yield [
+            stack.enter_context(Peer(adapters, name, threads=threads, precision=precision, python=python, stream=stream))
             for name in names
             if adapters is not None
         ]
-        yield engine, peers
+
+
+def candidates_of(engine: "Engine | None", peers: Sequence["Peer"], *, stages: bool = False) -> "list[Candidate]":
+    """Our engine, if there is one, and peers, to be scored; with `stages`, the masks of MPN and QUN alone, too."""
+    from train.evaluation.scores import MaskCandidate, OwnCandidate, PeerCandidate
+
+    candidates: list[Candidate] = []
+    if engine is not None:
+        candidates.append(OwnCandidate(engine))
+        if stages:
+            candidates += [MaskCandidate(engine, "coarse"), MaskCandidate(engine, "unified")]
+    return candidates + [PeerCandidate(peer) for peer in peers]

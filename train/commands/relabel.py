@@ -1,4 +1,4 @@
-"""`shm-train relabel`: draw the coarse masks of training data anew by a trained model."""
+"""`shm-train relabel`: draw the coarse masks of training data anew with a trained model."""
 
 import hashlib
 import json
@@ -29,7 +29,7 @@ def relabel(
     precision: Precision = "auto",
     model: Model = "large",
 ) -> None:
-    """Draw the masks of coarse/ anew by a released model: finer outlines, and unknown where masks leave out what is held.
+    """Draw the masks of coarse/ anew with a released model: finer outlines, and unknown where masks omit what people hold.
 
     Photos in unlabelled/SET get masks, too, where the model is not in doubt. MPN learns nothing where a mask is unknown.
 

@@ -19,9 +19,9 @@ def release(
         Path | None, typer.Option(help="Folder of another run, or `released`: where MPN and QUN come from; by default RUN.")
     ] = None,
     out: Annotated[
-        Path, typer.Option(help="Folder of the models, where this one gets a folder.", show_default="the package's own")
+        Path, typer.Option(help="Folder of the models, in which this one gets its own.", show_default="the package's own")
     ] = FOLDER,
-    model: Annotated[ModelChoice, typer.Option(help="Which model they are.")] = BASE,
+    model: Annotated[ModelChoice, typer.Option(help="Which model the weights are of.")] = BASE,
     overwrite: Overwrite = False,
 ) -> None:
     """Export the averaged weights (safetensors), the graphs (ONNX) and the manifest of a finished run.

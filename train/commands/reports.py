@@ -1,11 +1,27 @@
-"""What commands report: figures as JSON, and pictures."""
+"""What commands report: their progress, figures as JSON, and pictures."""
 
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from engines.atomic import replacing
 from engines.commands.running import UsageError
+
+
+@contextmanager
+def progress_bar(name: str, total: int) -> Iterator[Callable[[], None]]:
+    """A bar with the remaining time on standard error; yields a function to call after each step."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    console = Console(stderr=True)
+    # Without a terminal, an empty bar would still print a line, before an error's one.
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task(name, total=total)
+        yield lambda: progress.advance(task)
 
 
 def check_report(path: Path | None, *, overwrite: bool, option: str = "--json", suffix: str = "") -> None:
@@ -20,16 +36,21 @@ def check_report(path: Path | None, *, overwrite: bool, option: str = "--json", 
         raise UsageError(f"{option} {path}: exists already; use --overwrite to replace it")
 
 
+def make_folder(folder: Path, option: str) -> None:
+    """Make the folder of an option, if there is none. Raises UsageError on failure."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{option} {folder}: cannot make this folder: {error.strerror}; name another") from error
+
+
 def make_pictures_folder(folder: Path | None, *, overwrite: bool) -> None:
     """Make the folder of --pictures. Raises UsageError if that fails, or if there are files in it that may not be replaced."""
     if folder is None:
         return
     if folder.is_dir() and any(folder.iterdir()) and not overwrite:
         raise UsageError(f"--pictures {folder}: has files already; use --overwrite to replace those of the same names")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"--pictures {folder}: cannot make this folder: {error.strerror}") from error
+    make_folder(folder, "--pictures")
 
 
 def write_report(path: Path, report: dict[str, Any]) -> None:

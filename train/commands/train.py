@@ -19,6 +19,7 @@ from train.commands.options import Data
 from train.commands.pack import pack
 from train.commands.relabel import draw_masks_for_phase, relabel
 from train.commands.release import release
+from train.commands.reports import make_folder
 
 if TYPE_CHECKING:
     from train.data.library import Library
@@ -46,7 +47,7 @@ TrainingThreads = Annotated[int, typer.Option(help="CPU threads; 0: all cores, o
 Workers = Annotated[int, typer.Option(help="Processes that prepare samples, for each one that trains.", min=0)]
 Minutes = Annotated[
     float | None,
-    typer.Option(help="Train each network for so long instead of the recipe's steps.", min=0.01),
+    typer.Option(help="Train each network for so many minutes instead of the recipe's steps.", min=0.01),
 ]
 RenderingChoice = Annotated[
     Literal["auto", "workers", "device"],
@@ -131,7 +132,7 @@ def naming(option: str) -> Iterator[None]:
         raise UsageError(f"{option} {error}") from error
 
 
-def make_folder(data: Path, out: Path) -> None:
+def make_run_folder(data: Path, out: Path) -> None:
     """Make the folder of the run. Raises UsageError if that fails, or if there is no data."""
     from train.learning.distributed import raise_on_all_ranks
 
@@ -140,10 +141,7 @@ def make_folder(data: Path, out: Path) -> None:
             raise UsageError(f"--data {data}: no such folder")
         if out.exists() and not out.is_dir():
             raise UsageError(f"--out {out}: is a file; give a folder")
-        try:
-            out.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UsageError(f"--out {out}: cannot make this folder: {error.strerror}") from error
+        make_folder(out, "--out")
 
 
 def read_data(data: Path, recipe: "Recipe", name: str) -> "Library":
@@ -233,7 +231,7 @@ def _train(
 ) -> None:
     import torch
 
-    from train.learning.distributed import broadcast_from_rank0, process_group, world_size
+    from train.learning.distributed import broadcast_from_rank0, is_rank0, process_group, world_size
     from train.learning.progress import report
     from train.learning.runs import Run, train_networks
     from train.learning.schedule import Schedule, load_recipe_or_schedule
@@ -243,22 +241,15 @@ def _train(
     with process_group():
         if means.minutes is not None and world_size() > 1:
             raise UsageError("--minutes: is for one process, as clocks differ; give the recipe a number of steps instead")
-        make_folder(data, out)
+        make_run_folder(data, out)
         with naming("--recipe"):
             plan = broadcast_from_rank0(lambda: load_recipe_or_schedule(recipe))
         for job in jobs(which, plan, recipe, data, Run(out, begin_with, on)):
             if not train_networks(job.names, job.library(), job.recipe, job.run, **vars(means)):
                 raise typer.Exit(130)
-        if isinstance(plan, Schedule):
-            _gather(plan, out)
+        if isinstance(plan, Schedule) and is_rank0():
+            plan.gather(out)
         report(f"done: {out}")
-
-
-def _gather(schedule: "Schedule", out: Path) -> None:
-    from train.learning.distributed import is_rank0
-
-    if is_rank0():
-        schedule.gather(out)
 
 
 @contextmanager

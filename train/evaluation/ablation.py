@@ -10,9 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
 from torch import Tensor
 
 from engines import Frame, Mask
@@ -23,15 +21,14 @@ from engines.networks import MPN, MRN, QUN, Networks
 from train.data.samples import degrade, turned
 from train.evaluation.pictures import grey, panel, write_picture
 from train.evaluation.scores import Item, Prediction, Score, TestSet, read_item, score_set
+from train.evaluation.tables import table_of
 from train.learning.runs import Sizes, load_frozen, sizes_of
 
 COLUMNS = {"sad": "SAD", "mse": "MSE", "gradient": "Grad", "connectivity": "Conn"}
-ROWS = ("without coarse data", "without QUN", "all")
-# Table 2 of the paper, on its own 1,360 test pictures.
-PAPER = {
-    "without coarse data": {"sad": 0.0099, "mse": 0.0067, "gradient": 0.0029, "connectivity": 0.0095},
-    "without QUN": {"sad": 0.0076, "mse": 0.0042, "gradient": 0.0024, "connectivity": 0.0072},
-    "all": {"sad": 0.0058, "mse": 0.0026, "gradient": 0.0016, "connectivity": 0.0054},
+PAPER = {  # the COLUMNS of its Table 2: means over its own 1,360 test pictures
+    "without coarse data": (0.0099, 0.0067, 0.0029, 0.0095),
+    "without QUN": (0.0076, 0.0042, 0.0024, 0.0072),
+    "all": (0.0058, 0.0026, 0.0016, 0.0054),
 }
 NOTE = (
     "The paper's figures are of its own test pictures, which are not public, and its text does not say how its gradients are "
@@ -125,14 +122,10 @@ def unification(test_set: TestSet, ours: Ablated) -> tuple[float, float]:
 def print_table2(test_set: TestSet, scores: dict[str, Score], apart: tuple[float, float]) -> None:
     """Print our rows of the paper's Table 2: measured beside the paper's figures, x1e-3."""
     title = f"{test_set.name}: {len(test_set.items)} pictures, measured | in the paper, errors x1e-3"
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    table.add_column("Table 2", no_wrap=True)
-    for heading in COLUMNS.values():
-        table.add_column(heading, justify="right", no_wrap=True)
-    for row in ROWS:
+    table = table_of(title, "Table 2", COLUMNS.values())
+    for row, paper in PAPER.items():
         measured = [f"{1e3 * scores[row].mean(metric):.2f}" if row in scores else "-" for metric in COLUMNS]
-        paper = [f"{1e3 * PAPER[row][metric]:.1f}" for metric in COLUMNS]
-        table.add_row(row, *(f"{ours} | {theirs}" for ours, theirs in zip(measured, paper, strict=True)))
+        table.add_row(row, *(f"{ours} | {1e3 * theirs:.1f}" for ours, theirs in zip(measured, paper, strict=True)))
     console = Console()
     console.print(table)
     if "without coarse data" not in scores:
@@ -147,7 +140,13 @@ def print_table2(test_set: TestSet, scores: dict[str, Score], apart: tuple[float
 
 def as_json(test_set: TestSet, scores: dict[str, Score], apart: tuple[float, float]) -> dict[str, Any]:
     """Each row as measured and as in the paper, and the distance of the masks before QUN and after it."""
-    rows = {row: {"measured": scores[row].means() if row in scores else None, "paper": PAPER[row]} for row in ROWS}
+    rows = {
+        row: {
+            "measured": scores[row].means() if row in scores else None,
+            "paper": dict(zip(COLUMNS, paper, strict=True)),
+        }
+        for row, paper in PAPER.items()
+    }
     masks = dict(zip(("before", "after"), apart, strict=True))
     return {"set": test_set.name, "pictures": len(test_set.items), "table2": rows, "masks apart": masks}
 
@@ -184,8 +183,7 @@ def figure3(frame: Frame, truth: Mask, ours: Ablated) -> Frame:
         ("(g) d - a", difference(unified_good, good)),
         ("(h) e - b", difference(unified_bad, bad)),
     ]
-    size = (frame.shape[0], frame.shape[1])
-    shown = [panel(caption, grey(picture), size) for caption, picture in panels] + [panel("(i) input", frame)]
+    shown = [panel(caption, grey(picture), frame.shape[:2]) for caption, picture in panels] + [panel("(i) input", frame)]
     return np.vstack([np.hstack(shown[row : row + 3]) for row in (0, 3, 6)])
 
 
@@ -196,9 +194,10 @@ def figure6(frame: Frame, truth: Mask, candidates: dict[str, Ablated]) -> Frame:
     masks = zip(*((*mask_pair(frame, truth, each.sizes), None) for each in both), strict=True)  # theirs may have two sizes
     for caption, pair in zip(("high quality", "low quality", "MPN's"), masks, strict=True):
         without, whole = (each(frame, mask) for each, mask in zip(both, pair, strict=True))
-        given = _known(whole.coarse)
-        pictures = {f"mask, {caption}": given, "without QUN": without.alpha, "with QUN": whole.alpha, "true alpha": truth}
-        shown = [panel(name, grey(picture), (frame.shape[0], frame.shape[1])) for name, picture in pictures.items()]
+        assert whole.coarse is not None
+        alphas = {"without QUN": without.alpha, "with QUN": whole.alpha, "true alpha": truth}
+        pictures = {f"mask, {caption}": whole.coarse, **alphas}
+        shown = [panel(name, grey(picture), frame.shape[:2]) for name, picture in pictures.items()]
         rows.append(np.hstack([panel("input", frame), *shown]))
     return np.vstack(rows)
 
@@ -216,11 +215,6 @@ def mask_pair(frame: Frame, truth: Mask, sizes: Sizes = BASE_SIZES) -> tuple[Mas
 def difference(one: Mask, other: Mask) -> Mask:
     """A difference map: white where two masks agree, black where they are opposite."""
     return np.asarray(1 - np.abs(one - other), np.float32)
-
-
-def _known(mask: Mask | None) -> Mask:
-    assert mask is not None
-    return mask
 
 
 def _plane(values: Tensor) -> Mask:

@@ -21,14 +21,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines import Frame
-from engines.atomic import filling
 from engines.errors import DataError
 from train.data.cut_outs import MovingLayer, cut_out, plate, still
-from train.evaluation.scores import Item, open_set
+from train.evaluation.pictures import write_picture
+from train.evaluation.scores import Item, new_set, open_set
 
 Floats = NDArray[np.float32]
 RATE = 25  # frames a second
-CAMERA_JPEG, FAITHFUL_JPEG = cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444
 
 
 @dataclass(frozen=True)
@@ -167,39 +166,22 @@ def write_clip(
     folder: Path, person: MovingLayer, background: MovingLayer, kind: Kind, frames: int, seed: int, scale: float = 1.0
 ) -> None:
     """Write one clip into a new folder, which appears when it is complete. Raises DataError."""
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with filling(folder / "images") as part:
-            for name in ("images", "alphas"):
-                (part / name).mkdir()
-            _write_frames(part, person, background, kind, frames, seed, scale)
-    except OSError as error:
-        raise DataError(f"{folder}: cannot be written: {error.strerror}") from error
-
-
-def _write_frames(
-    folder: Path, person: MovingLayer, background: MovingLayer, kind: Kind, frames: int, seed: int, scale: float
-) -> None:
     camera = Camera(seed)
     height, width = (side - side % 2 for side in person.colours.shape[:2])
+    with new_set(folder) as part:
 
-    def seen() -> Iterator[Frame]:
-        for index, (picture, alpha) in enumerate(clean_frames(person, background, kind, frames, seed, scale)):
-            _write(folder / f"alphas/{index:04d}.png", np.asarray(np.round(255 * alpha), np.uint8))
-            yield camera(picture)
+        def seen() -> Iterator[Frame]:
+            for index, (picture, alpha) in enumerate(clean_frames(person, background, kind, frames, seed, scale)):
+                write_picture(part / f"alphas/{index:04d}.png", np.asarray(np.round(255 * alpha), np.uint8))
+                yield camera(picture)
 
-    sent = seen() if camera.crf is None else coded(seen(), (height, width), camera.crf)
-    colours = CAMERA_JPEG if camera.crf is None else FAITHFUL_JPEG
-    quality = camera.quality if camera.crf is None else 95
-    settings = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, colours]
-    for index, frame in enumerate(sent):
-        picture = np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), np.uint8)
-        _write(folder / f"images/{index:04d}.jpg", picture, settings)
-
-
-def _write(path: Path, picture: NDArray[np.uint8], settings: Sequence[int] = ()) -> None:
-    _, data = cv2.imencode(path.suffix, picture, settings)
-    path.write_bytes(data.tobytes())
+        if camera.crf is None:  # its own JPEG
+            sent, quality, colours = seen(), camera.quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420
+        else:  # a JPEG that changes little
+            sent, quality, colours = coded(seen(), (height, width), camera.crf), 95, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444
+        settings = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, colours]
+        for index, frame in enumerate(sent):
+            write_picture(part / f"images/{index:04d}.jpg", frame, settings)
 
 
 def make_clips(

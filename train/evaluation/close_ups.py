@@ -14,11 +14,10 @@ import cv2
 import numpy as np
 
 from engines import Mask
-from engines.atomic import filling
 from engines.errors import DataError
 from train.data.measures import head_height
 from train.evaluation.pictures import write_picture
-from train.evaluation.scores import TestSet, read_item
+from train.evaluation.scores import TestSet, new_set, read_item
 
 ASPECT = 4 / 3
 LEAST = 160  # rows of a window
@@ -54,22 +53,16 @@ def make_close_ups(test_set: TestSet, out: Path, advance: Callable[[], object]) 
     if out.exists():
         raise DataError(f"{out}: exists; name another folder")
     made = 0
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with filling(out / "images") as part:
-            for name in ("images", "alphas"):
-                (part / name).mkdir()
-            for item in test_set.items:
-                frame, alpha = read_item(item)
-                if window := window_of(alpha, random.Random(item.stem).uniform(*SHARES)):
-                    top, bottom, left, right = window
-                    levels = np.asarray(np.round(255 * alpha[top:bottom, left:right]), np.uint8)
-                    write_picture(part / f"images/{item.stem}.png", frame[top:bottom, left:right])
-                    write_picture(part / f"alphas/{item.stem}.png", levels)
-                    made += 1
-                advance()
-            if not made:
-                raise DataError(f"{test_set.name}: has no close-ups: heads too small, or too large for their pictures")
-    except OSError as error:
-        raise DataError(f"{out}: cannot be written: {error.strerror}") from error
+    with new_set(out) as part:
+        for item in test_set.items:
+            frame, alpha = read_item(item)
+            if window := window_of(alpha, random.Random(item.stem).uniform(*SHARES)):
+                top, bottom, left, right = window
+                levels = np.asarray(np.round(255 * alpha[top:bottom, left:right]), np.uint8)
+                write_picture(part / f"images/{item.stem}.png", frame[top:bottom, left:right])
+                write_picture(part / f"alphas/{item.stem}.png", levels)
+                made += 1
+            advance()
+        if not made:
+            raise DataError(f"{test_set.name}: has no close-ups: heads too small, or too large for their pictures")
     return made

@@ -7,10 +7,10 @@ import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from engines.atomic import filling
 from engines.errors import DataError
 from train.data.library import Subject, open_library, read_truth
 from train.evaluation.pictures import write_picture
+from train.evaluation.scores import new_set
 
 WHOLE = 1 << 30  # pixels: longer than any picture, so that none is shrunk
 
@@ -30,15 +30,9 @@ def make_test_set(photos: Sequence[Subject], out: Path, advance: Callable[[], ob
     """
     if out.exists():
         raise DataError(f"{out}: exists; name another folder")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with filling(out / "images") as part:
-            for name in ("images", "masks"):
-                (part / name).mkdir()
-            for photo in photos:
-                stem = f"{photo.set}-{photo.image.stem}"
-                shutil.copyfile(photo.image, part / f"images/{stem}{photo.image.suffix}")
-                write_picture(part / f"masks/{stem}.png", read_truth(photo, WHOLE))
-                advance()
-    except OSError as error:
-        raise DataError(f"{out}: cannot be written: {error.strerror}") from error
+    with new_set(out, "masks") as part:
+        for photo in photos:
+            stem = f"{photo.set}-{photo.image.stem}"
+            shutil.copyfile(photo.image, part / f"images/{stem}{photo.image.suffix}")
+            write_picture(part / f"masks/{stem}.png", read_truth(photo, WHOLE))
+            advance()

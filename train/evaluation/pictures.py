@@ -1,5 +1,6 @@
 """Comparison pictures: a frame, the predictions of each model, and the truth side by side."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -28,9 +29,12 @@ def side_by_side(frame: Frame, truth: Mask, predictions: dict[str, Prediction]) 
     return np.hstack(panels)
 
 
-def write_picture(path: Path, picture: Frame) -> None:
-    """Write an RGB or grey picture in the format that the path's suffix names. Raises DataError on failure."""
-    _, data = cv2.imencode(path.suffix, picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+def write_picture(path: Path, picture: Frame, settings: Sequence[int] = ()) -> None:
+    """Write an RGB or grey picture in the format that the path's suffix names, with OpenCV's settings for it.
+
+    Raises DataError on failure.
+    """
+    _, data = cv2.imencode(path.suffix, picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), settings)
     try:
         with replacing(path) as beside:
             beside.write_bytes(data.tobytes())

@@ -2,7 +2,8 @@
 
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import fmean, median
@@ -12,6 +13,7 @@ import cv2
 import numpy as np
 
 from engines import Engine, Frame, Mask
+from engines.atomic import filling
 from engines.engine import fit_mask
 from engines.errors import DataError
 from engines.geometry import BASE
@@ -46,6 +48,10 @@ class TestSet:
         """The metrics that its truths allow, by name."""
         return MATTE_METRICS if self.truths == "alphas" else MASK_METRICS
 
+    def errors(self, alpha: Mask, truth: Mask) -> dict[str, float]:
+        """Each of these metrics of one alpha."""
+        return {name: metric(alpha, truth) for name, metric in self.metrics.items()}
+
 
 def open_set(folder: Path) -> TestSet:
     """List the pictures of a set: FOLDER/images/STEM.* with FOLDER/alphas/STEM.* or FOLDER/masks/STEM.*.
@@ -66,6 +72,22 @@ def open_set(folder: Path) -> TestSet:
     if not items:
         raise DataError(f"{folder / 'images'}: holds no pictures")
     return TestSet(folder.resolve().name, truths, tuple(items))
+
+
+@contextmanager
+def new_set(folder: Path, truths: str = "alphas") -> Iterator[Path]:
+    """A folder with images/, and alphas/ or masks/, to fill, which becomes the set `folder` at the end of the block.
+
+    Raises DataError if it cannot be written.
+    """
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with filling(folder / "images") as part:
+            for name in ("images", truths):
+                (part / name).mkdir()
+            yield part
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be written: {error.strerror}") from error
 
 
 def read_item(item: Item) -> tuple[Frame, Mask]:
@@ -118,7 +140,6 @@ class OwnCandidate:
     def __init__(self, engine: Engine, *, photo: bool = False) -> None:
         self.name = own_name(engine.name, engine.model) + (", photo" if photo else "")
         self._photo = photo
-        self.base = engine.model == BASE
         self.precision = engine.precision
         self._engine = engine
 
@@ -162,6 +183,8 @@ class PeerCandidate:
 class Score:
     """The metrics of a model on each picture of a set, and its times."""
 
+    model: str = ""
+    precision: str = ""
     pictures: dict[str, dict[str, float]] = field(default_factory=dict)
     milliseconds: list[float] = field(default_factory=list)
     first_milliseconds: list[float] = field(default_factory=list)  # of the first frame of each size, with set-up
@@ -179,15 +202,26 @@ class Score:
         """Median time of a frame, without the first frame of each size if there are others."""
         return median(self.milliseconds or self.first_milliseconds)
 
-    def report(self, model: str, precision: str) -> dict[str, Any]:
-        """All of it for JSON, under the name of the model: means, and each picture's."""
-        pictures = {stem: {metric: no_nan(figure) for metric, figure in each.items()} for stem, each in self.pictures.items()}
-        means = {"mean": self.means(), "median_ms": self.median_milliseconds()}
-        return {"model": model, "precision": precision, **means, "pictures": pictures}
+    def report(self) -> dict[str, Any]:
+        """All of it for JSON: means, and each picture's."""
+        return {
+            "model": self.model,
+            "precision": self.precision,
+            "mean": self.means(),
+            "median_ms": self.median_milliseconds(),
+            "pictures": {
+                stem: {metric: no_nan(figure) for metric, figure in each.items()} for stem, each in self.pictures.items()
+            },
+        }
 
     def worst(self, count: int, metric: str = "mse") -> list[str]:
         """The stems of the pictures with the highest error, worst first."""
         return sorted(self.pictures, key=lambda stem: -self.pictures[stem][metric])[:count]
+
+
+def set_report(test_set: TestSet, scores: Iterable[Score]) -> dict[str, Any]:
+    """The scores of a set for JSON."""
+    return {"set": test_set.name, "truths": test_set.truths, "models": [score.report() for score in scores]}
 
 
 def no_nan(figure: float) -> float | None:
@@ -200,7 +234,7 @@ def score_set(test_set: TestSet, candidates: Iterable[Candidate], advance: Calla
 
     The candidates alternate on each picture, so that a busy machine slows all of them alike.
     """
-    runs = [(candidate, Score()) for candidate in candidates]
+    runs = [(candidate, Score(candidate.name, candidate.precision)) for candidate in candidates]
     sizes: set[tuple[int, ...]] = set()
     for item in test_set.items:
         frame, truth = read_item(item)
@@ -208,7 +242,7 @@ def score_set(test_set: TestSet, candidates: Iterable[Candidate], advance: Calla
             prediction = candidate(frame)
             times = score.milliseconds if frame.shape in sizes else score.first_milliseconds
             times.append(prediction.milliseconds)
-            score.pictures[item.stem] = {name: metric(prediction.alpha, truth) for name, metric in test_set.metrics.items()}
+            score.pictures[item.stem] = test_set.errors(prediction.alpha, truth)
             advance()
         sizes.add(frame.shape)
     return [score for _, score in runs]

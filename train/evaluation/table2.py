@@ -18,7 +18,7 @@ from engines.networks import MPN, MRN, QUN, Networks
 from train.baselines.deeplab import DeepLab
 from train.baselines.dim import TwoStageDIM
 from train.baselines.shm import SHM
-from train.evaluation.ablation import BASE_SIZES, COLUMNS, PAPER, Ablated, turned_as
+from train.evaluation.ablation import BASE_SIZES, PAPER, Ablated, turned_as
 from train.evaluation.pictures import grey, panel
 from train.evaluation.scores import Item, Score, TestSet, read_item
 from train.evaluation.trimap import closed_form, trimap
@@ -41,8 +41,7 @@ def deeplab_matting(network: DeepLab, sizes: Sizes) -> Matting:
 
     def matte(frame: Frame, _: Mask) -> Mask:
         image = shrink_to(torch.from_numpy(frame), turned_as(frame, sizes.seen)).image
-        mask = torch.sigmoid(network(image))[0, 0].numpy()
-        return fit_mask(mask, (frame.shape[0], frame.shape[1]))
+        return fit_mask(torch.sigmoid(network(image))[0, 0].numpy(), frame.shape[:2])
 
     return matte
 
@@ -101,10 +100,6 @@ class Row(NamedTuple):
     trimap: bool = False  # whether it is given a trimap of the truth, which a mask with hard edges does not have
 
 
-def _paper(row: str) -> tuple[float, ...]:
-    return tuple(PAPER[row][metric] for metric in COLUMNS)
-
-
 ROWS = (
     Row("DeepLab", (0.028, 0.023, 0.012, 0.028), deeplab_matting, ("deeplab/deeplab",), "deeplab --recipe table2"),
     Row("Trimap + closed form", (0.0083, 0.0049, 0.0035, 0.080), lambda _sizes: closed_form, trimap=True),
@@ -112,19 +107,19 @@ ROWS = (
     Row("SHM", (0.011, 0.0078, 0.0032, 0.011), shm_matting, ("shm/shm",), "shm --recipe table2"),
     Row(
         "ours, without coarse data",
-        _paper("without coarse data"),
+        PAPER["without coarse data"],
         ours,
         ("fine/mpn", "fine/qun", "fine/mrn"),
         "all --recipe table2-fine",
     ),
     Row(
         "ours, without QUN",
-        _paper("without QUN"),
+        PAPER["without QUN"],
         without_qun,
         ("all/mpn", "all/qun", "without-qun/mrn"),
         "mrn --recipe table2-without-qun --on RUNS/all",
     ),
-    Row("ours", _paper("all"), ours, ("all/mpn", "all/qun", "all/mrn"), "all --recipe table2"),
+    Row("ours", PAPER["all"], ours, ("all/mpn", "all/qun", "all/mrn"), "all --recipe table2"),
 )
 
 
@@ -135,6 +130,11 @@ class Method:
     row: Row
     matting: Matting
     steps: dict[str, int]
+
+    @property
+    def precision(self) -> str:
+        """Networks run in "fp32", closed-form matting in "fp64"."""
+        return "fp32" if self.row.checkpoints else "fp64"
 
 
 def open_row(row: Row, runs: Path) -> Method:
@@ -162,27 +162,25 @@ def score_methods(test_set: TestSet, methods: Sequence[Method], advance: Callabl
     Methods that take a trimap are left out for sets with masks.
     """
     able = [method for method in methods if test_set.truths == "alphas" or not method.row.trimap]
-    scores = {method.row.name: Score() for method in able}
+    runs = [(method, Score(method.row.name, method.precision)) for method in able]
     for item in test_set.items:
         frame, truth = read_item(item)
-        for method in able:
+        for method, score in runs:
             begin = time.perf_counter()
             with torch.inference_mode():
                 alpha = method.matting(frame, truth)
-            score = scores[method.row.name]
             score.milliseconds.append(1e3 * (time.perf_counter() - begin))
-            score.pictures[item.stem] = {name: metric(alpha, truth) for name, metric in test_set.metrics.items()}
+            score.pictures[item.stem] = test_set.errors(alpha, truth)
             advance()
-    return scores
+    return {score.model: score for _, score in runs}
 
 
 def figure5(item: Item, methods: Sequence[Method]) -> Frame:
     """Figure 5 for a picture: input, the alpha of each method, the truth."""
     frame, truth = read_item(item)
-    size = (frame.shape[0], frame.shape[1])
     with torch.inference_mode():
         alphas = {method.row.name: method.matting(frame, truth) for method in methods} | {"true alpha": truth}
-    return np.hstack([panel("input", frame), *(panel(name, grey(alpha), size) for name, alpha in alphas.items())])
+    return np.hstack([panel("input", frame), *(panel(name, grey(alpha), frame.shape[:2]) for name, alpha in alphas.items())])
 
 
 def ablated_of(methods: Sequence[Method]) -> dict[str, Ablated]:

@@ -1,11 +1,8 @@
-"""Tables of scores, and the progress of an evaluation, on a terminal."""
+"""Tables of scores on a terminal."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from train.evaluation.empty import MOSTLY_NOBODY, EmptyScore
@@ -28,41 +25,33 @@ NOTE = (
 )
 
 
-def score_table(test_set: TestSet, candidates: list[Candidate], scores: list[Score]) -> Table:
+def table_of(title: str, name: str, figures: Iterable[str]) -> Table:
+    """A table without rows, of which the first column has names, and the others figures."""
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column(name, no_wrap=True)
+    for heading in figures:
+        table.add_column(heading, justify="right", no_wrap=True)
+    return table
+
+
+def score_table(test_set: TestSet, scores: Sequence[Score]) -> Table:
     """The scores of one set, a row for each model, the best of each column in bold."""
     title = f"{test_set.name}: {len(test_set.items)} pictures with true {test_set.truths}, errors x1e-3"
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    table.add_column("model", no_wrap=True)
     means = {metric: [score.mean(metric) for score in scores] for metric in test_set.metrics}
-    for heading in [HEADINGS[metric] for metric in means] + ["ms"]:
-        table.add_column(heading, justify="right", no_wrap=True)
-    for row, (candidate, score) in enumerate(zip(candidates, scores, strict=True)):
+    table = table_of(title, "model", [*(HEADINGS[metric] for metric in means), "ms"])
+    for row, score in enumerate(scores):
         cells = [_cell(metric, column, row) for metric, column in means.items()]
-        table.add_row(f"{candidate.name} {candidate.precision}", *cells, f"{score.median_milliseconds():.1f}")
+        table.add_row(f"{score.model} {score.precision}", *cells, f"{score.median_milliseconds():.1f}")
     return table
 
 
 def empty_table(candidate: Candidate, score: EmptyScore) -> Table:
     """Mean alpha of pictures with nobody in them, a row for each set and one for all."""
     title = f"{candidate.name} {candidate.precision}: mean alpha where nobody is"
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    table.add_column("set", no_wrap=True)
-    for heading in ("pictures", "mean", "of the worst", f"pictures above {MOSTLY_NOBODY:g}"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    table = table_of(title, "set", ("pictures", "mean", "of the worst", f"pictures above {MOSTLY_NOBODY:g}"))
     for name, part in (score.sets() | {"all": score}).items():
         table.add_row(name, str(len(part.alphas)), f"{part.mean:.4f}", f"{part.worst:.3f}", f"{part.mistaken:.0%}")
     return table
-
-
-@contextmanager
-def progress_bar(name: str, total: int) -> Iterator[Callable[[], None]]:
-    """A bar with the remaining time on standard error; yields a function to call after each step."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
-    # Without a terminal, an empty bar would still print a line, before an error's one.
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task(name, total=total)
-        yield lambda: progress.advance(task)
 
 
 def _cell(metric: str, column: list[float], row: int) -> str:

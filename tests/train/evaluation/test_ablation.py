@@ -91,7 +91,7 @@ def test_the_table_has_the_papers_rows_and_no_figure_that_was_not_measured(monke
     assert line.count("- | ") == 4
     assert "- | 9.9" in line
     rows = json.loads(report.read_text())["sets"][0]["table2"]
-    assert list(rows) == list(ablation.ROWS)
+    assert list(rows) == list(ablation.PAPER)
     assert rows["without coarse data"]["measured"] is None
     [score] = ablation.score_set(open_set(pictures), [ablation.candidates_of(None, None)["all"]])
     assert rows["all"]["measured"]["sad"] == pytest.approx(score.mean("sad"), rel=1e-4)
