@@ -133,9 +133,12 @@ def throughput(
       bench throughput talk.mp4 --rate 30 --json throughput.json
     """
     check_report(json_file, overwrite=overwrite)
-    from realtime import VideoSource
+    from realtime import VideoSettings, VideoSource
+    from realtime.commands.checks import blaming
     from realtime.loop.pace import load_for_pace
 
+    with blaming("--bg", bg):
+        VideoSettings(bg=bg).open_background().close()
     with VideoSource(clip) as source:
         frames = [packet.frame for packet in islice(source, IN_MEMORY)]
         size = (source.width, source.height)

@@ -1,13 +1,13 @@
 """The cut of the project: which module may import which, files and folders of a readable size, commands that answer at once."""
 
 import importlib
-import json
 import subprocess
 import sys
 import tomllib
 
 import pytest
 
+from tests.commands import Answered, answers
 from tests.imports import FOLDERS, ROOT, import_graph, imported, reachable
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -141,27 +141,30 @@ def test_each_command_explains_itself(script: str, monkeypatch: pytest.MonkeyPat
     assert "Examples" in text
 
 
-@pytest.mark.parametrize("words", ["--help", "--version", "--surely-not-an-option"])
+AT_ONCE = ("--help", "--version", "--surely-not-an-option")
+
+
+@pytest.fixture(scope="module")
+def answered() -> Answered:
+    """The answers of all commands, of one process: what one of them loads would be found after the others, too."""
+    modules = {script: module.removesuffix(":main") for script, module in PROJECT["scripts"].items()}
+    lines = [(script, word) for script in modules for word in AT_ONCE]
+    return dict(zip(lines, answers([(modules[script], [script, word]) for script, word in lines]), strict=True))
+
+
+@pytest.mark.parametrize("word", AT_ONCE)
 @pytest.mark.parametrize("script", PROJECT["scripts"])
-def test_help_and_wrong_options_answer_at_once(script: str, words: str) -> None:
+def test_help_and_wrong_options_answer_at_once(answered: Answered, script: str, word: str) -> None:
     """None of the slow imports, one line for a mistake, and no frames around the text."""
-    module, function = PROJECT["scripts"][script].split(":")
-    program = (
-        f"import atexit, importlib, json, sys\n"
-        f"sys.argv = [{script!r}, {words!r}]\n"
-        f"atexit.register(lambda: print(json.dumps(sorted({{name.split('.')[0] for name in sys.modules}}))))\n"
-        f"importlib.import_module({module!r}).{function}()"
-    )
-    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=120)
-    *lines, modules = done.stdout.splitlines()
-    assert HEAVY & set(json.loads(modules)) == set()
-    assert done.returncode == (2 if "not" in words else 0)
-    if "not" in words:
-        assert done.stderr.count("\n") == 1
-        assert done.stderr.startswith("error: ")
-        assert words in done.stderr
-    elif words == "--version":
-        assert lines == [f"{script} {PROJECT['version']}"]
+    answer = answered[script, word]
+    assert answer.loaded & HEAVY == set()
+    assert answer.code == (2 if "not" in word else 0)
+    if "not" in word:
+        assert answer.errors.count("\n") == 1
+        assert answer.errors.startswith("error: ")
+        assert word in answer.errors
+    elif word == "--version":
+        assert answer.output == f"{script} {PROJECT['version']}\n"
     else:
-        assert not set("".join(lines)) & set("│╭╰")
-        assert "--version" in done.stdout
+        assert not set(answer.output) & set("│╭╰")
+        assert "--version" in answer.output

@@ -76,10 +76,14 @@ def test_the_command(bench, clip: Path, tmp_path: Path) -> None:  # type: ignore
     assert [run["given"] for run in report["live"]] == [20]
 
 
-def test_bad_input_is_one_line(bench, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_bad_input_is_one_line_before_anything_is_measured(  # type: ignore[no-untyped-def]
+    bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("benchmarks.throughput.load_engine", lambda *_, **__: pytest.fail("an engine is loaded"))
     for arguments, message in [
         ([tmp_path / "none.mp4"], "no such file"),
-        (["--bg", "nothing.jpg"], "nothing.jpg"),
+        (["--bg", "nothing.jpg"], "--bg nothing.jpg: no such file"),
+        (["--bg", "blur:x"], "--bg blur:x: is not a strength of blur"),
         (["--json", tmp_path], "--json"),
     ]:
         code, _, err = bench("throughput", *arguments)

@@ -7,6 +7,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from functools import cache
 from queue import SimpleQueue
 
 import numpy as np
@@ -112,15 +113,21 @@ class LaggingDevice:
             stream.thread.join(20)
 
 
+@cache
+def graph_of(name: str, height: int, width: int, model: str) -> bytes:
+    return fp16_graph(name, height, width, model=model).SerializeToString()
+
+
 class OnnxRuntimeNetwork:
     """A `BoundNetwork` that reads and writes at the addresses of tensors."""
 
     def __init__(self, name: str, height: int, width: int, model: str) -> None:
-        graph = fp16_graph(name, height, width, model=model).SerializeToString()
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
         options.intra_op_num_threads = 1
-        self.session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        self.session = onnxruntime.InferenceSession(
+            graph_of(name, height, width, model), options, providers=["CPUExecutionProvider"]
+        )
         self.binding = self.session.io_binding()
         self.inputs = {value.name for value in self.session.get_inputs()}
         self.bound: list[str] = []

@@ -1,6 +1,7 @@
 """The large model beside the base one: weights of its own, a finer look at the frame, on every backend."""
 
 import sys
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -16,9 +17,8 @@ from engines.graphs.fp16 import fp16_graph, fp16_graph_for
 from engines.graphs.profile import Profile, parse_range
 from engines.store.cache import Cache
 from engines.store.keys import model_of, openvino_key, tensorrt_key
-from engines.weights import NETWORKS
 from tests.engines.backends.lagging import LaggingEngine
-from tests.engines.graphs.test_fp16 import cascade, frame_of, run
+from tests.engines.graphs.test_fp16 import cascade, frame_of, run, session, sessions
 
 LARGE = "large"
 HEIGHT, WIDTH = MODELS[LARGE]
@@ -53,7 +53,7 @@ def test_a_given_mask_keeps_more_of_its_pixels(oracle: TorchEngine, portrait: Fr
 
 def test_the_fp16_graphs_give_what_the_fp32_ones_give(oracle: TorchEngine, portrait: Frame) -> None:
     height, width = 301, 211
-    fp16 = {name: fp16_graph(name, height, width, model=LARGE) for name in NETWORKS}
+    fp16 = sessions(partial(fp16_graph, height=height, width=width, model=LARGE))
     for kind in ("real", "dark"):
         frame = frame_of(kind, portrait, height, width)
         ours, expected = cascade(fp16, frame), oracle(frame)
@@ -78,7 +78,7 @@ def test_a_range_of_sizes_keeps_its_model(portrait: Frame) -> None:
     assert profile.covers(480, 640)
     assert not profile.covers(640, 480)
     assert profile.shapes("qun")["image"] == ((1, 3, WIDTH, HEIGHT),) * 3
-    seen = run(fp16_graph_for("mpn", profile), frame=frame_of("real", portrait, 300, 500))
+    seen = run(session(fp16_graph_for("mpn", profile)), frame=frame_of("real", portrait, 300, 500))
     assert (seen["image"].shape, seen["coarse"].shape) == ((1, 3, WIDTH, HEIGHT), (WIDTH, HEIGHT))
 
 

@@ -1,18 +1,13 @@
-"""The ONNX graphs, run by a third program, against PyTorch."""
+"""The ONNX graphs, run by a third program, against PyTorch: the released ones; tests/train/commands has some just exported."""
 
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
-import pytest
-import torch
 
 from engines import Engine, Frame
 from engines.engine import Mask, Matte
 from engines.geometry import BASE
-from engines.graphs.export import cores, with_glue
-from engines.networks import QUN
-from engines.networks.fold import fold
 from engines.tiles import HALO, TILE, Layout
 from engines.weights import FOLDER
 
@@ -55,16 +50,3 @@ def in_parts(folder: Path, frame: Frame, doubled: np.ndarray, unified: Mask) -> 
 
 def test_the_released_graphs_in_onnx_runtime(torch_engine: Engine, portrait: Frame) -> None:
     check_graphs(FOLDER / BASE, torch_engine, np.ascontiguousarray(portrait[:301, :211]))
-
-
-@pytest.mark.slow
-def test_a_network_exports_with_its_glue(tmp_path: Path) -> None:
-    torch.manual_seed(3)
-    network = fold(QUN(widths=(8, 8, 8)))
-    path = tmp_path / "qun.onnx"
-    path.write_bytes(with_glue("qun", cores("qun", network)["qun"]).SerializeToString())
-    image, mask = torch.rand(1, 3, 192, 256), torch.rand(192, 256)
-    (unified,) = session(path).run(None, {"image": image.numpy(), "coarse": mask.numpy()})
-    with torch.no_grad():
-        expected = network(image, mask[None, None])[0, 0].numpy()
-    np.testing.assert_allclose(unified, expected, atol=1e-5)

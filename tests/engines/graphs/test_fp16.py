@@ -4,12 +4,16 @@ That provider computes an FP16 graph in float32 and rounds little in between. So
 ones; what float16 costs is measured with the result of each operation rounded to it.
 """
 
+from collections.abc import Callable
+from functools import partial
+
 import cv2
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
 from onnx import ModelProto, TensorProto, helper, numpy_helper
+from onnxruntime import InferenceSession
 
 from engines import Frame
 from engines.errors import MattingError
@@ -43,26 +47,33 @@ def fp32_graph(name: str, height: int, width: int) -> ModelProto:
     return model
 
 
-def run(model: ModelProto, optimised: bool = True, **inputs: np.ndarray) -> dict[str, np.ndarray]:
+def session(model: ModelProto, optimised: bool = True) -> InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 3
     if not optimised:  # an optimiser may take the rounding out
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    return dict(zip([output.name for output in session.get_outputs()], session.run(None, inputs), strict=True))
+    return InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
 
-def cascade(models: dict[str, ModelProto], frame: Frame, optimised: bool = True) -> dict[str, np.ndarray]:
-    first = run(models["mpn"], optimised, frame=frame)
-    second = run(models["qun"], optimised, image=first["image"], coarse=first["coarse"])
-    return first | second | run(models["mrn"], optimised, frame=frame, doubled=first["doubled"], unified=second["unified"])
+def sessions(graph_of: Callable[[str], ModelProto], optimised: bool = True) -> dict[str, InferenceSession]:
+    """Of the three networks."""
+    return {name: session(graph_of(name), optimised) for name in NETWORKS}
+
+
+def run(network: InferenceSession, **inputs: np.ndarray) -> dict[str, np.ndarray]:
+    return dict(zip([output.name for output in network.get_outputs()], network.run(None, inputs), strict=True))
+
+
+def cascade(networks: dict[str, InferenceSession], frame: Frame) -> dict[str, np.ndarray]:
+    first = run(networks["mpn"], frame=frame)
+    second = run(networks["qun"], image=first["image"], coarse=first["coarse"])
+    return first | second | run(networks["mrn"], frame=frame, doubled=first["doubled"], unified=second["unified"])
 
 
 @pytest.mark.parametrize(("height", "width"), SIZES)
 def test_the_fp16_graphs_give_what_the_fp32_ones_give(portrait: Frame, height: int, width: int) -> None:
-    fp16 = {name: fp16_graph(name, height, width) for name in NETWORKS}
-    fp32 = {name: fp32_graph(name, height, width) for name in NETWORKS}
+    fp16, fp32 = (sessions(partial(graph_of, height=height, width=width)) for graph_of in (fp16_graph, fp32_graph))
     for kind in KINDS:
         frame = frame_of(kind, portrait, height, width)
         ours, oracle = cascade(fp16, frame), cascade(fp32, frame)
@@ -100,35 +111,49 @@ def rounded(name: str, height: int, width: int) -> ModelProto:
     return model
 
 
-def errors_of_rounding(kind: str, portrait: Frame) -> dict[str, np.ndarray]:
-    """Absolute errors in 8-bit levels at 800x800; they are finite or the test fails."""
-    frame = frame_of(kind, portrait, 800, 800)
-    ours = cascade({name: rounded(name, 800, 800) for name in NETWORKS}, frame, optimised=False)
-    oracle = cascade({name: fp32_graph(name, 800, 800) for name in NETWORKS}, frame)
-    assert all(np.isfinite(value).all() for value in ours.values())
-    return {name: np.abs(ours[name] - oracle[name]) * 255 for name in ("coarse", "unified", "alpha")}
+@pytest.fixture(scope="module")
+def with_and_without_rounding() -> tuple[dict[str, InferenceSession], dict[str, InferenceSession]]:
+    """For frames of 800x800."""
+    size = {"height": 800, "width": 800}
+    return sessions(partial(rounded, **size), optimised=False), sessions(partial(fp32_graph, **size))
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_float16_after_each_operation_stays_close(portrait: Frame, kind: str) -> None:
-    for name, error in errors_of_rounding(kind, portrait).items():
+def test_float16_after_each_operation_stays_close(
+    with_and_without_rounding: tuple[dict[str, InferenceSession], dict[str, InferenceSession]], portrait: Frame, kind: str
+) -> None:
+    ours, oracle = (cascade(networks, frame_of(kind, portrait, 800, 800)) for networks in with_and_without_rounding)
+    assert all(np.isfinite(value).all() for value in ours.values())
+    for name in ("coarse", "unified", "alpha"):
+        error = np.abs(ours[name] - oracle[name]) * 255
         print(f"{kind} {name}: mean {error.mean():.3f}, worst {error.max():.2f}")
         assert error.mean() < 0.5, (name, error.mean())
         assert error.max() < 4, (name, error.max())
 
 
+def showing_all(name: str, height: int, width: int) -> ModelProto:
+    """The FP32 graph that gives out the results of all its operations."""
+    model = fp32_graph(name, height, width)
+    shown = {output.name for output in model.graph.output}
+    inferred = onnx.shape_inference.infer_shapes(model).graph.value_info
+    model.graph.output.extend(
+        value for value in inferred if value.type.tensor_type.elem_type == TensorProto.FLOAT and value.name not in shown
+    )
+    return model
+
+
+@pytest.fixture(scope="module")
+def all_shown() -> dict[str, InferenceSession]:
+    """For frames of 211x301."""
+    return sessions(partial(showing_all, height=301, width=211))
+
+
 @pytest.mark.parametrize("kind", KINDS)
-def test_no_operation_comes_near_the_limit_of_fp16(portrait: Frame, kind: str) -> None:
-    frame = frame_of(kind, portrait, 301, 211)
-    found = cascade({name: fp32_graph(name, 301, 211) for name in NETWORKS}, frame)
-    for name in NETWORKS:
-        model = fp32_graph(name, 301, 211)
-        shown = {output.name for output in model.graph.output}
-        inferred = onnx.shape_inference.infer_shapes(model).graph.value_info
-        model.graph.output.extend(
-            value for value in inferred if value.type.tensor_type.elem_type == TensorProto.FLOAT and value.name not in shown
-        )
-        values = run(model, **{value.name: {"frame": frame, **found}[value.name] for value in model.graph.input})
+def test_no_operation_comes_near_the_limit_of_fp16(all_shown: dict[str, InferenceSession], portrait: Frame, kind: str) -> None:
+    found: dict[str, np.ndarray] = {"frame": frame_of(kind, portrait, 301, 211)}
+    for name, network in all_shown.items():
+        values = run(network, **{value.name: found[value.name] for value in network.get_inputs()})
+        found |= values
         largest = max(values, key=lambda key: float(np.abs(values[key].astype(np.float32)).max()))
         print(f"{kind} {name}: {largest} {np.abs(values[largest]).max():.0f}")
         assert np.abs(values[largest].astype(np.float32)).max() < LIMIT, (name, largest)
@@ -152,10 +177,11 @@ def test_all_is_of_one_precision_and_sizes_are_constants(name: str) -> None:
 @pytest.mark.parametrize("text", ["32x32:200x200:300x400", "64x48:320x200:500x400"])
 def test_a_graph_for_a_range_of_sizes_gives_what_those_for_one_size_give(portrait: Frame, text: str) -> None:
     profile = parse_range(text)
-    models = {name: fp16_graph_for(name, profile) for name in NETWORKS}
+    for_all = sessions(partial(fp16_graph_for, profile=profile))
     for height, width in (profile.least, (profile.usual[0] - 3, profile.usual[1] + (5 if "x48" in text else -5)), profile.most):
         frame = frame_of("real", portrait, height, width)
-        ours, oracle = cascade(models, frame), cascade({name: fp16_graph(name, height, width) for name in NETWORKS}, frame)
+        for_one = sessions(partial(fp16_graph, height=height, width=width))
+        ours, oracle = cascade(for_all, frame), cascade(for_one, frame)
         for name in oracle:
             error = np.abs(ours[name].astype(np.float32) - oracle[name].astype(np.float32))
             assert ours[name].shape == oracle[name].shape

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.commands import answers
 from tests.realtime.clips import audio_packets, even_times, frame_times, frames, make_clip, matte, picture
-from tests.realtime.jobs.test_pipes import FFMPEG, ROOT, film, run, said, shm_video, subtitles
+from tests.realtime.jobs.test_pipes import FFMPEG, ROOT, edit_here, film, run, said, shm_video, subtitles
 from tests.realtime.outputs.test_formats import needs_ffmpeg
 
 __all__ = ["film"]  # the fixture
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX pipes")
 @needs_ffmpeg
 def test_what_comes_out_is_the_film(tmp_path: Path, film: Path) -> None:
     whole, out = tmp_path / "whole.mkv", tmp_path / "out.mkv"
-    assert run(shm_video(film, whole, "--crf", 0)).returncode == 0
+    edit_here(film, whole)
     done = run(shm_video(film, "-", "--crf", 0))
     assert done.returncode == 0
     assert said(done).count("\n") == 1
@@ -107,26 +108,22 @@ def test_ctrl_c_ends_it_while_nobody_reads(tmp_path: Path) -> None:
         assert process.stderr.read() == b"stopped\n"
 
 
-@pytest.mark.parametrize(
-    ("arguments", "says"),
-    [
-        (["in.mp4", "-", "--json"], "--json: standard output is taken by the video"),
-        (["in.mp4", "-", "--resume"], "--resume: what is written to a pipe is gone"),
-        (["in.mp4", "-", "--shard", "1/2"], "--shard: what is written to a pipe is gone"),
-        (["in.mp4", "-", "--codec", "prores"], "-: .mkv cannot hold prores; name a file that ends in .mov"),
-        (["in.mp4", "-", "--alpha-out", "-"], "--alpha-out -: is OUT; name another file"),
-        ([".", "-"], "-: standard output holds one video, and . names several"),
-    ],
-)
-def test_what_a_pipe_cannot_take_is_refused(tmp_path: Path, arguments: list[str], says: str) -> None:
-    make_clip(tmp_path / "in.mp4")
-    command = shm_video(*arguments)
-    path = os.pathsep.join([str(ROOT), *sys.path])
-    done = subprocess.run(command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": path}, capture_output=True, timeout=120)
-    assert done.returncode == 2
-    assert done.stdout == b""
-    assert said(done).startswith(f"error: {says}")
-    assert said(done).count("\n") == 1
+def test_what_a_pipe_cannot_take_is_refused(tmp_path: Path) -> None:
+    clip = str(make_clip(tmp_path / "in.mp4"))
+    cases = {
+        (clip, "-", "--json"): "--json: standard output is taken by the video",
+        (clip, "-", "--resume"): "--resume: what is written to a pipe is gone",
+        (clip, "-", "--shard", "1/2"): "--shard: what is written to a pipe is gone",
+        (clip, "-", "--codec", "prores"): "-: .mkv cannot hold prores; name a file that ends in .mov",
+        (clip, "-", "--alpha-out", "-"): "--alpha-out -: is OUT; name another file",
+        (str(tmp_path), "-"): f"-: standard output holds one video, and {tmp_path} names several",
+    }
+    made = answers([("realtime.commands.video", ["shm-video", *words]) for words in cases])
+    for answer, says in zip(made, cases.values(), strict=True):
+        assert answer.code == 2
+        assert answer.output == ""
+        assert answer.errors.startswith(f"error: {says}")
+        assert answer.errors.count("\n") == 1
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from realtime.serve.limits import Limits
 pytest.importorskip("playwright", reason="Playwright is not installed")
 from playwright.sync_api import expect
 
-from tests.realtime.serve.test_page import page, pytestmark  # noqa: F401
+from tests.realtime.serve.test_page import OpenPage
 
 SAMPLE = Path(realtime.__file__).parent / "samples" / "sample.mp4"
 RATES = re.compile(r"^[1-9]\d* frames/s, \d{1,4} ms delay, \d+ skipped$")
@@ -32,7 +32,7 @@ def engine() -> Iterator[Engine]:
 
 
 @pytest.fixture(scope="module")
-def camera(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+def camera(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
     """Arguments of Chromium for a camera that shows the first frames of the sample clip, over and over."""
     path = tmp_path_factory.mktemp("camera") / "camera.mjpeg"
     with av.open(str(SAMPLE)) as source, av.open(str(path), "w", format="mjpeg") as target:
@@ -40,15 +40,17 @@ def camera(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
         for frame, _ in zip(source.decode(video=0), range(30), strict=False):
             target.mux(stream.encode(frame.reformat(format="yuvj420p", src_color_range="MPEG", dst_color_range="JPEG")))
         target.mux(stream.encode(None))
-    return [
+    return (
         "--use-fake-ui-for-media-stream",
         "--use-fake-device-for-media-stream",
         f"--use-file-for-fake-video-capture={path}",
-    ]
+    )
 
 
-def test_the_background_is_replaced_and_switched_while_the_camera_runs(engine: Engine, camera: list[str]) -> None:
-    with page(engine, *camera) as shown:
+def test_the_background_is_replaced_and_switched_while_the_camera_runs(
+    open_page: OpenPage, engine: Engine, camera: tuple[str, ...]
+) -> None:
+    with open_page(engine, arguments=camera) as shown:
         shown.click("nav a >> nth=1")
         shown.select_option("#live-bg", "colour")
         shown.click("#live-start")
@@ -75,8 +77,8 @@ def picture(data: bytes) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
 
 
-def test_a_camera_too_many_is_told_so(engine: Engine, camera: list[str]) -> None:
-    with page(engine, *camera, limits=Limits(cameras=0)) as shown:
+def test_a_camera_too_many_is_told_so(open_page: OpenPage, engine: Engine, camera: tuple[str, ...]) -> None:
+    with open_page(engine, arguments=camera, limits=Limits(cameras=0)) as shown:
         shown.click("nav a >> nth=1")
         shown.click("#live-start")
         expect(shown.locator("#live-status")).to_have_text("0 cameras are served at a time; try again later", timeout=30_000)

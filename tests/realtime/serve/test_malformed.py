@@ -54,14 +54,18 @@ TEXTS = some.text(max_size=120) | some.sampled_from(["../x", "http://a", "blur:n
 PARAMETERS = some.dictionaries(some.sampled_from(["bg", "keep", "light_wrap", "model"]), TEXTS, max_size=2)
 
 
+@pytest.fixture(scope="module")
+def service() -> TestClient:
+    return TestClient(create_app(PlainEngine(), limits=Limits(pixels=10_000)), base_url="http://127.0.0.1:8400")
+
+
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(path=some.sampled_from(["image", "alpha"]), body=BODIES, parameters=PARAMETERS)
 @example(path="image", body=WHOLE[0], parameters={"keep": "\n"})
 def test_nothing_breaks_it(
-    path: str, body: bytes, parameters: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    service: TestClient, path: str, body: bytes, parameters: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    service = TestClient(create_app(PlainEngine(), limits=Limits(pixels=10_000)), base_url="http://127.0.0.1:8400")
     answer = service.post(f"/v1/{path}", params=parameters, content=body)
     assert answer.status_code in {200, 400, 413, 422}
     if answer.status_code != 200:

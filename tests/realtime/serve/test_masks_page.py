@@ -9,7 +9,7 @@ from PIL import Image
 pytest.importorskip("playwright", reason="Playwright is not installed")
 from playwright.sync_api import Page, expect
 
-from tests.realtime.serve.test_page import page, pytestmark  # noqa: F401
+from tests.realtime.serve.test_page import OpenPage
 from tests.realtime.serve.test_refine import Following
 
 
@@ -21,10 +21,10 @@ def matte(shown: Page) -> np.ndarray:
     return np.asarray(Image.open(download.value.path()))
 
 
-def test_a_painted_mask_becomes_a_matte(tmp_path: Path) -> None:
+def test_a_painted_mask_becomes_a_matte(open_page: OpenPage, tmp_path: Path) -> None:
     Image.new("RGB", (640, 480), "white").save(tmp_path / "photo.png")
     Image.new("L", (64, 48), 255).save(tmp_path / "mask.png")
-    with page(Following()) as shown:
+    with open_page(Following()) as shown:
         shown.click("nav a >> nth=2")
         shown.set_input_files("#mask-photo", tmp_path / "photo.png")
         assert (matte(shown) == 0).all()  # nobody, says the first network

@@ -1,9 +1,8 @@
 """The page in a real browser: a photo or a video goes in, and what is downloaded has its alpha."""
 
-import shutil
 import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import av
@@ -11,40 +10,21 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engines.engine import Engine
-from realtime.serve.limits import Limits
 from tests.realtime.clips import make_clip
 from tests.realtime.plain_engine import PlainEngine
 
 pytest.importorskip("fastapi_offline", reason="the extra web is not installed")
 pytest.importorskip("playwright", reason="Playwright is not installed")
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
-from tests.realtime.serve.serving import DEFAULTS, serving
-
-CHROMIUM = shutil.which("chromium")
-
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+OpenPage = Callable[..., AbstractContextManager[Page]]
 
 
-@contextmanager
-def page(
-    engine: Engine, *arguments: str, limits: Limits = DEFAULTS, load: Callable[[str], Engine] | None = None
-) -> Iterator[Page]:
-    """The page of a running service, in a browser with command-line arguments."""
-    with serving(engine, limits, load) as address, sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", *arguments])
-        shown = browser.new_page()
-        shown.goto(address)
-        yield shown
-        browser.close()
-
-
-def test_a_photo_comes_back_as_a_png_with_alpha(tmp_path: Path) -> None:
+def test_a_photo_comes_back_as_a_png_with_alpha(open_page: OpenPage, tmp_path: Path) -> None:
     pixels = np.full((48, 64, 3), 255, np.uint8)
     pixels[:, :32] = 0  # which the engine takes for a person
     Image.fromarray(pixels).save(tmp_path / "photo.png")
-    with page(PlainEngine()) as shown:
+    with open_page(PlainEngine()) as shown:
         shown.set_input_files("#file", tmp_path / "photo.png")
         with shown.expect_download() as download:
             shown.click("#download")
@@ -54,12 +34,12 @@ def test_a_photo_comes_back_as_a_png_with_alpha(tmp_path: Path) -> None:
         assert (alpha[:, 32:] == 0).all()
 
 
-def test_several_photos_come_back_each_alone_and_in_one_zip(tmp_path: Path) -> None:
+def test_several_photos_come_back_each_alone_and_in_one_zip(open_page: OpenPage, tmp_path: Path) -> None:
     files = [tmp_path / "a.jpg", tmp_path / "b.png", tmp_path / "a.png"]
     for path, level in zip(files, (0, 128, 255), strict=True):
         Image.new("RGB", (64, 48), (level, level, level)).save(path)
     (tmp_path / "notes.png").write_text("no picture")
-    with page(PlainEngine()) as shown:
+    with open_page(PlainEngine()) as shown:
         shown.set_input_files("#file", [*files[:2], tmp_path / "notes.png", files[2]])
         with shown.expect_download() as download:
             shown.click("#all")
@@ -76,10 +56,10 @@ def test_several_photos_come_back_each_alone_and_in_one_zip(tmp_path: Path) -> N
         assert shown.get_attribute("#download", "download") == "a-matte-2.png"
 
 
-def test_a_picture_goes_behind_a_photo(tmp_path: Path) -> None:
+def test_a_picture_goes_behind_a_photo(open_page: OpenPage, tmp_path: Path) -> None:
     Image.new("RGB", (64, 48), "white").save(tmp_path / "photo.png")
     Image.new("RGB", (10, 10), "red").save(tmp_path / "red.png")
-    with page(PlainEngine()) as shown:
+    with open_page(PlainEngine()) as shown:
         shown.select_option("#bg", "picture")
         shown.set_input_files("#picture", tmp_path / "red.png")
         shown.set_input_files("#file", tmp_path / "photo.png")
@@ -88,10 +68,10 @@ def test_a_picture_goes_behind_a_photo(tmp_path: Path) -> None:
         assert Image.open(download.value.path()).getpixel((20, 20)) == (255, 0, 0)
 
 
-def test_a_photo_on_a_colour_comes_back_as_a_jpeg_of_the_large_model(tmp_path: Path) -> None:
+def test_a_photo_on_a_colour_comes_back_as_a_jpeg_of_the_large_model(open_page: OpenPage, tmp_path: Path) -> None:
     Image.new("RGB", (64, 48), "white").save(tmp_path / "photo.png")
     base, large = PlainEngine(), PlainEngine()
-    with page(base, load=lambda _: large) as shown:
+    with open_page(base, load=lambda _: large) as shown:
         expect(shown.locator("#model")).to_have_value("base")  # that of the service
         expect(shown.locator("#of-photo-format")).to_be_hidden()
         for name, value in (("bg", "colour"), ("photo-format", "jpg"), ("model", "large")):
@@ -112,9 +92,9 @@ CORNER = """async () => {
 }"""  # its colour in the preview: the clip is white there, which the engine takes for background
 
 
-def test_a_preview_of_a_video_shows_the_chosen_background(tmp_path: Path) -> None:
+def test_a_preview_of_a_video_shows_the_chosen_background(open_page: OpenPage, tmp_path: Path) -> None:
     engine = PlainEngine()
-    with page(engine) as shown:
+    with open_page(engine) as shown:
         shown.set_input_files("#file", make_clip(tmp_path / "clip.mp4"))
         expect(shown.locator("#make")).to_be_visible()
         assert shown.evaluate(CORNER)[3] < 5
@@ -130,17 +110,17 @@ def test_a_preview_of_a_video_shows_the_chosen_background(tmp_path: Path) -> Non
         expect(shown.get_by_role("status")).to_have_text("Choose a picture first")
 
 
-def test_what_is_no_video_is_told_and_not_offered(tmp_path: Path) -> None:
+def test_what_is_no_video_is_told_and_not_offered(open_page: OpenPage, tmp_path: Path) -> None:
     (tmp_path / "clip.mp4").write_text("no video")
-    with page(PlainEngine()) as shown:
+    with open_page(PlainEngine()) as shown:
         shown.set_input_files("#file", tmp_path / "clip.mp4")
         expect(shown.get_by_role("status")).to_contain_text("the video: is not a video that can be read")
         assert shown.is_hidden("#make")
 
 
-def test_a_video_comes_back_as_a_webm_that_plays(tmp_path: Path) -> None:
+def test_a_video_comes_back_as_a_webm_that_plays(open_page: OpenPage, tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "clip.mp4")
-    with page(PlainEngine()) as shown:
+    with open_page(PlainEngine()) as shown:
         shown.set_input_files("#file", clip)
         shown.click("#make")
         with shown.expect_download() as download:
@@ -157,9 +137,9 @@ def test_a_video_comes_back_as_a_webm_that_plays(tmp_path: Path) -> None:
         assert shown.evaluate("document.getElementById('film').currentTime") > 0.1
 
 
-def test_a_video_can_be_cancelled(tmp_path: Path) -> None:
+def test_a_video_can_be_cancelled(open_page: OpenPage, tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "clip.mp4")
-    with page(PlainEngine(seconds=1)) as shown:
+    with open_page(PlainEngine(seconds=1)) as shown:
         shown.select_option("#bg", "blur")
         shown.set_input_files("#file", clip)
         shown.click("#make")

@@ -18,7 +18,7 @@ pytest.importorskip("playwright", reason="Playwright is not installed")
 from playwright.sync_api import Page, expect
 
 from tests.realtime.serve.test_camera_page import camera, engine  # noqa: F401
-from tests.realtime.serve.test_page import page, pytestmark  # noqa: F401
+from tests.realtime.serve.test_page import OpenPage
 
 SAMPLES = Path(realtime.__file__).parent / "samples"
 BACKGROUND, PORTRAIT = SAMPLES / "background.jpg", SAMPLES / "portrait.jpg"
@@ -36,8 +36,8 @@ def check_screenshot(shown: Page, name: str) -> None:
     assert np.abs(ours.astype(int) - kept).mean() < 12
 
 
-def test_photos(engine: Engine) -> None:  # noqa: F811
-    with page(engine) as shown:
+def test_photos(open_page: OpenPage, engine: Engine) -> None:  # noqa: F811
+    with open_page(engine) as shown:
         shown.set_viewport_size({"width": SIZE[0], "height": SIZE[1]})
         shown.select_option("#bg", "picture")
         shown.set_input_files("#picture", BACKGROUND)
@@ -46,8 +46,8 @@ def test_photos(engine: Engine) -> None:  # noqa: F811
         check_screenshot(shown, "page-photos.jpg")
 
 
-def test_video(engine: Engine) -> None:  # noqa: F811
-    with page(engine) as shown:
+def test_video(open_page: OpenPage, engine: Engine) -> None:  # noqa: F811
+    with open_page(engine) as shown:
         shown.set_viewport_size({"width": SIZE[0], "height": SIZE[1]})
         shown.select_option("#bg", "picture")
         shown.set_input_files("#picture", BACKGROUND)
@@ -57,8 +57,8 @@ def test_video(engine: Engine) -> None:  # noqa: F811
         check_screenshot(shown, "page-video.jpg")
 
 
-def test_masks(engine: Engine) -> None:  # noqa: F811
-    with page(engine) as shown:
+def test_masks(open_page: OpenPage, engine: Engine) -> None:  # noqa: F811
+    with open_page(engine) as shown:
         shown.set_viewport_size({"width": SIZE[0], "height": SIZE[1]})
         shown.click("nav a >> nth=2")
         shown.set_input_files("#mask-photo", PORTRAIT)
@@ -67,8 +67,8 @@ def test_masks(engine: Engine) -> None:  # noqa: F811
         check_screenshot(shown, "page-masks.jpg")
 
 
-def test_camera(engine: Engine, camera: list[str]) -> None:  # noqa: F811
-    with page(engine, *camera) as shown:
+def test_camera(open_page: OpenPage, engine: Engine, camera: tuple[str, ...]) -> None:  # noqa: F811
+    with open_page(engine, arguments=camera) as shown:
         shown.set_viewport_size({"width": SIZE[0], "height": SIZE[1]})
         shown.click("nav a >> nth=1")
         shown.select_option("#live-bg", "own")

@@ -1,6 +1,7 @@
 """Blind comparison: sheets that do not tell, a key that does, votes counted and refused."""
 
 import json
+import shutil
 from pathlib import Path
 
 import cv2
@@ -18,19 +19,26 @@ def blind(*arguments: object) -> Result:
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
-@pytest.fixture
-def drawn(tmp_path: Path) -> Path:
-    """Four pairs, ours against an adapter that takes brightness for a person."""
-    (tmp_path / "adapters").mkdir()
-    (tmp_path / "adapters/bright.py").write_text(ADAPTER)
-    (tmp_path / "photos").mkdir()
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Photos, an adapter that takes brightness for a person, and four pairs drawn of ours against it."""
+    place = tmp_path_factory.mktemp("place")
+    (place / "adapters").mkdir()
+    (place / "adapters/bright.py").write_text(ADAPTER)
+    (place / "photos").mkdir()
     for number in range(5):
         picture = np.full((48, 64, 3), 50 * number, np.uint8)
-        assert cv2.imwrite(str(tmp_path / f"photos/{number}.png"), picture)
-    options = ("--adapters", tmp_path / "adapters", "--peer", "bright", "--count", 4)
-    result = blind("draw", tmp_path / "photos", "--out", tmp_path / "blind", *options)
+        assert cv2.imwrite(str(place / f"photos/{number}.png"), picture)
+    options = ("--adapters", place / "adapters", "--peer", "bright", "--count", 4)
+    result = blind("draw", place / "photos", "--out", place / "blind", *options)
     assert result.exit_code == 0, result.output
-    return tmp_path / "blind"
+    return place
+
+
+@pytest.fixture
+def drawn(place: Path, tmp_path: Path) -> Path:
+    """The pairs, in a copy of the place."""
+    return shutil.copytree(place, tmp_path, dirs_exist_ok=True) / "blind"
 
 
 def test_sheets_key_and_ballot(drawn: Path) -> None:
