@@ -8,7 +8,6 @@ import pytest
 from benchmarks import everything
 from benchmarks.figures import render, table, write_page
 from engines.commands.running import UsageError
-from tests.benchmarks.test_latency import scripted_processes
 
 MACHINE = {"cores": "2", "processor": "P", "vector units": "avx2", "threads": "all", "openvino": "1", "weights": "abc"}
 RATIO = {"value": 2.0, "low": 1.5, "high": 2.5}
@@ -148,7 +147,6 @@ def test_the_page_has_what_the_folder_has(results: Path) -> None:
 
 def test_the_command(bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
     monkeypatch.setattr(everything, "MODELS", ["base"])
-    scripted_processes(monkeypatch)
     folder = tmp_path / "made" / "report"
     words = ["--only", "latency", "--size", "64x48", "--runs", 1, "--backend", "openvino"]
     code, out, err = bench("all", "--report", folder, *words)

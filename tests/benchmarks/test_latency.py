@@ -44,7 +44,6 @@ def scripted_processes(monkeypatch):
 
         def __init__(self, choice, size, threads, cache):
             super().__init__(choice.backend, calls)
-            self.precision = choice.precision
             self.start = {"ready": 1.0, "first frame": 2.0 if any(cache.iterdir()) else 9.0}
             (cache / "engine").touch()
             calls.append(f"start {size[0]}")
@@ -210,7 +209,6 @@ def test_a_table_a_verdict_every_run_and_a_plot(bench, tmp_path):
 
 def test_reports_are_not_replaced_unasked_and_name_a_busy_machine(bench, monkeypatch, tmp_path):
     monkeypatch.setattr(LoadMonitor, "load", lambda self: Load(0.02, 0.5, 0.0))
-    scripted_processes(monkeypatch)
     words = ["latency", "--size", "64x32", "--runs", 1, "--starts", 1, "--backend", "openvino", "--precision", "fp32"]
     reports = {"--json": tmp_path / "x.json", "--plot": tmp_path / "x.png"}
     for option, path in reports.items():
