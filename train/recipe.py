@@ -26,6 +26,7 @@ class TaskSettings:
     learning_rate: float = 1e-3
     encoder_learning_rate: float = 1e-3  # of the layers with ImageNet weights
     frozen_encoder_stages: int = 0  # MPN, DeepLab, T-Net: how many of these, and the stem, keep their ImageNet weights
+    frozen_statistics: bool = False  # batch normalisation keeps those it began with, which a few frames do not have
     warm_up: int = 200  # steps
     weight_decay: float = 1e-2
     average: float = 0.998  # decay of the exponential moving average of the weights, which is what is used
@@ -125,6 +126,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     "mpn_resolution": (0, 4096),
     "second_resolution": (0, 4096),
     "crop": (16, 4096),
+    "frozen_statistics": (False, True),
     "unified": (False, True),
 }
 MULTIPLES = {"low_resolution": 32, "mpn_resolution": 32, "second_resolution": 32, "crop": 16}

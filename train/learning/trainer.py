@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from engines.errors import DataError
@@ -168,6 +169,10 @@ class Trainer:
         self.parallel_network.train()
         for part in self.task.frozen:
             part.eval()
+        if self.task.settings.frozen_statistics:
+            for module in self.parallel_network.modules():
+                if isinstance(module, _BatchNorm):
+                    module.eval()
 
     def _train_step(self, batch: Sample) -> Losses:
         """One step, of which nothing is waited for: a GPU may still be at work on it."""

@@ -101,6 +101,23 @@ def test_frozen_layers_keep_weights_and_statistics(finished: Path) -> None:
     assert trained > 50
 
 
+def test_frozen_statistics_stay_and_weights_are_trained(out: Path, library: Library) -> None:
+    recipe = tiny(2)
+    settings = replace(recipe.mpn, frozen_statistics=True)
+    task = make_task("mpn", replace(recipe, mpn=settings), out)
+    with torch.no_grad():  # statistics of no batch
+        for name, value in task.network.state_dict().items():
+            if name.endswith("running_mean"):
+                value.fill_(0.01)
+    before = {name: value.clone() for name, value in task.network.state_dict().items()}
+    (out / "mpn.pt").unlink()
+    assert Trainer(task, library, replace(recipe, mpn=settings), out, workers=0).run()
+    after = load_checkpoint(out / "mpn.pt")["network"]
+    assert all(torch.equal(after[name], value) for name, value in before.items() if "running" in name)
+    trained = [name for name, value in before.items() if name.endswith(".weight") and not torch.equal(after[name], value)]
+    assert len(trained) > 50
+
+
 def test_stops_after_the_step_and_goes_on(out: Path, library: Library) -> None:
     recipe = replace(tiny(3), seed=2)
     (out / "qun.pt").unlink()
