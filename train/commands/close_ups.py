@@ -23,7 +23,7 @@ def close_ups(
       shm-eval webcam --json webcam.json
     """
     with needs_extra("train"):
-        from train.evaluation.close_ups import make_close_ups
+        from train.evaluation.sets.close_ups import make_close_ups
 
         [test_set] = open_sets([people])
         with progress_bar(out.name, len(test_set.items)) as advance:

@@ -28,7 +28,7 @@ def held_out(
       shm-eval scenes --adapters adapters --peer rvm
     """
     with needs_extra("train"):
-        from train.evaluation.held_out import held_out_photos, make_test_set
+        from train.evaluation.sets.held_out import held_out_photos, make_test_set
 
         photos = held_out_photos(data, share)
         with progress_bar(out.name, len(photos)) as advance:

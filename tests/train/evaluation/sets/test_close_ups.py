@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from tests.train.commands.test_evaluate import shm_eval
-from train.evaluation.close_ups import LEAST, make_close_ups, window_of
 from train.evaluation.scores import open_set, read_item
+from train.evaluation.sets.close_ups import LEAST, make_close_ups, window_of
 
 
 def somebody(height: int = 600, width: int = 800, head: int = 160, x: int = 400, y: int = 150) -> np.ndarray:
@@ -87,7 +87,7 @@ def test_nothing_is_overwritten(
 
 def test_nothing_of_a_run_that_was_killed_is_in_the_next_one(people: Path, tmp_path: Path) -> None:
     code = (
-        "import os, sys; from pathlib import Path; from train.evaluation.close_ups import make_close_ups; "
+        "import os, sys; from pathlib import Path; from train.evaluation.sets.close_ups import make_close_ups; "
         "from train.evaluation.scores import open_set; "
         "make_close_ups(open_set(Path(sys.argv[1])), Path(sys.argv[2]), lambda: os._exit(9))"
     )

@@ -1,0 +1,1 @@
+"""Test sets, made out of other pictures."""
