@@ -1,7 +1,5 @@
 """`bench clips`: flicker and error on clips with known alpha, ours with and without its filter, and peers as they stream."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -39,19 +37,19 @@ Means = dict[str, dict[str, float]]  # by model and metric
 Alphas = Callable[["Packet", "Packet | None"], "Mask"]  # the alpha of a packet that our engine has matted; the next is in sight
 
 
-def filtered(smooth: TemporalFilter, ahead: bool, packet: Packet, following: Packet | None) -> Mask:
+def filtered(smooth: "TemporalFilter", ahead: bool, packet: "Packet", following: "Packet | None") -> "Mask":
     """Our alpha as the filter of live video leaves it, or that of files, which looks `ahead`."""
     smoothed = replace(packet)
     smooth(smoothed, following if ahead else None)
     return smoothed.fetch().alpha
 
 
-def streamed(peer: Peer, packet: Packet, _: Packet | None) -> Mask:
+def streamed(peer: "Peer", packet: "Packet", _: "Packet | None") -> "Mask":
     """A peer's alpha; it keeps its state from frame to frame where it can."""
     return peer(packet.frame)
 
 
-def models_of(engine: Engine | None, strengths: Sequence[float], peers: Sequence[Peer]) -> dict[str, Alphas]:
+def models_of(engine: "Engine | None", strengths: Sequence[float], peers: "Sequence[Peer]") -> dict[str, Alphas]:
     """What is measured on one clip: our engine, each strength of the filter on the same mattes, and peers."""
     from realtime import TemporalFilter
 
@@ -67,7 +65,7 @@ def models_of(engine: Engine | None, strengths: Sequence[float], peers: Sequence
     return models
 
 
-def matted(clip: TestSet, engine: Engine | None) -> Iterator[tuple[Packet, Mask]]:
+def matted(clip: "TestSet", engine: "Engine | None") -> "Iterator[tuple[Packet, Mask]]":
     """The frames of a clip in order, with our matte if there is an engine, and their true alphas."""
     from realtime import Packet
     from train.evaluation.scores import read_item
@@ -76,7 +74,7 @@ def matted(clip: TestSet, engine: Engine | None) -> Iterator[tuple[Packet, Mask]
         yield Packet(frame, Fraction(index, RATE), index, matte=None if engine is None else engine(frame)), truth
 
 
-def score_clip(clip: TestSet, engine: Engine | None, models: dict[str, Alphas], advance: Advance = lambda: None) -> Means:
+def score_clip(clip: "TestSet", engine: "Engine | None", models: dict[str, Alphas], advance: Advance = lambda: None) -> Means:
     """The mean errors of the models on a clip. `advance` is called after each of its frames."""
     from train.evaluation.metrics import dtssd, mse, sad
 
@@ -96,7 +94,7 @@ def score_clip(clip: TestSet, engine: Engine | None, models: dict[str, Alphas], 
     return {name: {metric: fmean(values) for metric, values in each.items()} for name, each in errors.items()}
 
 
-def open_clips(folder: Path) -> list[TestSet]:
+def open_clips(folder: Path) -> "list[TestSet]":
     """The clips of a folder: each a set of frames and their truths, in the order of their names. Raises UsageError."""
     from train.evaluation.scores import open_set
 

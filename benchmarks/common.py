@@ -1,7 +1,5 @@
 """What the parts of `bench` share: options, figures as JSON, and their tables in Markdown."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """`bench all`: the other parts in turn, into a folder with one page."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from enum import StrEnum
 from importlib.util import find_spec

@@ -3,8 +3,6 @@
 A table is between `<!-- figures:NAME -->` and `<!-- /figures -->`; what is between is replaced.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from pathlib import Path

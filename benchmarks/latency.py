@@ -1,7 +1,5 @@
 """`bench latency`: how long one frame takes, end to end and by stage, with every engine of this machine in turn."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`bench peers`: the speed of this project beside that of other models, on the same frames in turn, each in its own process."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
@@ -46,7 +44,7 @@ def time_own(engine: EngineProcess, index: int) -> dict[str, float]:
     return {WHOLE: stages.get(WHOLE, stages[END_TO_END])}
 
 
-def time_peer(peer: Peer, frames: Sequence[engines.Frame], index: int) -> dict[str, float]:
+def time_peer(peer: "Peer", frames: "Sequence[engines.Frame]", index: int) -> dict[str, float]:
     """Milliseconds of one of the frames in the peer's own process, so that its transfer does not count."""
     peer(frames[index % len(frames)])
     return {WHOLE: peer.last_ms}

@@ -1,7 +1,5 @@
 """`bench picture`: the pictures of the README, drawn from the samples: a photo after each network, and a demo."""
 
-from __future__ import annotations
-
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated
@@ -20,7 +18,7 @@ EVERY = 2  # frames of the sample to one of the demo
 DEMO_WIDTH, DEMO_QUALITY = 400, 75  # pixels of each half; of WebP, of 100
 
 
-def panels(frame: engines.Frame, matte: engines.Matte, picture: engines.Frame) -> engines.Frame:
+def panels(frame: "engines.Frame", matte: "engines.Matte", picture: "engines.Frame") -> "engines.Frame":
     """RGB (h, WIDTH, 3): the frame and the new picture above; the coarse mask, the unified mask and the alpha below."""
     import cv2
     import numpy as np
@@ -36,7 +34,7 @@ def panels(frame: engines.Frame, matte: engines.Matte, picture: engines.Frame) -
     return np.vstack([cv2.resize(row, (WIDTH, round(WIDTH * row.shape[0] / row.shape[1]))) for row in rows]).astype(np.uint8)
 
 
-def write_demo(target: Path, engine: engines.Engine, background: realtime.Background) -> None:
+def write_demo(target: Path, engine: "engines.Engine", background: "realtime.Background") -> None:
     """Write the sample clip as an animated WebP: each frame, and beside it the frame on its new background."""
     import cv2
     import numpy as np

@@ -1,7 +1,5 @@
 """`bench quality`: how good the mattes are, of both our models, their variants, peers and closed-form matting."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -24,7 +22,7 @@ CLOSED_FORM = "closed form, trimap of the truth"
 WITHOUT_QUN = "ours, without QUN"
 
 
-def score_all(test_set: TestSet, candidates: Sequence[Candidate], *, with_closed_form: bool) -> Report:
+def score_all(test_set: "TestSet", candidates: "Sequence[Candidate]", *, with_closed_form: bool) -> Report:
     """The scores of all on a set, with progress: means, and each picture's."""
     from train.evaluation.scores import score_set, set_report
     from train.evaluation.table2 import ROWS, open_row, score_methods

@@ -1,7 +1,5 @@
 """`bench refine`: how much closer coarse masks get to the true alpha when QUN and MRN refine them (section 6 of the paper)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -26,7 +24,7 @@ COLUMNS = 32  # of the coarsest mask, along the long side
 METRICS = ("sad", "mse", "band")
 
 
-def degraded(truth: engines.Mask) -> dict[str, engines.Mask]:
+def degraded(truth: "engines.Mask") -> "dict[str, engines.Mask]":
     """A true alpha made worse in the ways that coarse annotations are, by kind: float32 (H, W), 0 or 1."""
     import cv2
     import numpy as np
@@ -51,8 +49,8 @@ def degraded(truth: engines.Mask) -> dict[str, engines.Mask]:
 
 
 def refine_set(
-    test_set: TestSet, engine: engines.Engine, peers: Sequence[Peer], advance: Advance = lambda: None
-) -> dict[str, tuple[Score, Score]]:
+    test_set: "TestSet", engine: "engines.Engine", peers: "Sequence[Peer]", advance: Advance = lambda: None
+) -> "dict[str, tuple[Score, Score]]":
     """Scores before and after refinement, by kind of mask: the truth degraded in each way, and each peer's own.
 
     The set has true alphas. `advance` is called after each picture.

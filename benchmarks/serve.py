@@ -1,7 +1,5 @@
 """`bench serve`: requests a second of `shm-serve` with several clients at once, beside the engine alone."""
 
-from __future__ import annotations
-
 import http.client
 import re
 import subprocess
@@ -35,7 +33,7 @@ SAMPLES_OF_MEMORY = 40  # in a run
 
 
 @contextmanager
-def service(options: list[str]) -> Iterator[tuple[int, psutil.Process]]:
+def service(options: list[str]) -> "Iterator[tuple[int, psutil.Process]]":
     """The port and the process of a service that runs while this lasts. Raises UsageError if it does not start."""
     import psutil
 
@@ -53,7 +51,7 @@ def service(options: list[str]) -> Iterator[tuple[int, psutil.Process]]:
             process.terminate()
 
 
-def measure(port: int, process: psutil.Process, photo: bytes, call: str, clients: int, seconds: float) -> Report:
+def measure(port: int, process: "psutil.Process", photo: bytes, call: str, clients: int, seconds: float) -> Report:
     """Let clients call the service for so long, each again when it has its answer: rates, delays, and the service's memory.
 
     Memory is in MB of 2^20 bytes: medians of the second and of the last quarter of the run, which warming up does not reach.

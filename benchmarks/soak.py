@@ -1,7 +1,5 @@
 """`bench soak`: whether memory, threads, open files or delay grow in a long live session or file, and its overhead."""
 
-from __future__ import annotations
-
 import os
 import threading
 import time
@@ -67,7 +65,7 @@ def sampled(minutes: float, delay_ms: Callable[[], float] = lambda: 0.0) -> Iter
         sampler.join()
 
 
-def live_sampled(frames: Sequence[Frame], minutes: float, engine: Engine, record: Path | None) -> tuple[list[Sample], int]:
+def live_sampled(frames: "Sequence[Frame]", minutes: float, engine: "Engine", record: Path | None) -> tuple[list[Sample], int]:
     """Run a live session for so long, recorded to a file if that is named: samples of the process, and the number of frames."""
     from benchmarks.measuring.repeated import live_session
     from realtime.outputs.output import VideoFormat
@@ -83,7 +81,7 @@ def live_sampled(frames: Sequence[Frame], minutes: float, engine: Engine, record
     return samples, session.statistics.count
 
 
-def edit_sampled(frames: Sequence[Frame], minutes: float, engine: Engine, folder: Path) -> tuple[list[Sample], int]:
+def edit_sampled(frames: "Sequence[Frame]", minutes: float, engine: "Engine", folder: Path) -> tuple[list[Sample], int]:
     """Edit a clip of so many minutes, which repeats `frames`, as `shm-video` does: samples, and the number of frames."""
     from realtime import Packet, VideoJob, VideoSettings, VideoSink
 

@@ -1,7 +1,5 @@
 """`bench table2`: the paper's Table 2, its seven rows beside the paper's figures, and its figures 3, 5 and 6."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -49,7 +47,7 @@ def page(report: Report) -> str:
     return "\n".join(["", paper_table(report), trained, "", *report["missing"]])
 
 
-def score(test_set: TestSet, methods: Sequence[Method]) -> Report:
+def score(test_set: "TestSet", methods: "Sequence[Method]") -> Report:
     """The scores of all methods on a set, with progress: means, and each picture's; how far masks are apart (figure 3)."""
     from train.evaluation.ablation import unification
     from train.evaluation.scores import set_report
@@ -63,7 +61,7 @@ def score(test_set: TestSet, methods: Sequence[Method]) -> Report:
     return section
 
 
-def draw(folder: Path, test_set: TestSet, methods: Sequence[Method], count: int) -> None:
+def draw(folder: Path, test_set: "TestSet", methods: "Sequence[Method]", count: int) -> None:
     """Write figure 5, and 3 and 6 where their rows are there, of the `count` pictures of a set with the most hair."""
     from train.evaluation import ablation
     from train.evaluation.pictures import write_picture

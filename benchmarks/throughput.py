@@ -1,7 +1,5 @@
 """`bench throughput`: frames a second of a clip from file to file, by stage; delay and drops of live sources."""
 
-from __future__ import annotations
-
 import tempfile
 import time
 from collections.abc import Sequence
@@ -30,7 +28,7 @@ IN_MEMORY = 64  # frames at most for the engine alone, and for a live source to 
 
 
 def measure_file(
-    clip: Path, frames: Sequence[Frame], target: Path, engine: Engine, bg: str, runs: int, advance: Advance = lambda: None
+    clip: Path, frames: "Sequence[Frame]", target: Path, engine: "Engine", bg: str, runs: int, advance: Advance = lambda: None
 ) -> Report:
     """Milliseconds a frame of the engine alone, on frames in memory, and of a clip from file to file as `shm-video` edits it.
 
@@ -58,7 +56,7 @@ def measure_file(
 
 
 def measure_live(
-    frames: Sequence[Frame], rate: int, count: int, engine: Engine, bg: str, advance: Advance = lambda: None
+    frames: "Sequence[Frame]", rate: int, count: int, engine: "Engine", bg: str, advance: Advance = lambda: None
 ) -> Report:
     """Show `count` frames of a camera of `rate` frames a second as shm-live does. `advance` is called for each frame shown.
 

@@ -1,7 +1,5 @@
 """What a CUDA GPU can do at most, measured: how fast it copies and multiplies. A floor under the times of engines on it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 

@@ -5,8 +5,6 @@ what the engine is and how long it and its first picture took; then, for each nu
 milliseconds of its stages. Both have its peak memory so far. What goes wrong is {"error": ...}.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import signal
@@ -85,7 +83,7 @@ class EngineProcess(Child):
         return answer
 
 
-def time_frame(engine: engines.Engine, frame: engines.Frame, background: engines.Frame) -> dict[str, float]:
+def time_frame(engine: "engines.Engine", frame: "engines.Frame", background: "engines.Frame") -> dict[str, float]:
     """Milliseconds of a frame, end to end and by stage.
 
     An engine with streams makes the picture itself, as in use; its networks are timed on another run of the frame.

@@ -1,7 +1,5 @@
 """The frames that everything is timed on: of the released sample, as the cost of a composite depends on where people are."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import engines
@@ -12,7 +10,7 @@ SAMPLES = Path(realtime.__file__).parent / "samples"
 SAMPLE = SAMPLES / "sample.mp4"
 
 
-def make_frames(size: tuple[int, int], count: int = 4, apart: int = 24) -> list[engines.Frame]:
+def make_frames(size: tuple[int, int], count: int = 4, apart: int = 24) -> "list[engines.Frame]":
     """`count` frames of a size (width, height), cropped to that shape: of the sample, `apart` of its frames from each other.
 
     OpenCV decodes them: a GPU machine may lack PyAV. Raises MediaError where it cannot.

@@ -1,7 +1,5 @@
 """The machine that a figure was measured on, and its load from other programs. Without psutil, less is known of both."""
 
-from __future__ import annotations
-
 import os
 import platform
 import subprocess

@@ -1,7 +1,5 @@
 """Latency statistics: medians, tails, and ratios with their confidence intervals."""
 
-from __future__ import annotations
-
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -78,7 +76,7 @@ def spread(values: Sequence[float]) -> dict[str, float]:
     return {"median": median(values), "p95": percentile(values, 95)}
 
 
-def engine_alone(engine: engines.Engine, frames: Sequence[engines.Frame], count: int = ALONE) -> float:
+def engine_alone(engine: "engines.Engine", frames: "Sequence[engines.Frame]", count: int = ALONE) -> float:
     """Mean milliseconds a frame of the engine alone, for `count` of these in turn, as many at once as it takes."""
     engine(frames[0])
     begin = time.perf_counter()

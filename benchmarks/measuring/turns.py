@@ -1,7 +1,5 @@
 """Engines timed in turn, each in a process of its own, so that what slows the machine slows all of them alike."""
 
-from __future__ import annotations
-
 import tempfile
 import time
 from collections.abc import Callable, Sequence
