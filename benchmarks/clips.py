@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from train.evaluation.scores import TestSet
 
 RATE = 25  # frames a second that the clips stand for
-METRICS = {"dtssd": ("dtSSD", 1e2), "mse": ("MSE", 1e3), "sad": ("SAD", 1e3)}  # heading, and what it is multiplied by
+METRICS = {"dtssd": ("dtSSD x1e-2", 1e2), "mse": ("MSE x1e-3", 1e3), "sad": ("SAD x1e-3", 1e3)}  # heading, and factor
 NOTE = (
     "dtSSD x1e-2, MSE and SAD (mean absolute difference, also called MAD) x1e-3, as the field's tables of videos have them: "
     "means over the frames of a clip, then over clips. A streaming peer starts each clip anew."
@@ -125,13 +125,12 @@ def means_of(results: dict[str, Means]) -> dict[str, Means]:
 
 def table(report: Report) -> str:
     """Flicker and errors, means over the clips, and over those of each kind, in Markdown."""
-    headings = [f"{heading} x{1 / unit:.0e}".replace("e-0", "e-") for heading, unit in METRICS.values()]
     rows = [
-        (kind, common.name_of(name), *(f"{unit * means[metric]:.2f}" for metric, (_, unit) in METRICS.items()))
+        (kind, common.name_of(name), *(f"{factor * means[metric]:.2f}" for metric, (_, factor) in METRICS.items()))
         for kind, models in report["means"].items()
         for name, means in models.items()
     ]
-    return common.markdown_table(["clips", "model", *headings], rows)
+    return common.markdown_table(["clips", "model", *(heading for heading, _ in METRICS.values())], rows)
 
 
 def clips(

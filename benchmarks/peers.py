@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from benchmarks.measuring.timing import END_TO_END, WHOLE, Timing, paired_ratio
 from benchmarks.measuring.turns import is_native, take_turns
 from engines.commands.options import Backend, Overwrite, Threads, load_engine
 from engines.commands.running import UsageError
-from train.commands.models import check_peer_options
+from train.commands.models import check_peer_options, open_peers
 from train.commands.options import Adapters, ComparedPrecision, JsonFile, PeerPython, Peers
 from train.commands.reports import check_report, progress_bar
 
@@ -110,18 +111,15 @@ def peers(
     check_models(models, adapters, names)
     with load_engine(backend, threads=threads, precision=precision) as engine:
         backend, precision = engine.name, engine.precision
-    from train.evaluation.peers import Peer
     from train.evaluation.scores import own_name
 
     own = [Choice(backend, level, each) for each in models for level in dict.fromkeys((precision, "fp32"))]
-    peer_levels = [level for level in ("bf16", "fp32") if level == "fp32" or (is_native(level) and precision != "fp32")]
+    peer_levels = ["bf16", "fp32"] if precision != "fp32" and is_native("bf16") else ["fp32"]
     rows: list[dict[str, Any]] = []
     with common.reported(table, json_file, threads) as report, ExitStack() as stack:
-        opened = [
-            stack.enter_context(Peer(adapters or Path(), name, threads=threads, precision=level, python=peer_python))
-            for name in names
-            for level in peer_levels
-        ]
+        opened: list[Peer] = []
+        for name, level in product(names, peer_levels):
+            opened += stack.enter_context(open_peers(adapters, [name], threads=threads, precision=level, python=peer_python))
         named = [(own_name(None, each.model), each.precision) for each in own]
         named += [(each.name, each.precision) for each in opened]
         for place, each in enumerate(sizes, 1):

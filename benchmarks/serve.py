@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -25,18 +25,13 @@ from engines.geometry import BASE
 from train.commands.options import JsonFile
 from train.commands.reports import check_report
 
-if TYPE_CHECKING:
-    import psutil
-
 ANSWER = 120.0  # s that a client waits for at most
 SAMPLES_OF_MEMORY = 40  # in a run
 
 
 @contextmanager
-def service(options: list[str]) -> "Iterator[tuple[int, psutil.Process]]":
-    """The port and the process of a service that runs while this lasts. Raises UsageError if it does not start."""
-    import psutil
-
+def service(options: list[str]) -> Iterator[tuple[int, int]]:
+    """The port and the process id of a service that runs while this lasts. Raises UsageError if it does not start."""
     command = [sys.executable, "-m", "realtime.commands.serve", "--port", "0", *options]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         try:
@@ -44,18 +39,21 @@ def service(options: list[str]) -> "Iterator[tuple[int, psutil.Process]]":
             line = "the service does not start"
             for line in process.stderr:
                 if found := re.search(r"serving on http://127\.0\.0\.1:(\d+) ", line):
-                    yield int(found[1]), psutil.Process(process.pid)
+                    yield int(found[1]), process.pid
                     return
             raise UsageError(line.strip().removeprefix("error: "))
         finally:
             process.terminate()
 
 
-def measure(port: int, process: "psutil.Process", photo: bytes, call: str, clients: int, seconds: float) -> Report:
+def measure(port: int, pid: int, photo: bytes, call: str, clients: int, seconds: float) -> Report:
     """Let clients call the service for so long, each again when it has its answer: rates, delays, and the service's memory.
 
     Memory is in MB of 2^20 bytes: medians of the second and of the last quarter of the run, which warming up does not reach.
     """
+    import psutil
+
+    process = psutil.Process(pid)
     statuses: list[str] = []
     delays: list[float] = []
     memory: list[float] = []
@@ -148,10 +146,10 @@ def serve(
         names = {"engine": engine.name, "precision": engine.precision, "model": model}
     options = ["--backend", backend, "--precision", precision, "--model", model, "--queue", str(2 * clients)]
     options += [] if threads is None else ["--threads", str(threads)]
-    with service(options) as (port, process):
-        measure(port, process, photo.read_bytes(), call, 1, 1)  # the first request is slow
+    with service(options) as (port, pid):
+        measure(port, pid, photo.read_bytes(), call, 1, 1)  # the first request is slow
         with common.reported(table, json_file, threads) as report:
-            measured = measure(port, process, photo.read_bytes(), call, clients, seconds)
+            measured = measure(port, pid, photo.read_bytes(), call, clients, seconds)
             measured["share_of_engine"] = measured["requests_a_second"] * alone / 1e3
             report |= names | {"photo": photo.name, "size": frame.shape[1::-1], "matted": matted.shape[1::-1], "call": call}
             report |= {"clients": clients, "seconds": seconds, "engine_ms": alone, "service": measured}

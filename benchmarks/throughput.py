@@ -3,7 +3,6 @@
 import tempfile
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+import realtime
 from benchmarks import common
 from benchmarks.common import Advance, Report, size_name
 from benchmarks.measuring.frames import SAMPLE, SAMPLES
@@ -35,15 +35,13 @@ def measure_file(
     The engine alone gets as many frames at once as it takes. Both in turn, one number a run; of the loop each stage, too
     (median of the frames). `advance` is called after each.
     """
-    from realtime import VideoJob, VideoSettings
-
     count, alone, loop = 0, [], []
     within: dict[str, list[float]] = {}
     for _ in range(runs):
         alone.append(engine_alone(engine, frames, len(frames)))
         advance()
         begin = time.perf_counter()
-        with VideoJob(clip, target, VideoSettings(bg=bg), overwrite=True) as job:
+        with realtime.VideoJob(clip, target, realtime.VideoSettings(bg=bg), overwrite=True) as job:
             edited = job.run(engine)
         count = edited.frames
         loop.append(1e3 * (time.perf_counter() - begin) / count)
@@ -131,30 +129,29 @@ def throughput(
       bench throughput talk.mp4 --rate 30 --json throughput.json
     """
     check_report(json_file, overwrite=overwrite)
-    from realtime import VideoSettings, VideoSource
     from realtime.commands.checks import blaming
     from realtime.loop.pace import load_for_pace
 
     with blaming("--bg", bg):
-        VideoSettings(bg=bg).open_background().close()
-    with VideoSource(clip) as source:
+        realtime.VideoSettings(bg=bg).open_background().close()
+    with realtime.VideoSource(clip) as source:
         frames = [packet.frame for packet in islice(source, IN_MEMORY)]
         size = (source.width, source.height)
-    with ExitStack() as stack:
-        target = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-"))) / "out.mp4"
-        load = partial(load_engine, backend, threads=threads, precision=precision, model=model)
-        for_files = stack.enter_context(load(at_once=2))
-        report = stack.enter_context(common.reported(table, json_file, threads))
+    load = partial(load_engine, backend, threads=threads, precision=precision, model=model)
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-") as folder,
+        load(at_once=2) as engine,
+        common.reported(table, json_file, threads) as report,
+    ):
         with progress_bar(f"{clip.name}, {size_name(size)}", 2 * runs) as advance:
-            measured = measure_file(clip, frames, target, for_files, bg, runs, advance)
+            measured = measure_file(clip, frames, Path(folder) / "out.mp4", engine, bg, runs, advance)
         live = []
         for each in rate or [30, 60]:
             count = max(2, round(each * live_seconds))
-            with ExitStack() as live_stack:
-                for_live = for_files  # a GPU's
-                if for_files.at_once > 1:
-                    for_live = live_stack.enter_context(load_for_pace(load, width=size[0], height=size[1], rate=each))
-                advance = live_stack.enter_context(progress_bar(f"live, {each} frames/s", count))
+            with (
+                load_for_pace(load, width=size[0], height=size[1], rate=each) as for_live,
+                progress_bar(f"live, {each} frames/s", count) as advance,
+            ):
                 live.append(measure_live(frames, each, count, for_live, bg, advance))
-        report |= {"engine": for_files.name, "precision": for_files.precision, "at_once": for_files.at_once, "model": model}
+        report |= {"engine": engine.name, "precision": engine.precision, "at_once": engine.at_once, "model": model}
         report |= {"clip": clip.name, "size": size, "file": measured, "live": live}
