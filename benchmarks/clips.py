@@ -19,7 +19,7 @@ from engines.commands.running import UsageError
 from realtime.choices import MAX_SMOOTH, SMOOTH
 from train.commands.models import check_peer_options, open_peers
 from train.commands.options import Adapters, EngineOrNone, JsonFile, PeerPython, Peers
-from train.commands.reports import check_report, progress_bar
+from train.commands.reports import progress_bar
 
 if TYPE_CHECKING:
     from engines import Engine, Mask
@@ -157,10 +157,12 @@ def clips(
       bench clips clips --smooth 0.5 --smooth 0.8 --adapters adapters --peer rvm --json clips.json
     """
     found = open_clips(folder)
-    check_report(json_file, overwrite=overwrite)
     check_peer_options(adapters, peer or [], backend)
     results: dict[str, Means] = {}
-    with common.reported(lambda report: f"{table(report)}\n{NOTE}", json_file, threads) as report, ExitStack() as stack:
+    with (
+        common.reported(lambda report: f"{table(report)}\n{NOTE}", json_file, overwrite, threads) as report,
+        ExitStack() as stack,
+    ):
         engine = None
         if backend != "none":
             engine = stack.enter_context(load_engine(backend, threads=threads, precision=precision, model=model, closer=closer))

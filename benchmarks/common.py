@@ -14,7 +14,7 @@ import typer
 from benchmarks.measuring import machine
 from engines.commands.options import size_option
 from engines.geometry import BASE, MODELS
-from train.commands.reports import write_report
+from train.commands.reports import check_report, write_report
 
 ModelName = StrEnum("ModelName", list(MODELS))  # type: ignore[misc]  # typer takes no lists of literals
 Report = dict[str, Any]
@@ -46,12 +46,13 @@ def size_name(size: Sequence[int]) -> str:
 
 
 @contextmanager
-def reported(page: Callable[[Report], str], json_file: Path | None, threads: int | None) -> Iterator[Report]:
+def reported(page: Callable[[Report], str], json_file: Path | None, overwrite: bool, threads: int | None) -> Iterator[Report]:
     """Measure in this block, and put the figures into what it yields.
 
     At its end a page is made of them and shown, and they are written as JSON, milliseconds to the microsecond: behind the
-    machine, and its load from other programs meanwhile.
+    machine, and its load from other programs meanwhile. Raises UsageError at the start if the file cannot be written.
     """
+    check_report(json_file, overwrite=overwrite)
     monitor = machine.LoadMonitor()
     figures: Report = {}
     yield figures
@@ -74,10 +75,11 @@ def label(model: str, precision: str) -> str:
     return f"{name_of(model)}, {precision}"
 
 
-def markdown_table(headings: Sequence[str], rows: Iterable[Iterable[str]]) -> str:
-    """A table in Markdown."""
-    head, *body = (f"| {' | '.join(cells)} |\n" for cells in (headings, *rows))
-    return "".join([head, "|", "---|" * len(headings), "\n", *body])
+def markdown_table(headings: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """A table in Markdown, without the columns that are empty in all of its rows."""
+    columns = [(heading, *cells) for heading, *cells in zip(headings, *rows, strict=True) if any(cells) or not cells]
+    head, *body = (f"| {' | '.join(cells)} |\n" for cells in zip(*columns, strict=True))
+    return "".join([head, "|", "---|" * len(columns), "\n", *body])
 
 
 def thousandths(value: float | None) -> str:

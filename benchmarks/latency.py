@@ -31,6 +31,7 @@ PAPER_SIZE = (800, 800)
 FULL_HD = (1920, 1080)
 SIZES = ("800x800", "1280x720", "1920x1080", "3840x2160")
 STAGES = {NETWORKS: "networks", "mpn": "MPN", "qun": "QUN", "mrn": "MRN", AROUND: "around", COMPOSITE: "composite"}
+STARTS = {"first frame, empty cache": "first picture, no cache", "first frame": "first picture"}
 FAST = 20.0  # ms, under which hundredths are shown
 MEMORY = {"peak": "peak MB", "peak on GPU": "peak MB on GPU"}
 
@@ -61,23 +62,19 @@ def _against(timing: Timing) -> str:
 def table(report: Report) -> str:
     """Milliseconds a frame, by size, engine and stage, in Markdown."""
     timings = [Timing(**each) for each in report["timings"]]
-    stages = [stage for stage in STAGES if any(stage in timing.stages for timing in timings)]
-    memory = [kind for kind in MEMORY if any(kind in timing.memory for timing in timings)]
-    apart = any(timing.by_process() for timing in timings)
-    headings = ["size", "engine", "median", *(["by process"] if apart else []), "95 %", *(STAGES[stage] for stage in stages)]
-    headings += ["first picture, no cache", "first picture", *(MEMORY[kind] for kind in memory)]
     rows = []
     for timing in timings:
         digits = 2 if timing.median() < FAST else 0
-        cells = [size_name(timing.size), common.label(timing.name.removeprefix("ours, "), timing.precision)]
-        cells += [f"{timing.median():.{digits}f}", *([timing.by_process(digits)] if apart else [])]
-        cells += [f"{timing.percentile(95):.{digits}f}"]
-        cells += [f"{timing.median(stage):.{digits}f}" if stage in timing.stages else "" for stage in stages]
-        cells += [f"{median(timing.start[until]):.0f}" for until in ("first frame, empty cache", "first frame")]
-        cells += [f"{timing.memory[kind]:.0f}" if kind in timing.memory else "" for kind in memory]
-        rows.append(cells)
+        ends = (f"{timing.median():.{digits}f}", timing.by_process(digits), f"{timing.percentile(95):.{digits}f}")
+        stages = (f"{timing.median(stage):.{digits}f}" if stage in timing.stages else "" for stage in STAGES)
+        starts = (f"{median(timing.start[until]):.0f}" for until in STARTS)
+        memory = (f"{timing.memory[kind]:.0f}" if kind in timing.memory else "" for kind in MEMORY)
+        engine = common.label(timing.name.removeprefix("ours, "), timing.precision)
+        rows.append([size_name(timing.size), engine, *ends, *stages, *starts, *memory])
+    headings = ["size", "engine", "median", "by process", "95 %", *STAGES.values(), *STARTS.values(), *MEMORY.values()]
     note = "Milliseconds a frame, from uint8 frame to composite, and the medians of its stages. "
-    note += "*By process*: the least and the most of the fresh processes' medians. " if apart else ""
+    if any(timing.by_process() for timing in timings):
+        note += "*By process*: the least and the most of the fresh processes' medians. "
     return f"{common.markdown_table(headings, rows)}\n{note}{common.machine_of(report)} {report['verdict']}\n"
 
 
@@ -151,12 +148,11 @@ def latency(
     if backend in BACKENDS and precision != "all":
         check_precision(backend, precision)
     chosen = choices(backend, precision, models)
-    check_report(json_file, overwrite=overwrite)
     check_report(plot, overwrite=overwrite, option="--plot", suffix=".png")
     if plot is not None and find_spec("matplotlib") is None:
         raise UsageError("--plot needs Matplotlib, which is not installed; type: pip install matplotlib")
     starts = min(starts, runs)
-    with common.reported(page, json_file, threads) as report:
+    with common.reported(page, json_file, overwrite, threads) as report:
         with progress_bar("latency", len(sizes) * (starts + 1)) as advance:
             timings, left_out = time_sizes(
                 chosen, sizes, runs=runs, starts=starts, seconds=seconds, threads=threads, advance=advance

@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from functools import partial
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import engines
 from benchmarks import common
@@ -18,7 +18,7 @@ from engines.commands.options import Backend, Overwrite, Threads, load_engine
 from engines.commands.running import UsageError
 from train.commands.models import check_peer_options, open_peers
 from train.commands.options import Adapters, ComparedPrecision, JsonFile, PeerPython, Peers
-from train.commands.reports import check_report, progress_bar
+from train.commands.reports import progress_bar
 
 if TYPE_CHECKING:
     from train.evaluation.peers import Peer
@@ -106,17 +106,16 @@ def peers(
       bench peers --adapters adapters --peer modnet --size 800x800 --json peers.json
     """
     sizes = common.sizes_of(size or SIZES)
-    check_report(json_file, overwrite=overwrite)
     models, names = common.models_of(model), peer or []
     check_models(models, adapters, names)
-    with load_engine(backend, threads=threads, precision=precision) as engine:
-        backend, precision = engine.name, engine.precision
     from train.evaluation.scores import own_name
 
-    own = [Choice(backend, level, each) for each in models for level in dict.fromkeys((precision, "fp32"))]
-    peer_levels = ["bf16", "fp32"] if precision != "fp32" and is_native("bf16") else ["fp32"]
-    rows: list[dict[str, Any]] = []
-    with common.reported(table, json_file, threads) as report, ExitStack() as stack:
+    rows: list[Report] = []
+    with common.reported(table, json_file, overwrite, threads) as report, ExitStack() as stack:
+        with load_engine(backend, threads=threads, precision=precision) as engine:
+            backend, precision = engine.name, engine.precision
+        own = [Choice(backend, level, each) for each in models for level in dict.fromkeys((precision, "fp32"))]
+        peer_levels = ["bf16", "fp32"] if precision != "fp32" and is_native("bf16") else ["fp32"]
         opened: list[Peer] = []
         for name, level in product(names, peer_levels):
             opened += stack.enter_context(open_peers(adapters, [name], threads=threads, precision=level, python=peer_python))

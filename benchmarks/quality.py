@@ -13,7 +13,7 @@ from engines.commands.options import Overwrite, Precision, Threads, load_engine
 from engines.geometry import MODELS
 from train.commands.models import check_peer_options, open_peers, open_sets
 from train.commands.options import Adapters, EngineOrNone, JsonFile, PeerPython, Peers
-from train.commands.reports import check_report, progress_bar
+from train.commands.reports import progress_bar
 
 if TYPE_CHECKING:
     from train.evaluation.scores import Candidate, TestSet
@@ -79,14 +79,13 @@ def quality(
       bench quality eval/composites eval/portraits
       bench quality eval/composites --adapters adapters --peer rvm --json quality.json
     """
-    check_report(json_file, overwrite=overwrite)
     from train.evaluation.ablation import Ablated, networks_of
     from train.evaluation.scores import MaskCandidate, OwnCandidate, PeerCandidate
 
     test_sets = open_sets(sets)
     check_peer_options(adapters, peer or [], backend)
     sections: list[Report] = []
-    with common.reported(lambda report: f"\n{common.machine_of(report)}", json_file, threads) as report, ExitStack() as stack:
+    with common.reported(common.machine_of, json_file, overwrite, threads) as report, ExitStack() as stack:
         candidates: list[Candidate] = []
         if backend != "none":
             base, large = (
@@ -99,5 +98,5 @@ def quality(
         candidates += map(PeerCandidate, opened)
         for test_set in test_sets:
             sections.append(score_all(test_set, candidates, with_closed_form=with_closed_form))
-            common.show(table({"sets": sections[-1:]}))
+            common.show(f"{table({'sets': sections[-1:]})}\n")
         report["sets"] = sections

@@ -13,7 +13,7 @@ from engines.commands.options import Backend, Model, Overwrite, Threads
 from engines.commands.running import UsageError
 from train.commands.models import open_models
 from train.commands.options import Adapters, ComparedPrecision, JsonFile, PeerPython, Peers
-from train.commands.reports import check_report, progress_bar
+from train.commands.reports import progress_bar
 
 if TYPE_CHECKING:
     from train.evaluation.peers import Peer
@@ -104,10 +104,9 @@ def refine(
     test_set = open_set(folder)
     if test_set.truths != "alphas":
         raise UsageError(f"{folder}: has masks for truths; the edges that are measured need alphas/")
-    check_report(json_file, overwrite=overwrite)
     count = len(test_set.items)
     with (
-        common.reported(table, json_file, threads) as report,
+        common.reported(table, json_file, overwrite, threads) as report,
         open_models(backend, threads, precision, model, adapters, peer or [], peer_python) as (engine, opened),
         progress_bar(test_set.name, count) as advance,
     ):

@@ -16,7 +16,7 @@ from benchmarks.measuring.turns import take_turns
 from engines.commands.options import Backend, Model, Overwrite, Precision, load_engine
 from engines.geometry import BASE
 from train.commands.options import JsonFile
-from train.commands.reports import check_report, progress_bar
+from train.commands.reports import progress_bar
 
 SIZES = ("426x240", "640x360", "854x480", "1280x720", "1920x1080", "2560x1440", "3840x2160")
 AT = "800x800"  # where threads are varied
@@ -38,11 +38,11 @@ def powers_of_two(most: int) -> list[int]:
     return sorted({2**power for power in range(most.bit_length())} | {most})
 
 
-def cost_of_size(choice: Choice, threads: int | None, size: tuple[int, int], runs: int) -> tuple[float, float | None]:
-    """Median milliseconds end to end and peak MB at a size (width, height), in a fresh process."""
+def cost(choice: Choice, threads: int | None, size: tuple[int, int], runs: int) -> Report:
+    """Median milliseconds end to end, and peak MB if known, of frames of a size (width, height), in a fresh process."""
     with EngineProcess(choice, size, threads) as engine:
         [stages] = take_turns([engine.time], runs, 1, SECONDS)
-        return median(stages[END_TO_END]), engine.memory.get("peak")
+        return {"milliseconds": median(stages[END_TO_END]), "peak_mb": engine.memory.get("peak")}
 
 
 def table(report: Report) -> str:
@@ -84,21 +84,19 @@ def scale(
     """
     sizes = common.sizes_of(size or SIZES)
     [place] = common.sizes_of([at], "--at")
-    check_report(json_file, overwrite=overwrite)
-    with load_engine(backend, precision=precision, model=model) as engine:
-        choice = Choice(engine.name, engine.precision, model)
     counts = threads or powers_of_two(os.cpu_count() or 1)
     pixels: list[Report] = []
     by_threads: list[Report] = []
-    with common.reported(table, json_file, None) as report, progress_bar("scale", len(sizes) + len(counts)) as advance:
-        for each in sizes:
-            took, peak = cost_of_size(choice, None, each, runs)
-            pixels.append({"size": each, "megapixels": prod(each) / 1e6, "milliseconds": took, "peak_mb": peak})
-            advance()
-        for count in counts:
-            took, _ = cost_of_size(choice, count, place, runs)
-            by_threads.append({"threads": count, "milliseconds": took})
-            advance()
+    with common.reported(table, json_file, overwrite, None) as report:
+        with load_engine(backend, precision=precision, model=model) as engine:
+            choice = Choice(engine.name, engine.precision, model)
+        with progress_bar("scale", len(sizes) + len(counts)) as advance:
+            for each in sizes:
+                pixels.append({"size": each, "megapixels": prod(each) / 1e6} | cost(choice, None, each, runs))
+                advance()
+            for count in counts:
+                by_threads.append({"threads": count} | cost(choice, count, place, runs))
+                advance()
         report |= {"engine": choice.backend, "precision": choice.precision, "model": model}
         report |= {"at": place, "pixels": pixels, "threads": by_threads}
         if len(sizes) > 1:

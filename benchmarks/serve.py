@@ -23,7 +23,6 @@ from engines.commands.options import Backend, Model, Overwrite, Precision, Threa
 from engines.commands.running import UsageError, needs_extra
 from engines.geometry import BASE
 from train.commands.options import JsonFile
-from train.commands.reports import check_report
 
 ANSWER = 120.0  # s that a client waits for at most
 SAMPLES_OF_MEMORY = 40  # in a run
@@ -133,7 +132,6 @@ def serve(
       bench serve
       bench serve portrait.jpg --call image --clients 16 --json serve.json
     """
-    check_report(json_file, overwrite=overwrite)
     with needs_extra("bench"):
         import psutil  # noqa: F401 - before the work begins
     from engines.photos import enlarged
@@ -141,17 +139,17 @@ def serve(
 
     frame = read_photo_for_matting(photo).flat()
     matted = enlarged(frame)
-    with load_engine(backend, threads=threads, precision=precision, model=model) as engine:
-        alone = engine_alone(engine, [matted])
-        names = {"engine": engine.name, "precision": engine.precision, "model": model}
     options = ["--backend", backend, "--precision", precision, "--model", model, "--queue", str(2 * clients)]
     options += [] if threads is None else ["--threads", str(threads)]
-    with service(options) as (port, pid):
-        measure(port, pid, photo.read_bytes(), call, 1, 1)  # the first request is slow
-        with common.reported(table, json_file, threads) as report:
+    with common.reported(table, json_file, overwrite, threads) as report:
+        with load_engine(backend, threads=threads, precision=precision, model=model) as engine:
+            alone = engine_alone(engine, [matted])
+            report |= {"engine": engine.name, "precision": engine.precision, "model": model, "engine_ms": alone}
+        with service(options) as (port, pid):
+            measure(port, pid, photo.read_bytes(), call, 1, 1)  # the first request is slow
             measured = measure(port, pid, photo.read_bytes(), call, clients, seconds)
-            measured["share_of_engine"] = measured["requests_a_second"] * alone / 1e3
-            report |= names | {"photo": photo.name, "size": frame.shape[1::-1], "matted": matted.shape[1::-1], "call": call}
-            report |= {"clients": clients, "seconds": seconds, "engine_ms": alone, "service": measured}
+        measured["share_of_engine"] = measured["requests_a_second"] * alone / 1e3
+        report |= {"photo": photo.name, "size": frame.shape[1::-1], "matted": matted.shape[1::-1], "call": call}
+        report |= {"clients": clients, "seconds": seconds, "service": measured}
     if set(measured["statuses"]) != {"200"}:
         raise typer.Exit(1)

@@ -11,7 +11,7 @@ from benchmarks.common import HEADINGS, Report
 from engines.commands.options import Overwrite
 from train.commands.models import open_sets
 from train.commands.options import JsonFile
-from train.commands.reports import check_report, make_pictures_folder, progress_bar
+from train.commands.reports import make_pictures_folder, progress_bar
 
 if TYPE_CHECKING:
     from train.evaluation.scores import TestSet
@@ -101,12 +101,11 @@ def table2(
     from train.evaluation.curves import curves_of, draw_curves
     from train.evaluation.table2 import ROWS, open_rows
 
-    check_report(json_file, overwrite=overwrite)
     test_sets = open_sets(sets)
-    make_pictures_folder(pictures, overwrite=overwrite)
-    methods, missing = open_rows(runs, with_closed_form=with_closed_form)
     sections: list[Report] = []
-    with common.reported(page, json_file, None) as report:
+    with common.reported(page, json_file, overwrite, None) as report:
+        make_pictures_folder(pictures, overwrite=overwrite)
+        methods, missing = open_rows(runs, with_closed_form=with_closed_form)
         for test_set in test_sets:
             sections.append(score(test_set, methods))
             common.show(quality.table({"sets": sections[-1:]}))

@@ -19,7 +19,7 @@ from benchmarks.measuring.timing import engine_alone, spread
 from engines.commands.options import Backend, Model, Overwrite, Precision, Threads, load_engine
 from engines.geometry import BASE
 from train.commands.options import JsonFile
-from train.commands.reports import check_report, progress_bar
+from train.commands.reports import progress_bar
 
 if TYPE_CHECKING:
     from engines import Engine, Frame
@@ -128,7 +128,6 @@ def throughput(
       bench throughput
       bench throughput talk.mp4 --rate 30 --json throughput.json
     """
-    check_report(json_file, overwrite=overwrite)
     from realtime.commands.checks import blaming
     from realtime.loop.pace import load_for_pace
 
@@ -140,8 +139,8 @@ def throughput(
     load = partial(load_engine, backend, threads=threads, precision=precision, model=model)
     with (
         tempfile.TemporaryDirectory(prefix="bench-") as folder,
+        common.reported(table, json_file, overwrite, threads) as report,
         load(at_once=2) as engine,
-        common.reported(table, json_file, threads) as report,
     ):
         with progress_bar(f"{clip.name}, {size_name(size)}", 2 * runs) as advance:
             measured = measure_file(clip, frames, Path(folder) / "out.mp4", engine, bg, runs, advance)

@@ -4,7 +4,6 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -29,12 +28,10 @@ def choices(backend: str, precision: str, models: Sequence[str] = (BASE,)) -> li
 
 def _levels(backend: str, precision: str) -> list[str]:
     """The precisions of a backend that a choice of one, or of "all", means."""
-    if backend == "auto":
+    if "auto" in (backend, precision):
         return ["auto" if precision == "all" else precision]
     known = BACKENDS[backend].precisions
-    if precision == "all":
-        return [level for level in known if is_native(level)]
-    return [precision] if precision in ("auto", *known) else []
+    return [level for level in known if level == precision or (precision == "all" and is_native(level))]
 
 
 def is_native(precision: str) -> bool:
@@ -50,24 +47,17 @@ def is_native(precision: str) -> bool:
     return precision == "bf16" and bf16_is_native()
 
 
-@dataclass
-class _Row:
-    """An engine at a size, its own cache of engines, and its times so far."""
+def _start(choice: Choice, timing: Timing, threads: int | None, cache: Path) -> EngineProcess:
+    """An engine in a fresh process, its start added to its times; with an empty cache of engines if there is no such folder."""
+    from train.evaluation.scores import own_name
 
-    choice: Choice
-    cache: Path
-    timing: Timing
-
-    def start(self, threads: int | None, turn: int) -> EngineProcess:
-        """The engine in a fresh process; in turn 0 the cache is empty."""
-        from train.evaluation.scores import own_name
-
-        self.cache.mkdir(exist_ok=True)
-        engine = EngineProcess(self.choice, self.timing.size, threads, self.cache)
-        self.timing.name, self.timing.precision = own_name(engine.name, self.choice.model), engine.precision
-        for until, milliseconds in engine.start.items():
-            self.timing.start.setdefault(until if turn else f"{until}, empty cache", []).append(milliseconds)
-        return engine
+    empty = "" if cache.exists() else ", empty cache"
+    cache.mkdir(exist_ok=True)
+    engine = EngineProcess(choice, timing.size, threads, cache)
+    timing.name, timing.precision = own_name(engine.name, choice.model), engine.precision
+    for until, milliseconds in engine.start.items():
+        timing.start.setdefault(until + empty, []).append(milliseconds)
+    return engine
 
 
 def time_sizes(
@@ -93,18 +83,18 @@ def time_sizes(
     left_out: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         rows = [
-            _Row(choice, Path(folder) / str(place), Timing("", choice.precision, size))
+            (choice, Timing("", choice.precision, size), Path(folder) / str(place))
             for place, (size, choice) in enumerate(product(sizes, chosen))
         ]
         for turn, size in product(range(starts + 1), sizes):
             with ExitStack() as stack:
                 opened: list[tuple[Timing, EngineProcess]] = []
-                for row in [row for row in rows if row.timing.size == size]:
+                for choice, timing, cache in [row for row in rows if row[1].size == size]:
                     try:
-                        opened.append((row.timing, stack.enter_context(row.start(threads, turn))))
+                        opened.append((timing, stack.enter_context(_start(choice, timing, threads, cache))))
                     except MattingError as error:
-                        left_out.append(vars(row.choice) | {"size": size, "why": str(error)})
-                        rows.remove(row)
+                        left_out.append(vars(choice) | {"size": size, "why": str(error)})
+                        rows.remove((choice, timing, cache))
                 if turn:
                     share, least = runs // starts + (turn <= runs % starts), -(-LEAST_RUNS // starts)
                     taken = take_turns([engine.time for _, engine in opened], share, 1, seconds / starts, least=least)
@@ -112,7 +102,7 @@ def time_sizes(
                         timing.add_pass(stages)
                         timing.memory = engine.memory
             advance()
-    return [row.timing for row in rows], left_out
+    return [timing for _, timing, _ in rows], left_out
 
 
 def take_turns(
