@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from benchmarks import clips, common, latency, peers, quality, refine, scale, serve, table2, throughput
-from engines.atomic import replacing
+from engines.atomic import write_text
 from engines.commands.running import UsageError
 
 ROOT = Path(__file__).parents[1]
@@ -68,17 +68,15 @@ def table(name: str, results: Path) -> str:
 def read_report(path: Path) -> common.Report:
     """Figures that were written before. Raises UsageError where a file cannot be read."""
     try:
-        report: common.Report = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, TypeError, ValueError, RecursionError) as error:
         raise UsageError(f"{path}: cannot be read as JSON ({error}); measure again, with --json") from error
-    return report
 
 
 def write_page(folder: Path) -> Path:
     """Write FOLDER/report.md from the JSON files and plots in it. Raises UsageError where a file cannot be read."""
-    page, text = folder / "report.md", render(folder)
-    with replacing(page) as beside:
-        beside.write_text(text, encoding="utf-8")
+    page = folder / "report.md"
+    write_text(page, render(folder))
     return page
 
 
@@ -121,6 +119,5 @@ def figures(
             raise UsageError(f"{page}: cannot be read ({error.strerror}); run this in a checkout of the source") from error
         new = refreshed(old, results)
         if new != old:
-            with replacing(page) as beside:
-                beside.write_text(new, encoding="utf-8")
+            write_text(page, new)
             print(f"{page}: refreshed")

@@ -38,6 +38,12 @@ def replacing(path: Path, *, overwrite: bool = True, keep: bool = False) -> Iter
             _place(path, target, temporary)
 
 
+def write_text(path: Path, text: str) -> None:
+    """Replace a file by a text in UTF-8, as `replacing` does."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
 def left_behind(path: Path) -> list[Path]:
     """The unfinished files that killed processes left when they wrote `path` with `keep`."""
     target = _target(path)

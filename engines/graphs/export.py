@@ -11,7 +11,7 @@ from onnx import ModelProto, TensorProto, helper
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from engines.atomic import replacing
+from engines.atomic import replacing, write_text
 from engines.geometry import BASE
 from engines.graphs.edits import replace_nodes
 from engines.graphs.int8 import Activation, quantize
@@ -196,5 +196,4 @@ def export(networks: Networks, folder: Path, about: dict[str, Any], calibrate: C
             path.write_bytes(quantize(folder / graph_file(graph), activations).SerializeToString())
         files.append(file)
     manifest = {**about, "sha256": {name: sha256(folder / name) for name in files}}
-    with replacing(folder / MANIFEST) as path:
-        path.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+    write_text(folder / MANIFEST, json.dumps(manifest, indent=2) + "\n")

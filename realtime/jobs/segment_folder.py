@@ -18,7 +18,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.atomic import replacing
+from engines.atomic import replacing, write_text
 from engines.errors import MediaError
 from realtime.jobs.joining import Segment
 
@@ -60,8 +60,7 @@ class SegmentFolder:
         try:
             self.path.mkdir(exist_ok=True)
             self.check(run)
-            with replacing(self.path / RUN) as temporary:
-                temporary.write_text(json.dumps(run, indent=2), encoding="utf-8")
+            write_text(self.path / RUN, json.dumps(run, indent=2))
         except OSError as error:
             raise self._damaged(error) from error
 
@@ -80,9 +79,8 @@ class SegmentFolder:
 
     def write_end(self, segments: int, end: Fraction | None) -> None:
         """Write down how many segments there will be, and the time at which the sound ends, if that is cut. Raises OSError."""
-        with replacing(self.path / END) as temporary:
-            facts = {"segments": segments, "end": None if end is None else str(end)}
-            temporary.write_text(json.dumps(facts), encoding="utf-8")
+        facts = {"segments": segments, "end": None if end is None else str(end)}
+        write_text(self.path / END, json.dumps(facts))
 
     def end(self) -> tuple[int, Fraction | None] | None:
         """What `write_end` wrote, if it did."""
@@ -99,9 +97,8 @@ class SegmentFolder:
         with replacing(segment.path.with_suffix(".npz")) as temporary:
             arrays = {f"{number}.{name}": each for number, memory in enumerate(memories) for name, each in memory.items()}
             np.savez_compressed(temporary, allow_pickle=False, **arrays)
-        with replacing(segment.path.with_suffix(".json")) as temporary:
-            facts = {"begin": str(segment.begin), "frames": segment.frames}
-            temporary.write_text(json.dumps(facts), encoding="utf-8")
+        facts = {"begin": str(segment.begin), "frames": segment.frames}
+        write_text(segment.path.with_suffix(".json"), json.dumps(facts))
 
     def memories(self, number: int, filters: int) -> Memories | None:
         """What so many filters remembered at the end of a segment; None if that is not there."""

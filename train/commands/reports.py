@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from engines.atomic import replacing
+from engines.atomic import write_text
 from engines.commands.running import UsageError
 
 
@@ -56,7 +56,6 @@ def make_pictures_folder(folder: Path | None, *, overwrite: bool) -> None:
 def write_report(path: Path, report: dict[str, Any]) -> None:
     """Write figures as JSON. Raises UsageError on failure."""
     try:
-        with replacing(path) as beside:
-            beside.write_text(json.dumps(report, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        write_text(path, json.dumps(report, indent=1, allow_nan=False) + "\n")
     except OSError as error:
         raise UsageError(f"--json {path}: cannot be written: {error.strerror}; name another file") from error

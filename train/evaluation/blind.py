@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from engines import Engine, Frame, Mask
-from engines.atomic import replacing
+from engines.atomic import write_text
 from engines.errors import DataError
 from engines.photos import finest_matte
 from train.evaluation.peers import Peer
@@ -106,8 +106,7 @@ def draw_pairs(
     pictures = {str(number): path.name for number, path in enumerate(chosen, 1)}
     text = json.dumps({"ours": key, "peer": peer.name, "pictures": pictures}, indent=2)
     for name, content in ((VOTES, "".join(f"{number} \n" for number in key)), (KEY, text + "\n")):
-        with replacing(out / name) as beside:
-            beside.write_text(content, encoding="utf-8")
+        write_text(out / name, content)
 
 
 def count_votes(folder: Path) -> Votes:
