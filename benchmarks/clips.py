@@ -15,9 +15,8 @@ import typer
 from benchmarks import common
 from benchmarks.common import Advance, Report
 from engines.commands.options import Closer, Model, Overwrite, Precision, Threads, load_engine
-from engines.commands.running import UsageError
 from realtime.choices import MAX_SMOOTH, SMOOTH
-from train.commands.models import check_peer_options, open_peers
+from train.commands.models import check_peer_options, open_clips, open_peers
 from train.commands.options import Adapters, EngineOrNone, JsonFile, PeerPython, Peers
 from train.commands.reports import progress_bar
 
@@ -94,22 +93,6 @@ def score_clip(clip: "TestSet", engine: "Engine | None", models: dict[str, Alpha
     return {name: {metric: fmean(values) for metric, values in each.items()} for name, each in errors.items()}
 
 
-def open_clips(folder: Path) -> "list[TestSet]":
-    """The clips of a folder: each a set of frames and their truths, in the order of their names. Raises UsageError."""
-    from train.evaluation.scores import open_set
-
-    if not folder.is_dir():
-        raise UsageError(f"{folder}: no such folder; make clips with shm-eval clips")
-    folders = [folder] if (folder / "images").is_dir() else sorted(folder.glob("[!.]*"))
-    clips = [open_set(each) for each in folders if (each / "images").is_dir()]
-    if not clips:
-        raise UsageError(f"{folder}: holds no clips, folders with images/ and alphas/; make some with shm-eval clips")
-    for clip in clips:
-        if len(clip.items) < 2:
-            raise UsageError(f"{folder}: {clip.name} has one frame only; flicker needs two")
-    return clips
-
-
 def means_of(results: dict[str, Means]) -> dict[str, Means]:
     """The mean over all clips, after those over clips of a kind where the clips' names tell it, as in 03-desk-042."""
     groups: dict[str, list[Means]] = {}
@@ -159,10 +142,7 @@ def clips(
     found = open_clips(folder)
     check_peer_options(adapters, peer or [], backend)
     results: dict[str, Means] = {}
-    with (
-        common.reported(lambda report: f"{table(report)}\n{NOTE}", json_file, overwrite, threads) as report,
-        ExitStack() as stack,
-    ):
+    with common.reported(table, json_file, overwrite, threads) as report, ExitStack() as stack:
         engine = None
         if backend != "none":
             engine = stack.enter_context(load_engine(backend, threads=threads, precision=precision, model=model, closer=closer))
@@ -174,3 +154,4 @@ def clips(
                 models = models_of(engine, [SMOOTH] if smooth is None else smooth, peers)
                 results[clip.name] = score_clip(clip, engine, models, advance)
         report |= {"clips": results, "means": means_of(results)}
+    print(f"\n{NOTE}")

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from benchmarks import common
-from benchmarks.clips import clips, open_clips
+from benchmarks.clips import clips
 from benchmarks.figures import write_page
 from benchmarks.latency import latency
 from benchmarks.peers import peers
@@ -20,7 +20,7 @@ from benchmarks.throughput import throughput
 from engines.commands.options import Backend
 from engines.commands.running import UsageError
 from engines.geometry import MODELS
-from train.commands.models import check_peer_options, open_sets
+from train.commands.models import check_peer_options, open_clips, open_sets
 from train.commands.options import Adapters, PeerPython, Peers
 from train.commands.reports import make_folder
 

@@ -1,8 +1,7 @@
 """`bench table2`: the paper's Table 2, its seven rows beside the paper's figures, and its figures 3, 5 and 6."""
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -12,10 +11,6 @@ from engines.commands.options import Overwrite
 from train.commands.models import open_sets
 from train.commands.options import JsonFile
 from train.commands.reports import make_pictures_folder, progress_bar
-
-if TYPE_CHECKING:
-    from train.evaluation.scores import TestSet
-    from train.evaluation.table2 import Method
 
 METRICS = ("sad", "mse", "gradient", "connectivity")
 DIFFERENT_DATA = (
@@ -47,34 +42,6 @@ def page(report: Report) -> str:
     return "\n".join(["", paper_table(report), trained, "", *report["missing"]])
 
 
-def score(test_set: "TestSet", methods: "Sequence[Method]") -> Report:
-    """The scores of all methods on a set, with progress: means, and each picture's; how far masks are apart (figure 3)."""
-    from train.evaluation.ablation import unification
-    from train.evaluation.scores import set_report
-    from train.evaluation.table2 import ablated_of, score_methods
-
-    with progress_bar(test_set.name, len(test_set.items) * len(methods)) as advance:
-        section = set_report(test_set, score_methods(test_set, methods, advance).values())
-    whole = ablated_of(methods).get("all")
-    if whole is not None and test_set.truths == "alphas":
-        section["masks_apart"] = dict(zip(("before QUN", "after QUN"), unification(test_set, whole), strict=True))
-    return section
-
-
-def draw(folder: Path, test_set: "TestSet", methods: "Sequence[Method]", count: int) -> None:
-    """Write figure 5, and 3 and 6 where their rows are there, of the `count` pictures of a set with the most hair."""
-    from train.evaluation import ablation
-    from train.evaluation.pictures import write_picture
-    from train.evaluation.table2 import ablated_of, figure5
-
-    items = ablation.hairiest(test_set, count)
-    for item in items:
-        write_picture(folder / f"figure-5-{test_set.name}-{item.stem}.jpg", figure5(item, methods))
-    own = ablated_of(methods)
-    if {"all", "without QUN"} <= own.keys():
-        ablation.write_figures(folder, items, own)
-
-
 def table2(
     sets: Annotated[list[Path], typer.Argument(metavar="SET...", help="Folders with images/ and alphas/ or masks/.")],
     runs: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the runs all, fine, without-qun, deeplab, dim and shm.")],
@@ -99,7 +66,7 @@ def table2(
       bench table2 eval/composites eval/portraits --runs runs/table2 --json table2.json --pictures figures
     """
     from train.evaluation.curves import curves_of, draw_curves
-    from train.evaluation.table2 import ROWS, open_rows
+    from train.evaluation.table2 import ROWS, open_rows, table2_report, write_figures
 
     test_sets = open_sets(sets)
     sections: list[Report] = []
@@ -107,10 +74,11 @@ def table2(
         make_pictures_folder(pictures, overwrite=overwrite)
         methods, missing = open_rows(runs, with_closed_form=with_closed_form)
         for test_set in test_sets:
-            sections.append(score(test_set, methods))
+            with progress_bar(test_set.name, len(test_set.items) * len(methods)) as advance:
+                sections.append(table2_report(test_set, methods, advance))
             common.show(quality.table({"sets": sections[-1:]}))
             if pictures is not None and test_set.truths == "alphas":
-                draw(pictures, test_set, methods, count)
+                write_figures(pictures, test_set, methods, count)
         steps = {name: each for method in methods for name, each in method.steps.items()}
         report |= {"steps": steps, "missing": missing, "paper": {row.name: row.paper for row in ROWS}, "sets": sections}
     if pictures is not None and (logged := {each.name: each for each in sorted(runs.iterdir()) if curves_of(each)}):

@@ -10,9 +10,8 @@ import pytest
 
 import engines
 from benchmarks import cli
-from benchmarks.clips import means_of, open_clips, score_clip
+from benchmarks.clips import means_of, score_clip
 from engines import Engine, Matte
-from engines.commands.running import UsageError
 from train.evaluation.metrics import dtssd, mse, sad
 from train.evaluation.scores import open_set, read_item
 
@@ -127,21 +126,6 @@ def test_kinds_have_means_of_their_own():
     results = {name: {"ours": {"dtssd": figure, "mse": 0.0, "sad": 0.0}} for name, figure in names.items()}
     means = {name: models["ours"]["dtssd"] for name, models in means_of(results).items()}
     assert means == {"mean, desk": 1.5, "mean, talk": 3, "mean": 2}
-
-
-def test_a_single_clip_will_do(clips):
-    [clip] = open_clips(clips / "a")
-    assert clip.name == "a"
-    assert read_item(clip.items[0])[0].shape == (48, 64, 3)
-    assert open_set(clips / "a") == clip
-
-
-def test_a_clip_of_one_frame_is_refused(clips):
-    for part in ("images", "alphas"):
-        for path in sorted((clips / "b" / part).iterdir())[1:]:
-            path.unlink()
-    with pytest.raises(UsageError, match="b has one frame only"):
-        open_clips(clips)
 
 
 def bad(tmp_path: Path, clips: Path):

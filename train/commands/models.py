@@ -24,6 +24,25 @@ def open_sets(folders: Sequence[Path]) -> "list[TestSet]":
     return test_sets
 
 
+def open_clips(folder: Path) -> "list[TestSet]":
+    """The clips of a folder: each a set of frames and their truths, in the order of their names.
+
+    Raises UsageError where there are none, or one has a single frame, and DataError as `open_set` does.
+    """
+    from train.evaluation.scores import open_set
+
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: no such folder; make clips with shm-eval clips")
+    folders = [folder] if (folder / "images").is_dir() else sorted(folder.glob("[!.]*"))
+    clips = [open_set(each) for each in folders if (each / "images").is_dir()]
+    if not clips:
+        raise UsageError(f"{folder}: holds no clips, folders with images/ and alphas/; make some with shm-eval clips")
+    for clip in clips:
+        if len(clip.items) < 2:
+            raise UsageError(f"{folder}: {clip.name} has one frame only; flicker needs two")
+    return clips
+
+
 def check_peer_options(adapters: Path | None, names: Sequence[str], backend: str = "auto") -> None:
     """Raise UsageError unless --adapters has an adapter of each name, or where the backend "none" leaves nothing to run."""
     from train.evaluation.peers import check_peers

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -18,9 +18,10 @@ from engines.networks import MPN, MRN, QUN, Networks
 from train.baselines.deeplab import DeepLab
 from train.baselines.dim import TwoStageDIM
 from train.baselines.shm import SHM
+from train.evaluation import ablation
 from train.evaluation.ablation import BASE_SIZES, PAPER, Ablated, turned_as
-from train.evaluation.pictures import grey, panel
-from train.evaluation.scores import Item, Score, TestSet, read_item
+from train.evaluation.pictures import grey, panel, write_picture
+from train.evaluation.scores import Item, Score, TestSet, read_item, set_report
 from train.evaluation.trimap import closed_form, trimap
 from train.learning.checkpoints import load_checkpoint
 from train.learning.runs import Sizes, load_frozen, sizes_of
@@ -173,6 +174,25 @@ def score_methods(test_set: TestSet, methods: Sequence[Method], advance: Callabl
             score.pictures[item.stem] = test_set.errors(alpha, truth)
             advance()
     return {score.model: score for _, score in runs}
+
+
+def table2_report(test_set: TestSet, methods: Sequence[Method], advance: Callable[[], None] = lambda: None) -> dict[str, Any]:
+    """The scores of each method on a set for JSON, and how far figure 3's masks are apart. `advance`: of `score_methods`."""
+    report = set_report(test_set, score_methods(test_set, methods, advance).values())
+    whole = ablated_of(methods).get("all")
+    if whole is not None and test_set.truths == "alphas":
+        report["masks_apart"] = dict(zip(("before QUN", "after QUN"), ablation.unification(test_set, whole), strict=True))
+    return report
+
+
+def write_figures(folder: Path, test_set: TestSet, methods: Sequence[Method], count: int) -> None:
+    """Write figure 5, and 3 and 6 where their rows are there, of the `count` pictures of a set with the most hair."""
+    items = ablation.hairiest(test_set, count)
+    for item in items:
+        write_picture(folder / f"figure-5-{test_set.name}-{item.stem}.jpg", figure5(item, methods))
+    own = ablated_of(methods)
+    if {"all", "without QUN"} <= own.keys():
+        ablation.write_figures(folder, items, own)
 
 
 def figure5(item: Item, methods: Sequence[Method]) -> Frame:
