@@ -38,22 +38,20 @@ def write_demo(target: Path, engine: "engines.Engine", background: "realtime.Bac
     """Write the sample clip as an animated WebP: each frame, and beside it the frame on its new background."""
     import cv2
     import numpy as np
+    from PIL import Image
 
-    frames = []
     with realtime.VideoSource(SAMPLE) as video:
-        smooth = realtime.TemporalFilter()
+        smooth, size = realtime.TemporalFilter(), (2 * DEMO_WIDTH, round(DEMO_WIDTH * video.height / video.width))
+        milliseconds = round(1000 * EVERY / (video.rate or 25))
+        pictures = []
         for packet in video:
             packet.matte = engine(packet.frame)
             smooth(packet)
             if packet.index % EVERY == 0:
                 pair = np.hstack([packet.frame, realtime.composite(packet, background.frame(packet))])
-                height = round(DEMO_WIDTH * video.height / video.width)
-                small = cv2.resize(pair, (2 * DEMO_WIDTH, height), interpolation=cv2.INTER_AREA)
-                frames.append(cv2.cvtColor(small, cv2.COLOR_RGB2BGR))
-        animation = cv2.Animation()
-        animation.frames, animation.durations = frames, [round(1000 * EVERY / (video.rate or 25))] * len(frames)
+                pictures.append(Image.fromarray(cv2.resize(pair, size, interpolation=cv2.INTER_AREA)))
     with replacing(target) as beside:
-        cv2.imwriteanimation(str(beside), animation, [cv2.IMWRITE_WEBP_QUALITY, DEMO_QUALITY])
+        pictures[0].save(beside, save_all=True, append_images=pictures[1:], duration=milliseconds, quality=DEMO_QUALITY)
 
 
 def picture(

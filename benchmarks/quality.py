@@ -27,12 +27,10 @@ def score_all(test_set: "TestSet", candidates: "Sequence[Candidate]", *, with_cl
     from train.evaluation.scores import score_set, set_report
     from train.evaluation.table2 import ROWS, open_row, score_methods
 
-    with progress_bar(test_set.name, len(test_set.items) * len(candidates)) as advance:
-        scores = score_set(test_set, candidates, advance)
-    if with_closed_form and test_set.truths == "alphas":
-        closed_form = [open_row(row._replace(name=CLOSED_FORM), Path()) for row in ROWS if not row.checkpoints]
-        with progress_bar(f"{test_set.name}, closed form", len(test_set.items)) as advance:
-            scores += score_methods(test_set, closed_form, advance).values()
+    closed_form = with_closed_form and test_set.truths == "alphas"
+    methods = [open_row(row._replace(name=CLOSED_FORM), Path()) for row in ROWS if closed_form and not row.checkpoints]
+    with progress_bar(test_set.name, len(test_set.items) * (len(candidates) + len(methods))) as advance:
+        scores = [*score_set(test_set, candidates, advance), *score_methods(test_set, methods, advance).values()]
     return set_report(test_set, scores)
 
 
@@ -94,8 +92,8 @@ def quality(
             candidates += [OwnCandidate(base), OwnCandidate(large), OwnCandidate(large, photo=True)]
             candidates += [MaskCandidate(base, "coarse"), MaskCandidate(base, "unified")]
             candidates.append(Ablated(WITHOUT_QUN, *networks_of(None), unified=False))
-        opened = stack.enter_context(open_peers(adapters, peer or [], threads=threads, python=peer_python))
-        candidates += map(PeerCandidate, opened)
+        opened = open_peers(adapters, peer or [], threads=threads, python=peer_python)
+        candidates += map(PeerCandidate, stack.enter_context(opened))
         for test_set in test_sets:
             sections.append(score_all(test_set, candidates, with_closed_form=with_closed_form))
             common.show(f"{table({'sets': sections[-1:]})}\n")

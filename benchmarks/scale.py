@@ -19,7 +19,6 @@ from train.commands.options import JsonFile
 from train.commands.reports import progress_bar
 
 SIZES = ("426x240", "640x360", "854x480", "1280x720", "1920x1080", "2560x1440", "3840x2160")
-AT = "800x800"  # where threads are varied
 SECONDS = 20.0  # for the runs of one row
 
 
@@ -64,7 +63,7 @@ def table(report: Report) -> str:
 
 def scale(
     size: Sizes = None,
-    at: Annotated[str, typer.Option(metavar="WxH", help="Size at which threads are varied.")] = AT,
+    at: Annotated[str, typer.Option(metavar="WxH", help="Size at which threads are varied.")] = "800x800",
     threads: Annotated[list[int] | None, typer.Option(min=1, help="Threads to try; by default 1, 2, 4 and so on.")] = None,
     runs: Runs = 15,
     backend: Backend = "auto",

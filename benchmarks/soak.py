@@ -120,7 +120,7 @@ def soak(
     """Whether memory, threads, open files or delay grow in a long live session, or memory with the length of a file.
 
     The exit code is 1 if anything grows. The session's source is faster than the engine. What the session or file takes beyond
-    the engine alone is reported, too, and the peak of memory of a file.
+    the engine alone is reported, too, and the peak of memory.
 
     \b
     Examples:
@@ -154,11 +154,8 @@ def soak(
     table = common.markdown_table(("", "first half", "second half"), rows)
     common.show(f"{name}, {size}, {minutes:g} minutes\n{table}")
     print(f"engine alone: {alone:.1f} ms a frame; {what}: {each:.1f} ms ({100 * (each / alone - 1):+.0f} %)")
-    if file:
-        peak = max(each.memory for each in samples)
-        print(f"{count} frames; memory: {samples[0].memory:.0f} MB at first, {peak:.0f} at most")
-    load = monitor.load()
-    if load and load.warning:
+    print(f"{count} frames; memory: {samples[0].memory:.0f} MB at first, {max(held.memory for held in samples):.0f} at most")
+    if (load := monitor.load()) and load.warning:
         print(load.warning)
     found = grown(medians)
     print(*([f"{held} grew" for held in found] or ["nothing grew"]), sep="\n")

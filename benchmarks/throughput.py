@@ -35,7 +35,7 @@ def measure_file(
     The engine alone gets as many frames at once as it takes. Both in turn, one number a run; of the loop each stage, too
     (median of the frames). `advance` is called after each.
     """
-    count, alone, loop = 0, [], []
+    alone, loop = [], []
     within: dict[str, list[float]] = {}
     for _ in range(runs):
         alone.append(engine_alone(engine, frames, len(frames)))
@@ -43,14 +43,13 @@ def measure_file(
         begin = time.perf_counter()
         with realtime.VideoJob(clip, target, realtime.VideoSettings(bg=bg), overwrite=True) as job:
             edited = job.run(engine)
-        count = edited.frames
-        loop.append(1e3 * (time.perf_counter() - begin) / count)
+        loop.append(1e3 * (time.perf_counter() - begin) / edited.frames)
         for name, milliseconds in edited.stage_ms.items():
             within.setdefault("decode" if name == "source" else name, []).append(milliseconds)
         advance()
     over = median(whole / engine_ms for whole, engine_ms in zip(loop, alone, strict=True))
     figures = {"frames_a_second": 1e3 / median(loop), "loop_over_engine": over}
-    return {"frames": count, "engine": alone, "loop": loop, "within": within} | figures
+    return {"frames": edited.frames, "engine": alone, "loop": loop, "within": within} | figures
 
 
 def measure_live(

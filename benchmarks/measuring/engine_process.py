@@ -22,10 +22,10 @@ from benchmarks.measuring.machine import peak_memory
 from benchmarks.measuring.timing import AROUND, COMPOSITE, END_TO_END, NETWORKS, WHOLE
 from engines.errors import EngineError, MattingError
 from engines.geometry import BASE
+from engines.store.private import FOLDER_VARIABLE
 from train.evaluation.child import Child
 
 ROOT = Path(__file__).parents[2]
-CACHE_VARIABLE = "SHM_CACHE"  # of engines.store.cache, whose packages a GPU machine may lack
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class EngineProcess(Child):
         super().__init__(
             f"{choice.backend} {choice.precision}",
             [sys.executable, "-m", "benchmarks.measuring.engine_process", json.dumps(settings)],
-            os.environ | {"PYTHONPATH": path} | ({} if cache is None else {CACHE_VARIABLE: str(cache)}),
+            os.environ | {"PYTHONPATH": path} | ({} if cache is None else {FOLDER_VARIABLE: str(cache)}),
         )
         try:
             about = self._receive()
@@ -69,8 +69,7 @@ class EngineProcess(Child):
         self._send(f"{index}\n".encode())
         answer = self._receive()
         self.memory = answer["memory"]
-        stages: dict[str, float] = answer["stages"]
-        return stages
+        return dict(answer["stages"])
 
     def _receive(self) -> dict[str, Any]:
         assert self._process.stdout is not None

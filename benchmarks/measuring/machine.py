@@ -31,10 +31,9 @@ def describe() -> dict[str, str]:
     lines = path.read_text().split("\n\n")[0].splitlines() if path.exists() else []
     information = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
     flags = set(information.get("flags", information.get("Features", "")).split())
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     facts = {"processor": information.get("model name") or platform.processor() or platform.machine()}
     facts["vector units"] = " ".join(unit for unit in VECTOR_UNITS if unit in flags) or "unknown"
-    facts["cores"] = str(cores)
+    facts["cores"] = str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
     if psutil is not None:
         facts["memory"] = f"{psutil.virtual_memory().total / 2**30:.0f} GiB"
     if gpu := _gpu():

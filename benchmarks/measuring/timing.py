@@ -16,7 +16,6 @@ AROUND = "around them"  # the part of the whole that no network takes
 COMPOSITE = "composite"  # alpha, foreground and background to a picture
 END_TO_END = "end to end"  # from the uint8 frame to the uint8 composite
 RESAMPLES = 2000
-ALONE = 20  # frames of the engine alone
 
 
 @dataclass
@@ -76,7 +75,7 @@ def spread(values: Sequence[float]) -> dict[str, float]:
     return {"median": median(values), "p95": percentile(values, 95)}
 
 
-def engine_alone(engine: "engines.Engine", frames: "Sequence[engines.Frame]", count: int = ALONE) -> float:
+def engine_alone(engine: "engines.Engine", frames: "Sequence[engines.Frame]", count: int = 20) -> float:
     """Mean milliseconds a frame of the engine alone, for `count` of these in turn, as many at once as it takes."""
     engine(frames[0])
     begin = time.perf_counter()

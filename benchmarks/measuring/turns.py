@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmarks.measuring.engine_process import Choice, EngineProcess
 from benchmarks.measuring.timing import Timing
-from engines.backends import BACKENDS
+from engines.backends import BACKENDS, nvidia
 from engines.errors import MattingError
 from engines.geometry import BASE
 
@@ -36,9 +36,7 @@ def _levels(backend: str, precision: str) -> list[str]:
 
 def is_native(precision: str) -> bool:
     """Whether this machine computes in a precision without emulating it."""
-    from engines.backends.nvidia import driver_missing
-
-    if precision in ("fp32", "int8") or not driver_missing():
+    if precision in ("fp32", "int8") or not nvidia.driver_missing():
         return True
     try:
         from engines.backends.openvino import bf16_is_native

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.latency import page, table, verdict
 from benchmarks.measuring import turns
-from benchmarks.measuring.engine_process import CACHE_VARIABLE, Choice, EngineProcess, time_frame
+from benchmarks.measuring.engine_process import Choice, EngineProcess, time_frame
 from benchmarks.measuring.frames import make_frames
 from benchmarks.measuring.machine import Load, LoadMonitor
 from benchmarks.measuring.timing import AROUND, COMPOSITE, END_TO_END, NETWORKS, WHOLE, Timing
@@ -17,7 +17,6 @@ from benchmarks.measuring.turns import LEAST_RUNS, choices, take_turns, time_siz
 from engines.backends import nvidia, openvino
 from engines.engine import Profiled
 from engines.errors import EngineError
-from engines.store.cache import FOLDER_VARIABLE
 from tests.engines.backends.lagging import LaggingTorchEngine
 from tests.realtime.plain_engine import PlainEngine
 
@@ -222,10 +221,6 @@ def test_reports_are_not_replaced_unasked_and_name_a_busy_machine(bench, monkeyp
     assert not any(b"precious" in path.read_bytes() for path in reports.values())
     assert "The machine was busy" in out
     assert "other programs took 50%" in json.loads(reports["--json"].read_text())["warning"]
-
-
-def test_the_variable_of_the_cache_is_that_of_engines():
-    assert CACHE_VARIABLE == FOLDER_VARIABLE
 
 
 def test_bad_input_is_one_line(bench, tmp_path):
