@@ -77,13 +77,13 @@ def quality(
       bench quality eval/composites eval/portraits
       bench quality eval/composites --adapters adapters --peer rvm --json quality.json
     """
-    from train.evaluation.ablation import Ablated, networks_of
-    from train.evaluation.scores import MaskCandidate, OwnCandidate, PeerCandidate
-
     test_sets = open_sets(sets)
     check_peer_options(adapters, peer or [], backend)
     sections: list[Report] = []
     with common.reported(common.machine_of, json_file, overwrite, threads) as report, ExitStack() as stack:
+        from train.evaluation.ablation import Ablated, networks_of
+        from train.evaluation.scores import MaskCandidate, OwnCandidate, PeerCandidate
+
         candidates: list[Candidate] = []
         if backend != "none":
             base, large = (

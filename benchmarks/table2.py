@@ -65,12 +65,12 @@ def table2(
       bench table2 eval/composites eval/people --runs runs/table2
       bench table2 eval/composites eval/portraits --runs runs/table2 --json table2.json --pictures figures
     """
-    from train.evaluation.curves import curves_of, draw_curves
-    from train.evaluation.table2 import ROWS, open_rows, table2_report, write_figures
-
     test_sets = open_sets(sets)
     sections: list[Report] = []
     with common.reported(page, json_file, overwrite, None) as report:
+        from train.evaluation.curves import curves_of, draw_curves
+        from train.evaluation.table2 import ROWS, open_rows, table2_report, write_figures
+
         make_pictures_folder(pictures, overwrite=overwrite)
         methods, missing = open_rows(runs, with_closed_form=with_closed_form)
         for test_set in test_sets:

@@ -1,12 +1,12 @@
 """`bench throughput`: frames a second of a clip from file to file, by stage; delay and drops of live sources."""
 
-import tempfile
 import time
 from collections.abc import Sequence
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -127,21 +127,17 @@ def throughput(
       bench throughput
       bench throughput talk.mp4 --rate 30 --json throughput.json
     """
-    from realtime.commands.checks import blaming
-    from realtime.loop.pace import load_for_pace
+    with common.reported(table, json_file, overwrite, threads) as report, TemporaryDirectory(prefix="bench-") as folder:
+        from realtime.commands.checks import blaming
+        from realtime.loop.pace import load_for_pace
 
-    with blaming("--bg", bg):
-        realtime.VideoSettings(bg=bg).open_background().close()
-    with realtime.VideoSource(clip) as source:
-        frames = [packet.frame for packet in islice(source, IN_MEMORY)]
-        size = (source.width, source.height)
-    load = partial(load_engine, backend, threads=threads, precision=precision, model=model)
-    with (
-        tempfile.TemporaryDirectory(prefix="bench-") as folder,
-        common.reported(table, json_file, overwrite, threads) as report,
-        load(at_once=2) as engine,
-    ):
-        with progress_bar(f"{clip.name}, {size_name(size)}", 2 * runs) as advance:
+        with blaming("--bg", bg):
+            realtime.VideoSettings(bg=bg).open_background().close()
+        with realtime.VideoSource(clip) as source:
+            frames = [packet.frame for packet in islice(source, IN_MEMORY)]
+            size = (source.width, source.height)
+        load = partial(load_engine, backend, threads=threads, precision=precision, model=model)
+        with load(at_once=2) as engine, progress_bar(f"{clip.name}, {size_name(size)}", 2 * runs) as advance:
             measured = measure_file(clip, frames, Path(folder) / "out.mp4", engine, bg, runs, advance)
         live = []
         for each in rate or [30, 60]:
