@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks import everything
 from benchmarks.figures import render, table, write_page
+from benchmarks.measuring import turns
 from engines.commands.running import UsageError
 
 MACHINE = {"cores": "2", "processor": "P", "vector units": "avx2", "threads": "all", "openvino": "1", "weights": "abc"}
@@ -147,6 +148,7 @@ def test_the_page_has_what_the_folder_has(results: Path) -> None:
 
 def test_the_command(bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
     monkeypatch.setattr(everything, "MODELS", ["base"])
+    monkeypatch.setattr(turns, "is_native", lambda precision: precision == "fp32")
     folder = tmp_path / "made" / "report"
     words = ["--only", "latency", "--size", "64x48", "--runs", 1, "--backend", "openvino"]
     code, out, err = bench("all", "--report", folder, *words)

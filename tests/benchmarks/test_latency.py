@@ -207,6 +207,7 @@ def test_a_table_a_verdict_every_run_and_a_plot(bench, tmp_path):
 
 
 def test_reports_are_not_replaced_unasked_and_name_a_busy_machine(bench, monkeypatch, tmp_path):
+    scripted_processes(monkeypatch)
     monkeypatch.setattr(LoadMonitor, "load", lambda self: Load(0.02, 0.5, 0.0))
     words = ["latency", "--size", "64x32", "--runs", 1, "--starts", 1, "--backend", "openvino", "--precision", "fp32"]
     reports = {"--json": tmp_path / "x.json", "--plot": tmp_path / "x.png"}
