@@ -10,6 +10,7 @@ import cv2
 import pytest
 
 import engines
+from engines.atomic import replacing
 from engines.engine import Frame, Mask, Matte
 from engines.errors import EngineError, MediaError
 from realtime.jobs import segments
@@ -240,6 +241,24 @@ def test_a_run_that_fails_midway_says_what_is_kept(
     assert " that were done before" in capsys.readouterr().err
     assert frame_times(out) == even_times(30)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mp4", "out.mp4"]
+
+
+def test_a_run_that_is_refused_does_not_say_that_the_same_command_goes_on(
+    tmp_path: Path, engine: BallEngine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clip, out = make_clip(tmp_path / "in.mp4"), tmp_path / "out.mp4"
+    kept = tmp_path / "out.mp4.unfinished"
+    kept.mkdir()
+    (kept / "run.json").write_text("{}")
+    for words in ((), ("--overwrite",)):
+        assert shm_video(monkeypatch, clip, out, "--resume", *words, *FAST) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith(f"error: {kept}: holds the segments of another run (")
+        assert line.endswith(" differ); repeat that run, or remove the folder")
+    with replacing(out, overwrite=False):
+        assert shm_video(monkeypatch, clip, out, "--resume", *FAST) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"error: {out}: another process is writing it; wait for it")
 
 
 def test_results_below_the_folder_of_videos_are_not_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
