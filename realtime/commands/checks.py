@@ -1,12 +1,13 @@
 """What the commands check before any work, and how they report it."""
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from engines.commands.running import UsageError
 from engines.errors import MattingError, MediaError, TooManyPixels
+from realtime.jobs.video_folders import describe_whole_names
 from realtime.numbering import NAME, pictures_of
 
 
@@ -14,6 +15,12 @@ def notify(line: str) -> None:
     """Print a line to standard error, from any thread."""
     sys.stderr.write(f"{line}\n")
     sys.stderr.flush()
+
+
+def tell_whole_names(jobs: Iterable[tuple[Path, Path]]) -> None:
+    """Say which results keep a whole name, as others share their stems."""
+    if line := describe_whole_names(jobs):
+        notify(line)
 
 
 def interlaced(path: str | Path) -> str:

@@ -8,7 +8,7 @@ import typer
 from engines.commands.app import Version, command_app
 from engines.commands.options import Backend, Model, Overwrite, Precision, Threads, load_engine
 from engines.commands.running import UsageError, run
-from realtime.commands.checks import naming_options, refuse_existing, refuse_inputs
+from realtime.commands.checks import naming_options, refuse_existing, refuse_inputs, tell_whole_names
 from realtime.commands.options import MAX_MEGAPIXELS, MEGAPIXEL, MaxMegapixelsOption
 
 app = command_app()
@@ -67,6 +67,7 @@ def refine(
     for _, picture in chosen:
         refuse_inputs(picture, {"IMAGES": images, "MASKS": masks})
     if folder:
+        tell_whole_names(chosen)
         make_folder(target)
         if masks.is_dir() and target.samefile(masks):
             raise UsageError(f"{target}: is the folder of the masks; name another folder to write to")

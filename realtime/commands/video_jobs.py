@@ -14,7 +14,7 @@ from engines.commands.running import UsageError, printable
 from engines.engine import Engine
 from engines.errors import FileAppeared, MattingError, OtherSegments
 from realtime.choices import PIPE
-from realtime.commands.checks import in_options, interlaced, naming_options, notify
+from realtime.commands.checks import in_options, interlaced, naming_options, notify, tell_whole_names
 from realtime.commands.encoding import check_encoding
 from realtime.commands.progress import frames_progress
 from realtime.commands.video_run import Run, check_settings, refuse
@@ -101,6 +101,7 @@ def files_to_do(source: Path, target: Path, run: Run) -> tuple[int, list[Job], l
     found = video_files(source, target, run.settings.output_kind, run.settings.codec)
     check_settings(run.settings)
     jobs = found.jobs if run.shard is None else run.shard.of(found.jobs)
+    tell_whole_names(jobs)
     to_do = [job for job in jobs if run.overwrite or not job[1].is_file()]
     existed = [job for job in jobs if job not in to_do]
     records: list[Record] = [{"source": str(video), "target": str(path), "status": "existed"} for video, path in existed]
