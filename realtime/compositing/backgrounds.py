@@ -77,8 +77,10 @@ def open_background(
         pixel_aspect: width of a pixel over its height, of the frames that it is for.
 
     Raises TooManyPixels for these; MediaError if it is neither a file nor a colour, or the file is missing, a folder or broken;
-    ValueError for a malformed #rrggbb or strength of blur.
+    ValueError for a malformed #rrggbb or strength of blur, or an empty text.
     """
+    if spec == "":
+        raise ValueError("is empty; name a background, or leave it out")
     if isinstance(spec, os.PathLike):  # a file, also where it has the name of a colour
         spec = os.path.join(".", spec)  # noqa: PTH118 - which Path would take out again
     if (named := named_background(spec)) is not None:

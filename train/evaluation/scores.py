@@ -67,7 +67,7 @@ def open_set(folder: Path) -> TestSet:
     items = []
     for image in pictures_in(folder / "images"):
         if image.stem not in by_stem:
-            raise DataError(f"{image}: has no truth {image.stem}.* in {folder / truths}")
+            raise DataError(f"{image}: has no truth {image.stem}.* in {folder / truths}; add it, or take the picture out")
         items.append(Item(image.stem, image, by_stem[image.stem]))
     if not items:
         raise DataError(f"{folder / 'images'}: holds no pictures")
