@@ -28,3 +28,11 @@ def without_password(address: str) -> str:
     if len(before) > len(named) and ":" in before:
         return f"{scheme}://{HIDDEN}{after}"
     return f"{scheme}://{rest[named.rfind('@') + 1 :]}"
+
+
+def address_shown(text: str) -> str | None:
+    """The address that a text, or a path made of it, is, as `without_password` shows it; None for what is none."""
+    scheme, there, rest = text.partition(":/")
+    if not there or len(scheme) < 2 or not scheme.isalnum():  # C:/ is a disk
+        return None
+    return without_password(f"{scheme}://{rest.lstrip('/')}")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from engines.commands.running import UsageError
 from engines.errors import MattingError, MediaError, TooManyPixels
+from realtime.addresses import address_shown
 from realtime.jobs.video_folders import describe_whole_names
 from realtime.numbering import NAME, pictures_of
 
@@ -50,6 +51,12 @@ def naming_options() -> Iterator[None]:
 def in_options(error: MattingError | ValueError) -> str:
     """The message of an error, with the option that averts it."""
     return f"{error} with --max-megapixels {error.megapixels}" if isinstance(error, TooManyPixels) else str(error)
+
+
+def refuse_address(path: Path) -> None:
+    """Raise UsageError if a file to read is the address of one on a server, or of a stream."""
+    if (address := address_shown(str(path))) is not None and not path.exists():
+        raise UsageError(f"{address}: is an address; save what is there as a file, and name that; shm-live reads streams")
 
 
 def refuse_inputs(target: Path, inputs: Mapping[str, Path]) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as some
 
-from realtime.addresses import without_password
+from realtime.addresses import address_shown, without_password
 
 
 @pytest.mark.parametrize(
@@ -45,3 +45,18 @@ def test_nothing_of_any_password_is_shown(user: str, password: str, server: str,
     shown = without_password(f"rtsp://{user}:{password}@{server}{path}")
     plain = not any(each in user + password for each in "/?#")
     assert shown in {f"rtsp://{'' if plain else '...@'}{server}{path}", f"rtsp://{server}{path}"}
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("http:/host/a.mp4", "http://host/a.mp4"),  # as a path has it
+        ("rtsp://me:secret@host/a", "rtsp://host/a"),
+        ("C:/a.mp4", None),
+        ("a/b.mp4", None),
+        ("12:30.mp4", None),
+        ("a b:/c", None),
+    ],
+)
+def test_addresses_are_known_as_paths_too(text: str, shown: str | None) -> None:
+    assert address_shown(text) == shown

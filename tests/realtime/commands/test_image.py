@@ -232,6 +232,8 @@ def test_only_the_first_of_several_pictures_is_used_and_that_is_said(
         (["a.png", "out.jpg"], "no alpha"),
         (["a.png", "out.xyz"], "unknown kind"),
         (["a.png", "nothing"], "nothing: is a folder; name a picture in it, such as nothing/out.png"),
+        (["http://me:secret@host/a.jpg", "out.png"], "error: http://host/a.jpg: is an address; save what is there as a file"),
+        (["a.png", "out.png", "--bg", "http://me:secret@host/a.jpg"], "error: --bg: http://host/a.jpg: is an address; save"),
         (["a.png", "out.png", "--bg", ""], "--bg: is empty; name a background, or leave it out"),
         (["a.png", "nowhere/out.png"], "no folder"),
         (["a.png", "out.png", "--bg", "missing.jpg"], "missing.jpg"),
