@@ -58,7 +58,7 @@ def table2(
     """The paper's Table 2 on test sets, from runs of shm-train: its seven rows beside the paper's figures.
 
     A row whose run is missing is named, with the command that trains it. Sets with masks have no trimaps, so closed form and
-    DIM are left out there.
+    DIM are left out there. The released weights, with QUN and without it, need no run: shm-eval --table.
 
     \b
     Examples:

@@ -39,5 +39,9 @@ class TooManyPixels(MediaError):
         return type(self), (str(self), self.megapixels)  # it may cross processes
 
 
+class OtherSegments(MediaError):
+    """Segments of a video that lie where those of this run would, and are of another run."""
+
+
 class DataError(MattingError):
     """Data, recipes or checkpoints that cannot be used for training or evaluation."""

@@ -4,7 +4,6 @@ import ipaddress
 import re
 
 HIDDEN = "...@"
-SERVER = re.compile(r"(\[.+\]|localhost|.*\..*)(:\d+)?|[^:]+:\d+")  # what may be shown behind a user and an @
 
 
 def is_loopback(host: str) -> bool:
@@ -20,13 +19,20 @@ def is_loopback(host: str) -> bool:
 def without_password(address: str) -> str:
     """The address of a stream, to be shown: without the user and the password in it.
 
-    A password may hold an @. A /, ? or # in one is a mistake, as it ends the server's name: where that may be so, all up to the
-    last @ is `HIDDEN`.
+    A password may hold an @. A /, ? or # in one is a mistake, as it ends the server's name. So where there is an @ behind that,
+    all up to the last one is `HIDDEN` if it could be a user and a password.
     """
     scheme, _, rest = address.partition("://")
-    named = re.split(r"[/?#]", rest, maxsplit=1)[0]
-    user, at, server = named.rpartition("@")
+    named = re.split(r"[/?#]", rest, maxsplit=1)[0]  # as FFmpeg and urllib have it, but never an error
     before, _, after = rest.rpartition("@")
-    if len(before) > len(named) and (not SERVER.fullmatch(server) if at else ":" in before):
+    if len(before) > len(named) and ":" in before:
         return f"{scheme}://{HIDDEN}{after}"
-    return f"{scheme}://{rest.removeprefix(user + at)}"
+    return f"{scheme}://{rest[named.rfind('@') + 1 :]}"
+
+
+def address_shown(text: str) -> str | None:
+    """The address that a text, or a path made of it, is, as `without_password` shows it; None for what is none."""
+    scheme, there, rest = text.partition(":/")
+    if not there or len(scheme) < 2 or not scheme.isalnum():  # C:/ is a disk
+        return None
+    return without_password(f"{scheme}://{rest.lstrip('/')}")

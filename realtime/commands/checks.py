@@ -1,12 +1,14 @@
 """What the commands check before any work, and how they report it."""
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from engines.commands.running import UsageError
 from engines.errors import MattingError, MediaError, TooManyPixels
+from realtime.addresses import address_shown
+from realtime.jobs.video_folders import describe_whole_names
 from realtime.numbering import NAME, pictures_of
 
 
@@ -14,6 +16,12 @@ def notify(line: str) -> None:
     """Print a line to standard error, from any thread."""
     sys.stderr.write(f"{line}\n")
     sys.stderr.flush()
+
+
+def tell_whole_names(jobs: Iterable[tuple[Path, Path]]) -> None:
+    """Say which results keep a whole name, as others share their stems."""
+    if line := describe_whole_names(jobs):
+        notify(line)
 
 
 def interlaced(path: str | Path) -> str:
@@ -43,6 +51,12 @@ def naming_options() -> Iterator[None]:
 def in_options(error: MattingError | ValueError) -> str:
     """The message of an error, with the option that averts it."""
     return f"{error} with --max-megapixels {error.megapixels}" if isinstance(error, TooManyPixels) else str(error)
+
+
+def refuse_address(path: Path) -> None:
+    """Raise UsageError if a file to read is the address of one on a server, or of a stream."""
+    if (address := address_shown(str(path))) is not None and not path.exists():
+        raise UsageError(f"{address}: is an address; save what is there as a file, and name that; shm-live reads streams")
 
 
 def refuse_inputs(target: Path, inputs: Mapping[str, Path]) -> None:

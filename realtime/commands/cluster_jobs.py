@@ -28,6 +28,7 @@ from realtime.commands.video_jobs import (
     open_job,
     report,
     tell_what_is_kept,
+    telling_what_is_kept,
 )
 from realtime.commands.video_run import Run, check_settings, refuse
 from realtime.jobs.photo_folders import make_folder
@@ -70,7 +71,7 @@ def edit_on_cluster(source: Path, target: Path, run: Run, address: str, engine: 
     runner = None
     with ExitStack() as stack:
         for video in videos:
-            stack.callback(tell_what_is_kept, video.target)
+            stack.enter_context(telling_what_is_kept(video.target))
         if videos:
             cluster = stack.enter_context(open_cluster(Cluster, address))
             runner = spread(videos, run, cluster, engine, records, several=several)
@@ -129,6 +130,7 @@ def spread(
                 if not several:
                     raise error
                 records.append(failure(video.source, video.target, error))
+                tell_what_is_kept(video.target, error)
             elif (done := video.result(time.perf_counter() - start)) is None:
                 notify(f"{video.target}: exists already")
                 records.append({"source": str(video.source), "target": str(video.target), "status": "existed"})

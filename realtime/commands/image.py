@@ -10,7 +10,15 @@ import typer
 from engines.commands.app import Version, command_app
 from engines.commands.options import Backend, Closer, Model, Overwrite, Precision, Threads, load_engine
 from engines.commands.running import UsageError, run
-from realtime.commands.checks import blaming, naming_options, notify, refuse_existing, refuse_inputs
+from realtime.commands.checks import (
+    blaming,
+    naming_options,
+    notify,
+    refuse_address,
+    refuse_existing,
+    refuse_inputs,
+    tell_whole_names,
+)
 from realtime.commands.options import (
     BACKGROUND_HELP,
     MAX_MEGAPIXELS,
@@ -85,6 +93,7 @@ def image(
         raise UsageError("--premultiplied is for cut-outs; leave it out, or leave out --bg and --alpha-only")
     if margin is not None and not crop:
         raise UsageError("--margin is for --crop; leave it out, or add --crop")
+    refuse_address(source)
     writing = Writing(premultiplied=premultiplied, strip=strip, overwrite=overwrite)
     folder = source.is_dir()
     suffix = ".png" if bg is None else ".jpg"
@@ -112,6 +121,7 @@ def image(
                 background = stack.enter_context(open_background(bg, fit=fit, max_pixels=max_pixels))
         if folder:
             make_folder(target)
+            tell_whole_names(found.jobs)
         to_do = [job for job in found.jobs if not folder or overwrite or not job[1].is_file()]
         for photo, picture in to_do:
             if folder:

@@ -15,6 +15,7 @@ from engines.commands.options import Backend, Closer, Model, Overwrite, Precisio
 from engines.commands.running import UsageError, run
 from engines.errors import MediaError
 from engines.geometry import Size
+from realtime.addresses import without_password
 from realtime.choices import HOLD, MAX_PIXELS, SMOOTH, PipeFormat, View
 from realtime.commands.checks import blaming, interlaced, notify, refuse_existing, refuse_inputs
 from realtime.commands.options import (
@@ -210,7 +211,7 @@ def open_source(
     max_pixels: int = MAX_PIXELS,
 ) -> "LiveSource":
     """Open the camera, the stream or the video that the user named. Raises UsageError if that fails."""
-    from realtime.inputs.network_stream import NetworkStream, is_address
+    from realtime.inputs.network_stream import SCHEMES, NetworkStream, is_address, scheme_of
     from realtime.inputs.paced_video import PacedVideo
     from realtime.inputs.webcam import Webcam
 
@@ -224,6 +225,9 @@ def open_source(
             return Webcam(webcam, size=size, rate=rate, hold=hold, notify=notify)
     if rate is not None:
         raise UsageError("--fps is for a camera; a video or a stream has its own rate")
+    if scheme_of(video) and not is_address(video) and not Path(video).exists():
+        shown = without_password(video)
+        raise UsageError(f"--input {shown}: is no address that can be read; begin it with {', '.join(SCHEMES)}, or name a file")
     source: NetworkStream | PacedVideo
     with blaming("--input", video):
         if is_address(video):

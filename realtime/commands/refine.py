@@ -8,7 +8,7 @@ import typer
 from engines.commands.app import Version, command_app
 from engines.commands.options import Backend, Model, Overwrite, Precision, Threads, load_engine
 from engines.commands.running import UsageError, run
-from realtime.commands.checks import naming_options, refuse_existing, refuse_inputs
+from realtime.commands.checks import naming_options, notify, refuse_existing, refuse_inputs, tell_whole_names
 from realtime.commands.options import MAX_MEGAPIXELS, MEGAPIXEL, MaxMegapixelsOption
 
 app = command_app()
@@ -61,12 +61,15 @@ def refine(
         known = open_masks(masks, category=category, max_pixels=max_pixels)
     except ValueError as error:
         raise UsageError(f"--category {error}") from error
+    if folder and masks.is_file() and masks.suffix.lower() != ".json":
+        raise UsageError(f"{masks}: is one mask, and {images} a folder of photos; name a folder of masks, or one photo")
     chosen = [job for job in found.jobs if known.has(job[0])]
     if not chosen:
         raise UsageError(f"{masks}: has no mask for any photo of {images}; masks are found by the names of the photos")
     for _, picture in chosen:
         refuse_inputs(picture, {"IMAGES": images, "MASKS": masks})
     if folder:
+        tell_whole_names(chosen)
         make_folder(target)
         if masks.is_dir() and target.samefile(masks):
             raise UsageError(f"{target}: is the folder of the masks; name another folder to write to")
@@ -77,12 +80,17 @@ def refine(
         return
     with load_engine(backend, threads=threads, precision=precision, model=model) as engine:
 
-        def refine_photo(photo: Path, picture: Path) -> None:
+        def refine_photo(photo: Path, picture: Path) -> str:
             read = read_photo_for_matting(photo, max_pixels=max_pixels)
             matte = refine_mask(read, known.read(photo), engine)
             write = write_cut_out if cut_outs else write_alpha
             write(picture, matte, read, Writing(overwrite=overwrite))
+            height, width = read.frame.shape[:2]
+            return f"{picture}: {width}x{height} ({engine.name} {engine.precision}, {engine.device})"
 
+        if not folder:
+            notify(refine_photo(*to_do[0]))
+            return
         failed = for_each_photo(to_do, refine_photo, "mattes")
     report_photos("mattes", len(to_do), failed, notes, found.describe_left_out())
 

@@ -9,6 +9,7 @@ from engines.commands.app import Version, command_app
 from engines.commands.options import Backend, Closer, Model, Overwrite, Precision, Threads, load_engine
 from engines.commands.running import run
 from realtime.choices import GREEN, SMOOTH
+from realtime.commands.checks import refuse_address
 from realtime.commands.encoding import (
     OUT_HELP,
     AlphaOutOption,
@@ -122,6 +123,7 @@ def video(
       shm-video talk.mp4 cutout.webm --output-kind cutout
       shm-video talk.mp4 person.mov --output-kind foreground --codec prores --alpha-out matte.mov
     """
+    refuse_address(source)
     check_output_kind(output_kind, bg=bg, light_wrap=light_wrap, premultiplied=premultiplied, hdr=hdr)
     from realtime.commands.video_jobs import edit_file, edit_files, sequence_of
     from realtime.commands.video_run import Run

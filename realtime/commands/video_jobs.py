@@ -12,9 +12,9 @@ import typer
 
 from engines.commands.running import UsageError, printable
 from engines.engine import Engine
-from engines.errors import MattingError
+from engines.errors import FileAppeared, MattingError, OtherSegments
 from realtime.choices import PIPE
-from realtime.commands.checks import in_options, interlaced, naming_options, notify
+from realtime.commands.checks import in_options, interlaced, naming_options, notify, tell_whole_names
 from realtime.commands.encoding import check_encoding
 from realtime.commands.progress import frames_progress
 from realtime.commands.video_run import Run, check_settings, refuse
@@ -53,7 +53,7 @@ def edit_file(source: Path, target: Path, run: Run) -> None:
             return
         check_settings(run.settings)
         if run.resume:
-            stack.callback(tell_what_is_kept, target)
+            stack.enter_context(telling_what_is_kept(target))
         job = stack.enter_context(open_job(source, target, run))
         engine = stack.enter_context(run.load())
         try:
@@ -101,6 +101,7 @@ def files_to_do(source: Path, target: Path, run: Run) -> tuple[int, list[Job], l
     found = video_files(source, target, run.settings.output_kind, run.settings.codec)
     check_settings(run.settings)
     jobs = found.jobs if run.shard is None else run.shard.of(found.jobs)
+    tell_whole_names(jobs)
     to_do = [job for job in jobs if run.overwrite or not job[1].is_file()]
     existed = [job for job in jobs if job not in to_do]
     records: list[Record] = [{"source": str(video), "target": str(path), "status": "existed"} for video, path in existed]
@@ -126,9 +127,19 @@ def sequence_of(folder: Path) -> Path:
     return found[0]
 
 
-def tell_what_is_kept(target: Path) -> None:
-    """Say so if a run has not completed its file, and segments of it are there."""
-    if SegmentFolder(target, "").path.is_dir():
+@contextmanager
+def telling_what_is_kept(target: Path) -> Iterator[None]:
+    """Say so if the run inside the block does not complete its file, and segments of it are there."""
+    try:
+        yield
+    except BaseException as error:
+        tell_what_is_kept(target, error)
+        raise
+
+
+def tell_what_is_kept(target: Path, error: BaseException) -> None:
+    """Say so if segments of a file are there, unless the same command would be refused again: the error has the remedy then."""
+    if not isinstance(error, FileAppeared | OtherSegments | UsageError) and SegmentFolder(target, "").path.is_dir():
         notify(f"{target}: what is done is kept beside it; the same command goes on from there")
 
 

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from engines.engine import Frame
 from engines.errors import MediaError
+from realtime.addresses import address_shown
 from realtime.choices import MAX_PIXELS, Fit
 from realtime.inputs.photos import read_photo
 from realtime.inputs.pictures import is_still
@@ -77,8 +78,10 @@ def open_background(
         pixel_aspect: width of a pixel over its height, of the frames that it is for.
 
     Raises TooManyPixels for these; MediaError if it is neither a file nor a colour, or the file is missing, a folder or broken;
-    ValueError for a malformed #rrggbb or strength of blur.
+    ValueError for a malformed #rrggbb or strength of blur, or an empty text.
     """
+    if spec == "":
+        raise ValueError("is empty; name a background, or leave it out")
     if isinstance(spec, os.PathLike):  # a file, also where it has the name of a colour
         spec = os.path.join(".", spec)  # noqa: PTH118 - which Path would take out again
     if (named := named_background(spec)) is not None:
@@ -258,6 +261,8 @@ def _strength(spec: str) -> float:
 
 def _unknown(spec: str, path: Path) -> str:
     """The message for a background that is neither a file nor a colour."""
+    if (address := address_shown(spec)) is not None:
+        return f"{address}: is an address; save what is there as a file, and name that"
     if path.suffix or len(path.parts) > 1:
         return f"{spec}: no such file; check the name"
     near = difflib.get_close_matches(spec.lower(), [*webcolors.names(), *WORDS], n=1)

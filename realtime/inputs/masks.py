@@ -12,8 +12,9 @@ from engines.engine import Mask
 from engines.errors import MediaError
 from realtime.choices import MAX_PIXELS
 from realtime.inputs.photos import READABLE, read_photo
-from realtime.inputs.pictures import check_pixels
+from realtime.inputs.pictures import check_pixels, is_openexr
 
+LINEAR = {".exr"}  # read_photo gives its levels sRGB's curve
 PERSON = "person"  # COCO's category of people
 LONGEST_OUTLINE = 4_000_000  # px of a polygon: pycocotools takes memory for each of them
 
@@ -50,7 +51,9 @@ class FolderMasks:
         if not path.exists():
             raise MediaError(f"{path}: no such file or folder; name a folder of masks, or a COCO .json file")
         folder = path.is_dir()
-        self._by_stem = {p.stem: p for p in sorted(path.iterdir()) if p.suffix.lower() in READABLE} if folder else {}
+        if is_openexr(path):
+            raise MediaError(f"{path}: holds linear light, of which the levels of masks are not; save it as a PNG")
+        self._by_stem = {p.stem: p for p in sorted(path.iterdir()) if p.suffix.lower() in READABLE - LINEAR} if folder else {}
         if folder and not self._by_stem:
             raise MediaError(f"{path}: has no mask in it; name a folder of PNG files")
 

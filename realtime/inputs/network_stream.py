@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from fractions import Fraction
 from queue import Empty, Full, Queue
-from urllib.parse import urlsplit
 
 import av
 from av.container import InputContainer
@@ -46,7 +45,13 @@ TRANSPORT = {
 
 def is_address(text: str) -> bool:
     """Whether a text is the address of a network stream, not a file."""
-    return text.partition("://")[0].lower() in SCHEMES and "://" in text
+    return scheme_of(text) in SCHEMES
+
+
+def scheme_of(address: str) -> str:
+    """What an address begins with, in small letters; empty if it is none. Never an error, which could show a password."""
+    scheme, there, _ = address.partition("://")
+    return scheme.lower() if there else ""
 
 
 class Connection:
@@ -114,7 +119,7 @@ class Connection:
 
     def _decode(self) -> None:
         limit = decoder_limit(self._max_pixels)
-        options = OPTIONS | limit | TRANSPORT.get(urlsplit(self._address).scheme.lower(), {})
+        options = OPTIONS | limit | TRANSPORT.get(scheme_of(self._address), {})
         with av.open(self._address, timeout=(OPENING, READING), options=options, metadata_errors="replace") as container:
             stream = shown_video(container)
             if stream is None:
@@ -220,7 +225,7 @@ class NetworkStream(ReconnectingSource):
                     raise MediaError(f"{self.name}: has no picture; name a stream with video")
         except (av.FFmpegError, OSError) as error:
             reason = getattr(error, "strerror", None) or error
-            remedy = ", and write a / in a password as %2F" if HIDDEN in self.name else ""
+            remedy = ", and write a / in a password as %2F, an @ behind the server as %40" if HIDDEN in self.name else ""
             raise MediaError(f"{self.name}: cannot be read ({reason}); check the address and the network{remedy}") from error
         return frame
 

@@ -8,6 +8,7 @@ from typing import TypeVar
 import av
 import cv2
 import numpy as np
+from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
@@ -15,8 +16,9 @@ from PIL.TiffImagePlugin import TiffImageFile
 from engines.engine import Frame, Mask
 from engines.errors import MediaError
 from realtime.choices import MAX_PIXELS
-from realtime.inputs.pictures import check_pixels, open_picture, tiff_size
+from realtime.inputs.pictures import check_file, check_pixels, is_openexr, open_picture, openexr_header, tiff_size
 from realtime.pixels.colour_profile import SPACES, ColourProfile, colour_profile, space, to_srgb_by
+from realtime.pixels.decoded import brighter_than_white, in_srgb
 from realtime.pixels.depth import Pixels, to_eight_bits, to_sixteen_bits
 from realtime.pixels.metadata import NO_METADATA, Metadata, read_exif, read_xmp
 from realtime.pixels.opacity import flatten
@@ -29,7 +31,7 @@ BITS_PER_SAMPLE, COMPRESSION, PHOTOMETRIC, PLANES, EXTRA_SAMPLES, SAMPLE_FORMAT 
 UNCOMPRESSED, BLACK_IS_ZERO, RGB, SEPARATE, PREMULTIPLIED = 1, 1, 2, 2, 1  # their values
 BAND = 256  # rows at a time: Pillow's pictures take a third more memory than arrays, and conversions as much again
 READABLE = {
-    *(".avif", ".bmp", ".gif", ".heic", ".heif", ".hif", ".jfif", ".jpe"),
+    *(".avif", ".bmp", ".exr", ".gif", ".heic", ".heif", ".hif", ".jfif", ".jpe"),
     *(".jpeg", ".jpg", ".jxl", ".png", ".tif", ".tiff", ".webp"),
 }
 
@@ -64,16 +66,19 @@ class Photo:
 
 
 def read_photo(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Photo:
-    """Read JPEG, PNG, WebP, AVIF, HEIC (with pi-heif), JPEG XL (with pillow-jxl-plugin), TIFF, BMP or GIF.
+    """Read JPEG, PNG, WebP, AVIF, HEIC (with pi-heif), JPEG XL (with pillow-jxl-plugin), TIFF, OpenEXR, BMP or GIF.
 
     They may have 8 or 16 bits, be grey, a palette, CMYK or colours, with or without alpha.
     EXIF orientation is applied, and colours are converted to sRGB by the file's colour profile. PNG and TIFF keep their 16 bits
-    in `stored`.
+    in `stored`, and so does OpenEXR, whose linear light gets sRGB's curve, and is cut off where it is brighter than white.
     Raises TooManyPixels before anything is decoded if there are more than `max_pixels`; MediaError if the file is missing, not
     a plain file, not a picture or broken.
     """
     path = Path(path)
     try:
+        check_file(path)
+        if is_openexr(path):
+            return _read_openexr(path, max_pixels)
         try:
             with open_picture(path, max_pixels=max_pixels) as image:
                 return _decode(image, path)
@@ -84,7 +89,7 @@ def read_photo(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) ->
     except MemoryError as error:
         raise MediaError(f"{path}: takes more memory than there is; make it smaller") from error
     except Exception as error:  # Pillow has no error of its own
-        kinds = "name a JPEG, PNG, WebP, AVIF, HEIC, JPEG XL, TIFF, BMP or GIF file"
+        kinds = "name a JPEG, PNG, WebP, AVIF, HEIC, JPEG XL, TIFF, OpenEXR, BMP or GIF file"
         raise MediaError(f"{path}: is broken or not a picture that can be read; {kinds}") from error
 
 
@@ -154,6 +159,26 @@ def _read_float_tiff(path: Path, max_pixels: int) -> Photo:
     return Photo(to_eight_bits(stored), name=str(path), stored=stored)
 
 
+def _read_openexr(path: Path, max_pixels: int) -> Photo:
+    """Read an OpenEXR file. Its colours are taken to be multiplied by alpha, as is the convention."""
+    header = openexr_header(path)
+    check_pixels(path, header.height, header.width, max_pixels)
+    if header.cut_off:
+        raise MediaError(f"{path}: was cut off, or is not yet written to its end; write it again")
+    try:
+        with av.open(str(path.absolute()), format="exr_pipe") as container:  # in a relative one, 12:30.exr would be a protocol
+            picture = next(container.decode(video=0))
+    except (av.FFmpegError, StopIteration) as error:
+        remedy = "save it anew, as one part with half or float channels R, G and B, compressed by ZIP or PIZ"
+        raise MediaError(f"{path}: is broken, or OpenEXR of a kind that cannot be read; {remedy}") from error
+    notes: tuple[str, ...] = ()
+    if brighter_than_white(picture):
+        notes = (f"{path}: its light is brighter than white in places, and becomes white there",)
+    picture = in_srgb(picture)
+    stored, alpha = _of_sixteen_bits(picture, any(each.is_alpha for each in picture.format.components))
+    return Photo(to_eight_bits(stored), alpha, str(path), stored=stored, notes=notes)
+
+
 def _has_sixteen_bits(image: Image.Image) -> bool:
     """Whether the file of a picture, not yet loaded, is a PNG or TIFF of grey or RGB with 16 bits of each channel."""
     if isinstance(image, TiffImageFile):
@@ -199,7 +224,12 @@ def _sixteen_bit_png(path: Path) -> tuple[NDArray[np.uint16], Mask | None] | Non
             picture = next(container.decode(video=0))
     except (av.FFmpegError, StopIteration, OSError):
         return None
-    if picture.format.name not in {"rgba64be", "ya16be"}:
+    return _of_sixteen_bits(picture, picture.format.name in {"rgba64be", "ya16be"})
+
+
+def _of_sixteen_bits(picture: VideoFrame, has_alpha: bool) -> tuple[NDArray[np.uint16], Mask | None]:
+    """The colours, uint16 (H, W, 3), and alpha of what FFmpeg has read."""
+    if not has_alpha:
         return np.asarray(picture.to_ndarray(format="rgb48le"), np.uint16), None
     pixels = np.asarray(picture.to_ndarray(format="rgba64le"), np.uint16)
     return np.ascontiguousarray(pixels[..., :3]), np.divide(pixels[..., 3], 65535, dtype=np.float32)

@@ -3,12 +3,14 @@
 import contextlib
 import ctypes
 import logging
+import struct
 import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
+from typing import NamedTuple
 
 from PIL import Image, TiffImagePlugin, _imaging
 
@@ -20,6 +22,10 @@ FORMATS = ("AVIF", "BMP", "DIB", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF"
 MOVING = {"AVIF", "GIF", "PNG", "WEBP"}  # in which more than one picture is an animation
 HEAD = 21  # bytes that tell a format from others
 HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"mif1"}
+OPENEXR = b"\x76\x2f\x31\x01"  # begins such a file
+SPECIAL = 0x1A00  # bits of its version: tiles, deep pixels, several parts
+ROWS = (1, 1, 1, 16, 32, 16, 32, 32, 32, 256)  # of a block in it, by the number of its compression
+LONGEST, LARGEST = 4 << 20, 1 << 62  # bytes of its header, and of a file
 HEIF_PACKAGE = "pip install 'semantic-human-matting[heic]'"
 
 # What is wrong with a file is in the error that is raised; Pillow and its libtiff would print lines of their own.
@@ -74,6 +80,11 @@ def is_heif(path: Path) -> bool:
     return head[4:8] == b"ftyp" and head[8:12] in HEIF_BRANDS
 
 
+def is_openexr(path: Path) -> bool:
+    """Whether a file is an OpenEXR picture, which Pillow does not know."""
+    return _head(path).startswith(OPENEXR)
+
+
 def is_animated_webp(path: Path) -> bool:
     """Whether a file is a WebP with several frames, which FFmpeg does not decode, and Pillow does."""
     head = _head(path)
@@ -94,7 +105,7 @@ def _head(path: Path) -> bytes:
 def is_still(path: Path, *, max_pixels: int) -> bool:
     """Whether a plain file is a picture and not an animation. Raises MediaError as `open_picture` does."""
     check_file(path)
-    if is_heif(path) or is_jpeg_xl(_head(path)):
+    if is_heif(path) or is_jpeg_xl(_head(path)) or is_openexr(path):
         return True
     try:
         with open_picture(path, max_pixels=max_pixels) as image:
@@ -112,6 +123,46 @@ def tiff_size(path: Path) -> tuple[int, int]:
         file.seek(tags.next)
         tags.load(file)
     return int(tags[TiffImagePlugin.IMAGELENGTH]), int(tags[TiffImagePlugin.IMAGEWIDTH])
+
+
+class OpenExrHeader(NamedTuple):
+    """Height and width, of the part that is shown or the part that is stored, whichever is more."""
+
+    height: int
+    width: int
+    cut_off: bool  # whether pixels are missing, which FFmpeg does not say; not known of files with tiles or several parts
+
+
+def openexr_header(path: Path) -> OpenExrHeader:
+    """What is known of an OpenEXR file before it is decoded; an error of many types if it is damaged."""
+    with path.open("rb") as file:
+        head = file.read(LONGEST)
+    attributes, place = {}, 8
+    while head[place]:
+        name, kind, rest = head[place : place + 600].split(b"\0", 2)
+        start = place + len(name) + len(kind) + 6
+        place = start + int.from_bytes(rest[:4], "little")
+        attributes[name] = head[start:place]
+    left, top, right, bottom = struct.unpack("<4i", attributes[b"dataWindow"])
+    height, width = bottom - top + 1, right - left + 1
+    compression = attributes[b"compression"][0]
+    cut_off = False
+    if not int.from_bytes(head[4:8], "little") & SPECIAL and compression < len(ROWS):
+        cut_off = not _has_all_blocks(path, head, place + 1, -(-height // ROWS[compression]))
+    left, top, right, bottom = struct.unpack("<4i", attributes[b"displayWindow"])
+    return OpenExrHeader(max(height, bottom - top + 1), max(width, right - left + 1), cut_off)
+
+
+def _has_all_blocks(path: Path, head: bytes, place: int, count: int) -> bool:
+    """Whether an OpenEXR file has all of so many blocks of rows: where they begin stands at a place of its head."""
+    if not 0 < count <= (len(head) - place) // 8:
+        return False
+    begins = struct.unpack_from(f"<{count}Q", head, place)
+    with path.open("rb") as file:
+        file.seek(min(max(begins), LARGEST))
+        last = file.read(8)  # its row, and its length
+        end = file.tell() + int.from_bytes(last[4:], "little")
+    return min(begins) > 0 and len(last) == 8 and end <= path.stat().st_size
 
 
 def _heif(path: Path) -> tuple[str, ...]:

@@ -7,9 +7,7 @@ from engines.errors import MediaError
 from engines.geometry import SMALLEST
 from realtime.choices import MAX_PIXELS
 from realtime.inputs.photos import READABLE, Photo, read_photo
-from realtime.jobs.video_folders import inputs, refuse_among_inputs
-
-NAMED = 3  # names of what was left out that a message lists
+from realtime.jobs.video_folders import NAMED, inputs, pairs
 
 
 def read_photo_for_matting(path: Path, *, max_pixels: int = MAX_PIXELS) -> Photo:
@@ -52,8 +50,9 @@ def photo_jobs(source: Path, target: Path, suffix: str, *, tree: bool = False) -
     """Pair each photo in a folder with the file to write: of the same stem, in the folder `target`.
 
     With `tree`, folders below it are entered, and mirrored; links to folders are not followed. Hidden files and folders do not
-    count, nor does `target` if it is among them. Raises MediaError if there are no photos, two would become one file, one
-    would come to lie among the photos, or `target` is a file or the same folder.
+    count, nor does `target` if it is among them. See `pairs` for photos that would share a name. Raises MediaError if there
+    are no photos, two would become one file all the same, one would come to lie among the photos, or `target` is a file or the
+    same folder.
     """
     if target.exists() and (not target.is_dir() or target.samefile(source)):
         raise MediaError(f"{target}: is a file or the folder of the photos; name another folder to write to")
@@ -63,14 +62,7 @@ def photo_jobs(source: Path, target: Path, suffix: str, *, tree: bool = False) -
     left_out = [path for path in found if path not in taken and not (tree and path.is_dir() and not path.is_symlink())]
     if not photos:
         raise MediaError(f"{source}: has no photo in it; name a folder of {', '.join(sorted(READABLE))} files")
-    jobs: dict[Path, Path] = {}
-    for photo in photos:
-        picture = target / photo.relative_to(source).with_suffix(suffix)
-        if picture in jobs:
-            raise MediaError(f"{photo}: would become {picture}, and so would {jobs[picture].name}; rename one of them")
-        jobs[picture] = photo
-    refuse_among_inputs(jobs, source, target)
-    return PhotoJobs([(photo, picture) for picture, photo in jobs.items()], left_out)
+    return PhotoJobs(pairs(photos, source, target, lambda _: suffix), left_out)
 
 
 def make_folder(path: Path, *, parents: bool = False) -> None:

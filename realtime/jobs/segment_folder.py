@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.atomic import replacing, write_text
-from engines.errors import MediaError
+from engines.errors import MediaError, OtherSegments
 from realtime.jobs.joining import Segment
 
 RUN, END = "run.json", "end.json"  # what the segments are of; how many there will be
@@ -40,7 +40,10 @@ class SegmentFolder:
         return self.path / f"{number:05d}{self._suffix}"
 
     def check(self, run: Mapping[str, Any], *, partly: bool = False) -> None:
-        """Raise MediaError if the folder is there, and its segments are of another run. `partly`: of which not all is known."""
+        """Raise OtherSegments if the folder is there, and its segments are of another run. `partly`: of which not all is known.
+
+        Raises MediaError if that cannot be found out.
+        """
         try:
             before = json.loads((self.path / RUN).read_text(encoding="utf-8"))
             names = {*run} if partly else {*run, *before}
@@ -50,7 +53,7 @@ class SegmentFolder:
         except (OSError, ValueError, AttributeError, TypeError) as error:
             raise self._damaged(error) from error
         if other:
-            raise MediaError(
+            raise OtherSegments(
                 f"{self.path}: holds the segments of another run ({', '.join(other)} differ); "
                 "repeat that run, or remove the folder"
             )

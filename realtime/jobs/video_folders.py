@@ -1,7 +1,8 @@
 """A folder of videos, or those that a pattern finds, and the files to be made of them."""
 
 import glob
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,9 @@ VIDEOS = {
     *(".3g2", ".3gp", ".asf", ".avi", ".dv", ".f4v", ".flv", ".gif", ".m2t", ".m2ts", ".m2v", ".m4v", ".mkv", ".mov", ".mp4"),
     *(".mpeg", ".mpg", ".mts", ".mxf", ".nut", ".ogv", ".qt", ".ts", ".vob", ".webm", ".wmv", ".y4m"),
 }
+
+
+NAMED = 3  # names that a message lists
 
 
 @dataclass(frozen=True)
@@ -39,9 +43,9 @@ def video_files(source: Path, target: Path, kind: OutputKind = "composite", code
     """Pair each video of a folder, or of those that a pattern finds, with the file to write below the folder `target`.
 
     Folders below it are mirrored, and `**` in a pattern enters them. A file keeps its name, with another suffix if its own
-    cannot hold what is to be shown. Hidden files do not count, nor does `target` if it is among them. Raises MediaError if
-    there are no videos, two would become one file, one would come to lie among the videos, or `target` is a file or the same
-    folder.
+    cannot hold what is to be shown; see `pairs` for those that would share a name. Hidden files do not count, nor does `target`
+    if it is among them. Raises MediaError if there are no videos, two would become one file all the same, one would come to lie
+    among the videos, or `target` is a file or the same folder.
     """
     pattern = is_pattern(source)
     root = fixed_part(source) if pattern else source
@@ -55,15 +59,33 @@ def video_files(source: Path, target: Path, kind: OutputKind = "composite", code
         if pictures:
             raise MediaError(f"{source}: no video is there, but numbered pictures; name these, {pictures[0]}")
         raise MediaError(f"{source}: no video is there; name a folder of them, or a pattern such as 'clips/*.mp4'")
+    jobs = pairs(videos, root, target, lambda path: suffix_for(path.suffix.lower(), kind, codec))
+    return VideoFiles(jobs, len(inside) - len(videos))
+
+
+def pairs(sources: Iterable[Path], root: Path, target: Path, suffix: Callable[[Path], str]) -> list[tuple[Path, Path]]:
+    """Pair files below `root` with those to write at the same place below `target`, of the same stem, with another suffix.
+
+    Files that would share a name keep theirs whole, each of them, so that no later run takes one for another: a.jpg becomes
+    a.jpg.png beside a.heic.png. Raises MediaError if two would become one file all the same, or one would lie in `root`.
+    """
+    plain = [(path, target / path.relative_to(root).with_suffix(suffix(path))) for path in sources]
+    shared = {result for result, count in Counter(result for _, result in plain).items() if count > 1}
     jobs: dict[Path, Path] = {}
-    for video in videos:
-        path = target / video.relative_to(root)
-        path = path.with_suffix(suffix_for(path.suffix.lower(), kind, codec))
-        if path in jobs:
-            raise MediaError(f"{video}: would become {path}, and so would {jobs[path].name}; rename one of them")
-        jobs[path] = video
+    for path, result in plain:
+        result = result.with_name(f"{path.name}{result.suffix}") if result in shared else result
+        if result in jobs:
+            raise MediaError(f"{path}: would become {result}, and so would {jobs[result].name}; rename one of them")
+        jobs[result] = path
     refuse_among_inputs(jobs, root, target)
-    return VideoFiles([(video, path) for path, video in jobs.items()], len(inside) - len(videos))
+    return [(path, result) for result, path in jobs.items()]
+
+
+def describe_whole_names(jobs: Iterable[tuple[Path, Path]]) -> str:
+    """Which results keep a whole name, and why, in one line; empty if none does."""
+    names = [result.name for path, result in jobs if result.name == f"{path.name}{result.suffix}"]
+    listed = f"{', '.join(names[:NAMED])}{', ...' * (len(names) > NAMED)}"
+    return f"share stems: {len(names)} files, whose results keep their whole names ({listed})" if names else ""
 
 
 def is_video(path: Path) -> bool:

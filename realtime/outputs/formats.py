@@ -112,7 +112,7 @@ class Codec:
         if nvenc and self.nvenc is None:
             raise ValueError(f"NVENC does not encode {self.title}")
         if crf is not None and bitrate is not None:
-            raise ValueError("a crf and a bitrate exclude each other")
+            raise ValueError("a crf and a bitrate exclude each other; leave one of them out")
         if self.crf is None and (crf is not None or bitrate is not None):
             raise ValueError(f"{self.title} takes no {'crf' if bitrate is None else 'bitrate'}")
         if crf is not None and not 0 <= crf <= self.max_crf:

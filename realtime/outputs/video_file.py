@@ -42,8 +42,8 @@ class VideoSink(Sink):
         with VideoSink("out.mp4", width=source.width, height=source.height, audio=AudioCopier(source.path)) as sink:
             sink.write(packet)
 
-    Leaving the `with` block completes the file; leaving it by an error leaves nothing behind. A symbolic link at `path` stays,
-    and its target is replaced.
+    Leaving the `with` block completes the file; leaving it by an error leaves nothing behind, nor does a sink that is never
+    closed. A symbolic link at `path` stays, and its target is replaced.
 
     Args:
         path: its suffix is one of `realtime.outputs.formats.CONTAINERS`; or "-", standard output, for Matroska as it comes.
@@ -231,6 +231,11 @@ class VideoSink(Sink):
         self._replacing.__exit__(GeneratorExit, GeneratorExit(), None)
         for each in self._copiers:
             each.close()
+
+    def __del__(self) -> None:
+        # FFmpeg's fifo would free its queue while its thread still waits at it, and hang.
+        if getattr(self, "_container", None) is not None:
+            self.abort()
 
     def release(self) -> None:
         """Stop waiting for the reader of standard output."""

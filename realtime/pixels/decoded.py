@@ -22,6 +22,7 @@ CHANNELS = {
     "gbra": 4,
 }  # in FFmpeg's names of formats of floating point, before "pf16le" or "f16le"
 WHITE = 65_535  # level in RGB of 16 bits, as FFmpeg has it
+WHITER = 1.002  # light from which on it is more than white, as half floats are rounded
 BAND = 64  # rows at a time: they stay in a core's cache
 
 
@@ -81,10 +82,9 @@ def in_srgb(frame: VideoFrame) -> VideoFrame:
     Only OpenEXR is decoded to such frames. By its convention colours are multiplied by alpha; those returned are not, and what
     shines where alpha is 0 stays as it is. Brighter than white is white.
     """
-    kind = frame.format.name.partition("f16" if "f16" in frame.format.name else "f32")[0].removesuffix("p")
-    if frame.color_trc != ColorTrc.LINEAR or kind not in CHANNELS:
+    count = _channels(frame)
+    if not count:
         return frame
-    count = CHANNELS[kind]
     planes = _planes(frame, count)
     colours = planes[:1] * 3 if count < 3 else [planes[2], planes[0], planes[1]]
     alpha = planes[-1] if count % 2 == 0 else None
@@ -103,6 +103,19 @@ def in_srgb(frame: VideoFrame) -> VideoFrame:
     shown = VideoFrame.from_ndarray(levels, "rgb48le" if alpha is None else "rgba64le")
     shown.color_trc, shown.color_primaries = ColorTrc.IEC61966_2_1, frame.color_primaries
     return shown
+
+
+def brighter_than_white(frame: VideoFrame) -> bool:
+    """Whether such a frame, of linear light, has light that `in_srgb` cuts off."""
+    count = _channels(frame)
+    colours = _planes(frame, count)[: count - (count % 2 == 0)] if count else []
+    return any(bool((plane > WHITER).any()) for plane in colours)
+
+
+def _channels(frame: VideoFrame) -> int:
+    """The number of channels of a frame of linear light in floating point; 0 of another one."""
+    kind = frame.format.name.partition("f16" if "f16" in frame.format.name else "f32")[0].removesuffix("p")
+    return CHANNELS.get(kind, 0) if frame.color_trc == ColorTrc.LINEAR else 0
 
 
 def _planes(frame: VideoFrame, count: int) -> list[NDArray[np.floating[Any]]]:

@@ -19,7 +19,7 @@ import engines
 from engines.engine import Engine
 from engines.errors import MediaError, TooManyPixels
 from realtime.serve.access import guard
-from realtime.serve.bodies import LightWrap, Model, body, checked_value, errors, receive
+from realtime.serve.bodies import LightWrap, Model, body, checked_value, errors, known_parameters, receive
 from realtime.serve.editing import BACKGROUND, PHOTO, PHOTO_TYPES, PhotoEditor, PhotoFormat, PhotoOptions
 from realtime.serve.limits import Limits
 from realtime.serve.live import add_live
@@ -82,7 +82,8 @@ def create_app(
 
     def call(*parts: str, needed: int = 1) -> dict[str, Any]:
         problems = errors(400, 401, 403, 408, 413, 422, 429, 507)
-        return {"dependencies": checked, "openapi_extra": body(*parts, needed=needed), "responses": problems}
+        dependencies = [*checked, Depends(known_parameters)]
+        return {"dependencies": dependencies, "openapi_extra": body(*parts, needed=needed), "responses": problems}
 
     def picture(*parts: str, needed: int = 1, kinds: Sequence[str] = ("image/png",)) -> dict[str, Any]:
         made = call(*parts, needed=needed)

@@ -1,6 +1,7 @@
 """What clients send: bodies within their limits, and options that are right; and what they are told if not."""
 
 import asyncio
+import reprlib
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -13,7 +14,7 @@ from starlette.requests import ClientDisconnect
 from realtime.serve.forms import WRONG, Form, boundary_of
 
 ERRORS = {
-    400: "a parameter or a form is wrong, or a file is empty",
+    400: "a parameter or a form is wrong or unknown, or a file is empty",
     401: "the token is missing or wrong",
     403: "called by a page of another site, or by another name",
     404: "there is no such video, or not any more",
@@ -80,6 +81,19 @@ async def receive(request: Request, folder: Path, parts: Sequence[str], *, neede
         path = folder / name
         if not path.stat().st_size if path.exists() else index < needed:
             raise HTTPException(400, f"the {name} is missing or empty; send its bytes")
+
+
+async def known_parameters(request: Request) -> None:
+    """The check before a request with a body that no option of it is misspelt, and so without effect.
+
+    Raises HTTPException for a query parameter that the description of the call does not have.
+    """
+    described = request.app.openapi()["paths"][request.scope["route"].path][request.method.lower()]
+    names = sorted(each["name"] for each in described.get("parameters", ()) if each["in"] == "query")
+    for name in request.query_params:
+        if name not in names:
+            remedy = f"use {', '.join(names)}" if names else "this call takes none"
+            raise HTTPException(400, f"{reprlib.repr(name)[1:-1]}: is no parameter of this call; {remedy}")
 
 
 def checked_value(make: Callable[..., Options], *values: object) -> Options:

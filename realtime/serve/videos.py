@@ -9,7 +9,7 @@ from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
 from fastapi.responses import FileResponse
 
 from realtime.choices import GREEN, MAX_SMOOTH, SMOOTH, OutputKind
-from realtime.serve.bodies import ERRORS, LightWrap, Model, body, checked_value, errors, receive
+from realtime.serve.bodies import ERRORS, LightWrap, Model, body, checked_value, errors, known_parameters, receive
 from realtime.serve.editing import BACKGROUND
 from realtime.serve.limits import Limits
 from realtime.serve.previews import PREVIEW_TYPE, Previewer
@@ -33,7 +33,8 @@ def add_videos(
     `previews`: the queue of these; `checked`: what is asked before each request.
     """
     common: dict[str, Any] = {"dependencies": checked, "tags": ["video"]}
-    sent: dict[str, Any] = {**common, "openapi_extra": body(VIDEO, BACKGROUND)}
+    known_options = [*checked, Depends(known_parameters)]
+    sent: dict[str, Any] = {**common, "dependencies": known_options, "openapi_extra": body(VIDEO, BACKGROUND)}
     of_known = errors(401, 403, 404)
     previewer = Previewer(engines, limits)
 

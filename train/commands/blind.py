@@ -55,7 +55,9 @@ def draw(
 
 
 @app.command()
-def count(folder: Annotated[Path, typer.Argument(help="The folder of `draw`, with votes.txt filled in.")]) -> None:
+def count(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The folder of `draw`, with votes.txt filled in.")],
+) -> None:
     """Count the votes: how often ours was better, the same, and worse.
 
     \b

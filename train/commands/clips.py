@@ -11,7 +11,7 @@ from train.commands.reports import progress_bar
 
 
 def clips(
-    out: Annotated[Path, typer.Argument(help="Folder for the clips; existing clips are kept.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for the clips; existing clips are kept.")],
     people: Annotated[Path, typer.Option(help="A set with images/ and alphas/, whose people are cut out.")],
     backgrounds: Annotated[
         Path | None, typer.Option(help="Folder of pictures with nobody in them; by default, the set's own backgrounds.")

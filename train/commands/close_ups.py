@@ -12,7 +12,7 @@ from train.commands.reports import progress_bar
 
 
 def close_ups(
-    out: Annotated[Path, typer.Argument(help="Folder for the new set.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for the new set.")],
     people: Annotated[Path, typer.Option(help="A set with images/ and alphas/ or masks/.")],
 ) -> None:
     """Cut out of a set's pictures the parts in which somebody's head fills half of the frame, as a webcam sees people.

@@ -11,7 +11,7 @@ from engines.commands.running import UsageError, needs_extra
 
 def curves(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders of runs, as --out of shm-train.")],
-    picture: Annotated[Path, typer.Argument(help="The picture to write: .png, .svg or .pdf.")],
+    picture: Annotated[Path, typer.Argument(metavar="PICTURE", help="The picture to write: .png, .svg or .pdf.")],
     overwrite: Overwrite = False,
 ) -> None:
     """Plot the training curves of runs over one another, a row for each network.

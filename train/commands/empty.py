@@ -14,7 +14,9 @@ from train.commands.reports import check_report, progress_bar, write_report
 
 
 def empty(
-    data: Annotated[Path, typer.Argument(help="The training data: a folder with fine/, coarse/ and backgrounds/.")],
+    data: Annotated[
+        Path, typer.Argument(metavar="DATA", help="The training data: a folder with fine/, coarse/ and backgrounds/.")
+    ],
     share: Annotated[
         float, typer.Option(min=0.001, max=1, help="The share of each set of backgrounds, as a recipe holds it out.")
     ] = 0.1,

@@ -68,7 +68,9 @@ def score(
     peer: Peers = None,
     peer_python: PeerPython = None,
     stages: Annotated[bool, typer.Option("--stages", help="Evaluate MPN's and QUN's masks alone, too.")] = False,
-    table: Annotated[bool, typer.Option("--table", help="The paper's Table 2: without coarse data, without QUN, all.")] = False,
+    table: Annotated[
+        bool, typer.Option("--table", help="Our rows of the paper's Table 2, of the released weights; bench table2 has all.")
+    ] = False,
     run_folder: Annotated[
         Path | None, typer.Option("--run", help="With --table: a run of shm-train in place of the released weights.")
     ] = None,

@@ -12,7 +12,7 @@ from train.commands.reports import progress_bar
 
 
 def held_out(
-    out: Annotated[Path, typer.Argument(help="Folder for the new set.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for the new set.")],
     data: Data,
     share: Annotated[
         float, typer.Option(min=0.001, max=1, help="The share of each set of people, as a recipe's `validation` holds it out.")

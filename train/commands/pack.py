@@ -20,8 +20,12 @@ def parse_bytes(text: str) -> int:
 
 
 def pack(
-    data: Annotated[Path, typer.Argument(help="Folder with fine/, coarse/ and backgrounds/ (or train/ with these in it).")],
-    out: Annotated[Path, typer.Argument(help="New folder for the parts 1, 2, ...; `--data` takes it as it takes DATA.")],
+    data: Annotated[
+        Path, typer.Argument(metavar="DATA", help="Folder with fine/, coarse/ and backgrounds/ (or train/ with these in it).")
+    ],
+    out: Annotated[
+        Path, typer.Argument(metavar="OUT", help="New folder for the parts 1, 2, ...; `--data` takes it as it takes DATA.")
+    ],
     part: Annotated[str, typer.Option(metavar="SIZE", help="Size of a part, at most: 45MB, 1.5GB.")] = "1GB",
 ) -> None:
     """Pack training data: pictures no larger than training can use, as WebP, foregrounds estimated, in parts.

@@ -19,8 +19,12 @@ if TYPE_CHECKING:
 
 
 def relabel(
-    data: Annotated[Path, typer.Argument(help="Folder with fine/, coarse/ and backgrounds/ (or train/ with these in it).")],
-    out: Annotated[Path, typer.Argument(help="New folder for all of the data; `--data` takes it as it takes DATA.")],
+    data: Annotated[
+        Path, typer.Argument(metavar="DATA", help="Folder with fine/, coarse/ and backgrounds/ (or train/ with these in it).")
+    ],
+    out: Annotated[
+        Path, typer.Argument(metavar="OUT", help="New folder for all of the data; `--data` takes it as it takes DATA.")
+    ],
     keep: Annotated[
         list[str] | None, typer.Option(metavar="SET", help="A set whose masks stay as they are; may be given again.")
     ] = None,

@@ -13,7 +13,7 @@ from train.commands.options import Data
 
 
 def release(
-    run: Annotated[Path, typer.Argument(help="Folder with mpn.pt, qun.pt and mrn.pt.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder with mpn.pt, qun.pt and mrn.pt.")],
     data: Data,
     on: Annotated[
         Path | None, typer.Option(help="Folder of another run, or `released`: where MPN and QUN come from; by default RUN.")

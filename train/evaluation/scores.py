@@ -11,12 +11,13 @@ from typing import Any, Literal, Protocol
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from engines import Engine, Frame, Mask
 from engines.atomic import filling
 from engines.engine import fit_mask
 from engines.errors import DataError
-from engines.geometry import BASE
+from engines.geometry import BASE, SMALLEST
 from engines.photos import finest_matte
 from train.evaluation.metrics import MASK_METRICS, MATTE_METRICS, Metric
 from train.evaluation.peers import Peer
@@ -56,7 +57,7 @@ class TestSet:
 def open_set(folder: Path) -> TestSet:
     """List the pictures of a set: FOLDER/images/STEM.* with FOLDER/alphas/STEM.* or FOLDER/masks/STEM.*.
 
-    Raises DataError for another layout and for a picture without a truth.
+    Raises DataError for another layout and for a picture without a truth of its own.
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; a set is a folder with images/ and alphas/ or masks/")
@@ -64,14 +65,16 @@ def open_set(folder: Path) -> TestSet:
     if truths is None or not (folder / "images").is_dir():
         raise DataError(f"{folder}: a set is a folder with images/ and alphas/ or masks/")
     by_stem = {path.stem: path for path in pictures_in(folder / truths)}
-    items = []
+    items: dict[str, Item] = {}
     for image in pictures_in(folder / "images"):
+        if image.stem in items:
+            raise DataError(f"{image}: has the stem of {items[image.stem].image.name}, and so its truth; take one of them out")
         if image.stem not in by_stem:
-            raise DataError(f"{image}: has no truth {image.stem}.* in {folder / truths}")
-        items.append(Item(image.stem, image, by_stem[image.stem]))
+            raise DataError(f"{image}: has no truth {image.stem}.* in {folder / truths}; add it, or take the picture out")
+        items[image.stem] = Item(image.stem, image, by_stem[image.stem])
     if not items:
         raise DataError(f"{folder / 'images'}: holds no pictures")
-    return TestSet(folder.resolve().name, truths, tuple(items))
+    return TestSet(folder.resolve().name, truths, tuple(items.values()))
 
 
 @contextmanager
@@ -93,14 +96,28 @@ def new_set(folder: Path, truths: str = "alphas") -> Iterator[Path]:
 def read_item(item: Item) -> tuple[Frame, Mask]:
     """Read a frame and its truth, float32 (H, W) in [0, 1] from 8 or 16 bits.
 
-    Raises DataError if they cannot be read or differ in size.
+    Raises DataError if they cannot be read or differ in size, the frame is too small, or the truth is a cut-out.
     """
     frame = read_frame(item.image)
+    if min(frame.shape[:2]) < SMALLEST:
+        size = f"{frame.shape[1]}x{frame.shape[0]}"
+        raise DataError(f"{item.image}: {size} is too small; each side needs at least {SMALLEST} pixels")
     truth = _read(item.truth, cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH)
     if frame.shape[:2] != truth.shape:
         sizes = [f"{shape[1]}x{shape[0]}" for shape in (truth.shape, frame.shape)]
         raise DataError(f"{item.truth}: is {sizes[0]}, its picture {sizes[1]}; they must be of one size")
+    if is_cut_out(item.truth):
+        raise DataError(f"{item.truth}: has alpha of its own; a truth is a grey picture: save that alpha as one")
     return frame, np.divide(truth, np.iinfo(truth.dtype).max, dtype=np.float32)
+
+
+def is_cut_out(path: Path) -> bool:
+    """Whether something of a picture is clear, which OpenCV does not see when it reads grey."""
+    try:
+        with Image.open(path) as picture:
+            return "A" in picture.getbands() and picture.getchannel("A").getextrema() != (255, 255)
+    except OSError:  # of a kind that Pillow does not know
+        return False
 
 
 def read_frame(path: Path) -> Frame:

@@ -84,6 +84,8 @@ def picture_format(path: Path, *, alpha: bool) -> PictureFormat:
             if each.require is not None:
                 each.require(path)
             return each
+    if path.is_dir():
+        raise MediaError(f"{path}: is a folder; name a picture in it, such as {path / 'out.png'}")
     raise MediaError(f"{path}: unknown kind of picture '{path.suffix}'; end its name in {suffixes_of()}")
 
 

@@ -139,6 +139,22 @@ def test_a_folder_says_what_was_left_out(tmp_path: Path, capsys: pytest.CaptureF
     assert "left out: 4 files that are no photos by their names (notes.txt, raw.cr2, talk.mov, ...)" in errors
 
 
+def test_photos_of_one_stem_keep_their_whole_names(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], engine: PlainEngine
+) -> None:
+    photos, out = tmp_path / "photos", tmp_path / "out"
+    photos.mkdir()
+    for name in ("a.jpg", "a.png", "b.png"):
+        a_photo(photos / name)
+    for run in (1, 2):
+        assert shm_image(photos, out) == 0
+        errors = capsys.readouterr().err
+        assert "share stems: 2 files, whose results keep their whole names (a.jpg.png, a.png.png)\n" in errors
+        assert "3 pictures written" in errors if run == 1 else "0 pictures written, 3 existed already" in errors
+        assert sorted(path.name for path in out.iterdir()) == ["a.jpg.png", "a.png.png", "b.png"]
+    assert engine.calls == 3
+
+
 def test_folders_below_are_mirrored(tmp_path: Path, capsys: pytest.CaptureFixture[str], engine: PlainEngine) -> None:
     photos = tmp_path / "photos"
     for folder in ("2024.jpg/summer", "2025", ".cache", "empty"):
@@ -215,7 +231,10 @@ def test_only_the_first_of_several_pictures_is_used_and_that_is_said(
         (["a.png", "b.png", "--bg", "b.png", "--overwrite"], "is the same file as --bg b.png"),
         (["a.png", "out.jpg"], "no alpha"),
         (["a.png", "out.xyz"], "unknown kind"),
-        (["a.png", "nothing"], "unknown kind|folder"),
+        (["a.png", "nothing"], "nothing: is a folder; name a picture in it, such as nothing/out.png"),
+        (["http://me:secret@host/a.jpg", "out.png"], "error: http://host/a.jpg: is an address; save what is there as a file"),
+        (["a.png", "out.png", "--bg", "http://me:secret@host/a.jpg"], "error: --bg: http://host/a.jpg: is an address; save"),
+        (["a.png", "out.png", "--bg", ""], "--bg: is empty; name a background, or leave it out"),
         (["a.png", "nowhere/out.png"], "no folder"),
         (["a.png", "out.png", "--bg", "missing.jpg"], "missing.jpg"),
         (["a.png", "out.png", "--bg", "~nouser/missing.jpg"], "~nouser/missing.jpg: no such file"),
@@ -225,7 +244,6 @@ def test_only_the_first_of_several_pictures_is_used_and_that_is_said(
         (["a.png", "out.png", "--bg", "red", "--premultiplied"], "--premultiplied"),
         (["a.png", "out.png", "--margin", "5"], "--crop"),
         (["a.png", "out.png", "--keep", "5;5"], "--keep 5;5: is neither all nor largest nor a point"),
-        (["twins", "out"], "rename"),
         (["twins", "twins"], "another folder"),
         (["twins", "a.png"], "another folder"),
         (["a.png", "out.png", "--fit", "fill"], "--fit"),

@@ -59,6 +59,10 @@ def test_a_missing_camera_says_which_there_are(tmp_path: Path) -> None:
         (["--webcam", "text.mp4"], "for a video file use --input text.mp4"),
         (["--input", "missing.mp4"], "missing.mp4"),
         (["--input", "text.mp4"], "text.mp4"),
+        (
+            ["--input", "rstp://me:secret@camera/x"],
+            "rstp://camera/x: is no address that can be read",
+        ),
         (["--input", "a.mkv", "--size", "big"], "--size big: give WIDTHxHEIGHT"),
         (["--input", "a.mkv", "--size", "20x20"], "--size 20x20: give WIDTHxHEIGHT"),
         (["--input", "a.mkv", "--smooth", "2"], "--smooth"),

@@ -64,7 +64,7 @@ def test_sound_that_a_web_page_needs_in_another_form_is_converted_and_it_is_said
         (["out.mp4", "--output-kind", "cutout"], "out.mp4: .mp4 holds no alpha; end its name in .mov, .mkv, .webm"),
         (["out.mov", "--output-kind", "cutout", "--bg", "red"], "--bg: there is no background in --output-kind cutout"),
         (["out.mov", "--output-kind", "cutout", "--bg", ""], "--bg: there is no background in --output-kind cutout"),
-        (["out.mp4", "--bg", ""], "--bg : is a folder; name one picture or video in it"),
+        (["out.mp4", "--bg", ""], "--bg: is empty; name a background, or leave it out"),
         (["out.mov", "--output-kind", "alpha", "--light-wrap", "1"], "--light-wrap: there is no background"),
         (["out.mov", "--premultiplied"], "--premultiplied: only --output-kind cutout has alpha"),
         (["out.mov", "--codec", "prores", "--crf", "20"], "--crf 20: ProRes 422 HQ, with alpha 4444 takes no crf"),

@@ -84,10 +84,12 @@ def test_goes_on_where_it_stopped(folders: tuple[Path, Path, Path], capfd: pytes
     assert read(out / "a.png").shape == (240, 240, 4)
 
 
-def test_one_photo(folders: tuple[Path, Path, Path], tmp_path: Path) -> None:
+def test_one_photo(folders: tuple[Path, Path, Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     images, masks, _ = folders
     assert shm_refine(images / "c.png", masks / "a.png", tmp_path / "matte.jpg") == 0
     assert read(tmp_path / "matte.jpg").shape == (240, 240)
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith(f"{tmp_path / 'matte.jpg'}: 240x240 (openvino ")
 
 
 def test_a_bad_one_is_reported_and_the_rest_goes_on(
@@ -138,6 +140,8 @@ def test_bad_input(folders: tuple[Path, Path, Path], tmp_path: Path, capfd: pyte
         ((images, only_z, out), "has no mask for any photo"),
         ((images, masks, images), "is a file or the folder of the photos"),
         ((images, masks, masks), "is the folder of the masks"),
+        ((images, mask, out), f"{mask}: is one mask, and {images} a folder of photos; name a folder of masks, or one photo"),
+        ((photo, mask, masks), f"{masks}: is a folder; name a picture in it, such as {masks / 'out.png'}"),
         ((photo, mask, photo, "-y"), "is the same file as IMAGES"),
         ((photo, mask, mask, "-y"), "is the same file as MASKS"),
         ((photo, mask, wide), "exists already"),
@@ -152,4 +156,5 @@ def test_bad_input(folders: tuple[Path, Path, Path], tmp_path: Path, capfd: pyte
         error = capfd.readouterr().err
         assert message in error
         assert "Traceback" not in error
+        assert error.count("\n") == 1
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before

@@ -184,6 +184,11 @@ def test_the_person_of_the_sample_stays_and_her_room_goes(tmp_path: Path, monkey
 def bad_inputs() -> list[tuple[str, list[str], str]]:
     return [
         ("missing input", ["missing.mp4", "out.mp4"], "missing.mp4: no such file"),
+        (
+            "an address",
+            ["http://me:secret@host/a.mp4", "out.mp4"],
+            "error: http://host/a.mp4: is an address; save what is there",
+        ),
         ("folder as input", ["folder", "out.mp4"], "folder: no video is there"),
         ("text named .mp4", ["text.mp4", "out.mp4"], "text.mp4: is not a video"),
         ("sound only", ["sound.wav", "out.mp4"], "sound.wav: has no video"),

@@ -10,10 +10,11 @@ import cv2
 import pytest
 
 import engines
+from engines.atomic import replacing
 from engines.engine import Frame, Mask, Matte
 from engines.errors import EngineError, MediaError
 from realtime.jobs import segments
-from realtime.jobs.video_folders import video_files
+from realtime.jobs.video_folders import describe_whole_names, video_files
 from tests.realtime.clips import audio_packets, even_times, frame_times, frames, make_clip, matte, picture
 from tests.realtime.commands.test_video import BallEngine, engine, shm_video
 
@@ -242,6 +243,24 @@ def test_a_run_that_fails_midway_says_what_is_kept(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mp4", "out.mp4"]
 
 
+def test_a_run_that_is_refused_does_not_say_that_the_same_command_goes_on(
+    tmp_path: Path, engine: BallEngine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clip, out = make_clip(tmp_path / "in.mp4"), tmp_path / "out.mp4"
+    kept = tmp_path / "out.mp4.unfinished"
+    kept.mkdir()
+    (kept / "run.json").write_text("{}")
+    for words in ((), ("--overwrite",)):
+        assert shm_video(monkeypatch, clip, out, "--resume", *words, *FAST) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith(f"error: {kept}: holds the segments of another run (")
+        assert line.endswith(" differ); repeat that run, or remove the folder")
+    with replacing(out, overwrite=False):
+        assert shm_video(monkeypatch, clip, out, "--resume", *FAST) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"error: {out}: another process is writing it; wait for it")
+
+
 def test_results_below_the_folder_of_videos_are_not_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("a.mp4", "done/b.mp4"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -272,8 +291,18 @@ def test_a_dry_run_of_a_pattern(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     assert not out.exists()
 
 
-def test_two_videos_that_would_become_one_file(tmp_path: Path) -> None:
-    for name in ("a.avi", "a.mp4"):
+def test_videos_of_one_stem_keep_their_whole_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a.avi", "a.mov", "a.mp4", "b.mov"):
         (tmp_path / name).touch()
-    with pytest.raises(MediaError, match=r"a.mp4: would become .*a.mp4, and so would a.avi; rename one of them"):
+    monkeypatch.chdir(tmp_path)
+    jobs = video_files(Path(), Path("out")).jobs
+    results = {str(video): path.name for video, path in jobs}
+    assert results == {"a.avi": "a.avi.mp4", "a.mov": "a.mov", "a.mp4": "a.mp4.mp4", "b.mov": "b.mov"}
+    assert describe_whole_names(jobs) == "share stems: 2 files, whose results keep their whole names (a.avi.mp4, a.mp4.mp4)"
+
+
+def test_videos_that_would_become_one_file_all_the_same(tmp_path: Path) -> None:
+    for name in ("a.avi", "a.mp4", "a.avi.mp4"):
+        (tmp_path / name).touch()
+    with pytest.raises(MediaError, match=r"a.avi.mp4: would become .*a.avi.mp4, and so would a.avi; rename one of them"):
         video_files(tmp_path, tmp_path / "out")

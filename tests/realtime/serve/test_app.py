@@ -127,6 +127,31 @@ def test_what_is_wrong_is_said(body: bytes, parameters: dict[str, str], code: in
     assert list(temporary.iterdir()) == []
 
 
+VIDEO_PARAMETERS = "use bg, format, keep, light_wrap, model, show, smooth"
+
+
+@pytest.mark.parametrize(
+    ("call", "remedy"),
+    [
+        ("image", "use bg, format, keep, light_wrap, model"),
+        ("alpha", "use keep, model"),
+        ("refine", "use show"),
+        ("steps", "this call takes none"),
+        ("video", VIDEO_PARAMETERS),
+        ("video/preview", VIDEO_PARAMETERS),
+    ],
+)
+def test_a_parameter_that_does_not_exist_is_refused(call: str, remedy: str) -> None:
+    engine = PlainEngine()
+    answer = client(engine).post(f"/v1/{call}", params={"modle": "large"}, content=photo())
+    assert (answer.status_code, answer.json()) == (400, {"detail": f"modle: is no parameter of this call; {remedy}"})
+    assert client(engine, token="secret").post(f"/v1/{call}", params={"modle": "large"}).status_code == 401
+    long = client(engine).post(f"/v1/{call}", params={"no\n" * 100: ""}, content=photo()).json()["detail"]
+    assert len(long) < 150
+    assert "\n" not in long
+    assert engine.calls == 0
+
+
 def refusal(send: Callable[[], Awaitable[dict[str, Any]]], folder: Path, *, seconds: float = 5) -> int:
     """The status that a body gets which comes in these parts, without a length."""
     request = Request({"type": "http", "method": "POST", "headers": []}, send)

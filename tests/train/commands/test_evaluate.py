@@ -244,7 +244,7 @@ def test_bad_input_is_one_line(monkeypatch, capsys, tmp_path, mattes):
         assert message in err
 
 
-@pytest.mark.parametrize("case", ["unreadable", "other size", "no truth", "empty"])
+@pytest.mark.parametrize("case", ["unreadable", "other size", "no truth", "too small", "cut-out", "twins", "empty"])
 def test_a_broken_set_names_the_file(mattes, adapters, case):
     if case == "unreadable":
         (mattes / "images/a.png").write_text("no picture")
@@ -252,6 +252,14 @@ def test_a_broken_set_names_the_file(mattes, adapters, case):
         picture(mattes / "alphas/a.png", np.zeros((32, 32), np.uint8))
     elif case == "no truth":
         (mattes / "alphas/a.png").unlink()
+    elif case == "too small":
+        picture(mattes / "images/a.png", np.zeros((20, 40, 3), np.uint8))
+        picture(mattes / "alphas/a.png", np.zeros((20, 40), np.uint8))
+    elif case == "cut-out":
+        height, width = cv2.imread(str(mattes / "images/a.png")).shape[:2]
+        picture(mattes / "alphas/a.png", np.zeros((height, width, 4), np.uint8))
+    elif case == "twins":
+        (mattes / "images/a.bmp").write_bytes((mattes / "images/a.png").read_bytes())
     else:
         for path in (mattes / "images").iterdir():
             path.unlink()

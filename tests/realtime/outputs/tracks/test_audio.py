@@ -1,5 +1,7 @@
 """Sound that is damaged, disordered or joined: it is copied as far as a file can hold it, in step with its pictures."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from fractions import Fraction
 from itertools import pairwise
@@ -15,6 +17,7 @@ from realtime.outputs.tracks.audio import AudioCopier, AudioNotSupported
 from realtime.outputs.video_file import VideoSink
 from tests.realtime.clips import audio_packets, even_times, frame_times, make_clip
 
+ROOT = Path(__file__).parents[4]
 CONTAINERS = [".mp4", ".mov", ".mkv"]
 
 
@@ -165,6 +168,35 @@ def test_matroska_holds_sound_by_its_tag_in_wav_files(tmp_path: Path, codec: str
     with av.open(str(tmp_path / "out.mkv")) as container:
         assert container.streams.audio[0].codec_context.name == codec
         assert sum(frame.samples for frame in container.decode(audio=0)) >= 47_000
+
+
+NEVER_CLOSED = """
+import gc, sys
+from realtime.inputs.video_file import VideoSource
+from realtime.outputs.tracks.audio import AudioCopier
+from realtime.outputs.video_file import VideoSink
+
+def write(clip, out):
+    with VideoSource(clip) as source:
+        sink = VideoSink(out, width=source.width, height=source.height, audio=AudioCopier(clip))
+        for packet in source:
+            packet.picture = packet.frame
+            sink.write(packet)
+        return sink
+
+sink = write(*sys.argv[1:3])
+exec(sys.argv[3])
+"""
+
+
+@pytest.mark.parametrize("then", ["del sink", "sink.itself = sink; del sink; gc.collect()", "pass", "raise ValueError"])
+def test_a_sink_that_is_never_closed_holds_nothing_up(tmp_path: Path, then: str) -> None:
+    """FFmpeg's muxer with a thread of its own, which such sound needs, waited for ever."""
+    clip = make_clip(tmp_path / "a.mov", audio="pcm_mulaw")
+    command = [sys.executable, "-c", NEVER_CLOSED, str(clip), str(tmp_path / "out.mkv"), then]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == (then == "raise ValueError"), ended.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["a.mov"]
 
 
 def test_chapters_are_not_lost_beside_such_sound(tmp_path: Path) -> None:
