@@ -50,7 +50,7 @@ def load(
     at_once: int = 1,
     closer: bool = True,
 ) -> "Engine":
-    """Load the released weights into an engine.
+    """Load the released weights into an engine, or those in the folder that SHM_WEIGHTS named when `engines` was imported.
 
     `backend` "auto" takes the fastest that this machine can run: "tensorrt", "tensorrt-rtx" or "torch" on an NVIDIA GPU,
     whichever is installed, else "openvino" on the CPU; the logger "engines" reports which and why. A backend asked for by name

@@ -1,4 +1,6 @@
-"""The released weights: for each model a folder with a safetensors file, the graphs that point into it, and their SHA-256.
+"""The weights in use: for each model a folder with a safetensors file, the graphs that point into it, and their SHA-256.
+
+They are the released ones, of the package, or those in the folder that the variable SHM_WEIGHTS names when a program starts.
 
 The tensors are stored in float16, batch normalisation folded into the convolutions. The graphs (ONNX) hold no weights of their
 own: their initialisers point into the safetensors file, so that each number is on disk once.
@@ -6,14 +8,17 @@ own: their initialisers point into the safetensors file, so that each number is 
 
 import hashlib
 import json
+import os
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from engines.errors import WeightsError
-from engines.geometry import BASE
+from engines.geometry import BASE, MODELS
 
-FOLDER = Path(__file__).parent / "released"
+PACKAGED = Path(__file__).parent / "released"
+FOLDER_VARIABLE = "SHM_WEIGHTS"
+FOLDER = Path(os.environ.get(FOLDER_VARIABLE) or PACKAGED).expanduser().absolute()
 SAFETENSORS = "weights.safetensors"
 MANIFEST = "manifest.json"
 NETWORKS = ("mpn", "qun", "mrn")
@@ -38,14 +43,31 @@ def verified(model: str = BASE, folder: Path = FOLDER) -> dict[str, Any]:
         manifest: dict[str, Any] = json.loads((own / MANIFEST).read_text(encoding="utf-8"))
         expected = {name: str(digest) for name, digest in manifest["sha256"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise WeightsError(f"{own / MANIFEST}: cannot be read; install the package again") from error
+        raise WeightsError(f"{own / MANIFEST}: cannot be read; {_remedy(model, folder)}") from error
     for name, digest in expected.items():
         path = own / name
         if not path.is_file():
-            raise WeightsError(f"{path}: is missing; install the package again")
+            raise WeightsError(f"{path}: is missing; {_remedy(model, folder)}")
         if sha256(path) != digest:
-            raise WeightsError(f"{path}: is damaged (its SHA-256 is not the manifest's); install the package again")
+            raise WeightsError(f"{path}: is damaged (its SHA-256 is not the manifest's); {_remedy(model, folder)}")
     return manifest
+
+
+def _remedy(model: str, folder: Path) -> str:
+    if folder == PACKAGED:
+        return "install the package again"
+    named = f"{FOLDER_VARIABLE} names {folder}: " if folder == FOLDER else ""
+    return f"{named}shm-train release --model {model} --out {folder} puts the {model} model there"
+
+
+def digest(model: str = BASE) -> str:
+    """The SHA-256 of a model's weights. Raises WeightsError as `verified` does."""
+    return str(verified(model)["sha256"][SAFETENSORS])
+
+
+def models() -> list[str]:
+    """The models that there are weights of: of one's own, there need not be all."""
+    return [model for model in MODELS if (FOLDER / model).is_dir()]
 
 
 def int8_graph(name: str) -> str:

@@ -36,9 +36,11 @@ class Answer:
 Answered = dict[tuple[str, ...], Answer]  # by the words of the command line
 
 
-def answers(lines: Sequence[tuple[str, Sequence[str]]], environment: Mapping[str, str] | None = None) -> list[Answer]:
+def answers(
+    lines: Sequence[tuple[str, Sequence[str]]], environment: Mapping[str, str] | None = None, folder: Path = ROOT
+) -> list[Answer]:
     """The answer to each command line: a module with `main`, and the words, of which the first is the command's name."""
     program = [sys.executable, "-c", PROGRAM, json.dumps(lines)]
-    done = subprocess.run(program, cwd=ROOT, env=environment, capture_output=True, text=True, check=True, timeout=300)
+    done = subprocess.run(program, cwd=folder, env=environment, capture_output=True, text=True, check=True, timeout=300)
     made = map(json.loads, done.stdout.splitlines())
     return [Answer(code or 0, output, errors, set(loaded)) for code, output, errors, loaded in made]

@@ -44,10 +44,13 @@ def blocks(page: str, kind: str) -> list[str]:
 
 
 def commands(page: str) -> list[list[str]]:
-    """Each command of a page's console blocks as words; those joined by && or | are apart, and .venv/bin/ is taken off."""
+    """Each command of a page's console blocks as words; those joined by && or | are apart.
+
+    .venv/bin/ is taken off, and the variables before a command: SHM_WEIGHTS.
+    """
     lines = [line for block in blocks(page, "console") for line in block.splitlines()]
     parts = [part for line in lines for part in re.split(r" (?:&&|\|) ", line)]
-    return [shlex.split(part.removeprefix(".venv/bin/")) for part in parts]
+    return [shlex.split(re.sub(r"^(SHM_WEIGHTS=\S+ |\.venv/bin/)", "", part)) for part in parts]
 
 
 def understood(name: str, app: typer.Typer, words: list[str]) -> dict[str, Any]:

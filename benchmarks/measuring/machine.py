@@ -10,8 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from engines.errors import MattingError
-from engines.geometry import MODELS
-from engines.weights import SAFETENSORS, verified
+from engines.weights import digest, models
 
 try:
     import psutil
@@ -46,9 +45,9 @@ def describe() -> dict[str, str]:
 
 
 def weights() -> str:
-    """The first digits of the SHA-256 of each released model's weights; "none" where they are missing or damaged."""
+    """The first digits of the SHA-256 of each model's weights; "none" where they are missing or damaged."""
     try:
-        return ", ".join(f"{model} {verified(model)['sha256'][SAFETENSORS][:8]}" for model in MODELS)
+        return ", ".join(f"{model} {digest(model)[:8]}" for model in models())
     except (MattingError, KeyError):
         return "none"
 

@@ -5,10 +5,10 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from engines.geometry import BASE, MODELS
+from engines.geometry import BASE
 from engines.graphs.profile import Profile
 from engines.store.entries import Key
-from engines.weights import GRAPHS, SAFETENSORS, graph_file, verified
+from engines.weights import GRAPHS, SAFETENSORS, graph_file, models, verified
 
 ENGINES = Path(__file__).parents[1]
 # The sources that turn the released graphs, or the networks, into FP16 engines: a change in one changes the engines. A test
@@ -102,7 +102,7 @@ def torch_key(profile: Profile, *, device: str, compiler: str) -> Key:
 
 def model_of(key: Key) -> str | None:
     """The model of an engine, or None if its weights or graphs are not the released ones, so that nothing will load it."""
-    for model in MODELS:
+    for model in models():
         digests = released_digests(model)
         graphs = {digests.graphs} if key.backend == "openvino" else {fp16_digest(model, via) for via in FP16_SOURCES}
         if key.weights == digests.weights and key.graphs in graphs:

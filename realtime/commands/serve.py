@@ -72,6 +72,7 @@ def serve(
     if not loopback and token is None and not no_token:
         raise UsageError(f"--host {host}: others can reach this; add --token, or --no-token to serve whoever asks")
     with needs_extra("web"):
+        from engines.weights import models
         from realtime.serve.app import create_app
         from realtime.serve.server import listen
         from realtime.serve.server import serve as serve_until_stopped
@@ -101,7 +102,8 @@ def serve(
             notify("there is no browser to open it in")
 
         again = partial(loading, engine.name, precision=engine.precision)
-        service = create_app(engine, limits=limits, load=lambda name: again(model=name), token=token, loopback=loopback)
+        load = (lambda name: again(model=name)) if len(models()) > 1 else None
+        service = create_app(engine, limits=limits, load=load, token=token, loopback=loopback)
         serve_until_stopped(service, opened)
 
 

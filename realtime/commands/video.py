@@ -164,10 +164,13 @@ def video(
         source = sequence_of(source)
     several = not is_numbered(source) and (source.is_dir() or is_pattern(source))
     if ray is not None:
+        from engines.weights import digest
         from realtime.commands.cluster_jobs import edit_on_cluster
         from realtime.jobs.spreading import EngineChoice
 
-        engine = EngineChoice(backend=backend, threads=threads, precision=precision, model=model, closer=closer)
+        engine = EngineChoice(
+            backend=backend, threads=threads, precision=precision, model=model, weights=digest(model), closer=closer
+        )
         edit_on_cluster(source, target, work, ray, engine, several=several)
         return
     (edit_files if several else edit_file)(source, target, work)

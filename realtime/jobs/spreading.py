@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 import engines
 from engines.engine import Engine
-from engines.errors import MattingError
+from engines.errors import MattingError, WeightsError
+from engines.weights import FOLDER, FOLDER_VARIABLE, digest
 from realtime.jobs.report import VideoReport
 from realtime.jobs.segment_folder import SegmentFolder
 from realtime.jobs.segments import FRAMES
@@ -30,6 +31,7 @@ class EngineChoice:
     threads: int | None
     precision: str
     model: str
+    weights: str  # the SHA-256 of the model's, as the machine that cuts the video has them
     closer: bool = True
 
 
@@ -201,8 +203,13 @@ def edit_part(part: Part, tell: Callable[[int], None]) -> Done | None:
 
 @lru_cache(maxsize=1)
 def engine_of_process(choice: EngineChoice) -> Engine:
-    """The engine of this process, which serves all parts that it is given."""
+    """The engine of this process, which serves all parts that it is given. Raises WeightsError if it has other weights."""
     options = vars(choice) | {"at_once": 2}
+    if options.pop("weights") != digest(choice.model):
+        folder = FOLDER / choice.model
+        raise WeightsError(
+            f"{folder}: holds other weights than the command takes; name its folder in {FOLDER_VARIABLE} there, too"
+        )
     return engines.load(options.pop("backend"), **options)
 
 

@@ -8,7 +8,7 @@ import typer
 from engines.commands.options import ModelChoice, Overwrite
 from engines.commands.running import UsageError, needs_extra
 from engines.geometry import BASE
-from engines.weights import FOLDER, MANIFEST
+from engines.weights import FOLDER_VARIABLE, MANIFEST, PACKAGED
 from train.commands.options import Data
 
 
@@ -20,7 +20,7 @@ def release(
     ] = None,
     out: Annotated[
         Path, typer.Option(help="Folder of the models, in which this one gets its own.", show_default="the package's own")
-    ] = FOLDER,
+    ] = PACKAGED,
     model: Annotated[ModelChoice, typer.Option(help="Which model the weights are of.")] = BASE,
     overwrite: Overwrite = False,
 ) -> None:
@@ -42,6 +42,8 @@ def release(
     with needs_extra("train"):
         _release(run, data, on, out, model)
     print(f"released to {out / model}")
+    if out.absolute() != PACKAGED:
+        print(f"every command takes these weights where the variable {FOLDER_VARIABLE} names {out.absolute()}")
 
 
 def _release(run: Path, data: Path, on: Path | None, out: Path, model: str = BASE) -> None:

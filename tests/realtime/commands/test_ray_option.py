@@ -68,7 +68,7 @@ def test_ray_may_be_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cap
 
 def ask(machines: list[Machine], **options: object) -> tuple[str, int, int]:
     """The backend, CPUs and GPUs of a part."""
-    settings = {"backend": "auto", "threads": None, "precision": "auto", "model": "base", **options}
+    settings = {"backend": "auto", "threads": None, "precision": "auto", "model": "base", "weights": "", **options}
     engine, cpus, gpus = resources(machines, EngineChoice(**settings))  # type: ignore[arg-type]
     assert engine.threads == cpus
     return engine.backend, cpus, gpus

@@ -6,14 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from engines.errors import MediaError, TooManyPixels
+from engines.errors import MediaError, TooManyPixels, WeightsError
+from engines.weights import digest
 from realtime.jobs import spreading
 from realtime.jobs.report import VideoReport
 from realtime.jobs.segments import FRAMES
 from realtime.jobs.settings import VideoSettings
-from realtime.jobs.spreading import Done, EngineChoice, Runner, Video, counts, edit_part, on_any_machine
+from realtime.jobs.spreading import Done, EngineChoice, Runner, Video, counts, edit_part, engine_of_process, on_any_machine
 
-ENGINE = EngineChoice(backend="openvino", threads=1, precision="fp32", model="base")
+ENGINE = EngineChoice(backend="openvino", threads=1, precision="fp32", model="base", weights=digest())
 RUNNER = Runner("openvino", "fp32", "a CPU", "base")
 
 
@@ -86,6 +87,11 @@ def test_paths_are_those_of_any_machine(tmp_path: Path, monkeypatch: pytest.Monk
     assert on_any_machine(VideoSettings(bg="blur")).bg == "blur"
     part = video(Path(), 1).parts[0]
     assert (part.source, part.target) == (tmp_path / "in.mp4", tmp_path / "out.mp4")
+
+
+def test_a_machine_with_other_weights_takes_no_part() -> None:
+    with pytest.raises(WeightsError, match="other weights than the command takes; name its folder in SHM_WEIGHTS there, too"):
+        engine_of_process(replace(ENGINE, weights="0" * 64))
 
 
 def test_an_error_may_cross_processes() -> None:

@@ -1,10 +1,12 @@
 """`shm-train` as a user meets it."""
 
+import os
 import subprocess
 import sys
 from functools import partial
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -12,9 +14,12 @@ from safetensors.torch import load_file
 
 from engines.backends.openvino import OpenVINOEngine
 from engines.backends.torch import TorchEngine, released_networks
+from engines.engine import Frame
 from engines.geometry import BASE, MODELS
+from engines.photos import finest_matte
 from engines.store.parity import sample_frame
 from engines.weights import FOLDER, SAFETENSORS, verified
+from tests.commands import ROOT, answers
 from tests.engines.graphs.test_export import check_graphs
 from tests.train.conftest import TINY, scenery, write
 from train.commands import train as cli
@@ -138,6 +143,22 @@ def test_training_starts_from_the_released_weights(
     assert 0 < (trained[head] - released[head]).abs().max() < 0.02
 
 
+def check_use(folder: Path, weights: str, frame: Frame) -> None:
+    """Commands take the weights that the variable names, by a relative path, too, and say which they have not."""
+    cv2.imwrite(str(folder / "frame.png"), frame[..., ::-1])
+    options = ["--backend", "openvino", "--precision", "fp32", "-y"]
+    lines = [["shm-image", "frame.png", "matte.png", *options, "--model", model] for model in MODELS]
+    environment = os.environ | {"SHM_WEIGHTS": weights, "PYTHONPATH": str(ROOT)}
+    own, other = answers([("realtime.commands.image", line) for line in lines], environment, folder)
+    assert (own.code, other.code) == (0, 2), own.errors
+    assert f"SHM_WEIGHTS names {folder / weights}: shm-train release --model large --out" in other.errors
+    found = cv2.imread(str(folder / "matte.png"), cv2.IMREAD_UNCHANGED)[..., 3]
+    with OpenVINOEngine(precision="fp32", folder=folder / weights) as engine, OpenVINOEngine(precision="fp32") as released:
+        alphas = [finest_matte(frame, each).alpha for each in (engine, released)]
+    near, far = (np.abs(found - 255 * alpha).max() for alpha in alphas)
+    assert near < 1 < far
+
+
 def test_mrn_is_trained_behind_the_released_networks_and_released_with_them(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], data: Path, recipe_file: Path, tmp_path: Path
 ) -> None:
@@ -158,6 +179,7 @@ def test_mrn_is_trained_behind_the_released_networks_and_released_with_them(
         check_graphs(tmp_path / "made" / BASE, exact, frame)
         with OpenVINOEngine(precision="int8", folder=tmp_path / "made") as rounded:
             assert 0 < np.abs(rounded(frame).unified - exact(frame).unified).mean() < 0.02
+    check_use(tmp_path, "made", frame)
     words = [tmp_path / "run", "--on", "released", "--out", tmp_path / "made", "--data"]
     assert run(monkeypatch, "release", *words, tmp_path / "none", "--overwrite") == 2
     assert f"--data {tmp_path / 'none'}: no such folder" in capfd.readouterr().err
