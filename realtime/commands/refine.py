@@ -89,7 +89,8 @@ def refine(
             return f"{picture}: {width}x{height} ({engine.name} {engine.precision}, {engine.device})"
 
         if not folder:
-            notify(refine_photo(*to_do[0]))
+            with naming_options():
+                notify(refine_photo(*to_do[0]))
             return
         failed = for_each_photo(to_do, refine_photo, "mattes")
     report_photos("mattes", len(to_do), failed, notes, found.describe_left_out())
