@@ -3,7 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from torch.utils.data import DataLoader
@@ -42,7 +42,9 @@ def batches_of(samples: Samples, workers: int) -> Iterator[Iterator[Sample]]:
         # An error's traceback keeps the iterator, so it is not collected; and at exit multiprocessing joins its workers, which
         # ignore SIGTERM, for ever.
         if workers:
-            batches._shutdown_workers()
+            # A process with thread pools may abort as it ends. It has no batch left to give, but PyTorch reports it.
+            with suppress(RuntimeError):
+                batches._shutdown_workers()
 
 
 def next_batch(batches: Iterator[Sample]) -> Sample:

@@ -1,5 +1,6 @@
 """The training loop on toy data, a few steps of each task."""
 
+import atexit
 import math
 import os
 import shutil
@@ -14,6 +15,7 @@ import pytest
 import torch
 from torch import nn
 from torch._utils import ExceptionWrapper
+from torch.utils.data import IterableDataset
 
 from engines.errors import DataError
 from engines.networks import MPN, MRN, QUN
@@ -21,7 +23,7 @@ from tests.train.conftest import TINY, wait_for_step
 from train.data.library import Library
 from train.data.samples import Sample
 from train.learning.checkpoints import load_checkpoint, save_checkpoint
-from train.learning.loading import next_batch
+from train.learning.loading import batches_of, next_batch
 from train.learning.runs import load_frozen, make_task
 from train.learning.tasks import Losses, Task, to_floats
 from train.learning.trainer import Trainer, learning_rate_factor
@@ -293,6 +295,22 @@ def test_an_error_of_a_worker_is_one_line() -> None:
     with pytest.raises(DataError) as caught:
         next_batch(batches())
     assert str(caught.value) == "a.png: cannot be read as a picture; remove it or replace it"
+
+
+class AbortingAtExit(IterableDataset[Sample]):
+    """Samples of a process that aborts as it ends. Its pipes stay open longer: its end is noticed by the signal alone."""
+
+    def __iter__(self) -> Iterator[Sample]:
+        subprocess.Popen([sys.executable, "-c", "import time; time.sleep(2)"], close_fds=False)
+        atexit.register(os.abort)
+        return iter([{"mask": torch.zeros(1)}])
+
+
+def test_a_worker_that_aborts_as_it_ends_does_no_harm() -> None:
+    with batches_of(AbortingAtExit(), 1) as batches:  # type: ignore[arg-type]
+        assert next(batches)["mask"].shape == (1,)
+        (worker,) = batches._workers  # type: ignore[attr-defined]
+    assert worker.exitcode == -signal.SIGABRT
 
 
 def test_ctrl_c_stops_the_command_with_a_checkpoint(data: Path, tmp_path: Path) -> None:
