@@ -13,6 +13,7 @@ from engines.geometry import BASE
 from train.commands import blind
 from train.commands.clips import clips
 from train.commands.close_ups import close_ups
+from train.commands.compare import compare
 from train.commands.empty import empty
 from train.commands.held_out import held_out
 from train.commands.models import candidates_of, open_models, open_sets
@@ -44,6 +45,7 @@ def group(version: Version = False) -> None:
       shm-eval eval/composites eval/portraits --json figures.json
       shm-eval clips clips --people eval/composites
       shm-eval close-ups webcam --people eval/people
+      shm-eval compare before.json after.json
       shm-eval empty data
       shm-eval held-out scenes --data data
       shm-eval blind draw photos --out blind --adapters adapters --peer rvm
@@ -52,6 +54,7 @@ def group(version: Version = False) -> None:
 
 app.command()(clips)
 app.command()(close_ups)
+app.command()(compare)
 app.command()(empty)
 app.command()(held_out)
 app.add_typer(blind.app, name="blind")
