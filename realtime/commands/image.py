@@ -34,12 +34,12 @@ from realtime.paths import expand_home
 app = command_app()
 
 MARGIN = 5  # per cent
-OUT_HELP = f"The picture to write: {suffixes_of()}. A folder if IN is one."
+OUT_HELP = f"The picture to write: {suffixes_of()}. A folder if IN is one, or for several."
 
 
 @app.command()
 def image(
-    source: Annotated[Path, typer.Argument(metavar="IN", help="A photo, or a folder of photos and folders.")],
+    sources: Annotated[list[Path], typer.Argument(metavar="IN", help="A photo, several, or a folder of photos and folders.")],
     target: Annotated[Path, typer.Argument(metavar="OUT", help=OUT_HELP)],
     bg: Annotated[str | None, typer.Option(help=BACKGROUND_HELP)] = None,
     fit: FitOption = "cover",
@@ -64,7 +64,7 @@ def image(
     closer: Closer = True,
     version: Version = False,
 ) -> None:
-    """Cut the people out of a photo, or of all in a folder and those below it: colours without the old background, and alpha.
+    """Cut the people out of photos, or of all in a folder and those below it: colours without the old background, and alpha.
 
     Without --bg, OUT has alpha, straight unless --premultiplied is given. With --bg, it is the finished picture.
     EXIF, XMP, the colour profile and, in PNG and TIFF, 16 bits are kept.
@@ -75,13 +75,14 @@ def image(
       shm-image portrait.jpg out.jpg --bg beach.jpg
       shm-image portrait.jpg out.jpg --bg blur
       shm-image photos/ cut-outs/ --crop
+      shm-image a.jpg b.jpg c.heic cut-outs/
     """
     from realtime.commands.progress import for_each_photo, report_photos
     from realtime.compositing.backgrounds import open_background
     from realtime.compositing.composite import check_light_wrap
     from realtime.compositing.subjects import subject_filter
     from realtime.inputs.photos import Photo
-    from realtime.jobs.photo_folders import PhotoJobs, make_folder, photo_jobs, read_photo_for_matting
+    from realtime.jobs.photo_folders import PhotoJobs, make_folder, named_photos, photo_jobs, read_photo_for_matting
     from realtime.loop.edit_photo import Writing, crop_to_people, matte_photo, write_alpha, write_composite, write_cut_out
     from realtime.outputs.pictures.formats import picture_format
     from realtime.outputs.target import check_target
@@ -93,11 +94,15 @@ def image(
         raise UsageError("--premultiplied is for cut-outs; leave it out, or leave out --bg and --alpha-only")
     if margin is not None and not crop:
         raise UsageError("--margin is for --crop; leave it out, or add --crop")
-    refuse_address(source)
+    for source in sources:
+        refuse_address(source)
     writing = Writing(premultiplied=premultiplied, strip=strip, overwrite=overwrite)
-    folder = source.is_dir()
+    folder = len(sources) > 1 or sources[0].is_dir()  # is what is written to
     suffix = ".png" if bg is None else ".jpg"
-    found = photo_jobs(source, target, suffix, tree=True) if folder else PhotoJobs([(source, target)], [])
+    if len(sources) > 1:
+        found = named_photos(sources, target, suffix)
+    else:
+        found = photo_jobs(sources[0], target, suffix, tree=True) if folder else PhotoJobs([(sources[0], target)], [])
     max_pixels = max_megapixels * MEGAPIXEL
     with naming_options(), ExitStack() as stack:
         # All input is checked before the engine is loaded, and before anything is written.
@@ -114,7 +119,7 @@ def image(
                 notify(note)
             return photo
 
-        single = None if folder else read(source)
+        single = None if folder else read(sources[0])
         background = None
         if bg is not None:
             with blaming("--bg", bg):

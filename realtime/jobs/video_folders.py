@@ -2,7 +2,7 @@
 
 import glob
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,10 +66,18 @@ def video_files(source: Path, target: Path, kind: OutputKind = "composite", code
 def pairs(sources: Iterable[Path], root: Path, target: Path, suffix: Callable[[Path], str]) -> list[tuple[Path, Path]]:
     """Pair files below `root` with those to write at the same place below `target`, of the same stem, with another suffix.
 
-    Files that would share a name keep theirs whole, each of them, so that no later run takes one for another: a.jpg becomes
-    a.jpg.png beside a.heic.png. Raises MediaError if two would become one file all the same, or one would lie in `root`.
+    See `told_apart` for those that would share a name. Raises MediaError as it does, and if one would lie in `root`.
     """
-    plain = [(path, target / path.relative_to(root).with_suffix(suffix(path))) for path in sources]
+    jobs = told_apart([(path, target / path.relative_to(root).with_suffix(suffix(path))) for path in sources])
+    refuse_among_inputs({result: path for path, result in jobs}, root, target)
+    return jobs
+
+
+def told_apart(plain: Sequence[tuple[Path, Path]]) -> list[tuple[Path, Path]]:
+    """Files and those to write. Files that would share one keep their whole names, each of them: a.jpg becomes a.jpg.png.
+
+    So no later run takes one for another. Raises MediaError if two would become one file all the same.
+    """
     shared = {result for result, count in Counter(result for _, result in plain).items() if count > 1}
     jobs: dict[Path, Path] = {}
     for path, result in plain:
@@ -77,7 +85,6 @@ def pairs(sources: Iterable[Path], root: Path, target: Path, suffix: Callable[[P
         if result in jobs:
             raise MediaError(f"{path}: would become {result}, and so would {jobs[result].name}; rename one of them")
         jobs[result] = path
-    refuse_among_inputs(jobs, root, target)
     return [(path, result) for result, path in jobs.items()]
 
 

@@ -155,6 +155,26 @@ def test_photos_of_one_stem_keep_their_whole_names(
     assert engine.calls == 3
 
 
+def test_several_photos_may_be_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], engine: PlainEngine
+) -> None:
+    """As a shell does of photos/*.jpg; also from several folders, and to the one that they are in."""
+    monkeypatch.chdir(tmp_path)
+    Path("other").mkdir()
+    photos = [a_photo(Path(name)) for name in ("a.jpg", "b.c.jpg", "other/a.png", "other/d.png")]
+    assert shm_image(*photos, photos[0], "out") == 0
+    assert "4 pictures written" in capsys.readouterr().err
+    assert sorted(path.name for path in Path("out").iterdir()) == ["a.jpg.png", "a.png.png", "b.c.png", "d.png"]
+    assert read(Path("out/d.png")).shape == (40, 61, 4)
+    assert shm_image("a.jpg", "missing.jpg", "b.c.jpg", ".") == 2
+    errors = capsys.readouterr().err
+    assert "missing.jpg: no such file" in errors
+    assert "1 of 3 photos failed" in errors
+    assert Path("a.png").is_file()
+    assert Path("b.c.png").is_file()
+    assert engine.calls == 6
+
+
 def test_folders_below_are_mirrored(tmp_path: Path, capsys: pytest.CaptureFixture[str], engine: PlainEngine) -> None:
     photos = tmp_path / "photos"
     for folder in ("2024.jpg/summer", "2025", ".cache", "empty"):
@@ -246,6 +266,11 @@ def test_only_the_first_of_several_pictures_is_used_and_that_is_said(
         (["a.png", "out.png", "--keep", "5;5"], "--keep 5;5: is neither all nor largest nor a point"),
         (["twins", "twins"], "another folder"),
         (["twins", "a.png"], "another folder"),
+        (["a.png", "twins", "out"], "twins: is a folder; name it alone, or photos alone"),
+        (["a.png", "link.png", "there.png"], "there.png: is a file; for several photos, name a folder to write to last"),
+        (["a.png", "b.png", ".", "--overwrite"], "is the same file as IN a.png"),
+        (["a.png", "twins/a.png", "out"], "would become out/a.png.png, and so would a.png; rename one of them"),
+        (["a.png"], "missing argument"),
         (["a.png", "out.png", "--fit", "fill"], "--fit"),
     ],
 )
