@@ -40,24 +40,29 @@ if TYPE_CHECKING:
 CPUS = 4  # of a part, where a machine has so many: more parts at a time would need more memory, and fewer share worse
 
 
-def edit_on_cluster(source: Path, target: Path, run: Run, address: str, engine: EngineChoice, *, several: bool) -> None:
-    """Edit one video, or all of a folder or a pattern, on a Ray cluster.
+def edit_on_cluster(
+    sources: Sequence[Path], target: Path, run: Run, address: str, engine: EngineChoice, *, several: bool
+) -> None:
+    """Edit one video, several, or all of a folder or a pattern, on a Ray cluster.
 
     Raises as `edit_file` and `edit_files` do; UsageError if the cluster cannot be used, or an option does not go with it.
     """
-    refuse_with_cluster(source, target, run)
+    refuse_with_cluster(sources, target, run)
     check_precision(engine.backend, engine.precision)
     run = replace(run, resume=True, on_cluster=True)  # what is done is kept
     if run.dry_run:
-        (edit_files if several else edit_file)(source, target, run)
+        if several:
+            edit_files(sources, target, run)
+        else:
+            edit_file(sources[0], target, run)
         return
     with needs_extra("ray"):
         from realtime.jobs.ray_cluster import Cluster
     left_out: int | None = None
-    to_do: list[Job] = [(source, target)]
+    to_do: list[Job] = [(sources[0], target)]
     records: list[Record] = []
     if several:
-        left_out, to_do, records = files_to_do(source, target, run)
+        left_out, to_do, records = files_to_do(sources, target, run)
     else:
         check_settings(run.settings)
     videos: list[Video] = []
@@ -79,9 +84,9 @@ def edit_on_cluster(source: Path, target: Path, run: Run, address: str, engine: 
         raise typer.Exit(1)
 
 
-def refuse_with_cluster(source: Path, target: Path, run: Run) -> None:
+def refuse_with_cluster(sources: Sequence[Path], target: Path, run: Run) -> None:
     """Raise UsageError for what does not go with --ray."""
-    if PIPE in (source, target):
+    if PIPE in (*sources, target):
         raise UsageError("--ray: other machines cannot reach a pipe; name files on a disk that all of them share")
     options = {"--shard": run.shard is not None, "--alpha-out": run.alpha_target is not None, "--nvenc": run.settings.nvenc}
     for option in (name for name, given in options.items() if given):

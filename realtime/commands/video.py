@@ -57,14 +57,14 @@ from realtime.numbering import is_numbered
 app = command_app()
 
 IN_HELP = (
-    "A video of any format that FFmpeg reads; a folder of them, or a quoted pattern such as 'clips/*.mp4'; "
+    "A video of any format that FFmpeg reads, or several; a folder of them, or a quoted pattern such as 'clips/*.mp4'; "
     "or numbered pictures: frames/%05d.png; or - for standard input."
 )
 
 
 @app.command()
 def video(
-    source: Annotated[Path, typer.Argument(metavar="IN", help=IN_HELP)],
+    sources: Annotated[list[Path], typer.Argument(metavar="IN", help=IN_HELP)],
     target: Annotated[Path, typer.Argument(metavar="OUT", help=OUT_HELP)],
     bg: Annotated[str | None, typer.Option(help=f"{BACKGROUND_HELP} By default a green screen.")] = None,
     output_kind: OutputKindOption = "composite",
@@ -123,7 +123,8 @@ def video(
       shm-video talk.mp4 cutout.webm --output-kind cutout
       shm-video talk.mp4 person.mov --output-kind foreground --codec prores --alpha-out matte.mov
     """
-    refuse_address(source)
+    for source in sources:
+        refuse_address(source)
     check_output_kind(output_kind, bg=bg, light_wrap=light_wrap, premultiplied=premultiplied, hdr=hdr)
     from realtime.commands.video_jobs import edit_file, edit_files, sequence_of
     from realtime.commands.video_run import Run
@@ -160,9 +161,9 @@ def video(
         dry_run=dry_run,
         as_json=as_json,
     )
-    if source.is_dir() and rate is not None:
-        source = sequence_of(source)
-    several = not is_numbered(source) and (source.is_dir() or is_pattern(source))
+    if len(sources) == 1 and source.is_dir() and rate is not None:
+        sources = [source := sequence_of(source)]
+    several = len(sources) > 1 or (not is_numbered(source) and (source.is_dir() or is_pattern(source)))
     if ray is not None:
         from engines.weights import digest
         from realtime.commands.cluster_jobs import edit_on_cluster
@@ -171,9 +172,12 @@ def video(
         engine = EngineChoice(
             backend=backend, threads=threads, precision=precision, model=model, weights=digest(model), closer=closer
         )
-        edit_on_cluster(source, target, work, ray, engine, several=several)
+        edit_on_cluster(sources, target, work, ray, engine, several=several)
         return
-    (edit_files if several else edit_file)(source, target, work)
+    if several:
+        edit_files(sources, target, work)
+    else:
+        edit_file(source, target, work)
 
 
 def main() -> None:

@@ -25,7 +25,7 @@ from realtime.jobs.report import VideoReport
 from realtime.jobs.segment_folder import SegmentFolder
 from realtime.jobs.settings import VideoSettings
 from realtime.jobs.spreading import Runner, on_any_machine
-from realtime.jobs.video_folders import video_files
+from realtime.jobs.video_folders import named_videos, video_files
 from realtime.jobs.video_job import VideoJob
 from realtime.numbering import is_numbered, sequences_in
 from realtime.outputs.standard_output import ReaderGone
@@ -63,12 +63,13 @@ def edit_file(source: Path, target: Path, run: Run) -> None:
     report(run, [record], engine)
 
 
-def edit_files(source: Path, target: Path, run: Run) -> None:
-    """Edit all videos of a folder or a pattern, into the folder `target`. Those that fail are reported, and the others done.
+def edit_files(sources: Sequence[Path], target: Path, run: Run) -> None:
+    """Edit several videos, or all of a folder or a pattern, into the folder `target`.
 
-    Raises typer.Exit with code 1 if some failed; MattingError if there is nothing to do them with.
+    Those that fail are reported, and the others done. Raises typer.Exit with code 1 if some failed; MattingError if there is
+    nothing to do them with.
     """
-    left_out, to_do, records = files_to_do(source, target, run)
+    left_out, to_do, records = files_to_do(sources, target, run)
     run = replace(run, shard=None)  # whose videos these are, each as a whole
     with ExitStack() as stack:
         engine = None if run.dry_run or not to_do else stack.enter_context(run.load())
@@ -87,18 +88,24 @@ def edit_files(source: Path, target: Path, run: Run) -> None:
         raise typer.Exit(1)
 
 
-def files_to_do(source: Path, target: Path, run: Run) -> tuple[int, list[Job], list[Record]]:
-    """What there is to do in a folder or a pattern: the number of files left out, the videos, and records of those that exist.
+def files_to_do(sources: Sequence[Path], target: Path, run: Run) -> tuple[int, list[Job], list[Record]]:
+    """What there is to do with several videos, a folder or a pattern.
 
-    Raises MattingError if that cannot be found out, or for options that only one video takes.
+    That is the number of files left out, the videos, and records of those that exist. Raises MattingError if that cannot be
+    found out, or for options that only one video takes.
     """
     if run.alpha_target is not None:
         raise UsageError(f"--alpha-out {run.alpha_target}: is for one video; for several take --output-kind alpha")
     if target == PIPE:
-        raise UsageError(f"-: standard output holds one video, and {source} names several; name a folder to write to")
+        names = f"{sources[0]} names" if len(sources) == 1 else "IN names"
+        raise UsageError(f"-: standard output holds one video, and {names} several; name a folder to write to")
     if run.settings.rate is not None:
         raise UsageError("--rate: videos have times of their own; leave it out")
-    found = video_files(source, target, run.settings.output_kind, run.settings.codec)
+    if PIPE in sources:
+        raise UsageError("-: standard input holds one video; name it alone, or files alone")
+    kind, codec = run.settings.output_kind, run.settings.codec
+    one = len(sources) == 1
+    found = video_files(sources[0], target, kind, codec) if one else named_videos(sources, target, kind, codec)
     check_settings(run.settings)
     jobs = found.jobs if run.shard is None else run.shard.of(found.jobs)
     tell_whole_names(jobs)

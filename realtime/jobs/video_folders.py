@@ -1,4 +1,4 @@
-"""A folder of videos, or those that a pattern finds, and the files to be made of them."""
+"""Several videos, a folder of them, or those that a pattern finds, and the files to be made of them."""
 
 import glob
 from collections import Counter
@@ -61,6 +61,21 @@ def video_files(source: Path, target: Path, kind: OutputKind = "composite", code
         raise MediaError(f"{source}: no video is there; name a folder of them, or a pattern such as 'clips/*.mp4'")
     jobs = pairs(videos, root, target, lambda path: suffix_for(path.suffix.lower(), kind, codec))
     return VideoFiles(jobs, len(inside) - len(videos))
+
+
+def named_videos(sources: Sequence[Path], target: Path, kind: OutputKind = "composite", codec: str | None = None) -> VideoFiles:
+    """Pair several videos, named one by one, with the files to write, as `video_files` names them, in the folder `target`.
+
+    Raises MediaError if two would become one file all the same, one is a folder, or `target` is a file.
+    """
+    if target.exists() and not target.is_dir():
+        raise MediaError(f"{target}: is a file; for several videos, name a folder to write to last")
+    if folder := next((path for path in sources if path.is_dir()), None):
+        raise MediaError(f"{folder}: is a folder; name it alone, or videos alone")
+    named = dict.fromkeys(sources)
+    return VideoFiles(
+        told_apart([(each, target / f"{each.stem}{suffix_for(each.suffix.lower(), kind, codec)}") for each in named])
+    )
 
 
 def pairs(sources: Iterable[Path], root: Path, target: Path, suffix: Callable[[Path], str]) -> list[tuple[Path, Path]]:

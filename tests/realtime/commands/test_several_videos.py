@@ -1,0 +1,55 @@
+"""`shm-video` with several videos, named one by one."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.realtime.clips import even_times, frames, make_clip
+from tests.realtime.commands.test_video import BallEngine, engine, shm_video
+
+__all__ = ["engine"]  # the fixture
+
+FAST = ("--preset", "ultrafast")
+
+
+def test_several_videos_may_be_named(
+    tmp_path: Path, engine: BallEngine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As a shell does of clips/*.mp4."""
+    monkeypatch.chdir(tmp_path)
+    Path("other").mkdir()
+    clips = [make_clip(Path(name), even_times(3)) for name in ("a.mp4", "other/b.avi", "other/a.mov")]
+    assert shm_video(monkeypatch, *clips, "missing.mp4", "out", *FAST) == 1
+    assert "missing.mp4: no such file" in capsys.readouterr().err
+    assert sorted(path.name for path in Path("out").iterdir()) == ["a.mov", "a.mp4", "b.mp4"]
+    assert len(frames(Path("out/b.mp4"))) == 3
+    assert shm_video(monkeypatch, clips[0], "out", "-", *FAST) == 2
+    assert "-: standard output holds one video, and IN names several" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["a.mp4", "b.mp4", "there.txt"], "there.txt: is a file; for several videos, name a folder to write to last"),
+        (["a.mp4", "clips", "out"], "clips: is a folder; name it alone, or videos alone"),
+        (["a.mp4", "-", "out"], "-: standard input holds one video; name it alone, or files alone"),
+        (["a.mp4", "clips/a.mp4", "out"], "clips/a.mp4: would become out/a.mp4.mp4, and so would a.mp4; rename one of them"),
+        (["a.mp4", "b.mp4", "out", "--rate", "25"], "--rate: videos have times of their own"),
+        (["a.mp4", "b.mp4", ".", "--overwrite"], "a.mp4: is the same file as IN"),
+    ],
+)
+def test_several_videos_that_cannot_be_done(
+    tmp_path: Path,
+    engine: BallEngine,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    says: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("clips").mkdir()
+    for name in ("a.mp4", "b.mp4", "clips/a.mp4", "there.txt"):
+        Path(name).write_text("precious")
+    assert shm_video(monkeypatch, *words) in (1, 2)
+    assert says in capsys.readouterr().err
+    assert {path.read_text() for path in Path().rglob("*") if path.is_file()} == {"precious"}
