@@ -89,6 +89,11 @@ def _one_line(error: TyperException) -> str:
         reason = error.message.removeprefix("Value error, ").removeprefix("Input ").rstrip(".")
         reason = reason.removeprefix(f"{value!r} ")  # it is named before
         return " ".join(f"{name} {value}: {reason}".split())
+    context = getattr(error, "ctx", None)
+    if getattr(parameter, "nargs", 1) == -1 and context is not None:  # where one value is given, the last argument takes it
+        names = [each.display_name_raw for each in context.command.params if each.param_type_name == "argument"]
+        if len(names) > 1:
+            return f"missing argument: {' and '.join(names)} are needed"
     message = " ".join(error.format_message().split()).rstrip(".")
     return message[:1].lower() + message[1:]
 
