@@ -1,8 +1,12 @@
 """What runs the networks: a file or a folder for each backend, and the one table that lists them."""
 
 import importlib.util
+import sys
 from dataclasses import dataclass
 from typing import Literal
+
+# With this package, OpenVINO's import tells Google Analytics of each run, and writes an identifier into ~/intel.
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # None: as if it were not installed
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,8 @@
 """PyTorch is the oracle: OpenVINO gives the same on real frames of several sizes, odd ones too."""
 
+import os
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,6 +17,7 @@ from engines.backends import openvino_networks
 from engines.backends.openvino import OpenVINOEngine
 from engines.geometry import low_resolution
 from engines.store.cache import Cache
+from tests.commands import ROOT
 
 SIZES = [(800, 800), (480, 640), (360, 640), (601, 397), (397, 603), (33, 32), (32, 451)]
 
@@ -120,6 +124,21 @@ def test_two_frames_at_once_each_get_their_own_matte(
             together = list(pool.map(lambda frame: engine(frame).alpha, frames))
     for index, alpha in enumerate(together):
         np.testing.assert_allclose(alpha, alone[index % 2], atol=1e-4)  # one thread sums in another order than two
+
+
+def test_nothing_is_told_of_a_run(tmp_path: Path) -> None:
+    """OpenVINO would report its import from a process of its own, but where it takes the machine for one of CI."""
+    program = (
+        "import os, engines\nfork = os.fork\ndef report():\n    print('forks', flush=True)\n    return fork()\n"
+        "os.fork = report\nengines.load('openvino').close()\nimport sys, time; time.sleep(0.5); print(sys.modules['openvino_telemetry'])"
+    )
+    environment = {name: value for name, value in os.environ.items() if name not in ("CI", "TF_BUILD", "JENKINS_URL")}
+    environment |= {"HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment, cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "None\n"
+    assert not (tmp_path / "intel").exists()
 
 
 def test_no_more_frames_at_once_than_threads() -> None:
