@@ -130,7 +130,8 @@ def test_nothing_is_told_of_a_run(tmp_path: Path) -> None:
     """OpenVINO would report its import from a process of its own, but where it takes the machine for one of CI."""
     program = (
         "import os, engines\nfork = os.fork\ndef report():\n    print('forks', flush=True)\n    return fork()\n"
-        "os.fork = report\nengines.load('openvino').close()\nimport sys, time; time.sleep(0.5); print(sys.modules['openvino_telemetry'])"
+        "os.fork = report\nengines.load('openvino').close()\nimport sys, time\ntime.sleep(0.5)\n"
+        "print(sys.modules['openvino_telemetry'])"
     )
     environment = {name: value for name, value in os.environ.items() if name not in ("CI", "TF_BUILD", "JENKINS_URL")}
     environment |= {"HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
