@@ -8,7 +8,7 @@ from engines.errors import MediaError
 from engines.geometry import SMALLEST
 from realtime.choices import MAX_PIXELS
 from realtime.inputs.photos import READABLE, Photo, read_photo
-from realtime.jobs.video_folders import NAMED, inputs, pairs, told_apart
+from realtime.jobs.video_folders import NAMED, inputs, named_pairs, pairs
 
 
 def read_photo_for_matting(path: Path, *, max_pixels: int = MAX_PIXELS) -> Photo:
@@ -67,16 +67,8 @@ def photo_jobs(source: Path, target: Path, suffix: str, *, tree: bool = False) -
 
 
 def named_photos(photos: Sequence[Path], target: Path, suffix: str) -> PhotoJobs:
-    """Pair several photos, named one by one, with the files to write: of the same stem, in the folder `target`.
-
-    See `told_apart` for photos that would share a name. Raises MediaError if two would become one file all the same, one is a
-    folder, or `target` is a file.
-    """
-    if target.exists() and not target.is_dir():
-        raise MediaError(f"{target}: is a file; for several photos, name a folder to write to last")
-    if folder := next((path for path in photos if path.is_dir()), None):
-        raise MediaError(f"{folder}: is a folder; name it alone, or photos alone")
-    return PhotoJobs(told_apart([(path, target / f"{path.stem}{suffix}") for path in dict.fromkeys(photos)]), [])
+    """Pair several photos, named one by one, with the files to write. Raises MediaError as `named_pairs` does."""
+    return PhotoJobs(named_pairs(photos, target, lambda _: suffix, "photos"), [])
 
 
 def make_folder(path: Path, *, parents: bool = False) -> None:

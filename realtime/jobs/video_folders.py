@@ -66,16 +66,23 @@ def video_files(source: Path, target: Path, kind: OutputKind = "composite", code
 def named_videos(sources: Sequence[Path], target: Path, kind: OutputKind = "composite", codec: str | None = None) -> VideoFiles:
     """Pair several videos, named one by one, with the files to write, as `video_files` names them, in the folder `target`.
 
-    Raises MediaError if two would become one file all the same, one is a folder, or `target` is a file.
+    Raises MediaError as `named_pairs` does.
+    """
+    return VideoFiles(named_pairs(sources, target, lambda path: suffix_for(path.suffix.lower(), kind, codec), "videos"))
+
+
+def named_pairs(sources: Iterable[Path], target: Path, suffix: Callable[[Path], str], what: str) -> list[tuple[Path, Path]]:
+    """Pair files named one by one with those to write in the folder `target`, of the same stem, with another suffix.
+
+    See `told_apart` for those that would share a name. `what`: the files, in messages. Raises MediaError as it does, and if one
+    is a folder, or `target` is a file.
     """
     if target.exists() and not target.is_dir():
-        raise MediaError(f"{target}: is a file; for several videos, name a folder to write to last")
-    if folder := next((path for path in sources if path.is_dir()), None):
-        raise MediaError(f"{folder}: is a folder; name it alone, or videos alone")
-    named = dict.fromkeys(sources)
-    return VideoFiles(
-        told_apart([(each, target / f"{each.stem}{suffix_for(each.suffix.lower(), kind, codec)}") for each in named])
-    )
+        raise MediaError(f"{target}: is a file; for several {what}, name a folder to write to last")
+    named = list(dict.fromkeys(sources))
+    if folder := next((path for path in named if path.is_dir()), None):
+        raise MediaError(f"{folder}: is a folder; name it alone, or {what} alone")
+    return told_apart([(path, target / f"{path.stem}{suffix(path)}") for path in named])
 
 
 def pairs(sources: Iterable[Path], root: Path, target: Path, suffix: Callable[[Path], str]) -> list[tuple[Path, Path]]:
