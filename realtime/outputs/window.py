@@ -14,6 +14,7 @@ from engines.errors import MediaError
 from realtime.pixels.opencv_log import silence_opencv
 
 ESCAPE = 27  # the key's code
+SPECIAL = 0x100  # from which on codes are of keys without a letter: the last byte of the left arrow's would be a Q
 LINE = 24  # px from one line of text to the next
 
 
@@ -52,10 +53,10 @@ class Window:
 
     def key(self) -> str | None:
         """The key pressed since the last call, "escape" for Esc, or None. It also updates the window: call it often."""
-        code = cv2.waitKey(1)
-        if code < 0:
+        code = cv2.waitKeyEx(1) & 0xFFFF  # GTK puts Shift and the like above
+        if code >= SPECIAL:
             return None
-        return "escape" if code & 0xFF == ESCAPE else chr(code & 0xFF).lower()
+        return "escape" if code == ESCAPE else chr(code).lower()
 
     @property
     def closed(self) -> bool:
