@@ -24,6 +24,7 @@ from realtime.inputs.containers import DAMAGE, decoder_limit, shown_video
 from realtime.inputs.formats import shortfall, states_duration
 from realtime.inputs.pictures import check_pixels, square_size
 from realtime.inputs.reconnecting import ReconnectingSource
+from realtime.inputs.timestamps import rate_of
 from realtime.pixels.decoded import Pictures
 from realtime.pixels.deinterlacing import Deinterlacer
 from realtime.pixels.resize import resize_to_fit
@@ -127,7 +128,7 @@ class Connection:
             check_pixels(self._name, stream.height, stream.width, self._max_pixels)
             stream.codec_context.options = limit  # pictures may grow later
             stream.thread_type = "SLICE"  # a thread a frame would delay that many frames
-            self.rate = stream.average_rate or stream.guessed_rate or None
+            self.rate = rate_of(stream)
             self.pixel_aspect = stream.sample_aspect_ratio or Fraction(1)
             self.is_file = container.duration is not None
             self.paced = self.is_file or container.format.name in SEGMENTED

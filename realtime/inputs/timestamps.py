@@ -56,6 +56,14 @@ def parse_time(text: str) -> Fraction:
     return 3600 * int(match[1] or 0) + 60 * int(match[2] or 0) + Fraction(match[3].rstrip("."))
 
 
+def rate_of(stream: VideoStream) -> Fraction | None:
+    """Frames a second of a stream; None if it does not say, as of a browser's recording: FFmpeg then guesses a frame a tick."""
+    guessed = stream.guessed_rate or None
+    if guessed is not None and stream.time_base is not None and guessed * stream.time_base == 1:
+        guessed = None
+    return stream.average_rate or guessed
+
+
 class Timestamps:
     """Turns the times of decoded frames into presentation times that always rise, also if the file has none."""
 
@@ -116,7 +124,7 @@ class Discontinuities:
         joined = bool(container.format.flags & TS_DISCONT)
         self._back = JOINT if joined else JUMP
         self._ahead = LEAP if joined else None  # elsewhere a picture may well stand for long
-        rate = None if video is None else video.average_rate or video.guessed_rate
+        rate = None if video is None else rate_of(video)
         self._step = 1 / rate if rate else Fraction(1, 25)
         self._shifts = [Fraction(0)]  # seconds added to the file's times, one more after each jump
         self._shown = Fraction(0)  # when the last picture shown so far ends

@@ -20,7 +20,7 @@ from realtime.inputs.formats import shortfall, states_duration
 from realtime.inputs.media.files import Media
 from realtime.inputs.media.kinds import media_of
 from realtime.inputs.pictures import check_pixels, scaled_size, square_size
-from realtime.inputs.timestamps import MICROSECOND, WHOLE, Excerpt, Timestamps
+from realtime.inputs.timestamps import MICROSECOND, WHOLE, Excerpt, Timestamps, rate_of
 from realtime.packet import Packet
 from realtime.pixels.decoded import Pictures
 from realtime.pixels.deinterlacing import Deinterlacer
@@ -116,7 +116,7 @@ class VideoSource:
             self._decoder = Decoder(self.media, self._container, threads=self._threads, max_pixels=self._max_pixels)
             self._stream = self._decoder.stream
             self._timestamps = Timestamps(self._container, self._stream)
-            self.rate = self._stream.average_rate or self._stream.guessed_rate or None
+            self.rate = rate_of(self._stream)
             self.time_base = self._stream.time_base or Fraction(1, 90_000)
             sought = seek and self._seek()
             frames = self._selected()

@@ -51,6 +51,20 @@ def test_variable_frame_rate_is_kept(tmp_path: Path) -> None:
         assert [packet.time for packet in source] == times
 
 
+def test_a_file_that_says_no_rate_has_none(tmp_path: Path) -> None:
+    """As a browser records: for FFmpeg it has 1000 frames a second, one for each tick of its clock."""
+    steps = np.random.default_rng(0).integers(5, 95, 60)
+    times = [Fraction(int(milliseconds), 1000) for milliseconds in [0, *np.cumsum(steps)]]
+    clip = make_clip(tmp_path / "clip.webm", times, codec="libvpx")
+    stated = re.compile(rb"\x23\xe3\x83\x84....", re.DOTALL)
+    data, count = stated.subn(b"\xec\x86" + bytes(6), clip.read_bytes())  # Matroska's DefaultDuration made void
+    assert count == 1
+    clip.write_bytes(data)
+    with VideoSource(clip) as source:
+        assert (source.rate, source.frames) == (None, None)
+        assert [packet.time for packet in source] == times
+
+
 @pytest.mark.parametrize("size", [(97, 65), (33, 32), (64, 99), (426, 240)])
 def test_odd_sizes(tmp_path: Path, size: tuple[int, int]) -> None:
     with VideoSource(make_clip(tmp_path / "clip.mkv", size=size, codec="ffv1", pix_fmt="bgr0")) as source:
