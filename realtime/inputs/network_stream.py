@@ -35,6 +35,7 @@ PATIENCE = 1.0  # s that the caller waits for a picture until it looks whether i
 BROKEN_OFF = 1.0  # s before its stated end at which a video file on a server has broken off: its sound may go on for longer
 SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "srt", "udp", "rtp", "tcp")
 SEGMENTED = ("hls", "dash")  # formats whose pictures arrive several seconds at a time
+LEAP = 10.0  # s ahead of the one before, at which a picture of theirs is due: their clock has jumped, as at an advertisement
 # A server's playlist may name other servers, but no file of this machine. What is below the schemes is allowed with them.
 PROTOCOLS = (*SCHEMES, "httpproxy", "tls", "srtp", "crypto", "data")
 OPTIONS = {"flags": "low_delay", "protocol_whitelist": ",".join(PROTOCOLS)}
@@ -64,12 +65,13 @@ class Connection:
         rate: frames a second, or None if unknown. This and what follows is valid once a frame has come.
         is_file: whether it is a video file on a server, which has an end.
         pixel_aspect: width of a pixel over its height, before it is rotated.
+        segmented: whether it comes in pieces, whose clocks may differ.
         paced: whether its frames come earlier than they are due.
         shortfall: a line that says so if a video file ended before its length, or None.
     """
 
     def __init__(self, address: str, name: str, max_pixels: int) -> None:
-        self.over = self.finished = self.is_file = self.paced = False
+        self.over = self.finished = self.is_file = self.segmented = self.paced = False
         self.rate: Fraction | None = None
         self.pixel_aspect = Fraction(1)
         self.shortfall: str | None = None
@@ -131,7 +133,8 @@ class Connection:
             self.rate = rate_of(stream)
             self.pixel_aspect = stream.sample_aspect_ratio or Fraction(1)
             self.is_file = container.duration is not None
-            self.paced = self.is_file or container.format.name in SEGMENTED
+            self.segmented = container.format.name in SEGMENTED
+            self.paced = self.is_file or self.segmented
             last = 0.0
             try:
                 for frame in self._deinterlacer(self._frames(container, stream), stream.time_base or Fraction(1, 90_000)):
@@ -253,7 +256,8 @@ class NetworkStream(ReconnectingSource):
     def _wait(self, moment: float) -> None:
         """Wait until a picture of this time is due. One that comes late delays those that follow."""
         now = float(self._clock.now())
-        if self._begin is None or now - self._begin > moment:
+        leapt = self._connection.segmented and self._begin is not None and self._begin + moment - now > LEAP
+        if self._begin is None or now - self._begin > moment or leapt:
             self._begin = now - moment
         while (left := self._begin + moment - float(self._clock.now())) > 0 or (self._paused and self._connection.is_file):
             if self._closed.wait(min(max(left, 0.01), 0.1)):
