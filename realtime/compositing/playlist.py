@@ -7,7 +7,7 @@ from pathlib import Path
 from engines.engine import Frame
 from engines.errors import MattingError, MediaError
 from realtime.choices import MAX_PIXELS, Fit
-from realtime.compositing.backgrounds import Background, named_background, open_background
+from realtime.compositing.backgrounds import Background, StillBackground, named_background, open_background
 from realtime.inputs.photos import READABLE
 from realtime.packet import Packet
 from realtime.paths import expand_home
@@ -43,6 +43,7 @@ class Playlist(Background):
         self._blurred = False
         self._lock = threading.Lock()
         self._shown: Background | None = None  # used by `frame`, which alone closes it
+        self._last: Frame | None = None  # that it gave
         for spec in self.specs[1:] if len(self.specs) == len(specs) else ():  # a large folder is not read in advance
             self._opened(spec).close()
         self._wanted = self._opened(self.specs[0])
@@ -53,12 +54,29 @@ class Playlist(Background):
         return BLUR if self._blurred else self.specs[self._index]
 
     def frame(self, packet: Packet) -> Frame:
-        """The current background of this packet."""
+        """The current background of this packet. Of a video that can no longer be read, the last frame stays."""
         with self._lock:
             old, self._shown = self._shown, self._wanted
         if old is not None and old is not self._shown:
             old.close()
-        return self._shown.frame(packet)
+            self._last = None
+        try:
+            self._last = self._shown.frame(packet)
+        except MediaError as error:
+            if self._last is None:
+                raise
+            self._notify(f"{error}; its last picture stays")
+            self._keep(self._last)
+        return self._last
+
+    def _keep(self, picture: Frame) -> None:
+        """Show a picture in place of what is shown now."""
+        assert self._shown is not None
+        still = StillBackground(picture, fit=self._fit)
+        with self._lock:
+            self._wanted = still if self._wanted is self._shown else self._wanted
+            old, self._shown = self._shown, still
+        old.close()
 
     def step(self, by: int) -> None:
         """Go to the next background (1) or the previous one (-1), cyclically. If it cannot be opened, notify the user."""

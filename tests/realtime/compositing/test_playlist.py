@@ -1,3 +1,4 @@
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from engines.errors import MediaError
 from realtime.compositing.backgrounds import OriginalBackground
 from realtime.compositing.playlist import Playlist
 from realtime.packet import Packet
+from tests.realtime.compositing.test_backgrounds import write_video
 from tests.realtime.plain_engine import PlainEngine
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
@@ -40,6 +42,18 @@ def test_backgrounds_go_round_and_blur_comes_and_goes(tmp_path: Path) -> None:
         playlist.step(1)
         assert "no such file" in notices[-1]
         assert tuple(playlist.frame(packet())[0, 0]) == RED
+
+
+def test_the_last_picture_of_a_video_that_goes_away_stays(tmp_path: Path) -> None:
+    """Such as one on a memory stick. It is opened again at its end."""
+    notices: list[str] = []
+    with Playlist([str(write_video(tmp_path / "a.mkv", [0, 200, 100], rate=10)), "lime"], notify=notices.append) as playlist:
+        (tmp_path / "a.mkv").unlink()
+        shown = [playlist.frame(replace(packet(), time=Fraction(index, 10)))[0, 0, 0] for index in range(5)]
+        assert shown == [0, 200, 200, 200, 200]  # it was decoded one frame ahead
+        assert [line for line in notices if "its last picture stays" in line] == notices != []
+        playlist.step(1)
+        assert tuple(playlist.frame(packet())[0, 0]) == (0, 255, 0)
 
 
 def test_only_the_background_that_is_shown_stays_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
