@@ -58,20 +58,19 @@ def read_settings(text: str) -> LiveSettings:
 
 
 class LiveStream:
-    """One client's stream, with its own temporal filter and background. Pictures are made one at a time, in any thread."""
+    """One client's stream, with its own temporal filter and background. Pictures are made one at a time, in any thread.
+
+    `awaits_background`: whether the next message is a picture of the client's own, as its settings said.
+    """
 
     def __init__(self, engine: Engine, settings: LiveSettings, *, max_pixels: int) -> None:
         self._engine, self._max_pixels = follow(engine), max_pixels
         self._index = 0
         self._own: Background | None = None
         self._settings = settings
+        self.awaits_background = settings.bg == OWN
         self._filters = stream_filters(settings.keep, settings.smooth)
         self._named = self._open(settings)
-
-    @property
-    def awaits_background(self) -> bool:
-        """Whether the client said that a picture of its own follows, and it has not come."""
-        return self._settings.bg == OWN and self._own is None
 
     def change(self, settings: LiveSettings) -> None:
         """Obey other settings. A change of the background leaves the filters' memory as it is."""
@@ -80,9 +79,11 @@ class LiveStream:
         self._own = None
         self._named = self._open(settings)
         self._settings = settings
+        self.awaits_background = settings.bg == OWN
 
     def take_background(self, data: bytes) -> None:
         """Show a picture of the client's behind the person. Raises MediaError if it cannot be read."""
+        self.awaits_background = False  # also if it is broken: a frame that follows must not be taken for it
         with TemporaryDirectory(prefix="shm-serve-") as name:
             folder = Path(name)
             (folder / BACKGROUND).write_bytes(data)

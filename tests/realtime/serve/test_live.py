@@ -77,10 +77,13 @@ def test_a_background_of_the_client_s_own(tmp_path: Path, monkeypatch: pytest.Mo
     with connected(client(), bg="own") as socket:
         socket.send_bytes(b"no picture")
         assert "the background: is broken" in socket.receive_json()["detail"]
-        socket.send_bytes(picture(90, "PNG"))  # the next message is the background still
+        socket.send_bytes(picture(255))  # a frame: it must not become the background in its place
+        assert answer(socket)[0] == 0
+        socket.send_text(json.dumps({"bg": "own"}))
+        socket.send_bytes(picture(90, "PNG"))
         socket.send_bytes(picture(255))
         number, colour = answer(socket)
-        assert number == 0
+        assert number == 1
         assert np.abs(colour - 90.0).max() < 4
     assert list(tmp_path.iterdir()) == []
 
