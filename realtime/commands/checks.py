@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from engines.commands.running import UsageError
@@ -13,9 +13,10 @@ from realtime.numbering import NAME, pictures_of
 
 
 def notify(line: str) -> None:
-    """Print a line to standard error, from any thread."""
-    sys.stderr.write(f"{line}\n")
-    sys.stderr.flush()
+    """Print a line to standard error, from any thread. If its terminal or its reader has gone, the work goes on without."""
+    with suppress(OSError):
+        sys.stderr.write(f"{line}\n")
+        sys.stderr.flush()
 
 
 def tell_whole_names(jobs: Iterable[tuple[Path, Path]]) -> None:

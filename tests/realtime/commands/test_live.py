@@ -1,3 +1,4 @@
+import os
 import signal
 import subprocess
 import sys
@@ -149,6 +150,20 @@ def test_a_signal_ends_it_with_the_recording_finished(tmp_path: Path, number: si
     recorded = frames(tmp_path / "out.mp4")
     assert len(recorded) >= 2
     assert np.abs(recorded[0].astype(int) - (0, 0, 255)).mean() < 8
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX pipes")
+def test_it_goes_on_where_nobody_reads_its_lines_any_more(tmp_path: Path) -> None:
+    """As when its terminal has gone, and it was told to outlive that."""
+    clip = write_video(tmp_path / "a.mkv", [255] * 30, rate=20, size=(96, 64))
+    words = ["--input", str(clip), "--no-window", "--statistics", "--record", str(tmp_path / "out.mkv")]
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-c", PLAIN, *words]
+    done = subprocess.run(command, stderr=writer, cwd=ROOT, timeout=60, stdin=subprocess.DEVNULL)
+    os.close(writer)
+    assert done.returncode == 0
+    assert frame_times(tmp_path / "out.mkv")[0] == 0
 
 
 def test_all_outputs_at_once_without_a_window(tmp_path: Path) -> None:
