@@ -1,6 +1,8 @@
 """Running the service: the socket, and a clean stop."""
 
+import signal
 import socket
+import sys
 
 import uvicorn
 from fastapi import FastAPI
@@ -26,7 +28,12 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def serve(app: FastAPI, opened: socket.socket) -> None:
-    """Serve until a signal comes, which is raised again when the requests that were taken have ended."""
+    """Serve until a signal comes, which is raised again when the requests that were taken have ended.
+
+    A terminal that closes counts as SIGTERM: uvicorn would be torn from its loop, and the videos' thread go on for ever.
+    """
+    if sys.platform != "win32" and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
     uvicorn.Server(configured(app)).run(sockets=[opened])
 
 

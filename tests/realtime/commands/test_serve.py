@@ -61,6 +61,28 @@ def test_a_missing_extra_is_named() -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM")
+def test_it_ends_with_its_terminal(tmp_path: Path) -> None:
+    pytest.importorskip("fastapi_offline", reason="the extra web is not installed")
+    program = "from tests.realtime.plain_engine import plain_engine\nfrom realtime.commands.serve import main\n"
+    command = [sys.executable, "-c", f"{program}with plain_engine(): main()", "--port", "0"]
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment, cwd=Path(__file__).parents[3])
+    try:
+        assert server.stderr is not None
+        found = re.search(r"serving on (http://\S+) ", server.stderr.readline())
+        assert found
+        urllib.request.urlopen(f"{found[1]}/v1/health", timeout=60).close()
+        server.send_signal(signal.SIGHUP)
+        assert server.wait(30) == 128 + signal.SIGTERM
+        assert server.stderr.read() == ""
+        assert not list(tmp_path.iterdir())
+    finally:
+        server.kill()
+        server.wait()
+        server.stderr.close()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM")
 def test_it_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
     pytest.importorskip("fastapi_offline", reason="the extra web is not installed")
     command = [sys.executable, "-m", "realtime.commands.serve", "--port", "0", "--open"]
