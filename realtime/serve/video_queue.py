@@ -145,7 +145,7 @@ class VideoQueue:
             if busy >= self._limits.videos:
                 raise QueueFull(60)
             video = ClientVideo(options, Path(self._root.name) / secrets.token_hex(8))
-            video.folder.mkdir()
+            video.folder.mkdir(parents=True)  # the system may have tidied up its folder for temporary files
             self._videos[video.name] = video
             return video
 

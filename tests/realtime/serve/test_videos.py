@@ -55,6 +55,14 @@ def ended(client: TestClient, job: dict[str, Any]) -> dict[str, Any]:
     raise AssertionError(answer)
 
 
+def test_a_video_is_taken_after_the_system_tidied_up_its_temporary_files(clip: bytes, temporary: Path) -> None:
+    """As it does with what nobody has used for some days."""
+    with serving() as client:
+        for each in temporary.iterdir():
+            each.rmdir()
+        assert ended(client, client.post("/v1/video", content=clip).json())["status"] == "done"
+
+
 @pytest.mark.parametrize(
     ("options", "codec", "media_type"),
     [
