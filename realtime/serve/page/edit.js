@@ -100,12 +100,13 @@ function view(photo, blob, name) {
 }
 
 function add_to_gallery(photo, blob, name) {
-  const figure = document.createElement("figure"), image = document.createElement("img"), link = document.createElement("a");
+  const [figure, button, image, link] = ["figure", "button", "img", "a"].map(name => document.createElement(name));
   image.src = link.href = address_of(blob);
   image.className = "clear";
   image.alt = link.textContent = link.download = name;
-  image.onclick = () => view(photo, blob, name);
-  figure.append(image, link);
+  button.onclick = () => view(photo, blob, name);
+  button.append(image);
+  figure.append(button, link);
   at("gallery").append(figure);
 }
 

@@ -53,6 +53,7 @@ async function send_settings() {
   show("of-live-colour", bg === "colour");
   show("of-live-picture", bg === "own");
   if (socket?.readyState !== WebSocket.OPEN) return;
+  told("");
   const picture = bg === "own" ? await small(at("live-picture").files[0]) : null;
   if (bg === "own" && !picture && sent) return;  // until one is chosen, all stays as it is
   const name = bg === "colour" ? at("live-colour").value : bg === "own" && !picture ? "blur" : bg;

@@ -11,9 +11,12 @@ export async function ask(address, options = {}, waiting = null) {
   const answer = await fetch(address, { headers, ...options }).catch(() => null);
   if (!answer) throw new Error("The service does not answer; is it still running?");
   if (answer.ok) return answer;
-  if (answer.status !== 429 || !waiting) throw new Error((await answer.json()).detail);
+  if (answer.status !== 429 || !waiting) {
+    const told = await answer.json().catch(() => null);  // a proxy before the service tells in its own way
+    throw new Error(told?.detail ?? `The service cannot be reached: ${answer.status} ${answer.statusText}`);
+  }
   waiting();
-  await pause(1000 * answer.headers.get("Retry-After"));
+  await pause(1000 * (answer.headers.get("Retry-After") ?? 1));
   return ask(address, options, waiting);
 }
 

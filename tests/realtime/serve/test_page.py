@@ -56,6 +56,29 @@ def test_several_photos_come_back_each_alone_and_in_one_zip(open_page: OpenPage,
         assert shown.get_attribute("#download", "download") == "a-matte-2.png"
 
 
+def test_the_pictures_of_several_photos_are_reached_with_the_keyboard(open_page: OpenPage, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        Image.new("RGB", (64, 48), "white").save(tmp_path / f"{name}.png")
+    with open_page(PlainEngine()) as shown:
+        shown.set_input_files("#file", [tmp_path / "a.png", tmp_path / "b.png"])
+        expect(shown.locator("#all")).to_be_visible()
+        shown.focus("#all")
+        for _ in range(3):  # the first picture, its link, the second picture
+            shown.keyboard.press("Tab")
+        shown.keyboard.press("Enter")
+        assert shown.get_attribute("#download", "download") == "b-matte.png"
+
+
+def test_an_error_of_a_proxy_before_the_service_is_told(open_page: OpenPage, tmp_path: Path) -> None:
+    Image.new("RGB", (64, 48), "white").save(tmp_path / "a.png")
+    with open_page(PlainEngine()) as shown:
+        shown.route(
+            "**/v1/image*", lambda route: route.fulfill(status=413, content_type="text/html", body="<h1>Too large</h1>")
+        )
+        shown.set_input_files("#file", tmp_path / "a.png")
+        expect(shown.locator("#status")).to_have_text("The service cannot be reached: 413 Payload Too Large")
+
+
 def test_a_picture_goes_behind_a_photo(open_page: OpenPage, tmp_path: Path) -> None:
     Image.new("RGB", (64, 48), "white").save(tmp_path / "photo.png")
     Image.new("RGB", (10, 10), "red").save(tmp_path / "red.png")
