@@ -229,6 +229,8 @@ class NetworkStream(ReconnectingSource):
                     raise MediaError(f"{self.name}: has no picture; name a stream with video")
         except (av.FFmpegError, OSError) as error:
             reason = getattr(error, "strerror", None) or error
+            if isinstance(error, av.error.ExitError):  # "Immediate exit requested": by PyAV, which waits no longer
+                reason = f"nothing came for {OPENING:g} s"
             remedy = ", and write a / in a password as %2F, an @ behind the server as %40" if HIDDEN in self.name else ""
             raise MediaError(f"{self.name}: cannot be read ({reason}); check the address and the network{remedy}") from error
         return frame
