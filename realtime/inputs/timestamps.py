@@ -17,6 +17,7 @@ TS_DISCONT = 0x0200  # FFmpeg's flag of a format that allows jumps: AVFMT_TS_DIS
 JUMP = Fraction(1)  # s: a step back longer than this restarts the count of times; a shorter one is a disorder of frames
 JOINT = Fraction(1, 10)  # s: the same in formats that allow it, where pieces may be short
 LEAP = Fraction(60)  # s: there, a step ahead longer than this is a jump, and no gap in the reception
+MOST_GUESSED = 240  # frames a second: more is a stream's unit of time
 ASTRAY = Fraction(10)  # s: a packet of sound this far ahead of the video and of the one before it has a wrong time
 
 
@@ -59,7 +60,7 @@ def parse_time(text: str) -> Fraction:
 def rate_of(stream: VideoStream) -> Fraction | None:
     """Frames a second of a stream; None if it does not say, as of a browser's recording: FFmpeg then guesses a frame a tick."""
     guessed = stream.guessed_rate or None
-    if guessed is not None and stream.time_base is not None and guessed * stream.time_base == 1:
+    if guessed is not None and guessed > MOST_GUESSED:
         guessed = None
     return stream.average_rate or guessed
 
