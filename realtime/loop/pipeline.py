@@ -17,9 +17,11 @@ lost and memory stays constant; under `Policy.NEWEST_FRAME` the oldest packet in
 delays nor slows what comes before it.
 
 An error in any thread stops all of them, and is raised once in the caller: from the loop over the pipeline, or else on
-leaving the `with` block. Leaving the block early stops everything; no thread outlives it.
+leaving the `with` block. Leaving the block early stops everything; no thread outlives it. Where a program ends inside the
+block, as with a generator that it still holds, the threads are stopped first.
 """
 
+import atexit
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -29,6 +31,8 @@ from typing import Self
 from realtime.loop.queue import PacketQueue, Policy
 from realtime.loop.stages import Stage, StageTimes, Turns, nothing
 from realtime.packet import Packet
+
+LAST_FRAMES = 10.0  # s that the end of the program waits for what the threads work on
 
 
 class Pipeline:
@@ -108,9 +112,7 @@ class Pipeline:
         self._stopping.set()
         self._releases[0]()
         self._queues["caller"].stop()
-        for thread in self._threads:
-            if thread.ident is not None:
-                thread.join(max(0.0, end - time.monotonic()))
+        self._join(end)
         self.stop()
 
     def run(self) -> None:
@@ -128,21 +130,31 @@ class Pipeline:
 
     def __enter__(self) -> Self:
         self._started = True
+        atexit.register(self._end_of_program)
         try:
             for thread in self._threads:
                 thread.start()
         except BaseException:  # Ctrl-C may come between two of them, and what they read is closed next
             self.stop()
             self._join()
+            atexit.unregister(self._end_of_program)
             raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         self.stop()
-        if error is None:
-            self._finish()
-        else:
-            self._join()
+        try:
+            if error is None:
+                self._finish()
+            else:
+                self._join()
+        finally:
+            atexit.unregister(self._end_of_program)
+
+    def _end_of_program(self) -> None:
+        """Stop: a thread that Python ends within C++, such as OpenVINO's or OpenCV's, takes the process down by SIGABRT."""
+        self.stop()
+        self._join(time.monotonic() + LAST_FRAMES)
 
     def _packets(self, seconds: float | None) -> Iterator[Packet | None]:
         if not self._started:
@@ -159,10 +171,10 @@ class Pipeline:
         if error is not None:
             raise error
 
-    def _join(self) -> None:
+    def _join(self, end: float | None = None) -> None:
         for thread in self._threads:
             if thread.ident is not None:
-                thread.join()
+                thread.join(None if end is None else max(0.0, end - time.monotonic()))
 
     def _thread(self, name: str, body: Callable[..., None], *args: object) -> threading.Thread:
         def guarded() -> None:

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -5,6 +7,7 @@ import pytest
 
 from realtime.inputs.video_file import VideoSource
 from realtime.loop.mattes import mattes
+from tests.commands import ROOT
 from tests.realtime.clips import even_times, make_clip
 from tests.realtime.loop.test_live_session import Camera
 from tests.realtime.plain_engine import PlainEngine
@@ -38,3 +41,43 @@ def test_of_a_live_source_the_newest_comes_and_leaving_ends_its_threads() -> Non
 def test_the_name_of_a_file_is_no_source() -> None:
     with pytest.raises(ValueError, match=r"talk.mp4: is a name, not a source; give VideoSource"):
         next(mattes("talk.mp4", PlainEngine()))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("held", ["frames", "frames, source.close()"])
+def test_a_program_may_end_while_it_holds_the_mattes(tmp_path: Path, held: str) -> None:
+    """Python ends daemon threads wherever they are: within OpenCV's code that was SIGABRT, "terminate called"."""
+    program = f"""if True:
+        import cv2, numpy as np
+        from realtime import VideoSource, mattes
+        from tests.realtime.plain_engine import PlainEngine
+        class BusyEngine(PlainEngine):
+            def __call__(self, frame, mask=None):
+                for _ in range(300):
+                    cv2.GaussianBlur(frame, (0, 0), 9)
+                return super().__call__(frame)
+        source = VideoSource({str(make_clip(tmp_path / "a.mp4", even_times(12)))!r})
+        frames = mattes(source, BusyEngine())
+        print(next(frames).index)
+        {held}
+    """
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "0\n", "")
+
+
+def test_a_program_ends_although_its_source_waits_for_ever() -> None:
+    program = """if True:
+        import threading
+        from fractions import Fraction
+        import numpy as np
+        from realtime import Packet, mattes
+        from realtime.loop import pipeline
+        from tests.realtime.plain_engine import PlainEngine
+        pipeline.LAST_FRAMES = 0.1
+        def source():
+            yield Packet(np.zeros((32, 32, 3), np.uint8), Fraction(0), 0)
+            threading.Event().wait()
+        frames = mattes(source(), PlainEngine())
+        print(next(frames).index)
+    """
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "0\n", "")
