@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import threading
 from collections.abc import Iterator
 from fractions import Fraction
 from types import TracebackType
@@ -46,7 +47,8 @@ class VideoSource:
     Packet times count from the start of the stream's own clock, or, in transport streams, whose clock starts anywhere, from the
     start of the file; of an excerpt with a `start`, from its first frame. Frames are rotated and mirrored as the first one is;
     if their size changes midway, they are scaled to the first one's. What is clear in frames with alpha is white, and their
-    packets have an opacity. Damaged parts are skipped and counted in `damaged`.
+    packets have an opacity. Damaged parts are skipped and counted in `damaged`. An iteration raises ValueError once the file is
+    closed or iterated again.
 
     Attributes:
         path: the file.
@@ -106,6 +108,7 @@ class VideoSource:
         self._threads = threads or min(4, os.cpu_count() or 1)
         self._deinterlacer = Deinterlacer()
         self.fine = self.keep_high_range = False
+        self._reading = threading.Lock()  # for one frame: FFmpeg would crash where a file is closed meanwhile
         self._start()
 
     def _start(self, *, seek: bool = True) -> None:
@@ -134,7 +137,7 @@ class VideoSource:
             self._container.close()
             raise
         self._frames: Iterator[Shown] = itertools.chain([first], frames)
-        self._begun, self._skipped = False, 0
+        self._begun, self._skipped, self._closed = False, 0, False
 
     def _seek(self) -> bool:
         """Go to a key frame well before the excerpt, if the file has an index. Return whether that worked."""
@@ -199,15 +202,27 @@ class VideoSource:
     def __iter__(self) -> Iterator[Packet]:
         self._restart()
         self._begun = True
-        for index, shown in enumerate(self._frames, self._skipped):
+        for index, shown in enumerate(self._left(), self._skipped):
             yield self._packet(shown, index)
 
     def skip(self, count: int) -> Iterator[Fraction]:
         """Decode up to `count` frames, make no pictures of them, and yield their times. Iteration then goes on behind them."""
         self._restart()
-        for shown in itertools.islice(self._frames, count):
+        for shown in itertools.islice(self._left(), count):
             self._skipped += 1
             yield shown.time
+
+    def _left(self) -> Iterator[Shown]:
+        """The frames that are left. Raises ValueError once the file is closed, or read from its start again."""
+        frames, container = self._frames, self._container
+        while True:
+            with self._reading:
+                if self._closed or self._container is not container:
+                    raise ValueError(f"{self.path}: was closed or begun anew while it was read; open it once for each reader")
+                shown = next(frames, None)
+            if shown is None:
+                return
+            yield shown
 
     def _restart(self) -> None:
         if self._begun:
@@ -218,7 +233,9 @@ class VideoSource:
     def close(self) -> None:
         """Close the file."""
         self._begun = True
-        self.media.close(self._container)
+        with self._reading:
+            self._closed = True
+            self.media.close(self._container)
 
     def __enter__(self) -> Self:
         return self

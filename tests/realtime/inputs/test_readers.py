@@ -1,0 +1,41 @@
+"""Who reads a video file: one iteration at a time, as long as it is open."""
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from realtime.inputs.video_file import VideoSource
+from tests.realtime.clips import even_times, make_clip
+
+
+def test_an_iteration_of_a_file_that_is_closed_or_iterated_again_ends_in_words(tmp_path: Path) -> None:
+    """FFmpeg read on in a file that was closed: a segmentation fault."""
+    with VideoSource(make_clip(tmp_path / "clip.mp4", even_times(100))) as source:
+        first, second = iter(source), iter(source)
+        assert (next(first).index, next(second).index) == (0, 0)
+        with pytest.raises(ValueError, match=r"clip.mp4: was closed or begun anew while it was read"):
+            next(first)
+        assert next(second).index == 1
+    with pytest.raises(ValueError, match=r"clip.mp4: was closed or begun anew while it was read"):
+        next(second)
+
+
+def test_a_file_may_be_closed_while_another_thread_reads_it(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "clip.mp4", even_times(100))
+    ends: list[str] = []
+
+    def read(source: VideoSource) -> None:
+        try:
+            ends.append(str(sum(1 for _ in source)))
+        except ValueError as error:
+            ends.append(str(error))
+
+    for _ in range(10):
+        source = VideoSource(clip)
+        thread = threading.Thread(target=read, args=[source])
+        thread.start()
+        source.close()
+        thread.join()
+    assert len(ends) == 10
+    assert all(end == "100" or end.endswith("open it once for each reader") for end in ends)
