@@ -37,15 +37,22 @@ KEPT = 8  # entries that stay in the cache on disk, 16 MB each
 CheckParity = Callable[[MatteOf], object]  # raises EngineError where an engine is off
 
 
-@cache
+_opening = threading.Lock()
+
+
 def openvino() -> ov.Core:
-    """OpenVINO, once for the process.
+    """OpenVINO, once for the process, whichever threads ask for it.
 
     On a CPU with AMX each Core gives the thread a stack for signals, and restores the one before when it goes. Of two, the last
     to go may restore that of the first, which is freed by then: the next signal, such as Ctrl-C, would be a segmentation fault.
-
-    The first array of a tensor is taken here, where no other thread can: two that take it at once wait for each other for ever.
     """
+    with _opening:  # `cache` alone would let several threads make one each
+        return _core()
+
+
+@cache
+def _core() -> ov.Core:
+    # The first array of a tensor, where no other thread can take one: two that do so at once wait for each other for ever.
     _ = ov.Tensor(ov.Type.f32, ov.Shape([1])).data
     keep_memory_of_frames()
     return ov.Core()

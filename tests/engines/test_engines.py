@@ -155,3 +155,16 @@ def test_frames_of_all_sizes_share_what_is_compiled(tmp_path: Path, monkeypatch:
         for size in ((64, 64), (200, 100), (301, 211), (64, 96), (100, 101)):
             assert engine(np.ascontiguousarray(cv2.resize(portrait, size[::-1]))).alpha.shape == size
     assert len(compiled) == 2
+
+
+def test_threads_that_load_at_once_share_one_openvino() -> None:
+    """With two of them, a signal may be a segmentation fault; with the first arrays of both, neither goes on."""
+    program = (
+        "import threading, time\nfrom engines.backends import openvino\ncore = openvino.ov.Core\n"
+        "openvino.ov.Core = lambda: (time.sleep(0.1), core())[1]\ntogether, found = threading.Barrier(8), []\n"
+        "def take():\n    together.wait()\n    found.append(openvino.openvino())\n"
+        "threads = [threading.Thread(target=take) for _ in range(8)]\n"
+        "[each.start() for each in threads]\n[each.join() for each in threads]\nprint(len(set(map(id, found))))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True, timeout=120)
+    assert done.stdout == "1\n"
