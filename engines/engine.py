@@ -69,7 +69,7 @@ class Engine(Protocol):
         return self(frame).coarse
 
     def close(self) -> None:
-        """Release the networks and their buffers."""
+        """Release the networks and their buffers. Closing it again does nothing."""
         ...
 
     def __enter__(self) -> Self:
@@ -143,7 +143,7 @@ def fit_mask(mask: Mask, size: tuple[int, int]) -> Mask:
         )
     smaller = mask.shape[0] > size[0]
     resized = cv2.resize(mask, size[::-1], interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
-    return np.asarray(resized, np.float32)
+    return np.asarray(np.clip(resized, 0, 1), np.float32)
 
 
 def _kind(thing: object) -> str:

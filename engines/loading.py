@@ -2,6 +2,7 @@
 
 import logging
 from importlib import import_module
+from numbers import Integral
 from typing import TYPE_CHECKING, NamedTuple
 
 from engines.backends import BACKEND_NAMES, BACKENDS, MAX_THREADS
@@ -61,13 +62,14 @@ def load(
     file takes a quarter less time, and each frame comes later. Other backends take one at a time. `closer`: where people fill a
     small part of a frame, that part is matted as a frame of its own: see `engines.closer`; not on a GPU.
 
-    Raises ValueError for an unknown backend, model or thread count, or a precision that the backend does not have, and
+    Raises ValueError for an unknown backend or model, a number out of range, or a precision that the backend does not have, and
     BackendUnavailable if the backend cannot run on this machine.
     """
     if backend not in BACKEND_NAMES:
         raise ValueError(f"backend {backend!r}: unknown; take one of {', '.join(BACKEND_NAMES)}")
-    if threads is not None and not 1 <= threads <= MAX_THREADS:
-        raise ValueError(f"threads {threads}: must be from 1 to {MAX_THREADS}")
+    for name, number in (("threads", 1 if threads is None else threads), ("at_once", at_once)):
+        if not (isinstance(number, Integral) and 1 <= number <= MAX_THREADS):
+            raise ValueError(f"{name} {number!r}: must be a whole number from 1 to {MAX_THREADS}")
     if model not in MODELS:
         raise ValueError(f"model {model!r}: unknown; take one of {', '.join(MODELS)}")
     reason = "asked for"

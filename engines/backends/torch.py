@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 
 from engines.backends.gpu.cuda import float32_convolutions
 from engines.engine import Engine, Frame, Mask, Matte, Profiled, check_frame, fit_mask
-from engines.errors import BackendUnavailable
+from engines.errors import BackendUnavailable, EngineError
 from engines.geometry import BASE, Size
 from engines.graphs.glue import predict, refine, shrink, unify
 from engines.networks import MPN, MRN, QUN, Networks
@@ -66,7 +66,7 @@ class TorchEngine(Engine):
             torch.set_num_threads(threads)
         self.model = model
         self._tiled = tiled
-        self._networks = networks or released_networks(model, folder)
+        self._loaded: Networks | None = networks or released_networks(model, folder)
         for network in self._networks:
             network.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -74,6 +74,12 @@ class TorchEngine(Engine):
     def threads(self) -> int:
         """The number of threads of an inference."""
         return torch.get_num_threads()
+
+    @property
+    def _networks(self) -> Networks:
+        if self._loaded is None:
+            raise EngineError("torch: the engine was closed; load another")
+        return self._loaded
 
     def _now(self) -> float:
         if self._device.type == "cuda":
@@ -114,4 +120,4 @@ class TorchEngine(Engine):
 
     def close(self) -> None:
         """Release the networks."""
-        del self._networks
+        self._loaded = None

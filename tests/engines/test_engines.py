@@ -6,15 +6,18 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
-from engines import Engine, Frame
+from engines import Engine, EngineError, Frame, load
 from engines.backends import openvino_networks
 from engines.backends.openvino import OpenVINOEngine
+from engines.backends.torch import TorchEngine
 from engines.geometry import low_resolution
 from engines.store.cache import Cache
 from tests.commands import ROOT
@@ -157,6 +160,22 @@ def test_frames_of_all_sizes_share_what_is_compiled(tmp_path: Path, monkeypatch:
     assert len(compiled) == 2
 
 
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"at_once": 0}, "at_once 0: must be a whole number from 1 to 1024"),  # `mattes` would wait for ever
+        ({"at_once": -1}, "at_once -1: must be"),
+        ({"at_once": 1.5}, "at_once 1.5: must be"),
+        ({"threads": 2.5}, "threads 2.5: must be a whole number"),
+        ({"threads": "2"}, "threads '2': must be a whole number"),
+        ({"threads": 0}, "threads 0: must be a whole number"),
+    ],
+)
+def test_numbers_out_of_range_are_refused(options: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        load("openvino", **options)
+
+
 def test_threads_that_load_at_once_share_one_openvino() -> None:
     """With two of them, a signal may be a segmentation fault; with the first arrays of both, neither goes on."""
     program = (
@@ -168,3 +187,17 @@ def test_threads_that_load_at_once_share_one_openvino() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True, timeout=120)
     assert done.stdout == "1\n"
+
+
+def test_a_given_mask_is_kept_within_its_range(openvino_engine: Engine, portrait: Frame) -> None:
+    for level in (-0.0009, 1.0009):
+        coarse = openvino_engine(portrait, np.full((9, 9), level, np.float32)).coarse
+        assert (coarse.min(), coarse.max()) == ((0, 0) if level < 0 else (1, 1))
+
+
+def test_pytorch_is_closed_twice_and_says_so_when_it_is_used_again(portrait: Frame) -> None:
+    engine = load("torch", precision="fp32") if not torch.cuda.is_available() else TorchEngine(device="cpu")
+    engine.close()
+    engine.close()
+    with pytest.raises(EngineError, match="torch: the engine was closed; load another"):
+        engine(portrait)
