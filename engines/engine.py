@@ -16,7 +16,7 @@ Mask = NDArray[np.float32]
 ROUNDING = 1e-3  # by which the values of a mask that was resized or moved may leave its range
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # arrays have no one answer to ==
 class Matte:
     """What the three networks make of one frame of height H and width W.
 

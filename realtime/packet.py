@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from engines.engine import Frame, Mask, Matte, Pending
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)  # arrays have no one answer to ==
 class Packet:
     """One frame of a stream and all that is made of it: a matte is never composited on another frame.
 

@@ -14,7 +14,7 @@ import pytest
 import torch
 from PIL import Image
 
-from engines import Engine, EngineError, Frame, load
+from engines import Engine, EngineError, Frame, Matte, load
 from engines.backends import openvino_networks
 from engines.backends.openvino import OpenVINOEngine
 from engines.backends.torch import TorchEngine
@@ -201,3 +201,10 @@ def test_pytorch_is_closed_twice_and_says_so_when_it_is_used_again(portrait: Fra
     engine.close()
     with pytest.raises(EngineError, match="torch: the engine was closed; load another"):
         engine(portrait)
+
+
+def test_mattes_are_compared_and_kept_as_objects() -> None:
+    alpha = np.zeros((2, 2), np.float32)
+    one, other = (Matte(alpha, np.zeros((2, 2, 3), np.uint8), alpha, alpha) for _ in range(2))
+    assert one != other
+    assert one in {one}

@@ -39,3 +39,10 @@ def test_a_file_may_be_closed_while_another_thread_reads_it(tmp_path: Path) -> N
         thread.join()
     assert len(ends) == 10
     assert all(end == "100" or end.endswith("open it once for each reader") for end in ends)
+
+
+def test_packets_are_compared_as_objects(tmp_path: Path) -> None:
+    with VideoSource(make_clip(tmp_path / "clip.mp4")) as source:
+        packets = list(source)
+    assert packets.index(packets[3]) == 3
+    assert packets[0] != next(iter(source))
