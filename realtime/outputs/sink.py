@@ -27,6 +27,7 @@ class Sink:
         self.kind = kind
         self.codec = codec
         self._size = width, height
+        self._over = False  # closed or aborted
 
     def write(self, packet: Packet) -> None:
         """Write what the file shows of a packet. Raises MediaError if the disk is full or otherwise fails."""
@@ -46,8 +47,10 @@ class Sink:
     def _shown(self, packet: Packet) -> tuple[Frame | None, Mask | None]:
         """The picture, uint8 RGB (H, W, 3), and the alpha, float32 (H, W), of a packet, or None for what is not shown.
 
-        Raises ValueError for a packet with no picture or matte, or one of another size.
+        Raises ValueError for a packet with no picture or matte, or one of another size, and after the end.
         """
+        if self._over:
+            raise ValueError(f"{self.path}: is closed; write before that, inside the `with` block")
         width, height = self._size
         picture = packet.picture if self.kind != "alpha" else None
         alpha = packet.fetch().alpha if self.kind in ("alpha", "cutout") else None

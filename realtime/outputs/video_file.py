@@ -174,7 +174,7 @@ class VideoSink(Sink):
 
         Raises:
             MediaError: if the disk is full or otherwise fails.
-            ValueError: for a packet with no picture or matte, or one of another size.
+            ValueError: for a packet with no picture or matte, or one of another size, and after `close` or `abort`.
         """
         frame = self._encoder.frame(*self._shown(packet), packet.fine)
         frame.time_base = self._time_base
@@ -189,6 +189,7 @@ class VideoSink(Sink):
 
     def close(self) -> None:
         """Finish the file and move it into place. Raises MediaError if the disk is full or otherwise fails."""
+        self._over = True
         if self._container is None:
             return
         try:
@@ -208,6 +209,7 @@ class VideoSink(Sink):
         try:
             yield
         except MediaError as error:
+            self._over = True
             container, self._container = self._container, None
             if not self._recoverable or container is None:
                 raise
@@ -221,6 +223,7 @@ class VideoSink(Sink):
 
     def abort(self) -> None:
         """Drop the file: nothing of it is left, and an existing file stays. After `close` it does nothing."""
+        self._over = True
         container, self._container = self._container, None
         if container is not None:
             # Removed while it is open, as far as the system allows: what close() still has to write would be in vain.

@@ -87,7 +87,6 @@ class PictureSequence(Sink):
         if there and not overwrite:
             raise MediaError(f"{there[0]}: exists already; choose another name, or overwrite it")
         self._count = 0
-        self._open = True
         self._filling = filling(path, replaced=[each.name for each in there])
         with self._media_errors("choose another folder"):
             self._unfinished = self._filling.__enter__()
@@ -107,15 +106,15 @@ class PictureSequence(Sink):
 
     def close(self) -> None:
         """Move the pictures into place. Raises MediaError if that fails, and FileAppeared if others have appeared there."""
-        if self._open:
-            self._open = False
+        if not self._over:
+            self._over = True
             with self._media_errors("check the disk"):
                 self._filling.__exit__(None, None, None)
 
     def abort(self) -> None:
         """Leave nothing of it, and pictures that were there as they were. After `close` it does nothing."""
-        if self._open:
-            self._open = False
+        if not self._over:
+            self._over = True
             self._filling.__exit__(GeneratorExit, GeneratorExit(), None)
 
     @contextmanager
