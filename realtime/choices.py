@@ -1,7 +1,7 @@
 """Values that settings take, and their defaults. Imports nothing heavy, so that commands can list them at once."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, get_args
 
 PIPE = Path("-")  # in place of a file: standard input, or standard output
 
@@ -18,3 +18,9 @@ SMOOTH = 0.7  # default strength of the temporal filter: the share kept of the l
 MAX_SMOOTH = 0.95
 MAX_PIXELS = 64_000_000  # of a frame or a picture: more is refused before it is decoded
 HOLD = 5.0  # s that the last picture of a live source stays while it delivers none
+
+
+def check_choice(name: str, value: object, choices: Any) -> None:
+    """Raise ValueError unless a value is one of the choices, a Literal: types alone hold nobody back."""
+    if value not in get_args(choices):
+        raise ValueError(f"unknown {name} {value!r}; there are {', '.join(get_args(choices))}")

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from engines.engine import Frame
 from engines.errors import MediaError
 from realtime.addresses import address_shown
-from realtime.choices import MAX_PIXELS, Fit
+from realtime.choices import MAX_PIXELS, Fit, check_choice
 from realtime.inputs.photos import read_photo
 from realtime.inputs.pictures import is_still
 from realtime.inputs.video_file import VideoSource
@@ -78,8 +78,9 @@ def open_background(
         pixel_aspect: width of a pixel over its height, of the frames that it is for.
 
     Raises TooManyPixels for these; MediaError if it is neither a file nor a colour, or the file is missing, a folder or broken;
-    ValueError for a malformed #rrggbb or strength of blur, or an empty text.
+    ValueError for a malformed #rrggbb or strength of blur, an empty text, or an unknown `fit`.
     """
+    check_choice("fit", fit, Fit)
     if spec == "":
         raise ValueError("is empty; name a background, or leave it out")
     if isinstance(spec, os.PathLike):  # a file, also where it has the name of a colour

@@ -24,8 +24,14 @@ def composite(packet: Packet, background: Frame, *, light_wrap: float = 0.0) -> 
     `background` is uint8 RGB (H, W, 3) of the frame's size; the packet's own frame gives that frame. The result is a new array.
     A matte that is still on the engine's device stays there, and the picture is made there, unless light is wrapped or parts of
     the frame are clear.
-    Raises ValueError if the packet has no matte yet, or a size differs.
+    Raises ValueError if the packet has no matte yet, the background is of another form or size, or `light_wrap`, how much of
+    its light reaches over the edges, is not from 0 to 1.
     """
+    check_light_wrap(light_wrap)
+    if not isinstance(background, np.ndarray) or background.dtype != np.uint8:
+        kind = background.dtype if isinstance(background, np.ndarray) else type(background).__name__
+        remedy = "take open_background(...).frame(packet), or an array of your own"
+        raise ValueError(f"a background is uint8 RGB (H, W, 3) of the frame's size, not {kind}; {remedy}")
     if packet.pending is not None and packet.opacity is None and not light_wrap:
         pending, packet.pending = packet.pending, None
         return background.copy() if background is packet.frame else pending.composite(background)

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
+from numbers import Integral
 from pathlib import Path
 from typing import NamedTuple
 
@@ -201,6 +202,8 @@ def scaled_size(native: Size, wanted: Size | int | None) -> Size:
         return native
     if isinstance(wanted, Size):
         return wanted
+    if not isinstance(wanted, Integral):
+        raise ValueError(f"size {wanted!r}: give realtime.Size(height=480, width=640), or the height alone")
     return Size(height=wanted, width=max(2, 2 * round(wanted * native.width / native.height / 2)))
 
 

@@ -32,6 +32,8 @@ class Excerpt:
     def __post_init__(self) -> None:
         if self.end is not None and self.end <= (self.start or 0):
             raise ValueError(f"an end at {float(self.end):g} s is not after the start; give a later one")
+        if self.frames is not None and self.frames < 1:
+            raise ValueError(f"an excerpt of {self.frames} frames is empty; give 1 or more, or None for all")
 
     def __str__(self) -> str:
         return f"from {float(self.start or 0):g} s{'' if self.end is None else f' to {float(self.end):g} s'}"

@@ -87,6 +87,7 @@ class VideoSource:
         TooManyPixels: if frames are larger than `max_pixels`.
         MediaError: if the file is not a video, has no frame in the excerpt, or is smaller than 32 pixels. While iterating: if
             reading fails.
+        ValueError: for a `size` of another form.
     """
 
     def __init__(

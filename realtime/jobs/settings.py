@@ -5,7 +5,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from engines.geometry import Size
-from realtime.choices import GREEN, MAX_PIXELS, SMOOTH, Fit, Hdr, OutputKind, Preset
+from realtime.choices import GREEN, MAX_PIXELS, SMOOTH, Fit, Hdr, OutputKind, Preset, check_choice
 from realtime.compositing.backgrounds import Background, open_background
 from realtime.compositing.filters import StreamFilter, stream_filters
 from realtime.compositing.given_mask import GivenMask, MaskedSubject
@@ -54,6 +54,9 @@ class VideoSettings:
     preset: Preset = "veryfast"
     nvenc: bool = False
     max_pixels: int = MAX_PIXELS
+
+    def __post_init__(self) -> None:
+        check_choice("hdr", self.hdr, Hdr)
 
     def open_background(self, pixel_aspect: Fraction = Fraction(1)) -> Background:
         """Open the background anew: it serves one video, of such pixels.

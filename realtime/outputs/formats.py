@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import get_args
 
 from engines.errors import MediaError
-from realtime.choices import PIPE, OutputKind, Preset
+from realtime.choices import PIPE, OutputKind, Preset, check_choice
 
 SEQUENCES = (".png", ".exr")  # of pictures, whose names have a place for their number
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}  # FFmpeg's names
@@ -123,9 +123,10 @@ class Codec:
     ) -> dict[str, str]:
         """The options of the encoder for what a file shows, a quality and a speed; of a bit rate, the rest of them.
 
-        Raises ValueError as `check_rate` does.
+        Raises ValueError as `check_rate` does, and for an unknown preset.
         """
         self.check_rate(crf, bitrate)
+        check_choice("preset", preset, Preset)
         quality = None if bitrate is not None else self.crf if crf is None else crf
         if nvenc:
             return {"rc": "vbr", **NVENC_PRESETS[preset], **({} if quality is None else {"cq": str(max(1, quality))})}
@@ -247,8 +248,7 @@ def codec_for(path: Path, kind: OutputKind = "composite", name: str | None = Non
     Raises MediaError if the suffix is unknown, or cannot hold that codec, or no alpha if `kind` is "cutout"; ValueError if the
     name is unknown.
     """
-    if kind not in get_args(OutputKind):
-        raise ValueError(f"unknown kind {kind!r}; there are {', '.join(get_args(OutputKind))}")
+    check_choice("kind", kind, OutputKind)
     suffix = suffix_of(path)
     remedy = "name a file that ends in" if path == PIPE else "end its name in"
     fitting = able(kind)

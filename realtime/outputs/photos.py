@@ -64,7 +64,10 @@ def write_photo(
 
 
 def _check(frame: Pixels, alpha: Mask | None) -> None:
-    if frame.dtype not in (np.uint8, np.uint16) or frame.shape[2:] not in ((), (3,)) or not frame.size:
+    for name, array in (("a picture", frame), ("alpha", alpha)):
+        if array is not None and not isinstance(array, np.ndarray):
+            raise ValueError(f"{name} is a NumPy array, not {type(array).__name__}; numpy.array makes one of a picture")
+    if frame.dtype not in (np.uint8, np.uint16) or frame.ndim < 2 or frame.shape[2:] not in ((), (3,)) or not frame.size:
         raise ValueError(f"a picture is uint8 or uint16, (H, W, 3) or (H, W), not {frame.dtype} {frame.shape}")
     if alpha is not None and (alpha.shape != frame.shape[:2] or not np.issubdtype(alpha.dtype, np.floating)):
         height, width = frame.shape[:2]

@@ -80,7 +80,7 @@ class VideoSink(Sink):
         *,
         width: int,
         height: int,
-        rate: Fraction | None = None,
+        rate: Fraction | float | None = None,
         time_base: Fraction = Fraction(1, 90_000),
         pixel_aspect: Fraction = Fraction(1),
         kind: OutputKind = "composite",
@@ -136,6 +136,7 @@ class VideoSink(Sink):
         self._container: OutputContainer | None = None
         try:
             with self._media_errors("choose another folder"):
+                rate = Fraction(rate).limit_denominator(1001) if isinstance(rate, float) else rate
                 self._open(rate, pixel_aspect, metadata or {}, chapters)
         except BaseException:
             self.abort()

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from realtime.jobs.settings import VideoSettings
 from tests.realtime.commands.test_video import BallEngine, engine, shm_video
 from tests.realtime.outputs.test_formats import needs_ffmpeg
 
@@ -192,3 +193,8 @@ def test_what_cannot_keep_it_is_refused_by_name(
     assert shm_video(monkeypatch, clip, out, "--hdr", "keep", *options, *more) == 2
     assert says.format(out=out) in capsys.readouterr().err
     assert [each.name for each in tmp_path.iterdir()] == ["in.mp4"]
+
+
+def test_a_choice_that_there_is_not_is_refused() -> None:
+    with pytest.raises(ValueError, match="unknown hdr 'yes'; there are sdr, keep"):
+        VideoSettings(hdr="yes")  # type: ignore[arg-type]

@@ -206,3 +206,8 @@ def test_a_path_is_a_file_also_where_it_has_the_name_of_a_colour(tmp_path: Path,
             assert (background.frame(packet_at()) == (255, 0, 0)).all()
     with pytest.raises(MediaError, match="green: is neither a file"):
         open_background(Path("green"))
+
+
+def test_a_fit_that_there_is_not_is_refused() -> None:
+    with pytest.raises(ValueError, match="unknown fit 'fill'; there are cover, contain, stretch"):
+        open_background("green", fit="fill")  # type: ignore[arg-type]

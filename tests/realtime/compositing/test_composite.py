@@ -1,3 +1,5 @@
+from typing import Any
+
 import cv2
 import numpy as np
 import pytest
@@ -97,6 +99,8 @@ def test_a_background_of_the_persons_colour_changes_nothing() -> None:
 def test_a_light_wrap_out_of_range_is_refused(amount: float) -> None:
     with pytest.raises(ValueError, match="light wrap"):
         check_light_wrap(amount)
+    with pytest.raises(ValueError, match="light wrap"):
+        composite(packet_of(45, 67, 1), np.zeros((45, 67, 3), np.uint8), light_wrap=amount)
 
 
 def test_a_light_wrap_in_range_is_returned() -> None:
@@ -107,3 +111,9 @@ def test_an_upsampled_region_is_that_part_of_the_whole() -> None:
     small = np.random.default_rng(2).random((13, 21), np.float32)
     whole = cv2.resize(small, (21 * 7, 13 * 7), interpolation=cv2.INTER_LINEAR)
     assert np.abs(upsample_region(small, 7, 40, 60, (32, 70)) - whole[40:72, 60:130]).max() < 0.02
+
+
+@pytest.mark.parametrize("background", [*(np.zeros((45, 67, 3), kind) for kind in (float, int, np.uint16)), "green"])
+def test_a_background_of_another_kind_is_refused(background: Any) -> None:
+    with pytest.raises(ValueError, match=r"a background is uint8 RGB \(H, W, 3\) of the frame's size, not "):
+        composite(packet_of(45, 67, 1), background)

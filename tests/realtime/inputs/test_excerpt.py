@@ -141,3 +141,9 @@ def test_a_late_excerpt_is_found_by_a_key_frame_before_it(tmp_path: Path, monkey
     with VideoSource(clip, excerpt=Excerpt(start=Fraction(6), frames=2)) as source:
         assert len(list(source)) == 2
     assert 3 <= decoded[0] <= 4
+
+
+@pytest.mark.parametrize("count", [0, -1])
+def test_an_excerpt_of_no_frames_is_not_the_whole_video(count: int) -> None:
+    with pytest.raises(ValueError, match=f"an excerpt of {count} frames is empty; give 1 or more"):
+        Excerpt(frames=count)

@@ -2,6 +2,7 @@
 
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,6 +40,12 @@ def test_a_file_may_be_closed_while_another_thread_reads_it(tmp_path: Path) -> N
         thread.join()
     assert len(ends) == 10
     assert all(end == "100" or end.endswith("open it once for each reader") for end in ends)
+
+
+@pytest.mark.parametrize("size", [(64, 48), 48.5, "64x48"])
+def test_a_size_of_another_form_is_refused(tmp_path: Path, size: Any) -> None:
+    with pytest.raises(ValueError, match=r"give realtime.Size\(height=480, width=640\), or the height alone"):
+        VideoSource(make_clip(tmp_path / "clip.mp4"), size=size)
 
 
 def test_packets_are_compared_as_objects(tmp_path: Path) -> None:

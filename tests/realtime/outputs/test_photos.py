@@ -1,11 +1,13 @@
 """Files of pictures appear whole, and through symbolic links, as those of videos do (test_video_file.py)."""
 
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from engines.errors import FileAppeared, MediaError
 from realtime.inputs.photos import read_photo
@@ -116,4 +118,19 @@ def test_names_may_be_text(tmp_path: Path) -> None:
 def test_arrays_of_another_form_are_refused(tmp_path: Path, frame: np.ndarray, alpha: np.ndarray | None, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         write_photo(tmp_path / "a.png", frame, alpha)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("frame", "alpha", "told"),
+    [
+        (Image.new("RGB", (9, 9)), None, "a picture is a NumPy array, not Image"),
+        ([[1]], None, "a picture is a NumPy array, not list"),
+        (np.zeros(9, np.uint8), None, "a picture is uint8 or uint16"),
+        (PICTURE, Image.new("L", (50, 40)), "alpha is a NumPy array, not Image"),
+    ],
+)
+def test_pictures_of_another_form_are_refused(tmp_path: Path, frame: Any, alpha: Any, told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        write_photo(tmp_path / "out.png", frame, alpha)
     assert list(tmp_path.iterdir()) == []
