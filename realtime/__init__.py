@@ -16,6 +16,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from engines.geometry import Size
     from realtime.compositing.backgrounds import Background, open_background
     from realtime.compositing.composite import composite
     from realtime.compositing.foreground import extend_foreground
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from realtime.inputs.network_stream import NetworkStream
     from realtime.inputs.paced_video import PacedVideo
     from realtime.inputs.photos import Photo, read_photo
+    from realtime.inputs.timestamps import Excerpt
     from realtime.inputs.video_file import VideoSource
     from realtime.inputs.webcam import Webcam
     from realtime.jobs.settings import VideoSettings
@@ -41,12 +43,14 @@ if TYPE_CHECKING:
 _MODULES = {
     "AudioCopier": "realtime.outputs.tracks.audio",
     "Background": "realtime.compositing.backgrounds",
+    "Excerpt": "realtime.inputs.timestamps",
     "LargestSubject": "realtime.compositing.subjects",
     "NetworkStream": "realtime.inputs.network_stream",
     "NumberedPictures": "realtime.inputs.media.numbered",
     "PacedVideo": "realtime.inputs.paced_video",
     "Packet": "realtime.packet",
     "Photo": "realtime.inputs.photos",
+    "Size": "engines.geometry",
     "SubtitleCopier": "realtime.outputs.tracks.subtitles",
     "TemporalFilter": "realtime.compositing.temporal",
     "PipedVideo": "realtime.inputs.media.piped",
@@ -67,6 +71,7 @@ _MODULES = {
 __all__ = [
     "AudioCopier",
     "Background",
+    "Excerpt",
     "LargestSubject",
     "NetworkStream",
     "NumberedPictures",
@@ -75,6 +80,7 @@ __all__ = [
     "Photo",
     "PictureSequence",
     "PipedVideo",
+    "Size",
     "SubtitleCopier",
     "TemporalFilter",
     "VideoJob",
@@ -90,8 +96,13 @@ __all__ = [
     "write_photo",
 ]
 
+if not TYPE_CHECKING:  # where it would make any name a valid one
 
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module 'realtime' has no attribute {name!r}")
-    return getattr(import_module(_MODULES[name]), name)
+    def __getattr__(name: str) -> Any:
+        if name not in _MODULES:
+            raise AttributeError(f"module 'realtime' has no attribute {name!r}")
+        return getattr(import_module(_MODULES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

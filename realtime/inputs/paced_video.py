@@ -1,8 +1,8 @@
 """A video file that plays at its own pace, as if a camera delivered it."""
 
+import os
 from collections.abc import Callable, Iterator
 from fractions import Fraction
-from pathlib import Path
 
 from engines.geometry import Size
 from realtime.choices import MAX_PIXELS
@@ -30,7 +30,7 @@ class PacedVideo(LiveSource):
 
     def __init__(
         self,
-        path: Path,
+        path: str | os.PathLike[str],
         *,
         loop: bool = False,
         size: Size | None = None,
@@ -39,7 +39,7 @@ class PacedVideo(LiveSource):
     ) -> None:
         super().__init__()
         self._notify = notify
-        self.name = str(path)
+        self.name = os.fspath(path)
         self._video = VideoSource(path, max_pixels=max_pixels, square=True)
         self._loop = loop
         self.rate = self._video.rate

@@ -2,10 +2,12 @@
 
 import ast
 import importlib
+import re
 from pathlib import Path
 
 import pytest
 
+import engines
 import realtime
 
 FOLDER = Path(realtime.__file__).parent
@@ -50,3 +52,25 @@ def test_the_facade_has_no_other_names() -> None:
     assert sorted(realtime._MODULES) == realtime.__all__ == sorted(realtime.__all__)
     with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
         importlib.import_module("realtime").Nothing  # noqa: B018
+
+
+def test_names_of_the_facades_are_listed_for_completion() -> None:
+    for module in (realtime, engines):
+        assert set(module.__all__) <= set(dir(module))
+
+
+def test_every_error_of_the_documentation_can_be_imported() -> None:
+    table = (FOLDER.parent / "docs/python.md").read_text(encoding="utf-8").partition("## Errors")[2]
+    names = {name for name in re.findall(r"`([A-Z]\w+)`", table) if name != "ValueError"}
+    assert {"FileAppeared", "TooManyPixels"} < names <= set(engines.__all__)
+
+
+def test_a_type_checker_knows_the_names_of_the_facades_and_no_others(tmp_path: Path) -> None:
+    api = pytest.importorskip("mypy.api")
+    program = "from engines import load, lod\nfrom realtime import PacedVideo, Vido\nPacedVideo('talk.mp4')\n"
+    apart = ["--config-file", "", "--follow-imports", "silent", "--cache-dir", str(tmp_path)]
+    told, _, _ = api.run(["--strict", *apart, "-c", program])
+    wrong = [line for line in told.splitlines() if "error: " in line]
+    assert len(wrong) == 2, told
+    assert 'Module "engines" has no attribute "lod"' in wrong[0]
+    assert 'Module "realtime" has no attribute "Vido"' in wrong[1]
