@@ -1,7 +1,8 @@
 """A closer look where people fill a small part of a frame: that part is matted as a frame of its own.
 
 MPN sees so many pixels of a frame, however few of them are people, and the masks for the other two are smaller still. Near
-to, people have as many of both as in a portrait.
+to, people have as many of both as in a portrait. What is around them helps, too, to tell a hat from a lamp: where the masks of
+the part and of the frame differ by whole regions, that of the frame has most of the say.
 """
 
 import time
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from engines.engine import Engine, Frame, Mask, Matte, Profiled
 from engines.geometry import SMALLEST, low_resolution
+from engines.multiscale import BLUR
 
 Part = tuple[slice, slice]  # rows and columns
 
@@ -24,6 +26,11 @@ STEPS = 16  # of a side, at which parts begin and end, so that a part seldom cha
 FEWEST = 4  # of these steps
 MOST = 0.65  # of a frame: a larger part is hardly nearer
 BEYOND = 0.1  # of a side of a part: what covers more of it goes on behind it
+CLOSE = 0.2  # of a frame: beside a smaller part, its mask is too coarse to say anything
+WIDE = 0.5  # of a frame: beside a larger part, its mask has its full say
+SURE = 0.98  # the mean of a patch of a person: see `engines.graphs.glue`
+PATCH = 9  # pixels of a mask
+SAY = 0.8  # the share of what the two differ by, once edges are blurred, that the frame's mask then has
 
 
 class Near(NamedTuple):
@@ -55,7 +62,7 @@ class CloserEngine(Engine):
         whole = None if self._were_small else self.engine.profile(frame)
         coarse, first = self._look(frame) if whole is None else (whole.matte.coarse, whole.ms)
         part = part_with_people(coarse, *frame.shape[:2])
-        near = Near(None, {}) if part is None else self.near(frame, part)
+        near = Near(None, {}) if part is None else self.near(frame, part, coarse)
         self._were_small = near.matte is not None
         if near.matte is not None:
             return Profiled(near.matte, sums(first, near.ms))
@@ -68,10 +75,14 @@ class CloserEngine(Engine):
         coarse = self.engine.coarse(frame)
         return coarse, {"mpn": (time.perf_counter() - begin) * 1e3}
 
-    def near(self, frame: Frame, part: Part) -> Near:
-        """The matte of a frame by a part of it, outside of which nobody is."""
-        near, ms = self.engine.profile(np.ascontiguousarray(frame[part]))
-        return Near(None if goes_on(near.coarse, part, frame) else put_back(near, part, frame, self.model), ms)
+    def near(self, frame: Frame, part: Part, whole: Mask | None = None) -> Near:
+        """The matte of a frame by a part of it, outside of which nobody is, and by the whole's mask (h, w), if given."""
+        seen = np.ascontiguousarray(frame[part])
+        coarse, first = self._look(seen)
+        if goes_on(coarse, part, frame):
+            return Near(None, first)
+        near, ms = self.engine.profile(seen, coarse if whole is None else joined(coarse, whole, part, frame))
+        return Near(put_back(near, part, frame, self.model), sums(first, ms))
 
     def coarse(self, frame: Frame) -> Mask:
         return self.engine.coarse(frame)
@@ -125,16 +136,38 @@ def goes_on(near: Mask, part: Part, frame: Frame) -> bool:
     return any(cut and np.mean(side > 0.5) > BEYOND for cut, side in zip(inside, sides, strict=True))
 
 
+def joined(near: Mask, whole: Mask, part: Part, frame: Frame) -> Mask:
+    """The mask (h, w) of a part of a frame, with the edges seen near to, and the regions of the whole frame's mask, mostly.
+
+    Near to, people may lose a hat, and what they lean on may join them. From far off thin limbs are lost, so the smaller the
+    part, the less the whole counts. Where the near look is nowhere sure of anybody it stays alone: that was a toy, or a lamp.
+    """
+    (rows, columns), (height, width) = part, frame.shape[:2]
+    share = (rows.stop - rows.start) * (columns.stop - columns.start) / (height * width)
+    weight = SAY * min(1.0, max(0.0, (share - CLOSE) / (WIDE - CLOSE)))
+    if not weight or cv2.blur(near, (PATCH, PATCH)).max() < SURE:
+        return near
+    there = cv2.resize(whole[place_of(part, whole.shape, frame)], near.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    difference = cv2.GaussianBlur(there - near, (0, 0), BLUR)
+    return np.asarray(np.clip(near + weight * difference, 0, 1), np.float32)
+
+
+def place_of(part: Part, size: tuple[int, ...], frame: Frame) -> Part:
+    """Where a part of a frame is in a mask of this size (h, w)."""
+    rows, columns = (
+        slice(each.start * short // side, each.stop * short // side)
+        for each, short, side in zip(part, size, frame.shape[:2], strict=True)
+    )
+    return rows, columns
+
+
 def put_back(near: Matte, part: Part, frame: Frame, model: str) -> Matte:
     """The matte of a frame from that of a part of it, outside of which nobody is."""
     height, width = frame.shape[:2]
     alpha, foreground = np.zeros((height, width), np.float32), frame.copy()
     alpha[part], foreground[part] = near.alpha, near.foreground
     low = low_resolution(height, width, model)
-    place = tuple(
-        slice(each.start * short // side, each.stop * short // side)
-        for each, short, side in zip(part, low, (height, width), strict=True)
-    )
+    place = place_of(part, low, frame)
     coarse, unified = np.zeros(low, np.float32), np.zeros(low, np.float32)
     for whole, mask in ((coarse, near.coarse), (unified, near.unified)):
         whole[place] = cv2.resize(mask, whole[place].shape[::-1], interpolation=cv2.INTER_AREA)

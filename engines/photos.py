@@ -3,14 +3,17 @@
 Alpha at an edge is then a mean where it would be all or nothing.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import cv2
 import numpy as np
 
-from engines.closer import CloserEngine, goes_on, part_with_people, put_back
-from engines.engine import Engine, Frame, Matte
+from engines.closer import CloserEngine, goes_on, joined, part_with_people, put_back
+from engines.engine import Engine, Frame, Mask, Matte
 from engines.multiscale import fine_mask
+
+Correction = Callable[[Mask], Mask]  # of a mask of MPN's
 
 THUMBNAIL = 128  # pixels of the shorter side, below which a photo is left as it is: nobody looks at its edges
 ENOUGH = 1080  # pixels of the shorter side, from which next to nothing is gained
@@ -38,10 +41,11 @@ def enlarged(frame: Frame) -> Frame:
     return np.ascontiguousarray(cv2.resize(frame, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
-def both_ways(frame: Frame, engine: Engine) -> Matte:
-    """The mean of the mattes of a frame and of its mirror image, turned back, from the mean of their masks."""
+def both_ways(frame: Frame, engine: Engine, corrected: Correction | None = None) -> Matte:
+    """The mean of the mattes of a frame and of its mirror image, turned back, from the mean of their masks, corrected."""
     turned = np.ascontiguousarray(frame[:, ::-1])
     mask = np.asarray((fine_mask(frame, engine) + fine_mask(turned, engine)[:, ::-1]) / 2, np.float32)
+    mask = mask if corrected is None else corrected(mask)
     matte, mirrored = engine(frame, mask), engine(turned, np.ascontiguousarray(mask[:, ::-1]))
     pairs = ((getattr(matte, name), getattr(mirrored, name)[:, ::-1]) for name in ("alpha", "foreground", "coarse", "unified"))
     return Matte(*(cv2.addWeighted(own, 0.5, np.ascontiguousarray(other), 0.5, 0) for own, other in pairs))  # type: ignore[arg-type]
@@ -52,18 +56,31 @@ def finest_matte(frame: Frame, engine: Engine) -> Matte:
     if not isinstance(engine, CloserEngine):
         return _finest(frame, engine)
     engine = engine.engine
-    part = part_with_people(engine.coarse(frame), *frame.shape[:2])
+    whole = _coarse(frame, engine)
+    part = part_with_people(whole, *frame.shape[:2])
     if part is not None:
         near = np.ascontiguousarray(frame[part])
         if not goes_on(engine.coarse(near), part, frame):
-            return put_back(_finest(near, engine), part, frame, engine.model)
+            matte = _finest(near, engine, lambda mask: joined(mask, whole, part, frame))
+            return put_back(matte, part, frame, engine.model)
     return _finest(frame, engine)
 
 
-def _finest(frame: Frame, engine: Engine) -> Matte:
+def _coarse(frame: Frame, engine: Engine) -> Mask:
+    """MPN's mask of a frame; of models that see photos mirrored, too, the mean of both."""
+    mask = engine.coarse(frame)
+    if engine.model not in MIRRORED:
+        return mask
+    return np.asarray((mask + engine.coarse(np.ascontiguousarray(frame[:, ::-1]))[:, ::-1]) / 2, np.float32)
+
+
+def _finest(frame: Frame, engine: Engine, corrected: Correction | None = None) -> Matte:
     large = enlarged(frame)
     mirror = engine.model in MIRRORED and large.shape[0] * large.shape[1] <= MOST_MIRRORED
-    matte = both_ways(large, engine) if mirror else engine(large)
+    if mirror:
+        matte = both_ways(large, engine, corrected)
+    else:
+        matte = engine(large, None if corrected is None else corrected(engine.coarse(large)))
     if large is frame:
         return matte
     height, width = frame.shape[:2]

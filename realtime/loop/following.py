@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engines.closer import CloserEngine, Part, part_with_people, sums
+from engines.closer import CloserEngine, Near, Part, part_with_people, sums
 from engines.engine import Engine, Frame, Mask, Profiled
 from engines.geometry import SMALLEST
 
@@ -24,6 +24,10 @@ class FollowingEngine(CloserEngine):
     """An engine with closer looks, for one live stream."""
 
     _followed: Followed | None = None
+
+    def near(self, frame: Frame, part: Part, whole: Mask | None = None) -> Near:
+        """The matte by a part alone: of most frames nobody sees the whole, and the others must not stand out."""
+        return super().near(frame, part)
 
     def profile(self, frame: Frame, mask: Mask | None = None) -> Profiled:
         followed, size = self._followed, (frame.shape[0], frame.shape[1])

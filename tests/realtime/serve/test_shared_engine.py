@@ -56,7 +56,7 @@ def test_photos_and_streams_are_looked_at_as_by_the_engine_alone(model: str) -> 
         stream = follow(engine)
         for _ in range(20):
             stream(frame)
-        looks.append((seeing.seen, seeing.looks))
+        looks.append((seeing.seen, seeing.looked_at))
     assert looks[0] == looks[1]
 
 
