@@ -38,7 +38,7 @@ def compare(
     with needs_extra("train"):
         from rich.console import Console
 
-        from train.evaluation.tables import COMPARISON_NOTE, comparison_table
+        from train.evaluation.tables import COMPARISON_NOTE, comparison_table, print_table
 
         found = list(comparisons(read_scores(before), read_scores(after), metric.value, model, against))
         if not found:
@@ -46,7 +46,7 @@ def compare(
             raise UsageError(
                 f"{before}, {after}: have no set with {metric.value} of {wanted} in both; compare runs on the same sets"
             )
-        Console().print(comparison_table(found))
+        print_table(comparison_table(found))
         Console().print(COMPARISON_NOTE, style="dim")
 
 

@@ -38,11 +38,9 @@ def empty(
       shm-eval empty data --model large --adapters adapters --peer rvm --json empty.json
     """
     with needs_extra("train"):
-        from rich.console import Console
-
         from train.data.library import open_library
         from train.evaluation.empty import score_empty
-        from train.evaluation.tables import empty_table
+        from train.evaluation.tables import empty_table, print_table
 
         check_report(json_file, overwrite=overwrite)
         pictures = open_library(data, validation_backgrounds=share).held_out().backgrounds
@@ -51,7 +49,7 @@ def empty(
             with progress_bar("empty pictures", len(pictures) * len(candidates)) as advance:
                 scores = score_empty(pictures, candidates, advance)
         for candidate, score in zip(candidates, scores, strict=True):
-            Console().print(empty_table(candidate, score))
+            print_table(empty_table(candidate, score))
     if json_file is not None:
         models = [
             {"model": candidate.name, "precision": candidate.precision, "mean alpha": score.alphas}

@@ -128,13 +128,13 @@ def _score(
     from rich.console import Console
 
     from train.evaluation.scores import score_set, set_report
-    from train.evaluation.tables import NOTE, score_table
+    from train.evaluation.tables import NOTE, print_table, score_table
 
     results = []
     for test_set in test_sets:
         with progress_bar(test_set.name, len(test_set.items) * len(candidates)) as advance:
             scores = score_set(test_set, candidates, advance)
-        Console().print(score_table(test_set, scores))
+        print_table(score_table(test_set, scores))
         results.append(set_report(test_set, scores))
         if pictures is not None:
             chosen = dict.fromkeys(scores[0].worst(worst) + named)

@@ -21,7 +21,7 @@ from engines.networks import MPN, MRN, QUN, Networks
 from train.data.samples import degrade, turned
 from train.evaluation.pictures import grey, panel, write_picture
 from train.evaluation.scores import Item, Prediction, Score, TestSet, read_item, score_set
-from train.evaluation.tables import table_of
+from train.evaluation.tables import print_table, table_of
 from train.learning.runs import Sizes, load_frozen, sizes_of
 
 COLUMNS = {"sad": "SAD", "mse": "MSE", "gradient": "Grad", "connectivity": "Conn"}
@@ -126,8 +126,8 @@ def print_table2(test_set: TestSet, scores: dict[str, Score], apart: tuple[float
     for row, paper in PAPER.items():
         measured = [f"{1e3 * scores[row].mean(metric):.2f}" if row in scores else "-" for metric in COLUMNS]
         table.add_row(row, *(f"{ours} | {1e3 * theirs:.1f}" for ours, theirs in zip(measured, paper, strict=True)))
+    print_table(table)
     console = Console()
-    console.print(table)
     if "without coarse data" not in scores:
         console.print("-: train a run with --recipe ablation_fine, and give it with --without-coarse", style="dim")
     before, after = apart

@@ -6,6 +6,7 @@ from statistics import fmean
 
 import numpy as np
 from rich.box import SIMPLE_HEAD
+from rich.console import Console
 from rich.table import Table
 
 from train.evaluation.empty import MOSTLY_NOBODY, EmptyScore
@@ -26,6 +27,7 @@ NOTE = (
     "0.5. ms: median time of a frame, from uint8 to alpha and foreground (a peer: alpha only), the first of each size left "
     "out; `bench latency` measures speed with more care."
 )
+WIDEST = 1000  # characters of a line
 NOTABLE = 0.02  # of the error before: a smaller change of a picture is not counted
 RESAMPLINGS = 10_000
 COMPARISON_NOTE = (
@@ -42,6 +44,13 @@ def table_of(title: str, name: str, figures: Iterable[str]) -> Table:
     for heading in figures:
         table.add_column(heading, justify="right", no_wrap=True)
     return table
+
+
+def print_table(table: Table) -> None:
+    """Print a table of which no figure is cut off, however narrow the terminal is."""
+    console = Console()
+    console.width = max(console.width, console.measure(table, options=console.options.update(max_width=WIDEST)).maximum)
+    console.print(table)
 
 
 def score_table(test_set: TestSet, scores: Sequence[Score]) -> Table:

@@ -57,6 +57,17 @@ def test_pictures_are_counted_by_their_errors(
     assert row.endswith(" 1 1 a: 0.9000 -> 0.9500")
 
 
+def test_no_figure_is_cut_off_in_a_narrow_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = "a photo of a long name, " * 5 + "as it was"
+    file = write(tmp_path / "scores.json", {"ours fp32": {name: {"mse": 0.01}}, "rvm fp32": {name: {"mse": 0.02}}})
+    monkeypatch.setenv("COLUMNS", "40")
+    assert run(monkeypatch, file, file, "--model", "ours", "--against", "rvm") == 0
+    (row,) = (line.split() for line in capsys.readouterr().out.splitlines() if "people:" in line)
+    assert " ".join(row) == f"people: rvm fp32 -> ours fp32 1 20.00 10.00 -10.00 to -10.00 1 0 {name}: 20.00 -> 10.00"
+
+
 def test_pictures_without_the_metric_are_left_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
