@@ -26,8 +26,8 @@ STEPS = 16  # of a side, at which parts begin and end, so that a part seldom cha
 FEWEST = 4  # of these steps
 MOST = 0.65  # of a frame: a larger part is hardly nearer
 BEYOND = 0.1  # of a side of a part: what covers more of it goes on behind it
-CLOSE = 0.2  # of a frame: beside a smaller part, its mask is too coarse to say anything
-WIDE = 0.5  # of a frame: beside a larger part, its mask has its full say
+FEW = 16_000  # pixels of the whole frame's mask in a part: with fewer it is too coarse to say anything
+MANY = 41_000  # and with more it has its full say
 SURE = 0.98  # the mean of a patch of a person: see `engines.graphs.glue`
 PATCH = 9  # pixels of a mask
 SAY = 0.8  # the share of what the two differ by, once edges are blurred, that the frame's mask then has
@@ -142,13 +142,12 @@ def joined(near: Mask, whole: Mask, part: Part, frame: Frame) -> Mask:
     Near to, people may lose a hat, and what they lean on may join them. From far off thin limbs are lost, so the smaller the
     part, the less the whole counts. Where the near look is nowhere sure of anybody it stays alone: that was a toy, or a lamp.
     """
-    (rows, columns), (height, width) = part, frame.shape[:2]
-    share = (rows.stop - rows.start) * (columns.stop - columns.start) / (height * width)
-    weight = SAY * min(1.0, max(0.0, (share - CLOSE) / (WIDE - CLOSE)))
+    there = whole[place_of(part, whole.shape, frame)]
+    weight = SAY * min(1.0, max(0.0, (there.size - FEW) / (MANY - FEW)))
     if not weight or cv2.blur(near, (PATCH, PATCH)).max() < SURE:
         return near
-    there = cv2.resize(whole[place_of(part, whole.shape, frame)], near.shape[::-1], interpolation=cv2.INTER_LINEAR)
-    difference = cv2.GaussianBlur(there - near, (0, 0), BLUR)
+    enlarged = cv2.resize(there, near.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    difference = cv2.GaussianBlur(enlarged - near, (0, 0), BLUR)
     return np.asarray(np.clip(near + weight * difference, 0, 1), np.float32)
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import engines
 import realtime
-from engines.closer import CLOSE, FEWEST, MOST, SAY, SEEN, STEPS, WIDE, CloserEngine, joined, look_closer, part_with_people
+from engines.closer import FEW, FEWEST, MANY, MOST, SAY, SEEN, STEPS, CloserEngine, joined, look_closer, part_with_people
 from engines.engine import Engine, Frame, Mask, Matte, OverlappingEngine, Pending, Profiled
 from engines.geometry import SMALLEST, low_resolution
 from engines.photos import finest_matte
@@ -21,8 +21,9 @@ SAMPLES = Path(realtime.__file__).parent / "samples"
 
 
 class Seeing(Engine):
-    """Its matte is what it sees of the red channel, and its masks are of 64x64 pixels."""
+    """Its matte is what it sees of the red channel, and so are its masks, which are square."""
 
+    side = 64  # of a mask
     name, device, precision, model = "seeing", "a test", "fp32", "base"
 
     def __init__(self) -> None:
@@ -43,7 +44,7 @@ class Seeing(Engine):
 
     def _small(self, frame: Frame) -> Mask:
         red = np.ascontiguousarray(frame[..., 0]).astype(np.float32) / 255
-        return np.asarray(cv2.resize(red, (64, 64), interpolation=cv2.INTER_AREA), np.float32)
+        return np.asarray(cv2.resize(red, (self.side, self.side), interpolation=cv2.INTER_AREA), np.float32)
 
     def close(self) -> None:
         pass
@@ -225,20 +226,17 @@ def test_regions_are_mostly_of_the_whole_frame_and_edges_of_the_part() -> None:
     np.testing.assert_allclose(joined(whole[part], whole, part, frame), whole[part], atol=1e-6)
 
 
-def test_the_whole_of_a_frame_says_nothing_of_a_part_that_is_much_smaller() -> None:
-    whole, near = np.zeros((32, 64), np.float32), np.ones((64, 64), np.float32)
-    shares = []
+def test_the_fewer_pixels_the_whole_has_of_a_part_the_less_it_says() -> None:
+    whole, near = np.zeros((256, 512), np.float32), np.ones((64, 64), np.float32)
     for side in (80, 120, 160, 200, 240, 280, 320):
-        part = slice(0, side), slice(0, 2 * side)
-        shares.append(1 - float(joined(near, whole, part, np.zeros((400, 800, 3), np.uint8)).mean()))
-    assert shares[:2] == [0, 0]  # up to 9 % of the frame
-    assert shares == sorted(shares)
-    assert shares[-2:] == pytest.approx([SAY * (0.49 - CLOSE) / (WIDE - CLOSE), SAY], abs=0.01)
+        part, pixels = (slice(0, side), slice(0, 2 * side)), (256 * side // 400) * (512 * side // 400)
+        said = 1 - float(joined(near, whole, part, np.zeros((400, 800, 3), np.uint8)).mean())
+        assert said == pytest.approx(SAY * np.clip((pixels - FEW) / (MANY - FEW), 0, 1), abs=1e-6)
 
 
 def test_what_is_nobody_near_to_is_nobody() -> None:
     frame, part = np.zeros((64, 64, 3), np.uint8), (slice(0, 64), slice(0, 60))
-    whole, near = np.ones((64, 64), np.float32), np.zeros((64, 64), np.float32)
+    whole, near = np.ones((256, 256), np.float32), np.zeros((64, 64), np.float32)
     near[20:28] = 1  # a stripe of eight pixels is nobody
     np.testing.assert_array_equal(joined(near, whole, part, frame), near)
     near[20:30] = 1
@@ -249,13 +247,15 @@ def test_what_is_nobody_near_to_is_nobody() -> None:
 def test_joined_masks_keep_their_range(near: Mask, whole: Mask, first: int, steps: int) -> None:
     frame = np.zeros((480, 640, 3), np.uint8)
     part = slice(30 * first, 30 * (first + steps)), slice(40 * first, 640)
-    mask = joined(near, np.asarray(cv2.resize(whole, (64, 48)), np.float32), part, frame)
+    mask = joined(near, np.asarray(cv2.resize(whole, (512, 384)), np.float32), part, frame)
     assert mask.shape == near.shape
     assert 0 <= mask.min() <= mask.max() <= 1
 
 
 class LosesHats(Seeing):
     """What is green it sees in whole frames alone; it remembers the masks that it is given."""
+
+    side = 256
 
     def __init__(self) -> None:
         super().__init__()
@@ -285,13 +285,14 @@ def test_a_hat_that_is_lost_near_to_is_in_the_mask() -> None:
     finest_matte(frame, CloserEngine(engine))
     assert len(engine.given) == 2
     rows, columns = part
-    share = (rows.stop - rows.start) * (columns.stop - columns.start) / (400 * 640)
-    say = SAY * min(1, (share - CLOSE) / (WIDE - CLOSE))
+    pixels = (rows.stop - rows.start) * (columns.stop - columns.start) / (400 * 640) * 256**2
+    say = SAY * (pixels - FEW) / (MANY - FEW)
+    assert 0 < say < SAY
     for mask in engine.given:
         down, across = (np.array([130, 300]) - (rows.start, columns.start)) / (
             rows.stop - rows.start, columns.stop - columns.start,
-        ) * 64  # fmt: skip
-        assert 0.8 * say < mask[int(down), int(across)] < 1.01 * say  # a little less: it is not large
+        ) * 256  # fmt: skip
+        assert mask[int(down), int(across)] == pytest.approx(say, rel=0.02)
 
 
 def test_live_all_frames_are_matted_by_their_part_alone() -> None:
