@@ -63,7 +63,9 @@ def test_a_missing_extra_is_named() -> None:
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM")
 def test_it_ends_with_its_terminal(tmp_path: Path) -> None:
     pytest.importorskip("fastapi_offline", reason="the extra web is not installed")
-    program = "from tests.realtime.plain_engine import plain_engine\nfrom realtime.commands.serve import main\n"
+    # Under nohup, tests that run there have SIGHUP ignored, and so would the server.
+    program = "import signal; signal.signal(signal.SIGHUP, signal.SIG_DFL)\n"
+    program += "from tests.realtime.plain_engine import plain_engine\nfrom realtime.commands.serve import main\n"
     command = [sys.executable, "-c", f"{program}with plain_engine(): main()", "--port", "0"]
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment, cwd=Path(__file__).parents[3])
