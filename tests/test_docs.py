@@ -99,7 +99,7 @@ def test_the_two_commands_that_set_everything_up_are_what_ci_runs() -> None:
     assert len(lines) == 2
     run, test = lines
     assert " .venv/bin/shm-video realtime/samples/sample.mp4 out.mp4 --bg realtime/samples/background.jpg" in run
-    assert test.endswith(" && .venv/bin/pytest -n 2")
+    assert test.endswith(" && .venv/bin/pytest -n 3")
 
 
 @pytest.mark.parametrize("words", ALL_COMMANDS, ids=shlex.join)
@@ -125,7 +125,7 @@ def test_each_command_is_one_that_exists(words: list[str]) -> None:
         assert words in (
             ["python3", "-m", "venv", ".venv"],
             ["tensorboard", "--logdir", "runs/mine/logs"],
-            ["pytest", "-n", "2"],
+            ["pytest", "-n", "3"],
             ["ruff", "check", "."],
             ["ruff", "format", "."],
             ["mypy"],
