@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 import engines
 import realtime
+from engines.closer import CloserEngine
 from engines.engine import Frame, Mask, Matte
 from engines.photos import ENOUGH, MOST, MOST_PIXELS, both_ways, enlargement, finest_matte
+from tests.engines.test_closer import Seeing, person
 from tests.realtime.plain_engine import PlainEngine
 
 PORTRAIT = Path(realtime.__file__).parent / "samples" / "portrait.jpg"
@@ -84,6 +86,19 @@ def test_a_frame_and_its_mirror_image_count_alike() -> None:
     np.testing.assert_array_equal(matte.foreground[..., 1:], frame[..., 1:])
     assert set(np.unique(matte.foreground[..., 0].astype(int) - frame[..., 0])) <= {4, 5}
     np.testing.assert_array_equal(matte.alpha, finest_matte(frame, LeftToRight()).alpha)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("size", "seen"), [(300, (400, 440)), (370, (400, 640))])
+def test_a_photo_is_seen_from_nearer_where_a_frame_of_a_video_is_not(size: int, seen: tuple[int, int]) -> None:
+    engine = Seeing()
+    frame = person(40, 180, size)
+    CloserEngine(engine)(frame)
+    assert engine.seen == [(400, 640)]
+    engine.seen.clear()
+    finest_matte(frame, CloserEngine(engine))
+    (matted,) = engine.seen
+    factor = matted[0] // seen[0]
+    assert matted == (factor * seen[0], factor * seen[1])
 
 
 def test_the_large_model_mattes_a_photo_and_its_mirror_image_alike() -> None:
