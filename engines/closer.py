@@ -75,13 +75,13 @@ class CloserEngine(Engine):
         coarse = self.engine.coarse(frame)
         return coarse, {"mpn": (time.perf_counter() - begin) * 1e3}
 
-    def near(self, frame: Frame, part: Part, whole: Mask | None = None) -> Near:
-        """The matte of a frame by a part of it, outside of which nobody is, and by the whole's mask (h, w), if given."""
+    def near(self, frame: Frame, part: Part, whole: Mask) -> Near:
+        """The matte of a frame by a part of it, outside of which nobody is, and by the mask (h, w) of the whole."""
         seen = np.ascontiguousarray(frame[part])
         coarse, first = self._look(seen)
         if goes_on(coarse, part, frame):
             return Near(None, first)
-        near, ms = self.engine.profile(seen, coarse if whole is None else joined(coarse, whole, part, frame))
+        near, ms = self.engine.profile(seen, joined(coarse, whole, part, frame))
         return Near(put_back(near, part, frame, self.model), sums(first, ms))
 
     def coarse(self, frame: Frame) -> Mask:

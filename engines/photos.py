@@ -18,9 +18,7 @@ Correction = Callable[[Mask], Mask]  # of a mask of MPN's
 THUMBNAIL = 128  # pixels of the shorter side, below which a photo is left as it is: nobody looks at its edges
 ENOUGH = 1080  # pixels of the shorter side, from which next to nothing is gained
 MOST = 3  # times as wide and high
-NEARLY_ALL = (
-    0.8  # of a photo: a smaller part with all people is matted instead. A file's frames would take half as much time again
-)
+NEARLY_ALL = 0.8  # of a photo: a smaller part with all people is matted instead. Video does without: it would take longer
 STRIP = 16  # rows at a time: floats of a strip stay in the cache, those of a large photo do not
 MOST_PIXELS = 12_000_000  # of what is matted in place of a photo: a long, thin one would fill the memory
 MIRRORED = {"large"}  # models of those who would rather wait

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engines.closer import CloserEngine, Near, Part, part_with_people, sums
+from engines.closer import CloserEngine, Near, Part, goes_on, part_with_people, put_back, sums
 from engines.engine import Engine, Frame, Mask, Profiled
 from engines.geometry import SMALLEST
 
@@ -26,8 +26,9 @@ class FollowingEngine(CloserEngine):
     _followed: Followed | None = None
 
     def near(self, frame: Frame, part: Part, whole: Mask | None = None) -> Near:
-        """The matte by a part alone: of most frames nobody sees the whole, and the others must not stand out."""
-        return super().near(frame, part)
+        """The matte by a part alone, in one pass: of most frames nobody sees the whole, and the others must not stand out."""
+        near, ms = self.engine.profile(np.ascontiguousarray(frame[part]))
+        return Near(None if goes_on(near.coarse, part, frame) else put_back(near, part, frame, self.model), ms)
 
     def profile(self, frame: Frame, mask: Mask | None = None) -> Profiled:
         followed, size = self._followed, (frame.shape[0], frame.shape[1])

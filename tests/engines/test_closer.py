@@ -182,13 +182,10 @@ def test_times_are_the_sums_of_all_looks() -> None:
     assert (after["qun"], after["mrn"]) == (10, 100)
 
     live = follow(CloserEngine(Timed()))
-    assert live.profile(small).ms["mrn"] == 200
-    after = live.profile(small).ms  # followed
-    assert after["mpn"] >= 20
-    assert (after["qun"], after["mrn"]) == (10, 100)
-    after = live.profile(bed()).ms  # followed in vain, then as without
-    assert after["mpn"] >= 20 + 20 + 20
-    assert (after["qun"], after["mrn"]) == (10, 100)
+    assert live.profile(small).ms == {"mpn": 2, "qun": 20, "mrn": 200}
+    assert live.profile(small).ms == {"mpn": 1, "qun": 10, "mrn": 100}  # followed
+    after = live.profile(bed()).ms
+    assert (after["qun"], after["mrn"]) == (30, 300)
 
 
 def test_mattes_do_not_depend_on_the_frames_before() -> None:
@@ -300,8 +297,8 @@ def test_live_all_frames_are_matted_by_their_part_alone() -> None:
     live = follow(CloserEngine(engine))
     for _ in range(4):
         live(with_hat())
-    areas = [mask.mean() * height * width for mask, (height, width) in zip(engine.given, engine.seen[1:], strict=True)]
-    assert areas == pytest.approx([200 * 200] * 4, rel=0.05)  # without the hat
+    assert len(engine.seen) == 5  # the first frame as a whole, too
+    assert not engine.given  # no mask that two looks have a share in
 
 
 def test_an_engine_of_a_gpu_stays_as_it_is() -> None:

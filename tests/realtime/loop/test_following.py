@@ -21,7 +21,7 @@ def test_somebody_who_walks_is_followed_and_seldom_looked_for() -> None:
         frame = person(150, 40 + 9 * step, 60)
         np.testing.assert_array_equal(following(frame).alpha, np.asarray(frame[..., 0] == 255, np.float32))
     assert engine.seen.count((400, 640)) == 1  # the first frame
-    assert engine.looked_at.count((400, 640)) == 1  # the one in the middle
+    assert engine.looked_at == [(400, 640)]
     assert len(engine.seen) == 2 * EVERY + 1
 
 
@@ -49,8 +49,7 @@ def test_what_goes_on_beyond_its_part_is_seldom_looked_at_again() -> None:
     following = alone(engine)
     for _ in range(2 * EVERY):
         following(bed())
-    assert engine.seen == [(400, 640)] * 2 * EVERY
-    assert len([size for size in engine.looked_at if size != (400, 640)]) == 2
+    assert len(engine.seen) == 2 * EVERY + 2
 
 
 def test_what_parts_need_is_compiled_before_a_stream() -> None:
