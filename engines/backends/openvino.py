@@ -18,16 +18,26 @@ import openvino as ov
 
 from engines.allocator import keep_memory_of_frames
 from engines.backends.ahead import Request
-from engines.backends.openvino_networks import BATCH, Models, Requests, chain, part_shapes, predict, refine_tiles, shrink_into
+from engines.backends.openvino_networks import (
+    BATCH,
+    CONFIRMING,
+    Models,
+    Requests,
+    chain,
+    part_shapes,
+    predict,
+    refine_tiles,
+    shrink_into,
+)
 from engines.engine import Engine, Frame, Mask, Matte, Profiled, check_frame, fit_mask
 from engines.errors import BackendUnavailable
 from engines.geometry import BASE, Size, low_resolution
 from engines.store.cache import Cache, Outdated
 from engines.store.entries import Engines, Key
-from engines.store.keys import openvino_key
+from engines.store.keys import openvino_key, released_digests
 from engines.store.parity import MatteOf, check_parity
 from engines.tiles import TILE
-from engines.weights import FOLDER, INT8, NETWORKS, PARTS, graph, int8_graph, verified
+from engines.weights import FOLDER, INT8, MANIFEST, NETWORKS, PARTS, graph, int8_graph, verified
 
 log = logging.getLogger("engines")
 
@@ -91,16 +101,19 @@ class OpenVINOEngine(Engine):
         folder: Path = FOLDER,
         cache: Cache | None = None,
         at_once: int = 1,
+        confirm: bool = False,
     ) -> None:
         """`threads` None: one per physical core. `precision`: "fp32", "bf16", "int8" (the convolutions of `weights.INT8`; all
         else in bf16 where it is native), or "auto": see `fastest_precision`.
 
         `cache` None: the user's. `at_once`: frames, each on its share of the threads and with buffers of its own; no more than
-        threads.
+        threads. `confirm`: MPN of the base model sees each frame, too: see `engines.confirming`.
         Raises WeightsError if the weights are missing or damaged.
         """
         verified(model, folder)
-        self.model = model
+        if confirm:
+            verified(BASE, folder)
+        self.model, self.confirm = model, confirm
         self._folder = folder
         self._cache = cache or Cache()
         self._core = openvino()
@@ -122,10 +135,16 @@ class OpenVINOEngine(Engine):
         self._ready: dict[Size, SimpleQueue[Requests]] = {}
         self._lock = threading.Lock()
 
+    @property
+    def _graphs(self) -> tuple[str, ...]:
+        return (*PARTS, CONFIRMING) if self.confirm else PARTS
+
     def key(self, height: int, width: int) -> Key:
         """The key of what is compiled for frames of a size."""
         capabilities = " ".join(sorted(self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")))
         compiler = f"openvino {ov.get_version()}, of one precision, {BATCH} tiles of {TILE}"
+        if self.confirm:
+            compiler += f", confirmed by {released_digests(BASE).weights}"
         processor = f"{self.device} {capabilities}"
         low = low_resolution(height, width, self.model)
         return openvino_key(*low, precision=self.precision, processor=processor, compiler=compiler, model=self.model)
@@ -135,9 +154,10 @@ class OpenVINOEngine(Engine):
         channels = verified(self.model, self._folder)["dimensions"]["mrn"]["widths"][0] + 1  # the last is the mask's logit
         shapes = part_shapes(height, width, self.model, channels)
         models = {}
-        for name in PARTS:
-            of_integers = self.precision == "int8" and name in INT8
-            model = self._core.read_model(graph(int8_graph(name) if of_integers else name, self.model, self._folder))
+        for name in self._graphs:
+            file, of = ("mpn-low", BASE) if name == CONFIRMING else (name, self.model)
+            of_integers = self.precision == "int8" and file in INT8
+            model = self._core.read_model(graph(int8_graph(file) if of_integers else file, of, self._folder))
             model.reshape(shapes[name])
             try:
                 models[name] = compiled = self._core.compile_model(model, "CPU", self._settings)
@@ -152,7 +172,7 @@ class OpenVINOEngine(Engine):
     def _import(self, exported: Engines) -> Requests:
         """Load compiled graphs from the cache. Raises Outdated if this OpenVINO does not take them."""
         try:
-            return chain({name: self._core.import_model(exported[name], "CPU", self._settings) for name in PARTS})
+            return chain({name: self._core.import_model(exported[name], "CPU", self._settings) for name in self._graphs})
         except Exception as error:  # its own, or of Python about bytes in its message
             raise Outdated(f"OpenVINO: {' '.join(str(error).split())[:200]}") from error
 
@@ -172,7 +192,9 @@ class OpenVINOEngine(Engine):
             if not ready:
                 ready.append(self._import(exported))
             if check is not None:
-                check(lambda frame, mask=None: self._run(ready[0], frame, mask).matte)
+                # PyTorch, which it is compared with, confirms nothing.
+                alone = {name: request for name, request in ready[0].items() if name != CONFIRMING}
+                check(lambda frame, mask=None: self._run(alone, frame, mask).matte)
 
         exported = self._cache.obtain(self.key(height, width), build, check=load_and_check, must_keep=must_keep, keep=KEPT)
         ready += [self._import(exported) for _ in range(1, self.at_once)]
@@ -240,13 +262,25 @@ class OpenVINOEngine(Engine):
 
 def open_engine(name: str, *, device: str, threads: int | None, precision: str, model: str, at_once: int) -> OpenVINOEngine:
     """The engine, for `engines.load`."""
-    return OpenVINOEngine(threads=threads, precision=precision, model=model, at_once=at_once)
+    confirm = can_be_confirmed(model)
+    return OpenVINOEngine(threads=threads, precision=precision, model=model, at_once=at_once, confirm=confirm)
+
+
+def can_be_confirmed(model: str) -> bool:
+    """Whether there is another model, the base one, to confirm what this one sees: a folder of weights may have one alone."""
+    if model == BASE:
+        return False
+    there = (FOLDER / BASE / MANIFEST).exists()
+    if not there:
+        log.info("%s has no %s model to confirm what the %s one sees", FOLDER, BASE, model)
+    return there
 
 
 def compile_ahead(request: Request) -> list[Path]:
     """Compile for this CPU, for `shm-compile`."""
     paths = []
-    with OpenVINOEngine(precision=request.precision, model=request.model, cache=request.cache) as engine:
+    confirm = can_be_confirmed(request.model)
+    with OpenVINOEngine(precision=request.precision, model=request.model, cache=request.cache, confirm=confirm) as engine:
         for profile in request.profiles:
             size = profile.usual
 

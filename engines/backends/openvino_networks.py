@@ -8,13 +8,15 @@ import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 
+from engines.confirming import keep_confirmed
 from engines.engine import Frame, Mask
-from engines.geometry import input_shapes, mpn_size
+from engines.geometry import BASE, input_shapes, mpn_size
 from engines.tiles import HALO, TILE, layout
 
 STRIP = 64  # rows of a frame that are averaged at once
 FINE = np.uint16(256)  # of a level, in averages of a large frame in 16 bits: half the bytes of floats
 UNIT = np.float32(1 / 255)
+CONFIRMING = "mpn-confirming"  # the base model's MPN, beside the large one's: see `engines.confirming`
 BATCH = 32  # tiles that MRN's details see at once
 
 Models = dict[str, ov.CompiledModel]
@@ -28,6 +30,7 @@ def part_shapes(height: int, width: int, model: str, channels: int) -> dict[str,
     side = TILE + 2 * HALO
     return {
         "mpn-low": {"seen": (1, 3, *mpn_size(height, width, model))},
+        CONFIRMING: {"seen": (1, 3, *mpn_size(height, width, BASE))},
         "qun": shapes["qun"],
         "mrn-features": {name: shapes["mrn"][name] for name in ("doubled", "unified")},
         "mrn-details": {
@@ -106,8 +109,16 @@ def shrink_into(requests: Requests, frame: Frame) -> None:
 
 def predict(requests: Requests) -> Mask:
     """MPN on the frame of `shrink_into`: the coarse mask, in the input of QUN."""
-    look(requests["mrn-features"].get_tensor("doubled").data[0], requests["mpn-low"].get_tensor("seen").data[0])
-    requests["mpn-low"].infer()
     coarse: Mask = requests["qun"].get_tensor("coarse").data
-    cv2.resize(requests["mpn-low"].get_tensor("mask").data, coarse.shape[::-1], dst=coarse)
+    cv2.resize(_mask(requests, "mpn-low"), coarse.shape[::-1], dst=coarse)
+    if CONFIRMING in requests:
+        keep_confirmed(coarse, lambda: _mask(requests, CONFIRMING))
     return coarse
+
+
+def _mask(requests: Requests, name: str) -> Mask:
+    """The mask of an MPN, of its own size."""
+    look(requests["mrn-features"].get_tensor("doubled").data[0], requests[name].get_tensor("seen").data[0])
+    requests[name].infer()
+    mask: Mask = requests[name].get_tensor("mask").data
+    return mask
