@@ -94,7 +94,7 @@ def video(
     backend: Backend = "auto",
     threads: Threads = None,
     precision: Precision = "auto",
-    model: Model = "base",
+    model: Model = "large",
     closer: Closer = True,
     resume: ResumeOption = False,
     shard: ShardOption = None,
