@@ -22,7 +22,7 @@ else:  # the choices that --help shows and typer checks, made from the tables
 
 Backend = Annotated[BackendChoice, typer.Option(help="What runs the networks; auto: the fastest that this machine has.")]
 Threads = Annotated[int | None, typer.Option(min=1, max=MAX_THREADS, help="CPU threads; by default one per physical core.")]
-Model = Annotated[ModelChoice, typer.Option(help="base, or large: finer mattes, in about twice the time.")]
+Model = Annotated[ModelChoice, typer.Option(help="base, or large: finer mattes, in over twice the time.")]
 Closer = Annotated[
     bool,
     typer.Option(

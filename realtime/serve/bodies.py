@@ -27,7 +27,7 @@ ERRORS = {
 }
 
 LightWrap = Annotated[float, Query(ge=0, le=1, description="The background's light over the edges: 0 (off) to 1.")]
-Model = Annotated[Literal["base", "large"] | None, Query(description="base, or large: finer mattes, in about twice the time.")]
+Model = Annotated[Literal["base", "large"] | None, Query(description="base, or large: finer mattes, in over twice the time.")]
 Options = TypeVar("Options")
 
 

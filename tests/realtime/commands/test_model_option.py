@@ -17,7 +17,7 @@ from tests.realtime.plain_engine import plain_engine
     ("main", "default", "words"),
     [
         (image.main, "large", "photo.png out.png"),
-        (video.main, "base", "clip.mp4 out.mp4"),
+        (video.main, "large", "clip.mp4 out.mp4"),
         (refine.main, "base", "photo.png mask.png out.png"),
         (live.main, "base", "--input clip.mp4 --no-window --record out.mkv"),
     ],
