@@ -14,7 +14,7 @@ import typer
 
 from benchmarks import common
 from benchmarks.common import Advance, Report
-from engines.commands.options import Closer, Model, Overwrite, Precision, Threads, load_engine
+from engines.commands.options import Closer, Overwrite, Precision, Threads, load_engine
 from realtime.choices import MAX_SMOOTH, SMOOTH
 from train.commands.models import check_peer_options, open_clips, open_peers
 from train.commands.options import Adapters, EngineOrNone, JsonFile, PeerPython, Peers
@@ -48,20 +48,22 @@ def streamed(peer: "Peer", packet: "Packet", _: "Packet | None") -> "Mask":
     return peer(packet.frame)
 
 
-def models_of(engine: "Engine | None", strengths: Sequence[float], peers: "Sequence[Peer]") -> dict[str, Alphas]:
-    """What is measured on one clip: our engine, each strength of the filter on the same mattes, and peers."""
+def own_models(engine: "Engine", strengths: Sequence[float]) -> dict[str, Alphas]:
+    """What is measured of an engine on one clip: its mattes, and each strength of the filter on the same ones."""
     from realtime import TemporalFilter
+    from train.evaluation.scores import own_name
 
-    models: dict[str, Alphas] = {}
-    if engine is not None:
-        ours = f"ours, {engine.name}"
-        models[ours] = lambda packet, _: packet.fetch().alpha
-        for strength in strengths:
-            models[f"{ours}, smooth {strength:g}"] = partial(filtered, TemporalFilter(strength), False)
-            models[f"{ours}, smooth {strength:g}, file"] = partial(filtered, TemporalFilter(strength), True)
-    for peer in peers:
-        models[f"{peer.name}, streaming" if peer.streams else peer.name] = partial(streamed, peer)
+    ours = own_name(engine.name, engine.model)
+    models: dict[str, Alphas] = {ours: lambda packet, _: packet.fetch().alpha}
+    for strength in strengths:
+        models[f"{ours}, smooth {strength:g}"] = partial(filtered, TemporalFilter(strength), False)
+        models[f"{ours}, smooth {strength:g}, file"] = partial(filtered, TemporalFilter(strength), True)
     return models
+
+
+def peer_models(peers: "Sequence[Peer]") -> dict[str, Alphas]:
+    """What is measured of peers on one clip."""
+    return {f"{peer.name}, streaming" if peer.streams else peer.name: partial(streamed, peer) for peer in peers}
 
 
 def matted(clip: "TestSet", engine: "Engine | None") -> "Iterator[tuple[Packet, Mask]]":
@@ -124,7 +126,7 @@ def clips(
     backend: EngineOrNone = "auto",
     threads: Threads = None,
     precision: Precision = "auto",
-    model: Model = "base",
+    model: common.Models = None,
     closer: Closer = True,
     adapters: Adapters = None,
     peer: Peers = None,
@@ -137,21 +139,28 @@ def clips(
     \b
     Examples:
       bench clips clips
+      bench clips clips --model base --model large
       bench clips clips --smooth 0.5 --smooth 0.8 --adapters adapters --peer rvm --json clips.json
     """
     found = open_clips(folder)
     check_peer_options(adapters, peer or [], backend)
     results: dict[str, Means] = {}
+    strengths = [SMOOTH] if smooth is None else smooth
     with common.reported(table, json_file, overwrite, threads) as report, ExitStack() as stack:
-        engine = None
-        if backend != "none":
-            engine = stack.enter_context(load_engine(backend, threads=threads, precision=precision, model=model, closer=closer))
-        advance = stack.enter_context(progress_bar(folder.name, sum(len(clip.items) for clip in found)))
+        engines = [
+            stack.enter_context(load_engine(backend, threads=threads, precision=precision, model=each, closer=closer))
+            for each in (common.models_of(model) if backend != "none" else [])
+        ]
+        passes = len(engines) + bool(peer)
+        advance = stack.enter_context(progress_bar(folder.name, passes * sum(len(clip.items) for clip in found)))
         for clip in found:
-            # Peers are opened anew for each clip, so that none remembers the clip before; and in fp32, as quality is compared,
-            # and in bf16 RobustVideoMatting fails at some sizes.
-            with open_peers(adapters, peer or [], threads=threads, python=peer_python, stream=True) as peers:
-                models = models_of(engine, [SMOOTH] if smooth is None else smooth, peers)
-                results[clip.name] = score_clip(clip, engine, models, advance)
+            means = results[clip.name] = {}
+            for engine in engines:
+                means |= score_clip(clip, engine, own_models(engine, strengths), advance)
+            if peer:
+                # They are opened anew for each clip, so that none remembers the clip before; and in fp32, as quality is
+                # compared, and in bf16 RobustVideoMatting fails at some sizes.
+                with open_peers(adapters, peer, threads=threads, python=peer_python, stream=True) as peers:
+                    means |= score_clip(clip, None, peer_models(peers), advance)
         report |= {"clips": results, "means": means_of(results)}
     print(f"\n{NOTE}")

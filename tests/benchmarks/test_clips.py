@@ -34,8 +34,8 @@ class Flickering(Engine):
 
     name, device, precision, model = "flickering", "none", "fp32", "base"
 
-    def __init__(self):
-        self.calls = 0
+    def __init__(self, model="base"):
+        self.calls, self.model = 0, model
 
     def __call__(self, frame, mask=None):
         self.calls += 1
@@ -106,6 +106,17 @@ def test_the_filter_and_streaming_peers_are_measured(monkeypatch, capsys, clips,
         mean = np.mean([clip[raw][metric] for clip in figures["clips"].values()])
         assert figures["means"]["mean"][raw][metric] == pytest.approx(mean)
     assert f"{1e2 * figures['means']['mean'][raw]['dtssd']:.2f}" in out
+
+
+def test_both_models_are_measured_on_each_clip(monkeypatch, capsys, clips, tmp_path):
+    monkeypatch.setattr(engines, "load", lambda *_, model, **__: Flickering(model))
+    report = tmp_path / "clips.json"
+    code, _, err = bench(monkeypatch, capsys, clips, "--model", "base", "--model", "large", "--smooth", "0", "--json", report)
+    assert code == 0, err
+    for clip in json.loads(report.read_text())["clips"].values():
+        names = ["ours, flickering", "ours, flickering, large"]
+        assert list(clip) == [each + more for each in names for more in ("", ", smooth 0", ", smooth 0, file")]
+        assert clip[names[0]] == clip[names[1]]  # as each sees each frame, in order
 
 
 def test_figures_frame_by_frame_are_those_of_the_whole_clip(clips):
