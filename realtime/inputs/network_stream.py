@@ -28,7 +28,7 @@ from realtime.inputs.timestamps import rate_of
 from realtime.pixels.decoded import Pictures
 from realtime.pixels.deinterlacing import Deinterlacer
 from realtime.pixels.resize import resize_to_fit
-from realtime.pixels.yuv import check_matrix
+from realtime.pixels.yuv import check_matrix, unreadable
 
 OPENING, READING = 10.0, 3.0  # s to wait for a server to answer, and for its next picture
 PATIENCE = 1.0  # s that the caller waits for a picture until it looks whether it shall stop, or show something else
@@ -249,7 +249,10 @@ class NetworkStream(ReconnectingSource):
             return None
         if self._connection.paced and frame.time is not None:
             self._wait(frame.time)
-        picture, self._opacity, _ = self._to_picture(frame, self._size_of(frame))
+        try:
+            picture, self._opacity, _ = self._to_picture(frame, self._size_of(frame))
+        except av.FFmpegError as error:  # they may change midway
+            raise unreadable(f"{self.name}: now", frame) from error
         return picture if self._size is None else resize_to_fit(picture, self.height, self.width, "cover")
 
     def _size_of(self, frame: VideoFrame) -> Size:
