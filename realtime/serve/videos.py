@@ -72,6 +72,8 @@ def add_videos(
         video = videos.place(options)
         try:
             await receive_in(video.folder, request)
+            if await request.is_disconnected():  # it will never learn the name of the video
+                raise HTTPException(400, "the client has left")
         except BaseException:
             videos.remove(video)
             raise
