@@ -64,6 +64,7 @@ class NetworkStream(ReconnectingSource):
         self._max_pixels = max_pixels
         self._explain = explain
         self._refused = -REFUSED  # when the server last did not take the password
+        self._shown = False  # whether a picture came after the first
         self._begin: float | None = None
         self._connection = Connection(address, self.name, max_pixels)
         try:
@@ -108,12 +109,14 @@ class NetworkStream(ReconnectingSource):
             return None
         if frame is None:
             if self._connection.finished and self._connection.is_file:
+                if not self._shown:
+                    raise MediaError(f"{self.name}: has one picture alone; save it as a file, and name that to shm-image")
                 if self._connection.shortfall is not None:
                     self._notify(self._connection.shortfall)
                 self._ended = not self._loop
                 self._reopen()
             return None
-        self._fault = None
+        self._fault, self._shown = None, True
         if self._connection.paced and frame.time is not None:
             self._wait(frame.time)
         try:

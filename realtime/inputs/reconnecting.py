@@ -51,7 +51,8 @@ class ReconnectingSource(LiveSource):
     def __iter__(self) -> Iterator[Packet]:
         numbers = itertools.count()
         last = time.monotonic()
-        told: set[str | None] = set()  # faults, since the last picture
+        told: set[str | None] = set()  # faults, since pictures came
+        again = False  # whether the last read gave a picture: one alone may be the last of a broken connection, come late
         while not self._closed.is_set():
             asked = time.monotonic()
             picture = self._read()
@@ -59,15 +60,17 @@ class ReconnectingSource(LiveSource):
             if self._closed.is_set() or self._ended:
                 return
             if picture is not None:
-                if told:
+                if told and again:
                     self._notify(f"{self.name} gives pictures again")
-                last, told = now, set()
+                    told = set()
+                last, again = now, True
                 if not self._paused:
                     frame, opacity = self._resized(picture), self._opacity
                     if opacity is not None and opacity.shape != frame.shape[:2]:
                         opacity = resize_to_fit(opacity, self.height, self.width, "cover")
                     yield Packet(frame, self._clock.now(), next(numbers), opacity=opacity)
                 continue
+            again = False
             if now - last > SILENT and self._fault not in told and (self._fault or not told):
                 reason = f" ({self._fault})" if self._fault else ""
                 self._notify(f"{self.name} gives no picture{reason}; waiting for it")

@@ -1,11 +1,13 @@
 """The connection of a network stream: opened, read and decoded by FFmpeg, in a thread of its own."""
 
+import string
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
 from fractions import Fraction
 from queue import Empty, Full, Queue
+from urllib.parse import quote
 
 import av
 from av.container import InputContainer
@@ -43,6 +45,18 @@ def scheme_of(address: str) -> str:
     """What an address begins with, in small letters; empty if it is none. Never an error, which could show a password."""
     scheme, there, _ = address.partition("://")
     return scheme.lower() if there else ""
+
+
+def as_sent(address: str) -> str:
+    """An address as servers and FFmpeg want it: its scheme in small letters, and in RTSP nothing but ASCII behind the host.
+
+    In HTTP, FFmpeg itself sees to that.
+    """
+    scheme, _, rest = address.partition("://")
+    host, slash, path = rest.partition("/")
+    if scheme.lower() in TRANSPORT:
+        path = quote(path, safe=string.punctuation)
+    return f"{scheme.lower()}://{host}{slash}{path}"
 
 
 class Connection:
@@ -116,7 +130,9 @@ class Connection:
     def _decode(self) -> None:
         limit = decoder_limit(self._max_pixels)
         options = OPTIONS | limit | TRANSPORT.get(scheme_of(self._address), {})
-        with av.open(self._address, timeout=(OPENING, READING), options=options, metadata_errors="replace") as container:
+        with av.open(
+            as_sent(self._address), timeout=(OPENING, READING), options=options, metadata_errors="replace"
+        ) as container:
             self._opened = True
             stream = shown_video(container)
             if stream is None:
@@ -126,7 +142,9 @@ class Connection:
             stream.thread_type = "SLICE"  # a thread a frame would delay that many frames
             self.rate = rate_of(stream)
             self.pixel_aspect = stream.sample_aspect_ratio or Fraction(1)
-            self.is_file = container.duration is not None
+            # A camera's newest picture, as at /snapshot.jpg, is asked for again and again.
+            still = container.format.name == "image2" or container.format.name.endswith("_pipe")
+            self.is_file = container.duration is not None and not still
             self.segmented = container.format.name in SEGMENTED
             self.paced = self.is_file or self.segmented
             last = 0.0

@@ -47,6 +47,11 @@ def fault_of(error: Exception, address: str, *, waited: float) -> Fault:
             return Fault("the server fails, 5xx", "start the server or the camera again")
         case av.error.ExitError():  # "Immediate exit requested": by PyAV, which waits no longer
             return Fault(f"nothing came for {waited:g} s", remedy)
+        case av.error.ProtocolNotFoundError():
+            scheme, _, _ = shown.partition("://")
+            return Fault(
+                f"this FFmpeg knows no {scheme}://", "install a PyAV whose FFmpeg does, or let the server send RTSP or HTTP"
+            )
         case av.error.InvalidDataError():
             return Fault("what it sends is no video that can be read", remedy)
     return Fault(str(getattr(error, "strerror", None) or error), remedy)

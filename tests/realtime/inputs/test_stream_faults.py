@@ -4,11 +4,13 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import av
 import pytest
 
 from realtime.commands.checks import in_options
 from realtime.inputs import reconnecting
 from realtime.inputs.network.connection import Connection
+from realtime.inputs.network.faults import fault_of
 from realtime.inputs.network_stream import NetworkStream
 from tests.realtime.clips import even_times, make_clip
 from tests.realtime.inputs.test_network_stream import server, transport_stream
@@ -51,6 +53,11 @@ def test_why_a_stream_is_not_to_be_had_again_is_told(
     assert told[-1].endswith("); waiting for it")
     assert "secret" not in str(told)
     assert len(told) <= 2  # once without a reason, and once with
+
+
+def test_a_scheme_that_this_ffmpeg_lacks_is_named() -> None:
+    error = av.error.ProtocolNotFoundError(0, "Protocol not found")
+    assert fault_of(error, "srt://camera:9000?passphrase=secret", waited=1).reason == "this FFmpeg knows no srt://"
 
 
 @pytest.mark.parametrize("size", [(176, 96), (960, 640)], ids=["a little", "more than FFmpeg may decode"])
