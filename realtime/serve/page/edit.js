@@ -114,7 +114,7 @@ function add_to_gallery(photo, blob, name) {
 async function drop_job() {
   const address = job;
   job = null;
-  if (address) await ask(address, { method: "DELETE" }).catch(() => {});
+  if (address) await ask(address, { method: "DELETE", keepalive: true }).catch(() => {});  // also while the page is closed
 }
 
 function video_options() {
@@ -199,6 +199,7 @@ function take(files) {
   change();
 }
 
+addEventListener("pagehide", drop_job);  // whose result nobody could get any more
 at("make").onclick = edit_video;
 at("cancel").onclick = () => take_back("Cancelled");
 at("format").onchange = () => { if (previewed) take_back("A preview: the first two seconds"); };

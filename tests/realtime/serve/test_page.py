@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.realtime.clips import make_clip
+from tests.realtime.clips import even_times, make_clip
 from tests.realtime.plain_engine import PlainEngine
 
 pytest.importorskip("fastapi_offline", reason="the extra web is not installed")
@@ -207,3 +207,16 @@ def test_a_video_that_is_still_sent_is_sent_no_further(open_page: OpenPage, tmp_
         calls = engine.calls
         wait_until(lambda: not list(temporary.rglob("video")), shown)
         assert engine.calls == calls  # and no job was made of it
+
+
+def test_a_page_that_is_left_leaves_no_job(open_page: OpenPage, tmp_path: Path, temporary: Path) -> None:
+    engine = PlainEngine(seconds=0.5)
+    with open_page(engine) as shown:
+        shown.set_input_files("#file", make_clip(tmp_path / "clip.mp4", even_times(60, 2), rate=2))
+        expect(shown.locator("#make")).to_be_visible(timeout=60_000)
+        shown.click("#make")
+        expect(shown.locator("#status")).to_contain_text("frames", timeout=60_000)
+        assert list(temporary.rglob("video"))
+        shown.goto("about:blank")
+        wait_until(lambda: not list(temporary.rglob("video")), shown)
+        assert engine.calls < 60  # not to its end
