@@ -4,6 +4,10 @@ import ipaddress
 import re
 
 HIDDEN = "...@"
+SECRET = re.compile(  # as many cameras, and SRT, want it, and signed addresses have it
+    r"([\w.%-]*(?:user|usr|login|pass|pwd|psw|token|auth|key|secret|sig|credential|policy|streamid)[\w.%-]*=)[^&;?#/]+",
+    re.IGNORECASE,
+)
 
 
 def is_loopback(host: str) -> bool:
@@ -20,14 +24,15 @@ def without_password(address: str) -> str:
     """The address of a stream, to be shown: without the user and the password in it.
 
     A password may hold an @. A /, ? or # in one is a mistake, as it ends the server's name. So where there is an @ behind that,
-    all up to the last one is `HIDDEN` if it could be a user and a password.
+    all up to the last one is `HIDDEN` if it could be a user and a password. A value further on that could be one, such as
+    that of pwd=, is left out.
     """
     scheme, _, rest = address.partition("://")
     named = re.split(r"[/?#]", rest, maxsplit=1)[0]  # as FFmpeg and urllib have it, but never an error
     before, _, after = rest.rpartition("@")
     if len(before) > len(named) and ":" in before:
-        return f"{scheme}://{HIDDEN}{after}"
-    return f"{scheme}://{rest[named.rfind('@') + 1 :]}"
+        return SECRET.sub(r"\1...", f"{scheme}://{HIDDEN}{after}")
+    return SECRET.sub(r"\1...", f"{scheme}://{rest[named.rfind('@') + 1 :]}")
 
 
 def address_shown(text: str) -> str | None:

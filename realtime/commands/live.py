@@ -17,7 +17,7 @@ from engines.errors import MediaError
 from engines.geometry import Size
 from realtime.addresses import without_password
 from realtime.choices import HOLD, MAX_PIXELS, SMOOTH, PipeFormat, View
-from realtime.commands.checks import blaming, interlaced, notify, refuse_existing, refuse_inputs
+from realtime.commands.checks import blaming, in_options, interlaced, notify, refuse_existing, refuse_inputs
 from realtime.commands.options import (
     BACKGROUND_HELP,
     MAX_MEGAPIXELS,
@@ -211,7 +211,8 @@ def open_source(
     max_pixels: int = MAX_PIXELS,
 ) -> "LiveSource":
     """Open the camera, the stream or the video that the user named. Raises UsageError if that fails."""
-    from realtime.inputs.network_stream import SCHEMES, NetworkStream, is_address, scheme_of
+    from realtime.inputs.network.connection import SCHEMES, is_address, scheme_of
+    from realtime.inputs.network_stream import NetworkStream
     from realtime.inputs.paced_video import PacedVideo
     from realtime.inputs.webcam import Webcam
 
@@ -231,7 +232,9 @@ def open_source(
     source: NetworkStream | PacedVideo
     with blaming("--input", video):
         if is_address(video):
-            source = NetworkStream(video, loop=loop, size=size, hold=hold, notify=notify, max_pixels=max_pixels)
+            source = NetworkStream(
+                video, loop=loop, size=size, hold=hold, notify=notify, max_pixels=max_pixels, explain=in_options
+            )
         else:
             source = PacedVideo(Path(video), loop=loop, size=size, max_pixels=max_pixels, notify=notify)
     if source.interlaced:

@@ -28,7 +28,7 @@ class ReconnectingSource(LiveSource):
 
     Args:
         hold: in seconds.
-        notify: called with one line when pictures stay away, return, or change size.
+        notify: called with one line when pictures stay away, for each reason that gets known, when they return, or change size.
     """
 
     def __init__(self, *, hold: float = HOLD, notify: Callable[[str], object] = print) -> None:
@@ -37,6 +37,7 @@ class ReconnectingSource(LiveSource):
         self._notify = notify
         self._ended = False  # set when no more pictures are to be waited for
         self._announced_size: Size | None = None
+        self._fault: str | None = None  # why no picture comes and what to do, where `_read` knows
         self._opacity: NDArray[np.uint8] | None = None  # of the picture that `_read` gave last, of its size
 
     def _read(self) -> Frame | None:
@@ -49,7 +50,9 @@ class ReconnectingSource(LiveSource):
 
     def __iter__(self) -> Iterator[Packet]:
         numbers = itertools.count()
-        last, notified = time.monotonic(), False
+        last = time.monotonic()
+        told: set[str | None] = set()  # faults, since pictures came
+        again = False  # whether the last read gave a picture: one alone may be the last of a broken connection, come late
         while not self._closed.is_set():
             asked = time.monotonic()
             picture = self._read()
@@ -57,18 +60,21 @@ class ReconnectingSource(LiveSource):
             if self._closed.is_set() or self._ended:
                 return
             if picture is not None:
-                if notified:
+                if told and again:
                     self._notify(f"{self.name} gives pictures again")
-                last, notified = now, False
+                    told = set()
+                last, again = now, True
                 if not self._paused:
                     frame, opacity = self._resized(picture), self._opacity
                     if opacity is not None and opacity.shape != frame.shape[:2]:
                         opacity = resize_to_fit(opacity, self.height, self.width, "cover")
                     yield Packet(frame, self._clock.now(), next(numbers), opacity=opacity)
                 continue
-            if not notified and now - last > SILENT:
-                self._notify(f"{self.name} gives no picture; waiting for it")
-                notified = True
+            again = False
+            if now - last > SILENT and self._fault not in told and (self._fault or not told):
+                reason = f" ({self._fault})" if self._fault else ""
+                self._notify(f"{self.name} gives no picture{reason}; waiting for it")
+                told.add(self._fault)
             if now - asked < GONE:
                 self._closed.wait(RETRY)
             if now - asked < GONE or now - last > STALL:

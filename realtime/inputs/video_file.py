@@ -26,7 +26,7 @@ from realtime.packet import Packet
 from realtime.pixels.decoded import Pictures
 from realtime.pixels.deinterlacing import Deinterlacer
 from realtime.pixels.high_range import HighRange
-from realtime.pixels.yuv import check_matrix
+from realtime.pixels.yuv import check_matrix, unreadable
 
 PREROLL = Fraction(2)  # s before an excerpt: the first frames after a key frame may refer to frames before it
 SEEKABLE = {"mp4", "matroska", "image2"}  # formats with an index, and clocks that do not jump
@@ -306,7 +306,6 @@ class VideoSource:
         try:
             decoded = self._to_picture(frame, self._coded_size, fine=self.fine, high_range=self.keep_high_range)
         except av.FFmpegError as error:
-            raise MediaError(
-                f"{self.path}: its colours ({frame.format.name}) cannot be read; convert it to H.264 first"
-            ) from error
+            begin = f"from {float(time):.2f} s on " if index else ""
+            raise unreadable(f"{self.path}: {begin}".rstrip(), frame) from error
         return Packet(decoded.picture, time, index, duration, opacity=decoded.opacity, fine=decoded.fine)

@@ -125,11 +125,22 @@ def fill(plane: VideoPlane, levels: NDArray[np.uint8] | NDArray[np.uint16]) -> N
 
 def check_matrix(name: object, frame: VideoFrame) -> None:
     """Raise MediaError if the colours of a decoded frame are coded in a way that is not read."""
-    components = frame.format.components
-    if frame.format.is_rgb or len(components) < 3 or _matrix(frame) is not None:
-        return
-    if (coding := UNREAD.get(frame.colorspace)) is not None:
-        raise MediaError(f"{name}: its colours are coded as {coding}, which is not read; convert it to BT.709 first")
+    if _unread(frame) is not None:
+        raise unreadable(f"{name}:", frame)
+
+
+def unreadable(begin: str, frame: VideoFrame) -> MediaError:
+    """What to raise for a decoded frame that FFmpeg's scaler refuses. `begin`: of the message, up to "its colours"."""
+    if (coding := _unread(frame)) is None:
+        return MediaError(f"{begin} its colours ({frame.format.name}) cannot be read; convert it to H.264 first")
+    return MediaError(f"{begin} its colours are coded as {coding}, which is not read; convert it to BT.709 first")
+
+
+def _unread(frame: VideoFrame) -> str | None:
+    """How the colours of a decoded frame are coded, if that is not read."""
+    if frame.format.is_rgb or len(frame.format.components) < 3 or _matrix(frame) is not None:
+        return None
+    return UNREAD.get(frame.colorspace)
 
 
 def _matrix(frame: VideoFrame) -> Colorspace | None:

@@ -6,7 +6,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory, gettempdir
+from tempfile import gettempdir
 from typing import Annotated, Any, Literal
 
 import fastapi_offline
@@ -18,6 +18,7 @@ from fastapi.security import HTTPBearer
 import engines
 from engines.engine import Engine
 from engines.errors import MediaError, TooManyPixels
+from realtime.scratch import remove_left, scratch_folder
 from realtime.serve.access import guard
 from realtime.serve.bodies import LightWrap, Model, body, checked_value, errors, known_parameters, receive
 from realtime.serve.editing import BACKGROUND, PHOTO, PHOTO_TYPES, PhotoEditor, PhotoFormat, PhotoOptions
@@ -62,6 +63,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await asyncio.to_thread(remove_left)
         videos.open()
         yield
         await asyncio.to_thread(videos.close)
@@ -91,9 +93,9 @@ def create_app(
         return {**made, "response_class": Response}
 
     async def work(request: Request, parts: Sequence[str], edit: Callable[[Path], Result], *, needed: int = 1) -> Result:
-        with queue.place(), TemporaryDirectory(prefix="shm-serve-") as name:
-            await receive(request, Path(name), parts, needed=needed, most=limits.bytes, seconds=limits.seconds)
-            return await queue.run(lambda: edit(Path(name)))
+        with queue.place(), scratch_folder() as folder:
+            await receive(request, folder, parts, needed=needed, most=limits.bytes, seconds=limits.seconds)
+            return await queue.run(lambda: edit(folder))
 
     def answer(data: bytes, kind: str = "image/png") -> Response:
         return Response(data, media_type=kind, headers={"Cache-Control": "no-store"})

@@ -2,8 +2,6 @@
 
 import io
 from fractions import Fraction
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Self
 
 import cv2
@@ -22,6 +20,7 @@ from realtime.inputs.photos import read_photo
 from realtime.loop.following import follow
 from realtime.loop.matting import make_matte
 from realtime.packet import Packet
+from realtime.scratch import scratch_folder
 from realtime.serve.editing import BACKGROUND, in_words_of_parts, served_background
 
 OWN = "own"  # the background that the client sent, or is about to send
@@ -84,8 +83,7 @@ class LiveStream:
     def take_background(self, data: bytes) -> None:
         """Show a picture of the client's behind the person. Raises MediaError if it cannot be read."""
         self.awaits_background = False  # also if it is broken: a frame that follows must not be taken for it
-        with TemporaryDirectory(prefix="shm-serve-") as name:
-            folder = Path(name)
+        with scratch_folder() as folder:
             (folder / BACKGROUND).write_bytes(data)
             with in_words_of_parts(folder, self._max_pixels):
                 photo = read_photo(folder / BACKGROUND, max_pixels=self._max_pixels)

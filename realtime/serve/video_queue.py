@@ -7,7 +7,6 @@ import threading
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Literal
 
 from engines.errors import MattingError, MediaError
@@ -18,6 +17,7 @@ from realtime.inputs.video_file import VideoSource
 from realtime.jobs.settings import VideoSettings
 from realtime.jobs.video_job import VideoJob
 from realtime.outputs.formats import able
+from realtime.scratch import Scratch
 from realtime.serve.editing import BACKGROUND, in_words_of_parts, served_background
 from realtime.serve.limits import Limits
 from realtime.serve.work_queue import QueueFull, SharedEngines
@@ -129,12 +129,13 @@ class VideoQueue:
         self._videos: dict[str, ClientVideo] = {}
         self._changed = threading.Condition()
         self._closed = False
+        self._root = Scratch()
         self._looked = 0.0  # for what was kept long enough, when last
         self._thread = threading.Thread(target=self._work, name="serve-videos")
 
     def open(self) -> None:
         """Be ready for videos."""
-        self._root = TemporaryDirectory(prefix="shm-serve-videos-")
+        self._root.path()
         self._thread.start()
 
     def place(self, options: VideoOptions) -> ClientVideo:
@@ -144,8 +145,8 @@ class VideoQueue:
             busy = sum(video.status not in ENDED for video in self._videos.values())
             if busy >= self._limits.videos:
                 raise QueueFull(60)
-            video = ClientVideo(options, Path(self._root.name) / secrets.token_hex(8))
-            video.folder.mkdir(parents=True)  # the system may have tidied up its folder for temporary files
+            video = ClientVideo(options, self._root.path() / secrets.token_hex(8))
+            video.folder.mkdir()
             self._videos[video.name] = video
             return video
 
@@ -174,7 +175,7 @@ class VideoQueue:
             self._closed = True
             self._changed.notify_all()
         self._thread.join()
-        self._root.cleanup()
+        self._root.close()
 
     def _next(self) -> ClientVideo | None:
         return next((video for video in self._videos.values() if video.status == "queued" and video.began), None)

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
 from fastapi.responses import FileResponse
 
 from realtime.choices import GREEN, MAX_SMOOTH, SMOOTH, OutputKind
+from realtime.scratch import scratch_folder
 from realtime.serve.bodies import ERRORS, LightWrap, Model, body, checked_value, errors, known_parameters, receive
 from realtime.serve.editing import BACKGROUND
 from realtime.serve.limits import Limits
@@ -72,6 +72,8 @@ def add_videos(
         video = videos.place(options)
         try:
             await receive_in(video.folder, request)
+            if await request.is_disconnected():  # it will never learn the name of the video
+                raise HTTPException(400, "the client has left")
         except BaseException:
             videos.remove(video)
             raise
@@ -90,9 +92,9 @@ def add_videos(
     async def preview(request: Request, options: Chosen) -> Response:
         if "@" in options.keep:
             raise HTTPException(400, "keep: names a time, which a preview may not reach; leave it out")
-        with previews.place(), TemporaryDirectory(prefix="shm-serve-") as name:
-            await receive_in(Path(name), request)
-            made = await previews.run(lambda: previewer.preview(Path(name), options))
+        with previews.place(), scratch_folder() as folder:
+            await receive_in(folder, request)
+            made = await previews.run(lambda: previewer.preview(folder, options))
         return Response(made, media_type=PREVIEW_TYPE, headers={"Cache-Control": "no-store"})
 
     @app.get("/v1/video/{name}", summary="How far a video is", responses=of_known, **common)

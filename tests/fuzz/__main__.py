@@ -44,7 +44,13 @@ IMPORTED = (
     *("realtime.commands.image", "realtime.commands.live", "realtime.commands.refine", "realtime.commands.video"),
     *("realtime.commands.progress", "realtime.loop.edit_photo", "realtime.loop.edit_video", "realtime.loop.live_session"),
     *("realtime.inputs.masks", "realtime.outputs.recording", "realtime.outputs.pictures.sequence"),
-    *("realtime.inputs.cameras", "realtime.inputs.network_stream", "realtime.inputs.paced_video", "realtime.outputs.pipe"),
+    *(
+        "realtime.inputs.cameras",
+        "realtime.inputs.network_stream",
+        "realtime.inputs.network.connection",
+        "realtime.inputs.paced_video",
+        "realtime.outputs.pipe",
+    ),
     *(
         "realtime.outputs.virtual_camera",
         "realtime.commands.video_jobs",

@@ -26,6 +26,15 @@ from realtime.addresses import address_shown, without_password
         ("rtsp://me:/cret@camera", "rtsp://...@camera"),
         ("rtsp://me:s@a/cret@camera:554/stream", "rtsp://...@camera:554/stream"),
         ("http://me:s?#cret@[::1]:80/stream", "http://...@[::1]:80/stream"),
+        ("http://10.0.0.2/video.cgi?user=me&pwd=secret&size=2", "http://10.0.0.2/video.cgi?user=...&pwd=...&size=2"),
+        (
+            "rtsp://10.0.0.2:554/user=me&password=secret&channel=1.sdp?x",
+            "rtsp://10.0.0.2:554/user=...&password=...&channel=1.sdp?x",
+        ),
+        ("rtsp://10.0.0.2/user=me_password=secret_channel=1.sdp", "rtsp://10.0.0.2/user=..."),
+        ("http://10.0.0.2/a?loginuse=me&loginpas=secret", "http://10.0.0.2/a?loginuse=...&loginpas=..."),
+        ("srt://host:9000?passphrase=secret&mode=caller", "srt://host:9000?passphrase=...&mode=caller"),
+        ("https://host/live.m3u8?Access_Token=secret#t", "https://host/live.m3u8?Access_Token=...#t"),
     ],
 )
 def test_users_and_passwords_are_not_shown(address: str, shown: str) -> None:

@@ -6,7 +6,7 @@ import { zip } from "./zip.js";
 let photos = [], video = null, job = null;
 let latest = 0;  // what is overtaken by a later choice is not shown
 let previewed = false;  // whether there is a preview of the video as it would be
-let sending = new AbortController();  // of the video, for a preview
+let sending = new AbortController();  // of what is asked for now
 let addresses = [];  // of what is shown
 
 const background = () => at("bg").value === "colour" ? at("colour").value : at("bg").value;
@@ -66,6 +66,7 @@ async function begin() {
 
 async function edit_photos(mine) {
   const bg = background(), names = names_for(photos), done = [], failed = [];
+  sending = new AbortController();
   const options = new URLSearchParams({ model: at("model").value, format: photo_format() });
   if (bg && bg !== "picture") options.set("bg", bg);
   if (bg) options.set("light_wrap", at("wrap").value);
@@ -74,7 +75,7 @@ async function edit_photos(mine) {
     const told = () => { if (mine === latest) at("status").textContent = `${now}: waiting, the service is busy`; };
     at("status").textContent = now;
     try {
-      const sent = { method: "POST", body: with_background("photo", photo) };
+      const sent = { method: "POST", body: with_background("photo", photo), signal: sending.signal };
       const blob = await (await ask(`v1/image?${options}`, sent, told)).blob();
       if (mine !== latest) return;
       done.push({ name: names[index], blob });
@@ -113,7 +114,7 @@ function add_to_gallery(photo, blob, name) {
 async function drop_job() {
   const address = job;
   job = null;
-  if (address) await ask(address, { method: "DELETE" }).catch(() => {});
+  if (address) await ask(address, { method: "DELETE", keepalive: true }).catch(() => {});  // also while the page is closed
 }
 
 function video_options() {
@@ -149,6 +150,7 @@ function offer_video(text) {
 // Back to the preview: what was made of the video is dropped.
 async function take_back(text) {
   const mine = ++latest;
+  sending.abort();
   await drop_job();
   if (mine === latest) offer_video(text);
 }
@@ -156,12 +158,14 @@ async function take_back(text) {
 async function edit_video() {
   if (at("bg").value === "picture" && !at("picture").files.length) return void (at("status").textContent = "Choose a picture first");
   const mine = ++latest, format = at("format").value;
+  sending = new AbortController();
+  const { signal } = sending;
   at("status").textContent = "Sending";
   show("make", false);
   show("job", true);
   at("progress").removeAttribute("value");
   try {
-    const sent = await ask(`v1/video?${video_options()}`, { method: "POST", body: with_background("video", video) });
+    const sent = await ask(`v1/video?${video_options()}`, { method: "POST", body: with_background("video", video), signal });
     const address = `v1/video/${(await sent.json()).id}`;
     if (mine !== latest) return void ask(address, { method: "DELETE" });
     job = address;
@@ -175,7 +179,7 @@ async function edit_video() {
       if (state.status === "done") break;
       await pause(400);
     }
-    const result = await (await ask(`${address}/result`)).blob();
+    const result = await (await ask(`${address}/result`, { signal })).blob();
     if (mine !== latest) return;
     at("status").textContent = "";
     offer("download", result, `matte.${format}`);
@@ -195,6 +199,7 @@ function take(files) {
   change();
 }
 
+addEventListener("pagehide", drop_job);  // whose result nobody could get any more
 at("make").onclick = edit_video;
 at("cancel").onclick = () => take_back("Cancelled");
 at("format").onchange = () => { if (previewed) take_back("A preview: the first two seconds"); };

@@ -17,6 +17,8 @@ from realtime.commands.live import fill_in_values, main
 from realtime.inputs.cameras import find_camera
 from tests.realtime.clips import frame_times, frames
 from tests.realtime.compositing.test_backgrounds import write_video
+from tests.realtime.inputs.test_network_stream import server
+from tests.realtime.pixels.test_matrices import turns_to_ictcp
 
 
 def shm_live(*arguments: str) -> int:
@@ -176,6 +178,23 @@ def test_all_outputs_at_once_without_a_window(tmp_path: Path) -> None:
     assert 2 <= len(piped) <= 31
     assert np.abs(piped[-1].astype(int) - (0, 0, 255)).mean() < 3
     assert frame_times(tmp_path / "out.mkv")[0] == 0
+
+
+@pytest.mark.parametrize("served", [False, True])
+def test_colours_that_turn_rare_midway_end_it_with_the_recording_finished(tmp_path: Path, served: bool) -> None:
+    clip, target = turns_to_ictcp(tmp_path / "a.ts", 50), tmp_path / "out.mkv"
+    with server(clip.read_bytes(), seconds=2) as address:
+        words = ["--input", address if served else str(clip), "--bg", "blur", "--no-window", "--record", str(target)]
+        command = [sys.executable, "-c", PLAIN, *words]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=60, stdin=subprocess.DEVNULL)
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    error = done.stderr.splitlines()[-1]
+    assert error.startswith("error: ")
+    assert error.endswith(" its colours are coded as ICtCp, which is not read; convert it to BT.709 first")
+    times = frame_times(target)
+    assert len(times) >= 2
+    assert times == sorted(times)
 
 
 def test_quit_as_a_line_on_standard_input(tmp_path: Path) -> None:

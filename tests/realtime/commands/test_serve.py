@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import urllib.request
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,42 @@ def test_it_ends_with_its_terminal(tmp_path: Path) -> None:
         server.kill()
         server.wait()
         server.stderr.close()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not tell whose folders are in use")
+def test_what_a_killed_service_leaves_is_removed_when_the_next_one_starts(tmp_path: Path) -> None:
+    pytest.importorskip("fastapi_offline", reason="the extra web is not installed")
+    clip = make_clip(tmp_path / "clip.mp4").read_bytes()
+    (tmp_path / "clip.mp4").unlink()
+    program = "from tests.realtime.plain_engine import plain_engine\nfrom realtime.commands.serve import main\n"
+    command = [sys.executable, "-c", f"{program}with plain_engine(seconds=1): main()", "--port", "0"]
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    with ExitStack() as stack:
+
+        def start() -> subprocess.Popen[str]:
+            server = subprocess.Popen(
+                command, stderr=subprocess.PIPE, text=True, env=environment, cwd=Path(__file__).parents[3]
+            )
+            stack.enter_context(server)
+            stack.callback(server.kill)
+            assert server.stderr is not None
+            found = re.search(r"serving on (http://\S+) ", server.stderr.readline())
+            assert found
+            with urllib.request.urlopen(f"{found[1]}/v1/video", clip, timeout=60) as answer:
+                assert answer.status == 202
+            return server
+
+        killed = start()
+        left = set(tmp_path.iterdir())
+        assert any(path.is_file() for path in tmp_path.rglob("*"))
+        start()
+        assert left < set(tmp_path.iterdir())  # nothing is removed while it is in use
+        in_use = set(tmp_path.iterdir()) - left
+        killed.kill()
+        killed.wait()
+        start()
+        there = set(tmp_path.iterdir())
+        assert (left & there, in_use & there) == (set(), in_use)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM")

@@ -62,6 +62,14 @@ def test_a_camera_that_disappears_is_held_then_absent_and_its_return_reported(fa
     assert notices == ["a camera gives no picture; waiting for it", "a camera gives pictures again"]
 
 
+def test_a_picture_that_comes_alone_is_not_a_return(fake_time: FakeTime) -> None:
+    """As of a stream that gives one picture in two seconds, and of a broken connection whose last picture comes late."""
+    notices: list[str] = []
+    slow = [GREY, *[1.0, 1.0, GREY] * 5]
+    assert len(list(Faltering([*slow, GREY, GREY], fake_time, notify=notices.append))) == 8
+    assert notices == ["a camera gives no picture; waiting for it", "a camera gives pictures again"]
+
+
 def test_a_source_that_is_gone_is_reopened_at_once_and_one_that_stalls_later(fake_time: FakeTime) -> None:
     gone = Faltering([GREY, None, None, None, GREY], fake_time, notify=lambda _: None)
     assert len(list(gone)) == 2

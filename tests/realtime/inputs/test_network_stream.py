@@ -16,27 +16,31 @@ import pytest
 from engines.errors import MediaError, TooManyPixels
 from engines.geometry import Size
 from realtime.inputs import reconnecting
-from realtime.inputs.network_stream import NetworkStream, is_address
+from realtime.inputs.network.connection import is_address
+from realtime.inputs.network_stream import NetworkStream
 from realtime.inputs.paced_video import PacedVideo
 from realtime.packet import Packet
 from realtime.pixels.resize import resize_to_fit
 from tests.realtime.clips import even_times, make_clip, picture
 from tests.realtime.inputs.test_opacity import clear_clip
 from tests.realtime.pixels.test_deinterlacing import COUNT, clip, combed
-from tests.realtime.pixels.test_matrices import write_yuv
+from tests.realtime.pixels.test_matrices import turns_to_ictcp, write_yuv
 
 
 @contextmanager
-def server(data: bytes, *, seconds: float, video: bool = False, later: bytes | None = None) -> Iterator[str]:
+def server(data: bytes, *, seconds: float, video: bool = False, later: bytes | int | None = None) -> Iterator[str]:
     """An HTTP server that sends its data over so many seconds, as a camera does, or at once with its length, as a video.
 
-    With `later`, all connections but the first get that instead.
+    With `later`, all connections but the first get that instead: other data, or an error of that number.
     """
-    queue = [data, data if later is None else later]
+    queue: list[bytes | int] = [data, data if later is None else later]
 
     class Answer(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             data = queue.pop(0) if len(queue) > 1 else queue[0]
+            if isinstance(data, int):
+                self.send_error(data)
+                return
             self.send_response(200)
             self.send_header("Content-Type", "video/mp4" if video else "video/mp2t")
             if video:
@@ -79,6 +83,20 @@ def test_a_stream_of_rare_colours_is_refused(tmp_path: Path) -> None:
     clip = write_yuv(tmp_path / "a.mkv", 14, 9, "yuv420p10le")
     with server(clip.read_bytes(), seconds=0, video=True) as address, pytest.raises(MediaError, match="are coded as ICtCp"):
         NetworkStream(address)
+
+
+@pytest.mark.parametrize("reconnected", [False, True])
+def test_colours_that_turn_rare_midway_end_a_stream_in_a_line(tmp_path: Path, reconnected: bool) -> None:
+    turning = turns_to_ictcp(tmp_path / "a.ts").read_bytes()
+    plain = transport_stream(tmp_path / "b.ts", 5)
+    packets: list[Packet] = []
+    with (
+        server(plain if reconnected else turning, seconds=0.2, later=turning) as address,
+        NetworkStream(address) as stream,
+        pytest.raises(MediaError, match=r"/live: now its colours are coded as ICtCp, which is not read; convert it to BT\.709"),
+    ):
+        packets.extend(stream)
+    assert len(packets) >= 9
 
 
 def test_what_is_an_address() -> None:
@@ -222,7 +240,7 @@ def test_a_slash_in_a_password_is_not_shown_and_has_a_remedy(monkeypatch: pytest
     def unknown(*_: object, **__: object) -> None:
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr("realtime.inputs.network_stream.av.open", unknown)
+    monkeypatch.setattr("realtime.inputs.network.connection.av.open", unknown)
     with pytest.raises(MediaError) as caught:
         NetworkStream("rtsp://me:s/cret@camera/x")
     assert str(caught.value).startswith("rtsp://...@camera/x: cannot be read (Input/output error); check the address")
@@ -230,7 +248,7 @@ def test_a_slash_in_a_password_is_not_shown_and_has_a_remedy(monkeypatch: pytest
 
 
 def test_a_server_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("realtime.inputs.network_stream.OPENING", 0.5)
+    monkeypatch.setattr("realtime.inputs.network.connection.OPENING", 0.5)
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
@@ -282,9 +300,9 @@ def ends(work: Callable[[], object]) -> bool:
 def test_a_server_that_accepts_and_says_nothing_holds_up_neither_the_background_nor_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("realtime.inputs.network_stream.OPENING", 600.0)
-    monkeypatch.setattr("realtime.inputs.network_stream.READING", 0.5)
-    monkeypatch.setattr("realtime.inputs.network_stream.PATIENCE", 0.1)
+    monkeypatch.setattr("realtime.inputs.network.connection.OPENING", 600.0)
+    monkeypatch.setattr("realtime.inputs.network.connection.READING", 0.5)
+    monkeypatch.setattr("realtime.inputs.network.connection.PATIENCE", 0.1)
     monkeypatch.setattr(reconnecting, "RETRY", 0.05)
     packets: list[Packet] = []
     with falls_silent(transport_stream(tmp_path / "a.ts")) as address:
@@ -304,8 +322,8 @@ def test_a_server_that_accepts_and_says_nothing_holds_up_neither_the_background_
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 def test_ctrl_c_ends_the_first_attempt_to_connect(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("realtime.inputs.network_stream.OPENING", 600.0)
-    monkeypatch.setattr("realtime.inputs.network_stream.PATIENCE", 0.1)
+    monkeypatch.setattr("realtime.inputs.network.connection.OPENING", 600.0)
+    monkeypatch.setattr("realtime.inputs.network.connection.PATIENCE", 0.1)
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()

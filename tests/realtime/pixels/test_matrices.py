@@ -1,5 +1,6 @@
 """YUV of every matrix of H.273 as RGB: right, or refused. Its levels are computed here by the standard's equations."""
 
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from engines.errors import MediaError
 from realtime.inputs.video_file import VideoSource
+from realtime.packet import Packet
 from realtime.pixels.yuv import fill
 
 BT709, BT2020, FCC, SMPTE170M = 1, 9, 4, 6  # primaries
@@ -28,8 +30,10 @@ KR_KB = {  # by the number of a matrix, and of the primaries
 }
 
 
-def write_yuv(path: Path, matrix: int, primaries: int, pixels: str, kr: float = 0.2126, kb: float = 0.0722) -> Path:
-    """The patches side by side, without loss, in limited range."""
+def write_yuv(
+    path: Path, matrix: int, primaries: int, pixels: str, kr: float = 0.2126, kb: float = 0.0722, count: int = 1
+) -> Path:
+    """The patches side by side, without loss, in limited range, in `count` frames."""
     red, green, blue = PATCHES.T / 255
     luma = kr * red + (1 - kr - kb) * green + kb * blue
     parts = [219 * luma + 16, 224 * (blue - luma) / (2 - 2 * kb) + 128, 224 * (red - luma) / (2 - 2 * kr) + 128]
@@ -38,7 +42,7 @@ def write_yuv(path: Path, matrix: int, primaries: int, pixels: str, kr: float = 
     columns = [(np.repeat(np.rint(each * (1 << (bits - 8))), SIDE // step), step) for each, step in steps]
     levels = [np.tile(each, (SIDE // step, 1)).astype(np.uint8 if bits == 8 else np.uint16) for each, step in columns]
     with av.open(str(path), "w") as container:
-        stream: Any = container.add_stream("libx264", rate=25, options={"qp": "0"})
+        stream: Any = container.add_stream("libx264", rate=25, options={"qp": "0", "tune": "zerolatency"})
         stream.width, stream.height, stream.pix_fmt = SIDE * len(PATCHES), SIDE, pixels
         stream.codec_context.colorspace, stream.codec_context.color_range = matrix, 1
         stream.codec_context.color_primaries = primaries
@@ -46,8 +50,21 @@ def write_yuv(path: Path, matrix: int, primaries: int, pixels: str, kr: float = 
         for plane, each in zip(frame.planes, levels, strict=True):
             fill(plane, each)
         frame.colorspace, frame.color_range, frame.color_primaries = matrix, 1, primaries
-        container.mux(stream.encode(frame))
+        for index in range(count):
+            frame.pts, frame.time_base = index, Fraction(1, 25)
+            container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
+    return path
+
+
+def turns_to_ictcp(path: Path, count: int = 10) -> Path:
+    """A transport stream of so many frames in BT.709, and then of ten in ICtCp."""
+    plain, rare = (path.with_suffix(f".{name}.ts") for name in ("plain", "rare"))
+    write_yuv(plain, 1, BT709, "yuv420p", count=count)
+    write_yuv(rare, 14, BT2020, "yuv420p", count=10)
+    path.write_bytes(plain.read_bytes() + rare.read_bytes())
+    plain.unlink()
+    rare.unlink()
     return path
 
 
@@ -96,3 +113,11 @@ def test_rgb_and_grey_need_no_matrix(tmp_path: Path) -> None:
             found = next(iter(source)).frame[SIDE // 2, SIDE // 2 :: SIDE]
         off = np.abs(found.astype(int) - (found[:, :1] if pixels == "gray" else PATCHES))
         assert off.max() <= 1
+
+
+def test_colours_that_turn_rare_midway_are_named_with_the_moment(tmp_path: Path) -> None:
+    packets: list[Packet] = []
+    says = r"a\.ts: from 0\.40 s on its colours are coded as ICtCp, which is not read; convert it to BT\.709 first"
+    with VideoSource(turns_to_ictcp(tmp_path / "a.ts")) as source, pytest.raises(MediaError, match=says):
+        packets.extend(source)
+    assert len(packets) == 10

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.realtime.clips import make_clip
+from tests.realtime.clips import even_times, make_clip
 from tests.realtime.plain_engine import PlainEngine
 
 pytest.importorskip("fastapi_offline", reason="the extra web is not installed")
@@ -174,3 +174,49 @@ def test_a_video_can_be_cancelled(open_page: OpenPage, tmp_path: Path) -> None:
         assert shown.is_visible("#preview")
         shown.select_option("#format", "mov")  # of which the preview stays, and nothing is made before it is asked for
         assert shown.is_visible("#make")
+
+
+def wait_until(holds: Callable[[], bool], shown: Page) -> None:
+    for _ in range(200):
+        if holds():
+            return
+        shown.wait_for_timeout(100)
+    raise AssertionError("waited in vain")
+
+
+@pytest.mark.parametrize("way", ["cancelled", "another video"])
+def test_a_video_that_is_still_sent_is_sent_no_further(open_page: OpenPage, tmp_path: Path, temporary: Path, way: str) -> None:
+    clip = make_clip(tmp_path / "clip.mp4")
+    clip.write_bytes(clip.read_bytes() + (4_000_000).to_bytes(4, "big") + b"free" + bytes(4_000_000 - 8))
+    engine = PlainEngine()
+    with open_page(engine) as shown:
+        shown.set_input_files("#file", clip)
+        expect(shown.locator("#make")).to_be_visible()
+        slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 40_000}  # a hundred seconds
+        shown.context.new_cdp_session(shown).send("Network.emulateNetworkConditions", slow)
+        shown.click("#make")
+        expect(shown.locator("#status")).to_contain_text("Sending")
+        wait_until(lambda: any(path.stat().st_size for path in temporary.rglob("video")), shown)
+        if way == "cancelled":
+            shown.click("#cancel")
+            expect(shown.locator("#status")).to_have_text("Cancelled")
+            assert shown.is_visible("#preview")
+        else:
+            shown.set_input_files("#file", make_clip(tmp_path / "other.mp4"))
+            expect(shown.locator("#make")).to_be_visible()
+        calls = engine.calls
+        wait_until(lambda: not list(temporary.rglob("video")), shown)
+        assert engine.calls == calls  # and no job was made of it
+
+
+def test_a_page_that_is_left_leaves_no_job(open_page: OpenPage, tmp_path: Path, temporary: Path) -> None:
+    engine = PlainEngine(seconds=0.5)
+    with open_page(engine) as shown:
+        shown.set_input_files("#file", make_clip(tmp_path / "clip.mp4", even_times(60, 2), rate=2))
+        expect(shown.locator("#make")).to_be_visible(timeout=60_000)
+        shown.click("#make")
+        expect(shown.locator("#status")).to_contain_text("frames", timeout=60_000)
+        assert list(temporary.rglob("video"))
+        shown.goto("about:blank")
+        wait_until(lambda: not list(temporary.rglob("video")), shown)
+        assert engine.calls < 60  # not to its end

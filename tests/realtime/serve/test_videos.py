@@ -1,5 +1,6 @@
 """Videos over HTTP with an engine for tests: what comes out, how far it is, and that nothing is left."""
 
+import asyncio
 import io
 import time
 from collections.abc import Iterator
@@ -197,6 +198,24 @@ def test_results_are_forgotten_while_videos_come_one_upon_another(temporary: Pat
         videos.close()
     assert len(made) == 8
     assert 1 <= len(kept) <= 4
+
+
+def test_a_client_that_leaves_before_it_knows_the_name_leaves_no_video(clip: bytes, temporary: Path) -> None:
+    came = [{"type": "http.request", "body": clip, "more_body": False}, {"type": "http.disconnect"}]
+    scope = {
+        **{"type": "http", "method": "POST", "path": "/v1/video", "raw_path": b"/v1/video", "query_string": b""},
+        **{"http_version": "1.1", "scheme": "http", "headers": [(b"host", b"127.0.0.1")], "server": ("127.0.0.1", 80)},
+    }
+
+    async def receive() -> dict[str, Any]:
+        return came.pop(0) if len(came) > 1 else came[0]
+
+    async def send(message: Any) -> None:
+        pass
+
+    with serving(seconds=1) as client:
+        asyncio.run(client.app(scope, receive, send))
+        assert not list(temporary.rglob("video"))
 
 
 def test_names_cannot_be_guessed_and_the_token_is_asked_for(clip: bytes) -> None:

@@ -1,0 +1,1 @@
+"""The server's side of a network stream: its connection, and what may be wrong with it."""
