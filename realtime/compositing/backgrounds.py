@@ -44,7 +44,10 @@ class Background:
     """Provides a picture of the packet's size to put behind its foreground. One object serves one stream."""
 
     def frame(self, packet: Packet) -> Frame:
-        """The background of this packet: uint8 RGB (H, W, 3) of the size of its frame. Do not write to it."""
+        """The background of this packet: uint8 RGB (H, W, 3) of the size of its frame. Do not write to it.
+
+        Of a video, raises MediaError if reading fails, and ValueError after that, or once it is closed.
+        """
         raise NotImplementedError
 
     def follow(self, time: Fraction) -> None:
@@ -142,6 +145,7 @@ class VideoBackground(Background):
         self._fit: Fit = fit
         self._aspect = self._source.pixel_aspect / pixel_aspect
         self._frames = self._looped()
+        self._over = False
         self._now = self._next = next(self._frames)
         self._rendered: Frame | None = None
         self._last: Fraction | None = None
@@ -157,6 +161,8 @@ class VideoBackground(Background):
 
     def follow(self, time: Fraction) -> None:
         """Decode up to a time."""
+        if self._over:
+            raise ValueError(f"{self._source.path}: was closed, or could not be read on; open the background anew")
         if self._last is None or not 0 <= time - self._last <= LONGEST_STEP:
             self._shift += (self._last or 0) - time
         self._last = time
@@ -173,12 +179,15 @@ class VideoBackground(Background):
         """All frames with their times in seconds, over and over, as if the video were endless."""
         usual = 1 / (self._source.rate or Fraction(25))
         end = Fraction(0)
-        while True:
-            shift: Fraction | None = None
-            for packet in self._source:
-                shift = end - packet.time if shift is None else shift
-                end = packet.time + shift + (packet.duration or usual)
-                yield packet.time + shift, packet.frame
+        try:
+            while True:
+                shift: Fraction | None = None
+                for packet in self._source:
+                    shift = end - packet.time if shift is None else shift
+                    end = packet.time + shift + (packet.duration or usual)
+                    yield packet.time + shift, packet.frame
+        finally:
+            self._over = True
 
 
 class BlurBackground(Background):

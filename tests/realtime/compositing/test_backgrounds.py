@@ -211,3 +211,27 @@ def test_a_path_is_a_file_also_where_it_has_the_name_of_a_colour(tmp_path: Path,
 def test_a_fit_that_there_is_not_is_refused() -> None:
     with pytest.raises(ValueError, match="unknown fit 'fill'; there are cover, contain, stretch"):
         open_background("green", fit="fill")  # type: ignore[arg-type]
+
+
+def test_a_closed_video_says_so(tmp_path: Path) -> None:
+    """It was a StopIteration, which ends a loop around it without a word."""
+    background = open_background(make_clip(tmp_path / "a.mp4", even_times(3)))
+    packet = Packet(np.zeros((32, 32, 3), np.uint8), Fraction(0), 0)
+    background.frame(packet)
+    background.close()
+    for _ in range(2):
+        with pytest.raises(ValueError, match=r"a.mp4: was closed, or could not be read on; open the background anew"):
+            background.frame(packet)
+
+
+def test_a_video_that_cannot_be_read_on_says_so_each_time(tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "a.mp4", even_times(3))
+    with open_background(path) as background:
+        path.write_text("no video")
+        packet = Packet(np.zeros((32, 32, 3), np.uint8), Fraction(0), 0)
+        background.frame(packet)
+        packet.time = Fraction(1)
+        with pytest.raises(MediaError, match=r"a.mp4: is not a video"):
+            background.frame(packet)
+        with pytest.raises(ValueError, match="could not be read on"):
+            background.frame(packet)
