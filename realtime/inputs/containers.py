@@ -10,6 +10,7 @@ from av.stream import Stream
 from av.video.stream import VideoStream
 
 from engines.errors import MediaError
+from realtime.addresses import refuse_missing
 from realtime.choices import MAX_PIXELS
 from realtime.inputs.formats import is_playlist, self_contained
 from realtime.inputs.pictures import is_heif
@@ -33,8 +34,7 @@ def open_container(path: Path, *, max_pixels: int | None = MAX_PIXELS) -> InputC
     try:
         if path.is_dir():
             raise MediaError(f"{path}: is a folder; name one video file in it")
-        if not path.exists():
-            raise MediaError(f"{path}: no such file; check the name")
+        refuse_missing(path)
         if not path.is_file():
             raise MediaError(f"{path}: is a device or a pipe; name a video file")
         # An absolute path, so that FFmpeg does not mistake part of a name for a protocol.
