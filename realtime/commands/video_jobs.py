@@ -14,7 +14,7 @@ from engines.commands.running import UsageError, printable
 from engines.engine import Engine
 from engines.errors import FileAppeared, MattingError, OtherSegments
 from realtime.choices import PIPE
-from realtime.commands.checks import in_options, interlaced, naming_options, notify, tell_whole_names
+from realtime.commands.checks import in_options, interlaced, naming_options, notify, refuse_file_as_folder, tell_whole_names
 from realtime.commands.encoding import check_encoding
 from realtime.commands.progress import frames_progress
 from realtime.commands.video_run import Run, check_settings, refuse
@@ -106,6 +106,7 @@ def files_to_do(sources: Sequence[Path], target: Path, run: Run) -> tuple[int, l
     kind, codec = run.settings.output_kind, run.settings.codec
     one = len(sources) == 1
     found = video_files(sources[0], target, kind, codec) if one else named_videos(sources, target, kind, codec)
+    refuse_file_as_folder(target, "videos")
     check_settings(run.settings)
     jobs = found.jobs if run.shard is None else run.shard.of(found.jobs)
     tell_whole_names(jobs)
