@@ -37,6 +37,14 @@ Job = tuple[Path, Path]  # a video, and the file to write
 Record = dict[str, Any]  # of a file, for JSON, with its status: written, planned, existed or failed
 
 
+def edit_here(sources: Sequence[Path], target: Path, run: Run, *, several: bool) -> None:
+    """Edit one video, or several, on this machine. Raises as `edit_file` and `edit_files` do."""
+    if several:
+        edit_files(sources, target, run)
+    else:
+        edit_file(sources[0], target, run)
+
+
 def edit_file(source: Path, target: Path, run: Run) -> None:
     """Edit one video. Raises MattingError if that fails; typer.Exit if whoever reads standard output has ended."""
     if run.shard is not None and target != PIPE and target.is_file() and not run.overwrite:  # joined by another shard
