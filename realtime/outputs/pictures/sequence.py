@@ -105,8 +105,14 @@ class PictureSequence(Sink):
         self._count += 1
 
     def close(self) -> None:
-        """Move the pictures into place. Raises MediaError if that fails, and FileAppeared if others have appeared there."""
+        """Move the pictures into place.
+
+        Raises MediaError if that fails, or no packet came, and FileAppeared if others have appeared there.
+        """
         if not self._over:
+            if not self._count:
+                self.abort()
+                raise self._nothing()
             self._over = True
             with self._media_errors("check the disk"):
                 self._filling.__exit__(None, None, None)
@@ -198,7 +204,7 @@ def check_name(path: Path) -> re.Match[str]:
     """The parts of the name of a sequence. Raises MediaError if it has no place for a number."""
     parts = NAME.fullmatch(path.name)
     if parts is None:
-        raise MediaError(f"{path}: names one picture; name a sequence, such as {path.with_stem('%05d')}")
+        raise MediaError(f"{path}: names one picture; name a sequence, such as {path.parent / f'%05d{path.suffix}'}")
     return parts
 
 
