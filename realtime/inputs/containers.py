@@ -16,6 +16,7 @@ from realtime.inputs.formats import is_playlist, self_contained
 from realtime.inputs.pictures import is_heif
 
 DAMAGE = (av.InvalidDataError, av.ArgumentError, av.PatchWelcomeError)  # what FFmpeg raises for it
+MOST_PIXELS = 2**31 - 1  # that FFmpeg takes as its limit
 
 FONTS = (  # older names of kinds of file that Matroska has them as
     "application/x-truetype-font",
@@ -52,7 +53,7 @@ def open_container(path: Path, *, max_pixels: int | None = MAX_PIXELS) -> InputC
 
 def decoder_limit(max_pixels: int) -> dict[str, str]:
     """The option by which FFmpeg refuses frames that are far too large. It counts rows with their padding, so they get room."""
-    return {"max_pixels": str(2 * max_pixels)}
+    return {"max_pixels": str(min(2 * max_pixels, MOST_PIXELS))}
 
 
 def video_stream(container: InputContainer, path: Path) -> VideoStream:

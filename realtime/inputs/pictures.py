@@ -200,7 +200,7 @@ def scaled_size(native: Size, wanted: Size | int | None) -> Size:
     """The size of frames scaled to a size, or to a height to which the width fits, in even pixels."""
     if wanted is None:
         return native
-    if isinstance(wanted, Size):
+    if isinstance(wanted, Size) and all(isinstance(side, Integral) for side in wanted):
         return wanted
     if not isinstance(wanted, Integral):
         raise ValueError(f"size {wanted!r}: give realtime.Size(height=480, width=640), or the height alone")
