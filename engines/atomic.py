@@ -29,7 +29,7 @@ def replacing(path: Path, *, overwrite: bool = True, keep: bool = False) -> Iter
     With `keep`, for a file that is of use before it is complete, the unfinished one is not hidden, and no later process removes
     what a killed one left: see `left_behind`.
     """
-    target = _target(path)
+    target = _target(path).absolute()  # the program may go to another folder meanwhile
     with _unfinished(path, target, overwrite=overwrite, keep=keep) as temporary:
         yield temporary
         if overwrite:
@@ -61,7 +61,7 @@ def filling(pattern: Path, *, replaced: Collection[str] = ()) -> Iterator[Path]:
     Raises FileAppeared at the start if another process is writing `pattern`; at the end if a file of the same name has appeared
     meanwhile: it stays, and what was written is in a folder beside.
     """
-    folder = pattern.parent
+    folder = pattern.parent.absolute()
     new = not folder.exists()
     name = f"{UNFINISHED}{hashlib.sha256(os.fsencode(Path(folder.name, pattern.name))).hexdigest()[:12]}-0"
     temporary = folder.with_name(name) if new else folder / name

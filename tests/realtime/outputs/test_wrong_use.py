@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from engines.errors import MediaError
+from engines.errors import FileAppeared, MediaError
 from realtime.outputs.pictures.sequence import PictureSequence
 from realtime.outputs.video_file import VideoSink
 from tests.realtime.clips import even_times
@@ -67,3 +67,34 @@ def test_what_is_no_packet_or_no_picture_is_named(tmp_path: Path) -> None:
     for wrong, says in ((packet.frame, "takes packets, not numpy.ndarray"), (packet, "uint8 RGB, not list")):
         with pytest.raises(ValueError, match=says), VideoSink(tmp_path / "out.mp4", width=96, height=64) as sink:
             sink.write(wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["out.mp4", "%05d.png", "new/%05d.png"])
+@pytest.mark.parametrize("complete", [True, False])
+def test_a_program_may_go_to_another_folder_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, complete: bool
+) -> None:
+    """The result was lost, and stayed behind unfinished."""
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    sink = (VideoSink if name == "out.mp4" else PictureSequence)(name, width=96, height=64)
+    monkeypatch.chdir("elsewhere")
+    sink.write(packets(even_times(1))[0])
+    if complete:
+        sink.close()
+    else:
+        sink.abort()
+    there = {name.replace("%05d", "00001")} if complete else set()
+    assert {str(each.relative_to(tmp_path)) for each in tmp_path.rglob("*") if each.is_file()} == there
+
+
+def test_a_picture_that_appears_meanwhile_in_the_current_folder_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    sink = PictureSequence("%05d.png", width=96, height=64)
+    sink.write(packets(even_times(1))[0])
+    Path("00001.png").write_text("theirs")
+    with pytest.raises(FileAppeared, match="here-2"):
+        sink.close()
+    assert Path("00001.png").read_text() == "theirs"
+    assert (tmp_path / "here-2/00001.png").is_file()
