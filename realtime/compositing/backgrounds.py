@@ -91,7 +91,11 @@ def open_background(
     if (named := named_background(spec)) is not None:
         return named
     path = expand_home(spec)
-    if path.is_dir():
+    try:
+        folder = path.is_dir()
+    except OSError as error:
+        raise MediaError(f"{spec}: cannot be a file ({error.strerror}); check the name") from error
+    if folder:
         raise MediaError(f"{spec}: is a folder; name one picture or video in it")
     if not path.is_file():
         if path.exists():

@@ -189,6 +189,7 @@ def test_bad_specs_say_what_to_do(tmp_path: Path) -> None:
         "bluur": "blur",
         str(tmp_path / "missing.jpg"): "no such file",
         str(tmp_path): "folder",
+        "long" * 100: "cannot be a file",
         **{str(tmp_path / name): name for name in ("text.jpg", "text.txt", "empty.png", "half.jpg")},
     }
     for spec, word in cases.items():
