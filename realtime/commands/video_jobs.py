@@ -118,6 +118,8 @@ def files_to_do(sources: Sequence[Path], target: Path, run: Run) -> tuple[int, l
     check_settings(run.settings)
     jobs = found.jobs if run.shard is None else run.shard.of(found.jobs)
     tell_whole_names(jobs)
+    for folder in found.closed:
+        notify(f"{folder}: no permission to look into it; what is there is left out")
     to_do = [job for job in jobs if run.overwrite or not job[1].is_file()]
     existed = [job for job in jobs if job not in to_do]
     records: list[Record] = [{"source": str(video), "target": str(path), "status": "existed"} for video, path in existed]
@@ -155,7 +157,7 @@ def telling_what_is_kept(target: Path) -> Iterator[None]:
 
 def tell_what_is_kept(target: Path, error: BaseException) -> None:
     """Say so if segments of a file are there, unless the same command would be refused again: the error has the remedy then."""
-    if not isinstance(error, FileAppeared | OtherSegments | UsageError) and SegmentFolder(target, "").path.is_dir():
+    if not isinstance(error, FileAppeared | OtherSegments | UsageError) and SegmentFolder(target, "").is_there:
         notify(f"{target}: what is done is kept beside it; the same command goes on from there")
 
 

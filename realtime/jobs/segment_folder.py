@@ -35,6 +35,14 @@ class SegmentFolder:
         self.path = target.with_name(f"{target.name}.unfinished")
         self._suffix = suffix
 
+    @property
+    def is_there(self) -> bool:
+        """Whether there are segments; there are none where the name would be too long for a file."""
+        try:
+            return self.path.is_dir()
+        except OSError:
+            return False
+
     def file(self, number: int) -> Path:
         """Where a segment lies."""
         return self.path / f"{number:05d}{self._suffix}"

@@ -70,3 +70,12 @@ def test_a_folder_that_is_there_may_have_any_name(tmp_path: Path, engine: BallEn
     clips = [make_clip(Path(name), even_times(3)) for name in ("a.mp4", "b.mp4")]
     assert shm_video(monkeypatch, *clips, "reel.mov", *FAST) == 0
     assert sorted(path.name for path in Path("reel.mov").iterdir()) == ["a.mp4", "b.mp4"]
+
+
+def test_a_result_may_have_a_name_as_long_as_there_are(
+    tmp_path: Path, engine: BallEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There would be none for its segments, which nobody had asked for."""
+    out = tmp_path / f"{'x' * 251}.mp4"
+    assert shm_video(monkeypatch, make_clip(tmp_path / "a.mp4", even_times(3)), out, *FAST) == 0
+    assert len(frames(out)) == 3
