@@ -40,8 +40,8 @@ def refine(
     """Make fine alpha mattes from photos and coarse masks of the people in them.
 
     The masks replace the first network: the second one evens out their quality, the third refines them. A mask is a grey
-    picture, 255 = person, of any size, or polygons or run lengths in a COCO file. OUT gets a PNG for each photo; existing
-    ones are skipped, so that an interrupted run goes on, unless --overwrite is given.
+    picture, 255 = person, of any size, a cut-out, or polygons or run lengths in a COCO file. OUT gets a PNG for each photo;
+    existing ones are skipped, so that an interrupted run goes on, unless --overwrite is given.
 
     \b
     Examples:
