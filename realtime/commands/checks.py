@@ -61,13 +61,17 @@ def refuse_address(path: Path) -> None:
 
 
 def refuse_file_as_folder(target: Path, what: str, *, bg: bool = True) -> None:
-    """Raise UsageError if the folder for several files would be new, and have the name of a picture or a video.
+    """Raise UsageError if the folder for several files would be new, and have the name of a picture, a video or an address.
 
     As where --bg was forgotten before a background. `what`: the files. `bg`: whether the command has that option.
     """
     from realtime.inputs.photos import READABLE  # not before there is work
 
-    if target.suffix.lower() in READABLE | VIDEOS and not target.exists():
+    if target.exists():
+        return
+    if (address := address_shown(str(target))) is not None:
+        raise UsageError(f"{address}: is an address, and only files are written; name a folder")
+    if target.suffix.lower() in READABLE | VIDEOS:
         remedy = "make that folder first, name another" + (", or write --bg before a background" if bg else "")
         raise UsageError(f"{target}: is named like a file, and several {what} need a folder; {remedy}")
 

@@ -32,7 +32,7 @@ class SegmentFolder:
     """The segments of the file `target`, of files that end in `suffix`."""
 
     def __init__(self, target: Path, suffix: str) -> None:
-        self.path = target.with_name(f"{target.name}.unfinished")
+        self.path = target.parent / f"{target.name}.unfinished"  # also of ".", which is no file, as is said elsewhere
         self._suffix = suffix
 
     @property

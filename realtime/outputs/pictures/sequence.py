@@ -21,6 +21,7 @@ from realtime.choices import OutputKind
 from realtime.numbering import NAME, pictures_of
 from realtime.outputs.formats import codec_for
 from realtime.outputs.sink import Sink
+from realtime.outputs.target import refuse_address
 from realtime.packet import Packet
 from realtime.pixels.high_range import HighRange, with_high_range
 from realtime.pixels.opacity import premultiply
@@ -214,6 +215,7 @@ def check_folder(path: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise MediaError(f"{path}: {folder} is not a folder; choose another")
     if not folder.exists() and not folder.parent.is_dir():
+        refuse_address(path)
         raise MediaError(f"{path}: there is no folder {folder.parent}; make it first")
     there = folder if folder.exists() else folder.parent
     if not os.access(there, os.W_OK | os.X_OK):

@@ -37,6 +37,7 @@ def test_several_videos_may_be_named(
         ),
         (["frames", "out.mp4"], "frames: no video is there, but numbered pictures; name these, frames/%d.png"),
         (["clips", "out.MP4"], "out.MP4: is named like a file, and several videos need a folder; make that folder first, name"),
+        (["clips", "https://me:secret@host/"], "error: https://host: is an address, and only files are written; name a folder"),
         (["clips/*.mp4", "out.webm", "--dry-run"], "out.webm: is named like a file"),
         (["a.mp4", "clips", "out"], "clips: is a folder; name it alone, or videos alone"),
         (["a.mp4", "-", "out"], "-: standard input holds one video; name it alone, or files alone"),
