@@ -19,7 +19,7 @@ import numpy as np
 import webcolors
 from numpy.typing import NDArray
 
-from engines.engine import Frame
+from engines.engine import Frame, kind_of
 from engines.errors import MediaError
 from realtime.addresses import address_shown
 from realtime.choices import MAX_PIXELS, Fit, check_choice
@@ -81,9 +81,13 @@ def open_background(
         pixel_aspect: width of a pixel over its height, of the frames that it is for.
 
     Raises TooManyPixels for these; MediaError if it is neither a file nor a colour, or the file is missing, a folder or broken;
-    ValueError for a malformed #rrggbb or strength of blur, an empty text, or an unknown `fit`.
+    ValueError for a malformed #rrggbb or strength of blur, an empty text, what is no text, or another argument that is none.
     """
     check_choice("fit", fit, Fit)
+    if not pixel_aspect > 0:
+        raise ValueError(f"pixel_aspect {pixel_aspect}: must be more than 0")
+    if not isinstance(spec, str | os.PathLike):
+        raise ValueError(f"a background is named by a text or a path, not {kind_of(spec)}; composite takes an array as it is")
     if spec == "":
         raise ValueError("is empty; name a background, or leave it out")
     if isinstance(spec, os.PathLike):  # a file, also where it has the name of a colour

@@ -3,6 +3,7 @@
 It is read through PyAV: OpenCV's reader can neither limit how long it waits nor report what went wrong.
 """
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -185,7 +186,7 @@ class NetworkStream(ReconnectingSource):
         hold, notify: see `ReconnectingSource`.
         max_pixels: of a picture; larger ones are refused before they are decoded.
 
-    Raises TooManyPixels for these; MediaError if it cannot be reached, or has no video.
+    Raises TooManyPixels for these; MediaError if it cannot be reached, or has no video; ValueError for what is no address.
     """
 
     def __init__(
@@ -198,6 +199,11 @@ class NetworkStream(ReconnectingSource):
         notify: Callable[[str], object] = print,
         max_pixels: int = MAX_PIXELS,
     ) -> None:
+        address = os.fspath(address)
+        if not is_address(address):
+            shown = without_password(address) if "://" in address else address
+            known = ", ".join(f"{scheme}://" for scheme in SCHEMES)
+            raise ValueError(f"{shown}: is not the address of a stream, which begins with {known}; PacedVideo plays a file")
         super().__init__(hold=hold, notify=notify)
         self.name = without_password(address)
         self._address = address

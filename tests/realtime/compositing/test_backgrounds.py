@@ -236,3 +236,9 @@ def test_a_video_that_cannot_be_read_on_says_so_each_time(tmp_path: Path) -> Non
             background.frame(packet)
         with pytest.raises(ValueError, match="could not be read on"):
             background.frame(packet)
+
+
+@pytest.mark.parametrize("spec", [np.zeros((9, 9, 3), np.uint8), (0, 255, 0), None, b"red"])
+def test_what_names_no_background_is_refused(spec: object) -> None:
+    with pytest.raises(ValueError, match=r"a background is named by a text or a path, not \w"):
+        open_background(spec)  # type: ignore[arg-type]
