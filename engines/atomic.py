@@ -13,6 +13,7 @@ from pathlib import Path
 from engines.errors import FileAppeared
 
 UNFINISHED = ".unfinished-"  # begins the name of a file that is being written
+_ours: set[Path] = set()  # unfinished files and folders of this process
 
 
 @contextmanager
@@ -29,7 +30,7 @@ def replacing(path: Path, *, overwrite: bool = True, keep: bool = False) -> Iter
     With `keep`, for a file that is of use before it is complete, the unfinished one is not hidden, and no later process removes
     what a killed one left: see `left_behind`.
     """
-    target = _target(path)
+    target = _target(path).absolute()  # the program may go to another folder meanwhile
     with _unfinished(path, target, overwrite=overwrite, keep=keep) as temporary:
         yield temporary
         if overwrite:
@@ -61,11 +62,12 @@ def filling(pattern: Path, *, replaced: Collection[str] = ()) -> Iterator[Path]:
     Raises FileAppeared at the start if another process is writing `pattern`; at the end if a file of the same name has appeared
     meanwhile: it stays, and what was written is in a folder beside.
     """
-    folder = pattern.parent
+    folder = pattern.parent.absolute()
     new = not folder.exists()
     name = f"{UNFINISHED}{hashlib.sha256(os.fsencode(Path(folder.name, pattern.name))).hexdigest()[:12]}-0"
     temporary = folder.with_name(name) if new else folder / name
     lock = _create_folder(temporary, pattern)
+    _ours.add(temporary)
     try:
         yield temporary
         if new and not folder.exists():
@@ -81,6 +83,7 @@ def filling(pattern: Path, *, replaced: Collection[str] = ()) -> Iterator[Path]:
         for each in written:
             each.rename(folder / each.name)
     finally:
+        _ours.discard(temporary)
         shutil.rmtree(temporary, ignore_errors=True)
         if lock is not None:
             os.close(lock)
@@ -97,7 +100,7 @@ def _create_folder(temporary: Path, pattern: Path) -> int | None:
         try:
             _lock(left)
         except BlockingIOError as error:
-            raise FileAppeared(f"{pattern}: another process is writing it; wait for it, or choose another name") from error
+            raise _being_written(pattern, temporary) from error
         except OSError:  # a network share may have no locks
             pass
         finally:
@@ -108,6 +111,13 @@ def _create_folder(temporary: Path, pattern: Path) -> int | None:
     with suppress(OSError):
         _lock(lock)
     return lock
+
+
+def _being_written(path: Path, temporary: Path, otherwise: str = "") -> FileAppeared:
+    """The error of a file that is being written: by another process, or, as where a cell of a notebook runs again, this one."""
+    if temporary in _ours:
+        return FileAppeared(f"{path}: this program is writing it already; close that first, or choose another name")
+    return FileAppeared(f"{path}: another process is writing it; wait for it, or choose another name{otherwise}")
 
 
 def _target(path: Path) -> Path:
@@ -132,11 +142,12 @@ def _unfinished(path: Path, target: Path, *, overwrite: bool, keep: bool) -> Ite
             file = _create(temporary)
             break
         if not overwrite:
-            remedy = f"wait for it, or choose another name; if there is none, remove {temporary}"
-            raise FileAppeared(f"{path}: another process is writing it; {remedy}")
+            raise _being_written(path, temporary, f"; if there is none, remove {temporary}")
+    _ours.add(temporary)
     try:
         yield temporary
     finally:
+        _ours.discard(temporary)
         _remove(temporary, file)
         if file is not None:
             os.close(file)

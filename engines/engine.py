@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.errors import EngineError
 from engines.geometry import SMALLEST
 
 Frame = NDArray[np.uint8]
@@ -69,7 +70,7 @@ class Engine(Protocol):
         return self(frame).coarse
 
     def close(self) -> None:
-        """Release the networks and their buffers. Closing it again does nothing."""
+        """Release the networks and their buffers. Closing it again does nothing; a call raises EngineError from then on."""
         ...
 
     def __enter__(self) -> Self:
@@ -118,10 +119,15 @@ class OverlappingEngine(Engine, Protocol):
         ...
 
 
+def was_closed(name: str) -> EngineError:
+    """The error of a backend's engine that is called after `close`."""
+    return EngineError(f"{name}: the engine was closed; load another")
+
+
 def check_frame(frame: Frame) -> None:
     """Raise ValueError unless the frame is uint8 RGB (H, W, 3), C-contiguous, with H and W at least SMALLEST."""
     if not isinstance(frame, np.ndarray):
-        raise ValueError(f"a frame is a NumPy array, uint8 (H, W, 3), not {_kind(frame)}; numpy.array makes one of a picture")
+        raise ValueError(f"a frame is a NumPy array, uint8 (H, W, 3), not {kind_of(frame)}; numpy.array makes one of a picture")
     if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
         raise ValueError(f"a frame is uint8 (H, W, 3), not {frame.dtype} {frame.shape}")
     if min(frame.shape[:2]) < SMALLEST:
@@ -133,7 +139,7 @@ def check_frame(frame: Frame) -> None:
 def fit_mask(mask: Mask, size: tuple[int, int]) -> Mask:
     """Resize a given mask, float32 (h, w) in [0, 1], to `size` (height, width). Raises ValueError for another form or range."""
     if not isinstance(mask, np.ndarray):
-        raise ValueError(f"a mask is a NumPy array, float32 (h, w), not {_kind(mask)}")
+        raise ValueError(f"a mask is a NumPy array, float32 (h, w), not {kind_of(mask)}")
     if mask.dtype != np.float32 or mask.ndim != 2 or not mask.size:
         raise ValueError(f"a mask is float32 (h, w), not {mask.dtype} {mask.shape}")
     low, high = float(mask.min()), float(mask.max())
@@ -146,5 +152,6 @@ def fit_mask(mask: Mask, size: tuple[int, int]) -> Mask:
     return np.asarray(np.clip(resized, 0, 1), np.float32)
 
 
-def _kind(thing: object) -> str:
+def kind_of(thing: object) -> str:
+    """The type of a thing, for messages: numpy.ndarray, or list."""
     return f"{type(thing).__module__}.{type(thing).__qualname__}".removeprefix("builtins.")

@@ -2,6 +2,9 @@
 
 import ipaddress
 import re
+from pathlib import Path
+
+from engines.errors import MediaError
 
 HIDDEN = "...@"
 SECRET = re.compile(  # as many cameras, and SRT, want it, and signed addresses have it
@@ -41,3 +44,12 @@ def address_shown(text: str) -> str | None:
     if not there or len(scheme) < 2 or not scheme.isalnum():  # C:/ is a disk
         return None
     return without_password(f"{scheme}://{rest.lstrip('/')}")
+
+
+def refuse_missing(path: Path) -> None:
+    """Raise MediaError if there is no such file, also for an address, as a path made of it has it."""
+    if path.exists():
+        return
+    if (address := address_shown(str(path))) is not None:
+        raise MediaError(f"{address}: is an address; save what is there as a file, or read a stream by NetworkStream")
+    raise MediaError(f"{path}: no such file; check the name")

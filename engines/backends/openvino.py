@@ -29,7 +29,7 @@ from engines.backends.openvino_networks import (
     refine_tiles,
     shrink_into,
 )
-from engines.engine import Engine, Frame, Mask, Matte, Profiled, check_frame, fit_mask
+from engines.engine import Engine, Frame, Mask, Matte, Profiled, check_frame, fit_mask, was_closed
 from engines.errors import BackendUnavailable
 from engines.geometry import BASE, Size, low_resolution
 from engines.store.cache import Cache, Outdated
@@ -134,6 +134,7 @@ class OpenVINOEngine(Engine):
         # Those not in use, by the low resolution: nothing in the graphs depends on the frame's size.
         self._ready: dict[Size, SimpleQueue[Requests]] = {}
         self._lock = threading.Lock()
+        self._closed = False
 
     @property
     def _graphs(self) -> tuple[str, ...]:
@@ -208,6 +209,8 @@ class OpenVINOEngine(Engine):
     def _for_size(self, height: int, width: int) -> SimpleQueue[Requests]:
         low = low_resolution(height, width, self.model)
         with self._lock:
+            if self._closed:
+                raise was_closed(self.name)
             if low not in self._ready:
                 if self._folder != FOLDER:  # the cache is for the released weights
                     self._offer(height, width, [chain(self._compile(height, width)) for _ in range(self.at_once)])
@@ -257,6 +260,7 @@ class OpenVINOEngine(Engine):
     def close(self) -> None:
         """Release the compiled graphs."""
         with self._lock:
+            self._closed = True
             self._ready.clear()
 
 

@@ -8,8 +8,8 @@ import torch
 from safetensors.torch import load_file
 
 from engines.backends.gpu.cuda import float32_convolutions
-from engines.engine import Engine, Frame, Mask, Matte, Profiled, check_frame, fit_mask
-from engines.errors import BackendUnavailable, EngineError
+from engines.engine import Engine, Frame, Mask, Matte, Profiled, check_frame, fit_mask, was_closed
+from engines.errors import BackendUnavailable
 from engines.geometry import BASE, Size
 from engines.graphs.glue import predict, refine, shrink, unify
 from engines.networks import MPN, MRN, QUN, Networks
@@ -78,7 +78,7 @@ class TorchEngine(Engine):
     @property
     def _networks(self) -> Networks:
         if self._loaded is None:
-            raise EngineError("torch: the engine was closed; load another")
+            raise was_closed(self.name)
         return self._loaded
 
     def _now(self) -> float:

@@ -47,10 +47,15 @@ def _cells(entry: Entry) -> list[str]:
     if entry.key is None:
         return [entry.path.parent.name, entry.path.name, *[""] * (len(COLUMNS) - 3), f"damaged: {entry.damage}"]
     key = entry.key
-    sizes = [f"{entry.lengths[name] / 1e6:.1f}" if name in entry.lengths else "" for name in NETWORKS]
+    sizes = [_megabytes([size for part, size in entry.lengths.items() if part.split("-")[0] == name]) for name in NETWORKS]
     model = None if key.shapes == "timing" else model_of(key)
     state = "" if key.shapes == "timing" else "ready" if model else "stale"
     return [key.backend, key.device, key.shapes, key.precision, model or "", key.compiler, *sizes, state]
+
+
+def _megabytes(lengths: list[int]) -> str:
+    """The size of a network, of which OpenVINO has several parts; empty if none is there."""
+    return f"{sum(lengths) / 1e6:.1f}" if lengths else ""
 
 
 def remove_engines() -> None:

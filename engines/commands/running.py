@@ -88,7 +88,7 @@ def _one_line(error: TyperException) -> str:
         value = _refused_value(error)
         reason = error.message.removeprefix("Value error, ").removeprefix("Input ").rstrip(".")
         reason = reason.removeprefix(f"{value!r} ")  # it is named before
-        return " ".join(f"{name} {value}: {reason}".split())
+        return " ".join(f"{f'{name} {value}'.strip()}: {reason}".split())
     context = getattr(error, "ctx", None)
     if getattr(parameter, "nargs", 1) == -1 and context is not None:  # where one value is given, the last argument takes it
         names = [each.display_name_raw for each in context.command.params if each.param_type_name == "argument"]

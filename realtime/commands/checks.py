@@ -8,7 +8,7 @@ from pathlib import Path
 from engines.commands.running import UsageError
 from engines.errors import MattingError, MediaError, TooManyPixels
 from realtime.addresses import address_shown
-from realtime.jobs.video_folders import describe_whole_names
+from realtime.jobs.video_folders import VIDEOS, describe_whole_names
 from realtime.numbering import NAME, pictures_of
 
 
@@ -58,6 +58,22 @@ def refuse_address(path: Path) -> None:
     """Raise UsageError if a file to read is the address of one on a server, or of a stream."""
     if (address := address_shown(str(path))) is not None and not path.exists():
         raise UsageError(f"{address}: is an address; save what is there as a file, and name that; shm-live reads streams")
+
+
+def refuse_file_as_folder(target: Path, what: str, *, bg: bool = True) -> None:
+    """Raise UsageError if the folder for several files would be new, and have the name of a picture, a video or an address.
+
+    As where --bg was forgotten before a background. `what`: the files. `bg`: whether the command has that option.
+    """
+    from realtime.inputs.photos import READABLE  # not before there is work
+
+    if target.exists():
+        return
+    if (address := address_shown(str(target))) is not None:
+        raise UsageError(f"{address}: is an address, and only files are written; name a folder")
+    if target.suffix.lower() in READABLE | VIDEOS:
+        remedy = "make that folder first, name another" + (", or write --bg before a background" if bg else "")
+        raise UsageError(f"{target}: is named like a file, and several {what} need a folder; {remedy}")
 
 
 def refuse_inputs(target: Path, inputs: Mapping[str, Path]) -> None:

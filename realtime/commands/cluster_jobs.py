@@ -20,8 +20,7 @@ from realtime.commands.video_jobs import (
     Job,
     Record,
     conclude,
-    edit_file,
-    edit_files,
+    edit_here,
     failure,
     files_to_do,
     introduce,
@@ -51,10 +50,7 @@ def edit_on_cluster(
     check_precision(engine.backend, engine.precision)
     run = replace(run, resume=True, on_cluster=True)  # what is done is kept
     if run.dry_run:
-        if several:
-            edit_files(sources, target, run)
-        else:
-            edit_file(sources[0], target, run)
+        edit_here(sources, target, run, several=several)
         return
     with needs_extra("ray"):
         from realtime.jobs.ray_cluster import Cluster

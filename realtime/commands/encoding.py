@@ -9,7 +9,7 @@ import typer
 from engines.commands.running import UsageError
 from realtime.choices import Hdr, OutputKind, Preset
 from realtime.commands.checks import blaming
-from realtime.outputs.formats import CODECS, able, codec_for, summary
+from realtime.outputs.formats import CODECS, LEAST_BITRATE, MOST_BITRATE, able, codec_for, summary
 
 if TYPE_CHECKING:
     from realtime.jobs.settings import VideoSettings
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 else:  # the choices that --help shows and typer checks
     CodecChoice = Literal[tuple(CODECS)]
 
-LEAST_BITRATE, MOST_BITRATE = 1_000, 2_000_000_000  # bits/s
 OUT_HELP = f"The video to write: {summary('composite')}; with alpha {summary('cutout')}; - for Matroska to standard output."
 QUALITIES = ", ".join(f"{codec.name} {codec.crf}" for codec in CODECS.values() if codec.crf is not None)
 

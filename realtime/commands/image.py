@@ -16,6 +16,7 @@ from realtime.commands.checks import (
     notify,
     refuse_address,
     refuse_existing,
+    refuse_file_as_folder,
     refuse_inputs,
     tell_whole_names,
 )
@@ -103,6 +104,8 @@ def image(
         found = named_photos(sources, target, suffix)
     else:
         found = photo_jobs(sources[0], target, suffix, tree=True) if folder else PhotoJobs([(sources[0], target)], [])
+    if folder:
+        refuse_file_as_folder(target, "photos")
     max_pixels = max_megapixels * MEGAPIXEL
     with naming_options(), ExitStack() as stack:
         # All input is checked before the engine is loaded, and before anything is written.

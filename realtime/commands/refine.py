@@ -8,7 +8,15 @@ import typer
 from engines.commands.app import Version, command_app
 from engines.commands.options import Backend, Model, Overwrite, Precision, Threads, load_engine
 from engines.commands.running import UsageError, run
-from realtime.commands.checks import naming_options, notify, refuse_existing, refuse_inputs, tell_whole_names
+from realtime.commands.checks import (
+    naming_options,
+    notify,
+    refuse_address,
+    refuse_existing,
+    refuse_file_as_folder,
+    refuse_inputs,
+    tell_whole_names,
+)
 from realtime.commands.options import MAX_MEGAPIXELS, MEGAPIXEL, MaxMegapixelsOption
 
 app = command_app()
@@ -32,8 +40,8 @@ def refine(
     """Make fine alpha mattes from photos and coarse masks of the people in them.
 
     The masks replace the first network: the second one evens out their quality, the third refines them. A mask is a grey
-    picture, 255 = person, of any size, or polygons or run lengths in a COCO file. OUT gets a PNG for each photo; existing
-    ones are skipped, so that an interrupted run goes on, unless --overwrite is given.
+    picture, 255 = person, of any size, a cut-out, or polygons or run lengths in a COCO file. OUT gets a PNG for each photo;
+    existing ones are skipped, so that an interrupted run goes on, unless --overwrite is given.
 
     \b
     Examples:
@@ -48,9 +56,13 @@ def refine(
     from realtime.outputs.pictures.formats import picture_format
     from realtime.outputs.target import check_target
 
+    for each in (images, masks):
+        refuse_address(each)
     max_pixels = max_megapixels * MEGAPIXEL
     folder = images.is_dir()
     found = photo_jobs(images, target, ".png") if folder else PhotoJobs([(images, target)], [])
+    if folder:
+        refuse_file_as_folder(target, "photos", bg=False)
     if not folder:
         with naming_options():
             read_photo_for_matting(images, max_pixels=max_pixels)

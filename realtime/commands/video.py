@@ -126,7 +126,7 @@ def video(
     for source in sources:
         refuse_address(source)
     check_output_kind(output_kind, bg=bg, light_wrap=light_wrap, premultiplied=premultiplied, hdr=hdr)
-    from realtime.commands.video_jobs import edit_file, edit_files, sequence_of
+    from realtime.commands.video_jobs import edit_here, sequence_of
     from realtime.commands.video_run import Run
     from realtime.jobs.settings import VideoSettings
 
@@ -174,10 +174,7 @@ def video(
         )
         edit_on_cluster(sources, target, work, ray, engine, several=several)
         return
-    if several:
-        edit_files(sources, target, work)
-    else:
-        edit_file(source, target, work)
+    edit_here(sources, target, work, several=several)
 
 
 def main() -> None:

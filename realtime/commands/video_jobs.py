@@ -14,7 +14,7 @@ from engines.commands.running import UsageError, printable
 from engines.engine import Engine
 from engines.errors import FileAppeared, MattingError, OtherSegments
 from realtime.choices import PIPE
-from realtime.commands.checks import in_options, interlaced, naming_options, notify, tell_whole_names
+from realtime.commands.checks import in_options, interlaced, naming_options, notify, refuse_file_as_folder, tell_whole_names
 from realtime.commands.encoding import check_encoding
 from realtime.commands.progress import frames_progress
 from realtime.commands.video_run import Run, check_settings, refuse
@@ -35,6 +35,14 @@ READER_GONE = 141  # exit code of programs that write to a pipe which nobody rea
 
 Job = tuple[Path, Path]  # a video, and the file to write
 Record = dict[str, Any]  # of a file, for JSON, with its status: written, planned, existed or failed
+
+
+def edit_here(sources: Sequence[Path], target: Path, run: Run, *, several: bool) -> None:
+    """Edit one video, or several, on this machine. Raises as `edit_file` and `edit_files` do."""
+    if several:
+        edit_files(sources, target, run)
+    else:
+        edit_file(sources[0], target, run)
 
 
 def edit_file(source: Path, target: Path, run: Run) -> None:
@@ -106,9 +114,12 @@ def files_to_do(sources: Sequence[Path], target: Path, run: Run) -> tuple[int, l
     kind, codec = run.settings.output_kind, run.settings.codec
     one = len(sources) == 1
     found = video_files(sources[0], target, kind, codec) if one else named_videos(sources, target, kind, codec)
+    refuse_file_as_folder(target, "videos")
     check_settings(run.settings)
     jobs = found.jobs if run.shard is None else run.shard.of(found.jobs)
     tell_whole_names(jobs)
+    for folder in found.closed:
+        notify(f"{folder}: no permission to look into it; what is there is left out")
     to_do = [job for job in jobs if run.overwrite or not job[1].is_file()]
     existed = [job for job in jobs if job not in to_do]
     records: list[Record] = [{"source": str(video), "target": str(path), "status": "existed"} for video, path in existed]
@@ -146,7 +157,7 @@ def telling_what_is_kept(target: Path) -> Iterator[None]:
 
 def tell_what_is_kept(target: Path, error: BaseException) -> None:
     """Say so if segments of a file are there, unless the same command would be refused again: the error has the remedy then."""
-    if not isinstance(error, FileAppeared | OtherSegments | UsageError) and SegmentFolder(target, "").path.is_dir():
+    if not isinstance(error, FileAppeared | OtherSegments | UsageError) and SegmentFolder(target, "").is_there:
         notify(f"{target}: what is done is kept beside it; the same command goes on from there")
 
 

@@ -97,7 +97,7 @@ def refuse(source: Path, target: Path, run: Run) -> None:
             refuse_existing(run.alpha_target, overwrite=run.overwrite)
         if run.alpha_target.absolute() == target.absolute():
             raise UsageError(f"--alpha-out {run.alpha_target}: is OUT; name another file")
-    if not run.resume and run.shard is None and SegmentFolder(target, "").path.is_dir():
+    if not run.resume and run.shard is None and SegmentFolder(target, "").is_there:
         notify(f"{target}: an interrupted run has left what it had done; --resume goes on from there")
     with naming_options():
         if source != PIPE and source.is_file() and is_still(source, max_pixels=run.settings.max_pixels):

@@ -19,7 +19,7 @@ import numpy as np
 import webcolors
 from numpy.typing import NDArray
 
-from engines.engine import Frame
+from engines.engine import Frame, kind_of
 from engines.errors import MediaError
 from realtime.addresses import address_shown
 from realtime.choices import MAX_PIXELS, Fit, check_choice
@@ -44,7 +44,10 @@ class Background:
     """Provides a picture of the packet's size to put behind its foreground. One object serves one stream."""
 
     def frame(self, packet: Packet) -> Frame:
-        """The background of this packet: uint8 RGB (H, W, 3) of the size of its frame. Do not write to it."""
+        """The background of this packet: uint8 RGB (H, W, 3) of the size of its frame. Do not write to it.
+
+        Of a video, raises MediaError if reading fails, and ValueError after that, or once it is closed.
+        """
         raise NotImplementedError
 
     def follow(self, time: Fraction) -> None:
@@ -78,9 +81,13 @@ def open_background(
         pixel_aspect: width of a pixel over its height, of the frames that it is for.
 
     Raises TooManyPixels for these; MediaError if it is neither a file nor a colour, or the file is missing, a folder or broken;
-    ValueError for a malformed #rrggbb or strength of blur, an empty text, or an unknown `fit`.
+    ValueError for a malformed #rrggbb or strength of blur, an empty text, what is no text, or another argument that is none.
     """
     check_choice("fit", fit, Fit)
+    if not pixel_aspect > 0:
+        raise ValueError(f"pixel_aspect {pixel_aspect}: must be more than 0")
+    if not isinstance(spec, str | os.PathLike):
+        raise ValueError(f"a background is named by a text or a path, not {kind_of(spec)}; composite takes an array as it is")
     if spec == "":
         raise ValueError("is empty; name a background, or leave it out")
     if isinstance(spec, os.PathLike):  # a file, also where it has the name of a colour
@@ -88,7 +95,11 @@ def open_background(
     if (named := named_background(spec)) is not None:
         return named
     path = expand_home(spec)
-    if path.is_dir():
+    try:
+        folder = path.is_dir()
+    except OSError as error:
+        raise MediaError(f"{spec}: cannot be a file ({error.strerror}); check the name") from error
+    if folder:
         raise MediaError(f"{spec}: is a folder; name one picture or video in it")
     if not path.is_file():
         if path.exists():
@@ -142,6 +153,7 @@ class VideoBackground(Background):
         self._fit: Fit = fit
         self._aspect = self._source.pixel_aspect / pixel_aspect
         self._frames = self._looped()
+        self._over = False
         self._now = self._next = next(self._frames)
         self._rendered: Frame | None = None
         self._last: Fraction | None = None
@@ -157,6 +169,8 @@ class VideoBackground(Background):
 
     def follow(self, time: Fraction) -> None:
         """Decode up to a time."""
+        if self._over:
+            raise ValueError(f"{self._source.path}: was closed, or could not be read on; open the background anew")
         if self._last is None or not 0 <= time - self._last <= LONGEST_STEP:
             self._shift += (self._last or 0) - time
         self._last = time
@@ -173,12 +187,15 @@ class VideoBackground(Background):
         """All frames with their times in seconds, over and over, as if the video were endless."""
         usual = 1 / (self._source.rate or Fraction(25))
         end = Fraction(0)
-        while True:
-            shift: Fraction | None = None
-            for packet in self._source:
-                shift = end - packet.time if shift is None else shift
-                end = packet.time + shift + (packet.duration or usual)
-                yield packet.time + shift, packet.frame
+        try:
+            while True:
+                shift: Fraction | None = None
+                for packet in self._source:
+                    shift = end - packet.time if shift is None else shift
+                    end = packet.time + shift + (packet.duration or usual)
+                    yield packet.time + shift, packet.frame
+        finally:
+            self._over = True
 
 
 class BlurBackground(Background):

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.engine import Frame, Matte
+from engines.engine import Frame, Matte, kind_of
 
 BLOCK = 4  # pixels of the frame to one of the finest scale that fills: what lies outside may be blurred
 SURE = 1 / 2  # alpha from which a pixel shows its own colour alone
@@ -16,7 +16,10 @@ def extend_foreground(matte: Matte) -> Frame:
 
     Where alpha is at least 1/2 it is the matte's own. Below, it turns into an average of the foreground nearby, weighted by
     alpha, at the finest scale at which there is any: pull-push, after Gortler et al., 1996. Without any foreground it is black.
+    Raises ValueError for what is no matte.
     """
+    if not isinstance(matte, Matte):
+        raise ValueError(f"a foreground is of a matte, not of {kind_of(matte)}; of a packet, give packet.fetch()")
     height, width = matte.alpha.shape
     small = max(1, width // BLOCK), max(1, height // BLOCK)
     levels = cv2.convertScaleAbs(matte.alpha, alpha=255)

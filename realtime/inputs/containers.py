@@ -10,11 +10,13 @@ from av.stream import Stream
 from av.video.stream import VideoStream
 
 from engines.errors import MediaError
+from realtime.addresses import refuse_missing
 from realtime.choices import MAX_PIXELS
 from realtime.inputs.formats import is_playlist, self_contained
 from realtime.inputs.pictures import is_heif
 
 DAMAGE = (av.InvalidDataError, av.ArgumentError, av.PatchWelcomeError)  # what FFmpeg raises for it
+MOST_PIXELS = 2**31 - 1  # that FFmpeg takes as its limit
 
 FONTS = (  # older names of kinds of file that Matroska has them as
     "application/x-truetype-font",
@@ -33,8 +35,7 @@ def open_container(path: Path, *, max_pixels: int | None = MAX_PIXELS) -> InputC
     try:
         if path.is_dir():
             raise MediaError(f"{path}: is a folder; name one video file in it")
-        if not path.exists():
-            raise MediaError(f"{path}: no such file; check the name")
+        refuse_missing(path)
         if not path.is_file():
             raise MediaError(f"{path}: is a device or a pipe; name a video file")
         # An absolute path, so that FFmpeg does not mistake part of a name for a protocol.
@@ -52,7 +53,7 @@ def open_container(path: Path, *, max_pixels: int | None = MAX_PIXELS) -> InputC
 
 def decoder_limit(max_pixels: int) -> dict[str, str]:
     """The option by which FFmpeg refuses frames that are far too large. It counts rows with their padding, so they get room."""
-    return {"max_pixels": str(2 * max_pixels)}
+    return {"max_pixels": str(min(2 * max_pixels, MOST_PIXELS))}
 
 
 def video_stream(container: InputContainer, path: Path) -> VideoStream:

@@ -44,7 +44,10 @@ def open_masks(path: Path, *, category: str | None = None, max_pixels: int = MAX
 
 
 class FolderMasks:
-    """Pictures with the stems of their photos: grey, 255 = person; or labels, 0 and 1. A single file is any photo's mask."""
+    """Pictures with the stems of their photos: grey, 255 = person; or labels, 0 and 1. A single file is any photo's mask.
+
+    Of a cut-out, or another picture that is clear somewhere, the mask is its alpha.
+    """
 
     def __init__(self, path: Path, *, max_pixels: int) -> None:
         self._path, self._max_pixels = path, max_pixels
@@ -61,7 +64,10 @@ class FolderMasks:
         return not self._path.is_dir() or photo.stem in self._by_stem
 
     def read(self, photo: Path) -> Mask:
-        pixels = read_photo(self._by_stem.get(photo.stem, self._path), max_pixels=self._max_pixels).frame.max(axis=2)
+        picture = read_photo(self._by_stem.get(photo.stem, self._path), max_pixels=self._max_pixels)
+        if picture.alpha is not None and picture.alpha.min() < 1:
+            return picture.alpha
+        pixels = picture.frame.max(axis=2)
         return np.asarray(pixels / (1 if pixels.max() == 1 else 255), np.float32)
 
 
@@ -95,6 +101,8 @@ class CocoMasks:
             raise MediaError(f"{path}: cannot be read ({error.strerror}); name a COCO .json file") from error
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise MediaError(f"{path}: is not a COCO file of images, categories and annotations; check it") from error
+        if not names:
+            raise MediaError(f"{path}: has no categories; name a COCO file of people")
         if not kinds:
             raise ValueError(f"{category}: is not a category of {path}; use one of {', '.join(sorted(names.values()))}")
 

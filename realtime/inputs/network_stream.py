@@ -3,6 +3,7 @@
 It is read through PyAV: OpenCV's reader can neither limit how long it waits nor report what went wrong.
 """
 
+import os
 import time
 from collections.abc import Callable
 
@@ -12,7 +13,7 @@ from av.video.frame import VideoFrame
 from engines.engine import Frame
 from engines.errors import MediaError
 from engines.geometry import SMALLEST, Size
-from realtime.addresses import without_password
+from realtime.addresses import SCHEMES, is_address, without_password
 from realtime.choices import HOLD, MAX_PIXELS
 from realtime.inputs.network.connection import Connection
 from realtime.inputs.network.faults import is_telling
@@ -43,7 +44,7 @@ class NetworkStream(ReconnectingSource):
         max_pixels: of a picture; larger ones are refused before they are decoded.
         explain: what to tell the user of an error that does not end the stream.
 
-    Raises TooManyPixels for these; MediaError if it cannot be reached, or has no video.
+    Raises TooManyPixels for these; MediaError if it cannot be reached, or has no video; ValueError for what is no address.
     """
 
     def __init__(
@@ -57,6 +58,11 @@ class NetworkStream(ReconnectingSource):
         max_pixels: int = MAX_PIXELS,
         explain: Callable[[MediaError], str] = str,
     ) -> None:
+        address = os.fspath(address)
+        if not is_address(address):
+            shown = without_password(address) if "://" in address else address
+            known = ", ".join(f"{scheme}://" for scheme in SCHEMES)
+            raise ValueError(f"{shown}: is not the address of a stream, which begins with {known}; PacedVideo plays a file")
         super().__init__(hold=hold, notify=notify)
         self.name = without_password(address)
         self._address = address

@@ -17,6 +17,7 @@ from PIL import Image, TiffImagePlugin, _imaging
 
 from engines.errors import MediaError, TooManyPixels
 from engines.geometry import Size
+from realtime.addresses import refuse_missing
 from realtime.pixels.jpeg_xl import is_jpeg_xl, jpeg_xl_size, require_jpeg_xl
 
 FORMATS = ("AVIF", "BMP", "DIB", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")  # Pillow's names
@@ -40,8 +41,7 @@ def check_file(path: Path) -> None:
     """Raise MediaError unless `path` is a plain file: reading a pipe may wait, and reading a device never ends."""
     if path.is_dir():
         raise MediaError(f"{path}: is a folder; name one picture in it")
-    if not path.exists():
-        raise MediaError(f"{path}: no such file; check the name")
+    refuse_missing(path)
     if not path.is_file():
         raise MediaError(f"{path}: is a device or a pipe; name a picture")
 
@@ -200,7 +200,7 @@ def scaled_size(native: Size, wanted: Size | int | None) -> Size:
     """The size of frames scaled to a size, or to a height to which the width fits, in even pixels."""
     if wanted is None:
         return native
-    if isinstance(wanted, Size):
+    if isinstance(wanted, Size) and all(isinstance(side, Integral) for side in wanted):
         return wanted
     if not isinstance(wanted, Integral):
         raise ValueError(f"size {wanted!r}: give realtime.Size(height=480, width=640), or the height alone")

@@ -3,6 +3,8 @@
 import re
 from dataclasses import dataclass
 from fractions import Fraction
+from math import isfinite
+from numbers import Integral, Real
 from typing import Any
 
 import av
@@ -30,8 +32,13 @@ class Excerpt:
     frames: int | None = None
 
     def __post_init__(self) -> None:
+        for name, seconds in (("start", self.start), ("end", self.end)):
+            if seconds is not None and not (isinstance(seconds, Real) and isfinite(seconds)):
+                raise ValueError(f"{name} {seconds!r}: is not a time; give seconds, such as Fraction(5)")
         if self.end is not None and self.end <= (self.start or 0):
             raise ValueError(f"an end at {float(self.end):g} s is not after the start; give a later one")
+        if self.frames is not None and not isinstance(self.frames, Integral):
+            raise ValueError(f"frames {self.frames!r}: must be a whole number, or None for all")
         if self.frames is not None and self.frames < 1:
             raise ValueError(f"an excerpt of {self.frames} frames is empty; give 1 or more, or None for all")
 

@@ -14,7 +14,7 @@ from av.video.frame import VideoFrame
 from engines.errors import MediaError
 from engines.geometry import SMALLEST, Size
 from realtime.chapters import chapters_of
-from realtime.choices import MAX_PIXELS
+from realtime.choices import MAX_PIXELS, check_whole
 from realtime.inputs.containers import streams_beside
 from realtime.inputs.decoder import Decoder
 from realtime.inputs.formats import shortfall, states_duration
@@ -30,6 +30,7 @@ from realtime.pixels.yuv import check_matrix, unreadable
 
 PREROLL = Fraction(2)  # s before an excerpt: the first frames after a key frame may refer to frames before it
 SEEKABLE = {"mp4", "matroska", "image2"}  # formats with an index, and clocks that do not jump
+MOST_THREADS = 64  # of a decoder: many more cannot be started
 CUT_OFF = Fraction(1, 10)  # s before its stated end at which a file is cut off
 
 
@@ -87,7 +88,7 @@ class VideoSource:
         TooManyPixels: if frames are larger than `max_pixels`.
         MediaError: if the file is not a video, has no frame in the excerpt, or is smaller than 32 pixels. While iterating: if
             reading fails.
-        ValueError: for a `size` of another form.
+        ValueError: for `threads` or a `size` of another form.
     """
 
     def __init__(
@@ -106,6 +107,8 @@ class VideoSource:
         self._wanted_size, self._square = size, square
         self.shortfall: str | None = None
         self._max_pixels = max_pixels
+        if threads is not None:
+            check_whole("threads", threads, MOST_THREADS)
         self._threads = threads or min(4, os.cpu_count() or 1)
         self._deinterlacer = Deinterlacer()
         self.fine = self.keep_high_range = False

@@ -8,7 +8,7 @@ from engines.errors import MediaError
 from engines.geometry import SMALLEST
 from realtime.choices import MAX_PIXELS
 from realtime.inputs.photos import READABLE, Photo, read_photo
-from realtime.jobs.video_folders import NAMED, inputs, named_pairs, pairs
+from realtime.jobs.video_folders import NAMED, inputs, is_closed, named_pairs, pairs
 
 
 def read_photo_for_matting(path: Path, *, max_pixels: int = MAX_PIXELS) -> Photo:
@@ -60,7 +60,8 @@ def photo_jobs(source: Path, target: Path, suffix: str, *, tree: bool = False) -
     found = inputs(source.rglob("*") if tree else source.iterdir(), source, target)
     photos = [path for path in found if path.suffix.lower() in READABLE and not path.is_dir()]
     taken = {*photos}
-    left_out = [path for path in found if path not in taken and not (tree and path.is_dir() and not path.is_symlink())]
+    entered = {path for path in found if tree and path.is_dir() and not path.is_symlink() and not is_closed(path)}
+    left_out = [path for path in found if path not in taken | entered]
     if not photos:
         raise MediaError(f"{source}: has no photo in it; name a folder of {', '.join(sorted(READABLE))} files")
     return PhotoJobs(pairs(photos, source, target, lambda _: suffix), left_out)

@@ -32,8 +32,16 @@ class SegmentFolder:
     """The segments of the file `target`, of files that end in `suffix`."""
 
     def __init__(self, target: Path, suffix: str) -> None:
-        self.path = target.with_name(f"{target.name}.unfinished")
+        self.path = target.parent / f"{target.name}.unfinished"  # also of ".", which is no file, as is said elsewhere
         self._suffix = suffix
+
+    @property
+    def is_there(self) -> bool:
+        """Whether there are segments; there are none where the name would be too long for a file."""
+        try:
+            return self.path.is_dir()
+        except OSError:
+            return False
 
     def file(self, number: int) -> Path:
         """Where a segment lies."""

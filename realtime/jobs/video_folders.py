@@ -1,6 +1,7 @@
 """Several videos, a folder of them, or those that a pattern finds, and the files to be made of them."""
 
 import glob
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,10 +29,12 @@ class VideoFiles:
     Attributes:
         jobs: each video, and the file to write.
         left_out: number of files that are no videos by their names.
+        closed: folders that there is no permission to look into.
     """
 
     jobs: list[tuple[Path, Path]]
     left_out: int = 0
+    closed: Sequence[Path] = ()
 
 
 def is_pattern(source: Path) -> bool:
@@ -60,7 +63,7 @@ def video_files(source: Path, target: Path, kind: OutputKind = "composite", code
             raise MediaError(f"{source}: no video is there, but numbered pictures; name these, {pictures[0]}")
         raise MediaError(f"{source}: no video is there; name a folder of them, or a pattern such as 'clips/*.mp4'")
     jobs = pairs(videos, root, target, lambda path: suffix_for(path.suffix.lower(), kind, codec))
-    return VideoFiles(jobs, len(inside) - len(videos))
+    return VideoFiles(jobs, len(inside) - len(videos), [path for path in found if is_closed(path)])
 
 
 def named_videos(sources: Sequence[Path], target: Path, kind: OutputKind = "composite", codec: str | None = None) -> VideoFiles:
@@ -149,6 +152,11 @@ def inputs(found: Iterable[Path], root: Path, target: Path) -> list[Path]:
         for path in sorted(found)
         if not is_hidden(path, root) and (results is None or not path.relative_to(root).is_relative_to(results))
     ]
+
+
+def is_closed(path: Path) -> bool:
+    """Whether a file is a folder that there is no permission to look into: searching below it finds nothing, without a word."""
+    return path.is_dir() and not os.access(path, os.R_OK | os.X_OK)
 
 
 def refuse_among_inputs(jobs: Mapping[Path, Path], root: Path, target: Path) -> None:

@@ -252,7 +252,7 @@ class VideoJob:
 def open_source(path: Path, settings: VideoSettings) -> VideoSource:
     """Open the frames that are to be edited: of a video, of numbered pictures, or "-" for standard input.
 
-    Raises MediaError as `VideoSource`, `NumberedPictures` and `PipedVideo` do.
+    Raises MediaError as `VideoSource`, `NumberedPictures` and `PipedVideo` do; ValueError for a rate of a video.
     """
     media: Media
     if path == PIPE:
@@ -260,6 +260,8 @@ def open_source(path: Path, settings: VideoSettings) -> VideoSource:
     elif is_numbered(path):
         media = NumberedPictures(path, rate=settings.rate or RATE)
     else:
+        if settings.rate is not None:
+            raise ValueError(f"rate {settings.rate}: is for numbered pictures; a video has times of its own")
         media = media_of(path)
     return VideoSource(media, excerpt=settings.excerpt, size=settings.size, max_pixels=settings.max_pixels)
 

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import get_args
 
 from engines.errors import MediaError
-from realtime.choices import PIPE, OutputKind, Preset, check_choice
+from realtime.choices import PIPE, OutputKind, Preset, check_choice, check_whole
 
 SEQUENCES = (".png", ".exr")  # of pictures, whose names have a place for their number
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}  # FFmpeg's names
 MP4, MOV, MKV, WEBM = (".mp4", ".m4v"), (".mov",), (".mkv",), (".webm",)
+LEAST_BITRATE, MOST_BITRATE = 1_000, 2_000_000_000  # bits/s
 
 Options = Mapping[str, str]
 
@@ -117,6 +118,8 @@ class Codec:
             raise ValueError(f"{self.title} takes no {'crf' if bitrate is None else 'bitrate'}")
         if crf is not None and not 0 <= crf <= self.max_crf:
             raise ValueError(f"{self.title} takes a crf of 0 to {self.max_crf}")
+        if bitrate is not None:
+            check_whole("bitrate", bitrate, MOST_BITRATE, least=LEAST_BITRATE)
 
     def encoder_options(
         self, kind: OutputKind, *, crf: int | None = None, bitrate: int | None = None, preset: Preset, nvenc: bool = False

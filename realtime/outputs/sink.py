@@ -6,14 +6,19 @@ from typing import Self
 
 import numpy as np
 
-from engines.engine import Frame, Mask
-from realtime.choices import OutputKind
+from engines.engine import Frame, Mask, kind_of
+from engines.errors import MediaError
+from realtime.choices import OutputKind, check_whole
 from realtime.outputs.formats import Codec
 from realtime.packet import Packet
+
+MOST = 2**16  # pixels of a side: no encoder takes more
 
 
 class Sink:
     """Takes packets one by one. Leaving its `with` block completes what it writes; leaving it by an error leaves nothing.
+
+    Nor does one that no packet came to: what is there stays, and `close` raises MediaError.
 
     Attributes:
         path: what is written.
@@ -23,6 +28,8 @@ class Sink:
     """
 
     def __init__(self, path: Path, *, width: int, height: int, kind: OutputKind, codec: Codec) -> None:
+        for name, side in (("width", width), ("height", height)):
+            check_whole(name, side, MOST)
         self.path = path
         self.kind = kind
         self.codec = codec
@@ -51,15 +58,23 @@ class Sink:
         """
         if self._over:
             raise ValueError(f"{self.path}: is closed; write before that, inside the `with` block")
+        if not isinstance(packet, Packet):
+            raise ValueError(f"a sink takes packets, not {kind_of(packet)}; make a Packet(frame, time, index, picture=frame)")
         width, height = self._size
         picture = packet.picture if self.kind != "alpha" else None
         alpha = packet.fetch().alpha if self.kind in ("alpha", "cutout") else None
-        if self.kind != "alpha" and (picture is None or picture.dtype != np.uint8 or picture.shape != (height, width, 3)):
-            actual = "none" if picture is None else f"an array, {picture.dtype} {picture.shape}"
+        if self.kind != "alpha" and not is_picture(picture, (height, width, 3)):
+            actual = "none" if picture is None else kind_of(picture)
+            if isinstance(picture, np.ndarray):
+                actual = f"an array, {picture.dtype} {picture.shape}"
             raise ValueError(f"the packet needs a picture of {width}x{height}, uint8 RGB, not {actual}")
         if alpha is not None and alpha.shape != (height, width):
             raise ValueError(f"the packet needs a matte of {width}x{height}, not an array {alpha.shape}")
         return picture, alpha
+
+    def _nothing(self) -> MediaError:
+        """The error of a sink that no packet came to."""
+        return MediaError(f"{self.path}: is not written, because no packet came; write one at least")
 
     def __enter__(self) -> Self:
         return self
@@ -69,3 +84,8 @@ class Sink:
             self.close()
         else:
             self.abort()
+
+
+def is_picture(thing: object, shape: tuple[int, ...]) -> bool:
+    """Whether something is an array of uint8 of this shape."""
+    return isinstance(thing, np.ndarray) and thing.dtype == np.uint8 and thing.shape == shape

@@ -189,10 +189,13 @@ class VideoSink(Sink):
             self._mux(self._stream.encode(frame))
 
     def close(self) -> None:
-        """Finish the file and move it into place. Raises MediaError if the disk is full or otherwise fails."""
+        """Finish the file and move it into place. Raises MediaError if no packet came, or the disk fails."""
         self._over = True
         if self._container is None:
             return
+        if self._last is None:
+            self.abort()
+            raise self._nothing()
         try:
             with self._recovering(), self._media_errors("check the disk"):
                 self._mux(self._stream.encode(None))

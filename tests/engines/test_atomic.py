@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from engines import atomic
 from engines.atomic import UNFINISHED, left_behind, replacing
 from engines.errors import FileAppeared
 
@@ -99,8 +100,15 @@ def test_without_hard_links_no_file_is_replaced_either(tmp_path: Path, monkeypat
     }
 
 
-def test_without_overwriting_a_second_writer_is_refused_at_the_start(tmp_path: Path) -> None:
+def test_without_overwriting_a_second_writer_is_refused_at_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the same process, as where a cell of a notebook runs again, it was told of another one."""
     with replacing(tmp_path / "a", overwrite=False) as first:
+        with (
+            pytest.raises(FileAppeared, match="a: this program is writing it already; close that first"),
+            replacing(tmp_path / "a", overwrite=False),
+        ):
+            pass
+        monkeypatch.setattr(atomic, "_ours", set())
         with pytest.raises(FileAppeared, match="another process is writing it"), replacing(tmp_path / "a", overwrite=False):
             pass
         with replacing(tmp_path / "b", overwrite=False) as other:

@@ -195,12 +195,16 @@ def test_a_given_mask_is_kept_within_its_range(openvino_engine: Engine, portrait
         assert (coarse.min(), coarse.max()) == ((0, 0) if level < 0 else (1, 1))
 
 
-def test_pytorch_is_closed_twice_and_says_so_when_it_is_used_again(portrait: Frame) -> None:
-    engine = load("torch", precision="fp32") if not torch.cuda.is_available() else TorchEngine(device="cpu")
+@pytest.mark.parametrize("backend", ["torch", "openvino"])
+def test_an_engine_is_closed_twice_and_says_so_when_it_is_used_again(backend: str, portrait: Frame) -> None:
+    """OpenVINO's compiled its networks again, without a word."""
+    cpu = backend == "openvino" or not torch.cuda.is_available()
+    engine = load(backend, precision="fp32") if cpu else TorchEngine(device="cpu")
     engine.close()
     engine.close()
-    with pytest.raises(EngineError, match="torch: the engine was closed; load another"):
-        engine(portrait)
+    for call in (engine, engine.coarse, engine.profile):
+        with pytest.raises(EngineError, match=f"{backend}: the engine was closed; load another"):
+            call(portrait)
 
 
 def test_mattes_are_compared_and_kept_as_objects() -> None:

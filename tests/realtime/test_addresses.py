@@ -1,12 +1,16 @@
 """What is shown of the address of a stream."""
 
+from collections.abc import Callable
 from urllib.parse import quote
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as some
 
+from engines.errors import MediaError
 from realtime.addresses import address_shown, without_password
+from realtime.inputs.photos import read_photo
+from realtime.inputs.video_file import VideoSource
 
 
 @pytest.mark.parametrize(
@@ -69,3 +73,12 @@ def test_nothing_of_any_password_is_shown(user: str, password: str, server: str,
 )
 def test_addresses_are_known_as_paths_too(text: str, shown: str | None) -> None:
     assert address_shown(text) == shown
+
+
+@pytest.mark.parametrize("read", [VideoSource, read_photo])
+def test_an_address_is_no_file_to_read(read: Callable[[str], object]) -> None:
+    """It was "no such file", with the password."""
+    with pytest.raises(
+        MediaError, match=r"^rtsp://host/a: is an address; save .* as a file, or read a stream by NetworkStream$"
+    ):
+        read("rtsp://me:secret@host/a")

@@ -21,7 +21,7 @@ class LaneEngine(OverlappingEngine):
         self.name = name
         self.model = model
         self._streams = streams
-        self._lanes = Lanes(streams, self._lane)
+        self._lanes = Lanes(name, streams, self._lane)
 
     @abstractmethod
     def _lane(self, height: int, width: int) -> Lane:

@@ -47,7 +47,8 @@ class NumberedPictures(Media):
         self.rate = rate
         parts = NAME.fullmatch(self.path.name)
         if parts is None:
-            raise MediaError(f"{self.path}: names one picture; name a sequence, such as {self.path.with_stem('%05d')}")
+            example = self.path.parent / f"%05d{self.path.suffix}"
+            raise MediaError(f"{self.path}: names one picture; name a sequence, such as {example}")
         if self.path.suffix.lower() not in KINDS:
             kinds = ", ".join(KINDS)
             what = f"a sequence of {self.path.suffix or 'such'} files is not read"

@@ -21,6 +21,7 @@ from realtime.choices import OutputKind
 from realtime.numbering import NAME, pictures_of
 from realtime.outputs.formats import codec_for
 from realtime.outputs.sink import Sink
+from realtime.outputs.target import refuse_address
 from realtime.packet import Packet
 from realtime.pixels.high_range import HighRange, with_high_range
 from realtime.pixels.opacity import premultiply
@@ -105,8 +106,14 @@ class PictureSequence(Sink):
         self._count += 1
 
     def close(self) -> None:
-        """Move the pictures into place. Raises MediaError if that fails, and FileAppeared if others have appeared there."""
+        """Move the pictures into place.
+
+        Raises MediaError if that fails, or no packet came, and FileAppeared if others have appeared there.
+        """
         if not self._over:
+            if not self._count:
+                self.abort()
+                raise self._nothing()
             self._over = True
             with self._media_errors("check the disk"):
                 self._filling.__exit__(None, None, None)
@@ -198,7 +205,7 @@ def check_name(path: Path) -> re.Match[str]:
     """The parts of the name of a sequence. Raises MediaError if it has no place for a number."""
     parts = NAME.fullmatch(path.name)
     if parts is None:
-        raise MediaError(f"{path}: names one picture; name a sequence, such as {path.with_stem('%05d')}")
+        raise MediaError(f"{path}: names one picture; name a sequence, such as {path.parent / f'%05d{path.suffix}'}")
     return parts
 
 
@@ -208,6 +215,7 @@ def check_folder(path: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise MediaError(f"{path}: {folder} is not a folder; choose another")
     if not folder.exists() and not folder.parent.is_dir():
+        refuse_address(path)
         raise MediaError(f"{path}: there is no folder {folder.parent}; make it first")
     there = folder if folder.exists() else folder.parent
     if not os.access(there, os.W_OK | os.X_OK):

@@ -150,7 +150,7 @@ class LaggingEngine(OverlappingEngine):
         self.model = model
         self.on = LaggingDevice(lag)
         self.networks: list[OnnxRuntimeNetwork] = []
-        self.lanes = Lanes(Streams(self.on), self._lane)
+        self.lanes = Lanes(self.name, Streams(self.on), self._lane)
         self.submitted = 0
 
     def _lane(self, height: int, width: int) -> Lane:

@@ -33,6 +33,7 @@ from engines.backends.torch_lane.compiling import (
 from engines.backends.torch_lane.engine import TorchNetwork
 from engines.backends.torch_lane.networks import Step
 from engines.engine import Matte, OverlappingEngine
+from engines.errors import EngineError
 from engines.geometry import MODELS, Size
 from engines.store.cache import Cache
 from engines.store.parity import KINDS, check_parity, sample_frame
@@ -118,6 +119,16 @@ def test_what_it_is(engine: LaggingTorchEngine) -> None:
     assert (engine.name, engine.precision, engine.model) == ("torch", "fp16", "base")
     kinds = {name: {weight.dtype for weight in network.parameters()} for name, network in engine._networks._asdict().items()}
     assert kinds == {"mpn": {torch.float32}, "qun": {torch.float16}, "mrn": {torch.float16}}
+
+
+def test_lanes_that_are_closed_are_not_made_again() -> None:
+    with LaggingTorchEngine() as engine:
+        pending = engine.submit(sample_frame("real", *SIZE))
+        engine._lanes.close()
+        for call in (engine, engine.submit, engine.profile):
+            with pytest.raises(EngineError, match="torch: the engine was closed; load another"):
+                call(sample_frame("real", *SIZE))
+        assert pending.matte().alpha.shape == SIZE
 
 
 def test_on_a_cpu_the_backend_is_the_reference() -> None:

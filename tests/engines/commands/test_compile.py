@@ -9,6 +9,7 @@ from typing import NoReturn
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 import engines
 from engines.backends import Backend, nvidia
@@ -16,6 +17,7 @@ from engines.commands.compile import main
 from engines.errors import BackendUnavailable, EngineError
 from engines.store.cache import Cache, Outdated
 from engines.store.entries import unpack
+from engines.store.keys import openvino_key
 from engines.store.parity import MatteOf, check_parity
 from engines.weights import PARTS
 
@@ -68,6 +70,19 @@ def test_engines_for_a_gpu_elsewhere(cache: Cache, monkeypatch: pytest.MonkeyPat
     assert shm_compile(monkeypatch, "--clear") == 0
     assert "removed 2 files" in capsys.readouterr().out
     assert cache.entries() == []
+
+
+def test_the_list_has_the_size_of_each_network(
+    cache: Cache, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """OpenVINO's graphs are parts of networks: of MPN and MRN there was no size."""
+    monkeypatch.setattr(Console, "width", 200)
+    key = openvino_key(256, 320, precision="fp32", processor="a CPU", compiler="a compiler")
+    with cache.locked(key.backend):
+        cache.store(key, {name: bytes(size * 100_000) for name, size in zip(PARTS, (3, 2, 10, 5), strict=True)})
+    assert shm_compile(monkeypatch, "--list") == 0
+    row = next(line for line in capsys.readouterr().out.splitlines() if "a CPU" in line)
+    assert row.split()[-4:] == ["0.3", "0.2", "1.5", "ready"]
 
 
 def test_engines_for_a_range_of_sizes(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:

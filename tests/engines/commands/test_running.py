@@ -1,3 +1,4 @@
+import os
 import runpy
 import sys
 from pathlib import Path
@@ -113,6 +114,23 @@ def test_a_wrong_option_is_one_line_that_names_it(
     assert error.startswith("error: ")
     assert message in error
     assert error.endswith(" --help\n")
+
+
+def test_a_file_that_may_not_be_read_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It began with "IN : "."""
+    (tmp_path / "a.png").touch()
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    app = command_app()
+
+    @app.command()
+    def command(source: Annotated[Path, typer.Argument(metavar="IN")]) -> None:
+        pass
+
+    with pytest.raises(SystemExit):
+        run(app, [str(tmp_path / "a.png")])
+    assert capsys.readouterr().err.startswith(f"error: IN: path '{tmp_path}/a.png' is not readable; see ")
 
 
 def test_a_group_has_a_version_and_shows_its_help_without_a_subcommand(capsys: pytest.CaptureFixture[str]) -> None:

@@ -266,6 +266,8 @@ def test_only_the_first_of_several_pictures_is_used_and_that_is_said(
         (["a.png", "out.png", "--keep", "5;5"], "--keep 5;5: is neither all nor largest nor a point"),
         (["twins", "twins"], "another folder"),
         (["twins", "a.png"], "another folder"),
+        (["a.png", "b.png", "beach.jpg"], "beach.jpg: is named like a file, and several photos need a folder"),
+        (["twins", "out.png"], "out.png: is named like a file, and several photos need a folder"),
         (["a.png", "twins", "out"], "twins: is a folder; name it alone, or photos alone"),
         (["a.png", "link.png", "there.png"], "there.png: is a file; for several photos, name a folder to write to last"),
         (["a.png", "b.png", ".", "--overwrite"], "is the same file as IN a.png"),

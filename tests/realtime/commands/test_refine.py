@@ -139,6 +139,8 @@ def test_bad_input(folders: tuple[Path, Path, Path], tmp_path: Path, capfd: pyte
         ((images, tmp_path / "nowhere", out), "no such file or folder"),
         ((images, only_z, out), "has no mask for any photo"),
         ((images, masks, images), "is a file or the folder of the photos"),
+        (("https://host/a.jpg", masks, "out.png"), "https://host/a.jpg: is an address; save what is there as a file"),
+        ((images, masks, images / "out.png"), "out.png: is named like a file, and several photos need a folder"),
         ((images, masks, masks), "is the folder of the masks"),
         ((images, mask, out), f"{mask}: is one mask, and {images} a folder of photos; name a folder of masks, or one photo"),
         ((photo, mask, masks), f"{masks}: is a folder; name a picture in it, such as {masks / 'out.png'}"),

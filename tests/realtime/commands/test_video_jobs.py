@@ -10,6 +10,7 @@ import cv2
 import pytest
 
 import engines
+from engines import atomic
 from engines.atomic import replacing
 from engines.engine import Frame, Mask, Matte
 from engines.errors import EngineError, MediaError
@@ -256,6 +257,7 @@ def test_a_run_that_is_refused_does_not_say_that_the_same_command_goes_on(
         assert line.startswith(f"error: {kept}: holds the segments of another run (")
         assert line.endswith(" differ); repeat that run, or remove the folder")
     with replacing(out, overwrite=False):
+        monkeypatch.setattr(atomic, "_ours", set())  # it stands for another process
         assert shm_video(monkeypatch, clip, out, "--resume", *FAST) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"error: {out}: another process is writing it; wait for it")

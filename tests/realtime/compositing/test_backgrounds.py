@@ -189,6 +189,7 @@ def test_bad_specs_say_what_to_do(tmp_path: Path) -> None:
         "bluur": "blur",
         str(tmp_path / "missing.jpg"): "no such file",
         str(tmp_path): "folder",
+        "long" * 100: "cannot be a file",
         **{str(tmp_path / name): name for name in ("text.jpg", "text.txt", "empty.png", "half.jpg")},
     }
     for spec, word in cases.items():
@@ -211,3 +212,33 @@ def test_a_path_is_a_file_also_where_it_has_the_name_of_a_colour(tmp_path: Path,
 def test_a_fit_that_there_is_not_is_refused() -> None:
     with pytest.raises(ValueError, match="unknown fit 'fill'; there are cover, contain, stretch"):
         open_background("green", fit="fill")  # type: ignore[arg-type]
+
+
+def test_a_closed_video_says_so(tmp_path: Path) -> None:
+    """It was a StopIteration, which ends a loop around it without a word."""
+    background = open_background(make_clip(tmp_path / "a.mp4", even_times(3)))
+    packet = Packet(np.zeros((32, 32, 3), np.uint8), Fraction(0), 0)
+    background.frame(packet)
+    background.close()
+    for _ in range(2):
+        with pytest.raises(ValueError, match=r"a.mp4: was closed, or could not be read on; open the background anew"):
+            background.frame(packet)
+
+
+def test_a_video_that_cannot_be_read_on_says_so_each_time(tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "a.mp4", even_times(3))
+    with open_background(path) as background:
+        path.write_text("no video")
+        packet = Packet(np.zeros((32, 32, 3), np.uint8), Fraction(0), 0)
+        background.frame(packet)
+        packet.time = Fraction(1)
+        with pytest.raises(MediaError, match=r"a.mp4: is not a video"):
+            background.frame(packet)
+        with pytest.raises(ValueError, match="could not be read on"):
+            background.frame(packet)
+
+
+@pytest.mark.parametrize("spec", [np.zeros((9, 9, 3), np.uint8), (0, 255, 0), None, b"red"])
+def test_what_names_no_background_is_refused(spec: object) -> None:
+    with pytest.raises(ValueError, match=r"a background is named by a text or a path, not \w"):
+        open_background(spec)  # type: ignore[arg-type]

@@ -1,8 +1,11 @@
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
 from engines.engine import Matte
 from realtime.compositing.foreground import extend_foreground
+from realtime.packet import Packet
 
 PERSON, ROOM = (200, 40, 40), (20, 220, 220)
 
@@ -34,3 +37,9 @@ def test_where_the_person_is_her_own_colours_stay() -> None:
 def test_without_anyone_it_is_black() -> None:
     plain = matte(48, 64)
     assert not extend_foreground(Matte(np.zeros_like(plain.alpha), plain.foreground, plain.coarse, plain.unified)).any()
+
+
+def test_a_packet_is_no_matte() -> None:
+    packet = Packet(np.zeros((32, 32, 3), np.uint8), Fraction(0), 0)
+    with pytest.raises(ValueError, match=r"not of realtime.packet.Packet; of a packet, give packet.fetch\(\)"):
+        extend_foreground(packet)  # type: ignore[arg-type]

@@ -147,3 +147,16 @@ def test_a_late_excerpt_is_found_by_a_key_frame_before_it(tmp_path: Path, monkey
 def test_an_excerpt_of_no_frames_is_not_the_whole_video(count: int) -> None:
     with pytest.raises(ValueError, match=f"an excerpt of {count} frames is empty; give 1 or more"):
         Excerpt(frames=count)
+
+
+@pytest.mark.parametrize("name", ["start", "end"])
+@pytest.mark.parametrize("seconds", ["1", float("nan"), float("inf")])
+def test_a_time_that_is_none_is_refused(name: str, seconds: object) -> None:
+    with pytest.raises(ValueError, match=f"{name} {seconds!r}: is not a time; give seconds"):
+        Excerpt(**{name: seconds})  # type: ignore[arg-type]
+
+
+def test_half_a_frame_is_not_the_whole_video() -> None:
+    """It was never counted to."""
+    with pytest.raises(ValueError, match=r"frames 2.5: must be a whole number, or None for all"):
+        Excerpt(frames=2.5)  # type: ignore[arg-type]

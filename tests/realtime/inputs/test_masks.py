@@ -179,3 +179,20 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
         os.mkfifo(tmp_path / name)
         with pytest.raises(MediaError, match=r"is no plain file|is a device or a pipe"):
             open_masks(tmp_path / name).read(Path("a.jpg"))
+
+
+def test_of_a_cut_out_the_mask_is_its_alpha(tmp_path: Path) -> None:
+    """It was the brightness of its colours."""
+    alpha = np.zeros((12, 20), np.uint8)
+    alpha[3:9, 2:7] = 255
+    colours = np.random.default_rng(0).integers(0, 256, (12, 20, 3), np.uint8)
+    cv2.imwrite(str(tmp_path / "a.png"), np.dstack([colours, alpha]))
+    np.testing.assert_array_equal(open_masks(tmp_path).read(Path("a.jpg")), rectangle(3, 9, 2, 7))
+    levels = np.dstack([alpha] * 3 + [np.full_like(alpha, 255)])  # as some programs save a grey mask
+    cv2.imwrite(str(tmp_path / "a.png"), levels)
+    np.testing.assert_array_equal(open_masks(tmp_path).read(Path("a.jpg")), rectangle(3, 9, 2, 7))
+
+
+def test_a_coco_file_without_categories_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(MediaError, match=r"c.json: has no categories; name a COCO file of people$"):
+        open_masks(coco(tmp_path / "c.json", categories=[]))

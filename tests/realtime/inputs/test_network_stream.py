@@ -345,3 +345,11 @@ def test_a_film_on_a_server_that_breaks_off_is_reported(tmp_path: Path) -> None:
     assert len(notices) == 1
     assert "ends at " in notices[0]
     assert " of 3.0" in notices[0]
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"), [("a.mp4", "a.mp4"), (Path("a.mp4"), "a.mp4"), ("rstp://me:secret@camera/x", "rstp://camera/x")]
+)
+def test_what_is_no_address_is_named(address: str | Path, shown: str) -> None:
+    with pytest.raises(ValueError, match=f"^{shown}: is not the address of a stream, which begins with rtsp://, "):
+        NetworkStream(address)  # type: ignore[arg-type]

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from engines.errors import MediaError
+from engines.geometry import Size
 from realtime.inputs.video_file import VideoSource
 from tests.realtime.clips import BALL, GROUND, even_times, make_clip, opencv_frames, picture
 
@@ -321,3 +322,21 @@ def test_bad_input_gets_one_line_that_names_the_file(tmp_path: Path, name: str, 
         VideoSource(tmp_path / name)
     assert name in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("threads", [0, -1, 2.5, "2", 1_000_000])
+def test_threads_that_there_are_not_are_refused(tmp_path: Path, threads: object) -> None:
+    clip = make_clip(tmp_path / "a.mp4", even_times(2))
+    with pytest.raises(ValueError, match=f"threads {threads!r}: must be a whole number from 1 to 64"):
+        VideoSource(clip, threads=threads)  # type: ignore[arg-type]
+
+
+def test_any_limit_of_pixels_is_taken(tmp_path: Path) -> None:
+    """Beyond what FFmpeg's own limit holds, "reading failed": there seemed to be something wrong with the disk."""
+    with VideoSource(make_clip(tmp_path / "a.mp4", even_times(2)), max_pixels=2**40) as source:
+        assert len(list(source)) == 2
+
+
+def test_a_size_of_fractions_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"give realtime.Size\(height=480, width=640\)"):
+        VideoSource(make_clip(tmp_path / "a.mp4", even_times(2)), size=Size(240.5, 320))  # type: ignore[arg-type]

@@ -1,5 +1,6 @@
 """Folders of photos and videos, and where their results may go."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -61,3 +62,14 @@ def test_no_result_comes_to_lie_among_the_inputs(pair: tuple[Pair, str]) -> None
     Path(f"all/raw/raw/a{suffix}").touch()
     with pytest.raises(MediaError, match=r"raw/raw/a\.\w+: would become all/raw/a.mp4, in the folder that is read"):
         find(Path("all/raw"), Path("all"))
+
+
+def test_folders_that_are_closed_are_named(pair: tuple[Pair, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is found below them, without a word."""
+    monkeypatch.setattr(os, "access", lambda path, mode: path != Path("all/raw/in"))
+    find, _ = pair
+    if find is photos:
+        found = photo_jobs(Path("all/raw"), Path("out"), ".png", tree=True)
+        assert found.describe_left_out() == "left out: 1 folders or links to them, which are not entered (in)"
+    elif find is videos:
+        assert video_files(Path("all/raw"), Path("out")).closed == [Path("all/raw/in")]

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from realtime.jobs import segments
-from tests.realtime.clips import frame_times, frames, make_clip
+from realtime.jobs.settings import VideoSettings
+from realtime.jobs.video_job import VideoJob
+from tests.realtime.clips import even_times, frame_times, frames, make_clip
 from tests.realtime.commands.test_video import GREEN, BallEngine, assert_ball_on, engine, shm_video
 from tests.realtime.inputs.test_numbered import write_pictures
 from tests.realtime.outputs.test_formats import needs_ffmpeg
@@ -108,3 +110,11 @@ def test_bad_sequences_are_one_line(
     assert says in error
     assert error.count("\n") == 1
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_video_has_no_rate_to_be_given(tmp_path: Path) -> None:
+    """It was not heeded, without a word."""
+    clip = make_clip(tmp_path / "a.mp4", even_times(3))
+    with pytest.raises(ValueError, match="rate 24: is for numbered pictures; a video has times of its own"):
+        VideoJob(clip, tmp_path / "out.mp4", VideoSettings(rate=Fraction(24)))
+    assert list(tmp_path.iterdir()) == [clip]

@@ -3,6 +3,7 @@ import sys
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from realtime.inputs.video_file import VideoSource
@@ -41,6 +42,18 @@ def test_of_a_live_source_the_newest_comes_and_leaving_ends_its_threads() -> Non
 def test_the_name_of_a_file_is_no_source() -> None:
     with pytest.raises(ValueError, match=r"talk.mp4: is a name, not a source; give VideoSource"):
         next(mattes("talk.mp4", PlainEngine()))  # type: ignore[arg-type]
+
+
+def test_plain_arrays_are_no_packets() -> None:
+    frames = [np.zeros((32, 32, 3), np.uint8)] * 2
+    with pytest.raises(ValueError, match=r"a source gives packets, not numpy.ndarray; make a Packet\(frame, time, index\)"):
+        next(mattes(frames, PlainEngine()))  # type: ignore[arg-type]
+    assert pipeline_threads() == []
+
+
+def test_what_cannot_be_iterated_is_no_source() -> None:
+    with pytest.raises(ValueError, match=r"plain_engine.PlainEngine: is not a source; give a source of packets first"):
+        next(mattes(PlainEngine(), []))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("held", ["frames", "frames, source.close()"])

@@ -134,3 +134,11 @@ def test_pictures_of_another_form_are_refused(tmp_path: Path, frame: Any, alpha:
     with pytest.raises(ValueError, match=told):
         write_photo(tmp_path / "out.png", frame, alpha)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("value", [2, 255, -1, float("nan")])
+def test_alpha_out_of_its_range_is_refused(tmp_path: Path, value: float) -> None:
+    """From 0 to 255, all of it was opaque."""
+    with pytest.raises(ValueError, match="alpha is from 0 to 1, not from "):
+        write_photo(tmp_path / "a.png", PICTURE, np.full(PICTURE.shape[:2], value, np.float32))
+    assert list(tmp_path.iterdir()) == []

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+from engines import atomic
 from engines.atomic import UNFINISHED
 from engines.errors import FileAppeared, MediaError
 from realtime.choices import OutputKind
@@ -166,8 +167,13 @@ def test_a_picture_that_appears_meanwhile_stays(tmp_path: Path) -> None:
     assert names(tmp_path / "out-2") == NAMES
 
 
-def test_what_a_killed_process_left_is_removed_but_not_what_another_one_writes(tmp_path: Path) -> None:
+def test_what_a_killed_process_left_is_removed_but_not_what_another_one_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first = PictureSequence(tmp_path / "out/%03d.png", width=WIDTH, height=HEIGHT)
+    with pytest.raises(FileAppeared, match="this program is writing it already; close that first"):
+        PictureSequence(tmp_path / "out/%03d.png", width=WIDTH, height=HEIGHT)
+    monkeypatch.setattr(atomic, "_ours", set())
     with pytest.raises(FileAppeared, match="another process is writing"):
         PictureSequence(tmp_path / "out/%03d.png", width=WIDTH, height=HEIGHT)
     (left,) = tmp_path.glob(f"{UNFINISHED}*")
