@@ -61,10 +61,10 @@ app = command_app(
     "\b\nExamples:\n"
     "  shm-train all --data data --out runs/mine\n"
     "  shm-train mrn --data data --out runs/mine\n"
-    "  shm-train all --data data --out runs/mine --begin-with released\n"
+    "  shm-train mpn --data data --out runs/mine --recipe adapt --begin-with released\n"
     "  shm-train all --data data --out runs/release --recipe release\n"
     "  torchrun --standalone --nproc-per-node 2 --no-python shm-train all --data data --out runs/mine\n"
-    "  shm-train mpn --data data --out runs/mine --begin-with released --minutes 10\n"
+    "  shm-train mpn --data data --out runs/mine --recipe adapt --begin-with released --minutes 10\n"
     "  shm-train deeplab --data data --out runs/table2/deeplab --recipe table2\n"
     "  shm-train pack data packed --part 45MB\n"
     "  shm-train relabel data relabelled\n"
@@ -142,6 +142,17 @@ def make_run_folder(data: Path, out: Path) -> None:
         if out.exists() and not out.is_dir():
             raise UsageError(f"--out {out}: is a file; give a folder")
         make_folder(out, "--out")
+
+
+def say_what_is_left_out(data: Path) -> None:
+    """Report, on rank 0, what lies in the data and is not learnt from: a misspelt folder passes unnoticed otherwise."""
+    from train.data.left_out import left_out
+    from train.learning.distributed import raise_on_all_ranks
+    from train.learning.progress import report
+
+    with raise_on_all_ranks():
+        for line in left_out(data):
+            report(f"note: {line}")
 
 
 def read_data(data: Path, recipe: "Recipe", name: str) -> "Library":
@@ -244,6 +255,7 @@ def _train(
         make_run_folder(data, out)
         with naming("--recipe"):
             plan = broadcast_from_rank0(lambda: load_recipe_or_schedule(recipe))
+        say_what_is_left_out(data)
         for job in jobs(which, plan, recipe, data, Run(out, begin_with, on)):
             if not train_networks(job.names, job.library(), job.recipe, job.run, **vars(means)):
                 raise typer.Exit(130)

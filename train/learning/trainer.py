@@ -254,6 +254,9 @@ class Trainer:
         """Take steps until the last one, or until a request to stop."""
         validate_every = min(VALIDATE_EVERY, max(1, self.steps // 8))
         saved, waited, before = time.monotonic(), 0.0, (self.step, self.seconds)
+        people = sum(map(len, samples.groups.values()))
+        held_out = sum(subject.fine or not samples.fine_only for subject in self.library.validation)
+        progress.note(f"pictures of people: {people}, and {held_out} held out; of nobody: {len(self.library.backgrounds)}")
         starting = f"starting {self.workers} worker{'s' * (self.workers > 1)}, " if self.workers else ""
         progress.note(f"{starting}reading pictures for the first batch")
         with batches_of(samples, self.workers) as batches:
