@@ -19,7 +19,7 @@ from train.commands.options import Data
 from train.commands.pack import pack
 from train.commands.relabel import draw_masks_for_phase, relabel
 from train.commands.release import release
-from train.commands.reports import make_folder
+from train.commands.reports import make_folder, say_what_is_left_out
 
 if TYPE_CHECKING:
     from train.data.library import Library
@@ -144,17 +144,6 @@ def make_run_folder(data: Path, out: Path) -> None:
         make_folder(out, "--out")
 
 
-def say_what_is_left_out(data: Path) -> None:
-    """Report, on rank 0, what lies in the data and is not learnt from: a misspelt folder passes unnoticed otherwise."""
-    from train.data.left_out import left_out
-    from train.learning.distributed import raise_on_all_ranks
-    from train.learning.progress import report
-
-    with raise_on_all_ranks():
-        for line in left_out(data):
-            report(f"note: {line}")
-
-
 def read_data(data: Path, recipe: "Recipe", name: str) -> "Library":
     """The data that a recipe draws from. Raises UsageError if there is none, or the recipe names a set that is missing."""
     from train.data.library import check_sets, open_library
@@ -242,7 +231,7 @@ def _train(
 ) -> None:
     import torch
 
-    from train.learning.distributed import broadcast_from_rank0, is_rank0, process_group, world_size
+    from train.learning.distributed import broadcast_from_rank0, is_rank0, process_group, raise_on_all_ranks, world_size
     from train.learning.progress import report
     from train.learning.runs import Run, train_networks
     from train.learning.schedule import Schedule, load_recipe_or_schedule
@@ -255,7 +244,8 @@ def _train(
         make_run_folder(data, out)
         with naming("--recipe"):
             plan = broadcast_from_rank0(lambda: load_recipe_or_schedule(recipe))
-        say_what_is_left_out(data)
+        with raise_on_all_ranks():
+            say_what_is_left_out(data)
         for job in jobs(which, plan, recipe, data, Run(out, begin_with, on)):
             if not train_networks(job.names, job.library(), job.recipe, job.run, **vars(means)):
                 raise typer.Exit(130)

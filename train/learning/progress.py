@@ -60,7 +60,7 @@ class TaskProgress:
         self._smooth = {name: keep * self._smooth.get(name, value) + (1 - keep) * value for name, value in losses.items()}
         line = "  ".join(f"{name} {value:.4f}" for name, value in self._smooth.items())
         self._bar.update(self._task, completed=step, total=steps, losses=line)
-        if step % LOG_EVERY == 0:
+        if step % LOG_EVERY == 0 or step == steps:  # a short run has a point, too
             for name, value in self._smooth.items():
                 self._log.add_scalar(f"train/{name}", value, step)
         if not self._console.is_terminal and time.monotonic() - self._reported > REPORT_EVERY:

@@ -277,7 +277,7 @@ class Trainer:
             batch = ready()
             if self.precision == "auto":
                 self._settle_precision(batch, progress)
-                began = time.monotonic()
+                began, waited = time.monotonic(), 0.0
             while self.step < self.steps and not any_process(bool(stop)):
                 losses = self._train_step(batch)
                 batch = ready()  # drawn and rendered while a GPU takes the step

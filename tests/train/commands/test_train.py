@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -234,6 +235,27 @@ def test_mpn_alone_is_released_with_the_other_networks_as_they_were(
         "mpn.pt was trained on frames of 64x32 (height x width), and the base model shows it 416x320: its masks may be worse"
     )
     assert sources == f"MPN of {tmp_path / 'run'}, QUN of released, MRN of released; exporting takes a minute or two"
+
+
+@pytest.mark.parametrize("command", ["mpn", "pack", "relabel"])
+def test_what_is_left_out_is_said(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], recipe_file: Path, tmp_path: Path, command: str
+) -> None:
+    (tmp_path / "data/coarse/ours/images").mkdir(parents=True)
+    ours, out = tmp_path / "data/coarse/ours", tmp_path / "out"
+    write(ours / "mask/0.png", scenery(40, 30, 1))
+    monkeypatch.setattr("train.commands.relabel.load_engine", lambda *_, **__: pytest.fail("the note came before"))
+    options = ["--data", ours.parents[1], "--out", out, "--recipe", recipe_file] if command == "mpn" else [ours.parents[1], out]
+    with suppress(pytest.fail.Exception):
+        assert run(monkeypatch, command, *options) == 2
+    note, *error = capfd.readouterr().err.splitlines()
+    assert note == f"note: {ours}: has no masks/ (images, mask): left out"
+    assert error == [] or "found no people in fine/ or coarse/; docs/training.md describes the layout" in error[0]
+
+
+def test_a_short_run_has_curves(monkeypatch: pytest.MonkeyPatch, data: Path, recipe_file: Path, tmp_path: Path) -> None:
+    assert run(monkeypatch, "mpn", "--data", data, "--out", tmp_path / "one", "--recipe", recipe_file, "--workers", 0) == 0
+    assert run(monkeypatch, "curves", tmp_path / "one", tmp_path / "curves.png") == 0
 
 
 def test_curves_of_two_runs(
