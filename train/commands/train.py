@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from engines.commands.app import command_app
-from engines.commands.running import UsageError, needs_extra, run
+from engines.commands.running import INTERRUPTED, UsageError, needs_extra, run
 from engines.errors import DataError
 from train.commands.curves import curves
 from train.commands.options import Data
@@ -248,7 +248,7 @@ def _train(
             say_what_is_left_out(data)
         for job in jobs(which, plan, recipe, data, Run(out, begin_with, on)):
             if not train_networks(job.names, job.library(), job.recipe, job.run, **vars(means)):
-                raise typer.Exit(130)
+                raise SystemExit(INTERRUPTED)  # which has been said
         if isinstance(plan, Schedule) and is_rank0():
             plan.gather(out)
         report(f"done: {out}")

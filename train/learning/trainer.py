@@ -257,6 +257,8 @@ class Trainer:
         people = sum(map(len, samples.groups.values()))
         held_out = sum(subject.fine or not samples.fine_only for subject in self.library.validation)
         progress.note(f"pictures of people: {people}, and {held_out} held out; of nobody: {len(self.library.backgrounds)}")
+        if self.step:
+            progress.note(f"goes on from step {self.step} of {self.steps}")
         starting = f"starting {self.workers} worker{'s' * (self.workers > 1)}, " if self.workers else ""
         progress.note(f"{starting}reading pictures for the first batch")
         with batches_of(samples, self.workers) as batches:
