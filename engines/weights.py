@@ -32,13 +32,25 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-@cache
 def verified(model: str = BASE, folder: Path = FOLDER) -> dict[str, Any]:
     """The manifest of a model, after verifying each of its files. `folder`: of all models.
 
-    Raises WeightsError that names the file if one is missing or damaged.
+    They are verified once, and again if weights were released since. Raises WeightsError that names the file if one is missing
+    or damaged.
     """
+    try:
+        written = (folder / model / MANIFEST).stat()
+    except OSError:
+        return _verified(model, folder, (0, 0))
+    return _verified(model, folder, (written.st_ino, written.st_mtime_ns))
+
+
+@cache
+def _verified(model: str, folder: Path, _written: tuple[int, int]) -> dict[str, Any]:
     own = folder / model
+    others = [each for each in MODELS if (folder / each / MANIFEST).is_file()]
+    if folder != PACKAGED and others and not own.exists():
+        raise WeightsError(f"{folder}: has only the {others[0]} model, --model {others[0]}; {_remedy(model, folder)}")
     try:
         manifest: dict[str, Any] = json.loads((own / MANIFEST).read_text(encoding="utf-8"))
         expected = {name: str(digest) for name, digest in manifest["sha256"].items()}

@@ -1,17 +1,24 @@
 """From trained networks to a release: weights as safetensors, ONNX graphs that point into them, and the manifest."""
 
 import json
-from collections.abc import Callable, Mapping
+import logging
+import os
+import shutil
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import onnx
 import torch
 from onnx import ModelProto, TensorProto, helper
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from engines.atomic import replacing, write_text
+from engines.atomic import write_text
+from engines.errors import WeightsError
 from engines.geometry import BASE
 from engines.graphs.edits import replace_nodes
 from engines.graphs.int8 import Activation, quantize
@@ -90,6 +97,20 @@ def _cores(name: str, network: nn.Module) -> dict[str, Core]:
     }
 
 
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Keep PyTorch's exporter from warning of packages that these networks do not need, and of its own names."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
 def cores(name: str, network: nn.Module) -> dict[str, ModelProto]:
     """A network without glue as ONNX graphs, by their names; initialisers have the names of the parameters.
 
@@ -97,16 +118,17 @@ def cores(name: str, network: nn.Module) -> dict[str, ModelProto]:
     """
     made = {}
     for graph, (module, inputs, shapes, outputs) in _cores(name, network).items():
-        program = torch.onnx.export(
-            module.eval(),
-            tuple(inputs.values()),
-            dynamo=True,
-            opset_version=OPSET,
-            dynamic_shapes=shapes,
-            input_names=list(inputs),
-            output_names=outputs,
-            verbose=False,
-        )
+        with _quietly():
+            program = torch.onnx.export(
+                module.eval(),
+                tuple(inputs.values()),
+                dynamo=True,
+                opset_version=OPSET,
+                dynamic_shapes=shapes,
+                input_names=list(inputs),
+                output_names=outputs,
+                verbose=False,
+            )
         if program is None:
             raise RuntimeError(f"{graph}: torch.onnx.export returned nothing")
         made[graph] = program.model_proto
@@ -167,17 +189,33 @@ def export(networks: Networks, folder: Path, about: dict[str, Any], calibrate: C
 
     `calibrate` gives what `int8.quantize` asks for; the graphs lie in the folder by then.
     The networks are changed: batch normalisation is folded in, and numbers are rounded to float16, as every backend sees them.
+    What was in the folder stays until all is written. Raises WeightsError if that fails.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    beside = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+    try:
+        beside.mkdir(parents=True)
+        files = _write(networks, beside, about["dimensions"], calibrate, model)
+        manifest = {**about, "sha256": {name: sha256(beside / name) for name in files}}
+        write_text(beside / MANIFEST, json.dumps(manifest, indent=2) + "\n")
+        folder.mkdir(exist_ok=True)
+        for name in (*files, MANIFEST):
+            (beside / name).replace(folder / name)
+    except (OSError, SafetensorError) as error:
+        raise WeightsError(f"{folder}: cannot be written ({error}); make room on the disk, or name another folder") from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def _write(networks: Networks, folder: Path, dimensions: Any, calibrate: Calibrate, model: str) -> list[str]:
+    """Write the weights and the graphs into a folder; their names."""
     tensors: dict[str, Tensor] = {}
     for name, network in networks._asdict().items():
         fold(network.float().to(memory_format=torch.contiguous_format))
         network.load_state_dict({k: v.half().float() for k, v in network.state_dict().items()})
         tensors |= {f"{name}.{key}": value.half().contiguous() for key, value in network.state_dict().items()}
     weights = folder / SAFETENSORS
-    with replacing(weights) as path:
-        save_file(tensors, path, metadata={"dimensions": json.dumps(about["dimensions"])})
-        path.chmod(0o644)  # safetensors makes it readable by its owner only, and an installed package is for all users
+    save_file(tensors, weights, metadata={"dimensions": json.dumps(dimensions)})
+    weights.chmod(0o644)  # safetensors makes it readable by its owner only, and an installed package is for all users
     files = [SAFETENSORS]
     for name, network in networks._asdict().items():
         for graph, core in cores(name, network).items():
@@ -187,13 +225,10 @@ def export(networks: Networks, folder: Path, about: dict[str, Any], calibrate: C
                 node.doc_string = ""
             del whole.graph.value_info[:]
             point_into(whole, name, weights)
-            with replacing(folder / file) as path:
-                path.write_bytes(whole.SerializeToString())
+            (folder / file).write_bytes(whole.SerializeToString())
             files.append(file)
     for graph, activations in calibrate(folder).items():
         file = graph_file(int8_graph(graph))
-        with replacing(folder / file) as path:
-            path.write_bytes(quantize(folder / graph_file(graph), activations).SerializeToString())
+        (folder / file).write_bytes(quantize(folder / graph_file(graph), activations).SerializeToString())
         files.append(file)
-    manifest = {**about, "sha256": {name: sha256(folder / name) for name in files}}
-    write_text(folder / MANIFEST, json.dumps(manifest, indent=2) + "\n")
+    return files

@@ -1,7 +1,6 @@
 """The keys of cached engines: whatever changes an engine changes its key."""
 
 import hashlib
-from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -62,7 +61,6 @@ class Digests(NamedTuple):
     graphs: str
 
 
-@cache
 def released_digests(model: str = BASE) -> Digests:
     """The digests of a released model. Raises WeightsError if its files are missing or damaged."""
     digests = verified(model)["sha256"]
@@ -70,7 +68,6 @@ def released_digests(model: str = BASE) -> Digests:
     return Digests(digests[SAFETENSORS], together.hexdigest())
 
 
-@cache
 def fp16_digest(model: str = BASE, via: str = "onnx") -> str:
     """SHA-256 of a model's graphs and of the sources that make FP16 engines of them."""
     digest = hashlib.sha256(released_digests(model).graphs.encode())

@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+from functools import partial
 from pathlib import Path
 
 import onnx
@@ -10,10 +11,12 @@ import pytest
 from safetensors import safe_open
 
 from engines import load
+from engines.atomic import write_text
 from engines.backends.openvino import OpenVINOEngine
 from engines.backends.torch import TorchEngine
 from engines.errors import WeightsError
 from engines.geometry import BASE, MODELS
+from engines.store.keys import openvino_key
 from engines.weights import FOLDER, INT8, MANIFEST, SAFETENSORS, verified
 
 ROOT = Path(__file__).parents[2]
@@ -47,6 +50,27 @@ def test_git_changes_no_line_ends_in_them() -> None:
     files = [str(FOLDER / BASE / name) for name in FILES]
     done = subprocess.run(["git", "check-attr", "text", *files], cwd=ROOT, capture_output=True, text=True, check=True)
     assert [line.rpartition(" ")[2] for line in done.stdout.splitlines()] == ["unset"] * len(FILES)
+
+
+def test_a_folder_with_one_model_says_which(copy: Path) -> None:
+    """As `shm-train release` makes it: shm-image asks for the large model."""
+    shutil.rmtree(copy / "large")
+    with pytest.raises(
+        WeightsError, match=r"released: has only the base model, --model base; shm-train release --model large --out"
+    ):
+        verified("large", copy)
+    assert verified("base", copy)["sha256"]
+
+
+def test_weights_that_are_released_meanwhile_are_seen(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else an engine of the same process would load the graphs that were compiled of the weights before."""
+    monkeypatch.setattr("engines.store.keys.verified", partial(verified, folder=copy))
+    before = openvino_key(320, 256, precision="fp32", processor="p", compiler="c")
+    shutil.copy(copy / "large" / SAFETENSORS, copy / BASE)
+    manifest = dict(verified(BASE, copy))
+    manifest["sha256"] = manifest["sha256"] | {SAFETENSORS: verified("large", copy)["sha256"][SAFETENSORS]}
+    write_text(copy / BASE / MANIFEST, json.dumps(manifest))
+    assert openvino_key(320, 256, precision="fp32", processor="p", compiler="c").weights != before.weights
 
 
 @pytest.mark.parametrize("name", FILES)

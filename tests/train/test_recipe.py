@@ -93,7 +93,7 @@ def test_a_pipe_is_not_waited_for_nor_a_device_read(tmp_path: Path) -> None:
 
 
 def test_no_such_recipe(tmp_path: Path) -> None:
-    known = "ablation_all, ablation_fine, all-192"
+    known = "ablation_all, ablation_fine, adapt, all-192"
     with pytest.raises(DataError, match=f"no such recipe; give one of {known}"):
         load_recipe("frist")
     with pytest.raises(DataError, match="no such recipe"):

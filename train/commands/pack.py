@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from engines.commands.running import UsageError, needs_extra
+from train.commands.reports import say_what_is_left_out
 
 UNITS = {"KB": 1e3, "MB": 1e6, "GB": 1e9}
 
@@ -51,6 +52,7 @@ def pack(
         from train.data.library import open_library, unlabelled
         from train.data.pack import packed, write_parts
 
+        say_what_is_left_out(data)
         library, photos = open_library(data), unlabelled(data)
         console = Console(stderr=True)
         count = len(library.subjects) + len(library.backgrounds) + len(photos)

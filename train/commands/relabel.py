@@ -12,6 +12,7 @@ import typer
 from engines.commands.options import Backend, Model, Precision, Threads, load_engine
 from engines.commands.running import UsageError, needs_extra
 from engines.errors import DataError
+from train.commands.reports import say_what_is_left_out
 
 if TYPE_CHECKING:
     from engines import Engine
@@ -48,6 +49,7 @@ def relabel(
         from train.data.relabel import check_copy
 
         check_copy(data, out, keep or [])
+        say_what_is_left_out(data)
         with load_engine(backend, threads=threads, precision=precision, model=model, at_once=2) as engine:
             count = draw_masks(data, out, engine, keep or [])
     print(f"{out}: {count} photos looked at")

@@ -1,4 +1,4 @@
-"""`shm-train release`: turn the averaged weights of a finished run into those of the package."""
+"""`shm-train release`: turn the averaged weights of a finished run into those of the package, or of a folder."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,10 +13,10 @@ from train.commands.options import Data
 
 
 def release(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder with mpn.pt, qun.pt and mrn.pt.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder with mpn.pt, qun.pt and mrn.pt, or some of them.")],
     data: Data,
     on: Annotated[
-        Path | None, typer.Option(help="Folder of another run, or `released`: where MPN and QUN come from; by default RUN.")
+        Path | None, typer.Option(help="Folder of another run, or `released`: where the networks come from that RUN lacks.")
     ] = None,
     out: Annotated[
         Path, typer.Option(help="Folder of the models, in which this one gets its own.", show_default="the package's own")
@@ -31,9 +31,9 @@ def release(
 
     \b
     Examples:
-      shm-train release runs/mine --data data --overwrite
+      shm-train release runs/mine --data data --out my-weights
+      shm-train release runs/mpn --data data --out my-weights --on released
       shm-train release runs/fine --data data --model large --overwrite
-      shm-train release runs/mrn --data data --on released --out my-weights
     """
     if (out / model / MANIFEST).exists() and not overwrite:
         raise UsageError(f"--out {out}: has weights of the {model} model already; give another folder, or --overwrite")
@@ -46,6 +46,22 @@ def release(
         print(f"every command takes these weights where the variable {FOLDER_VARIABLE} names {out.absolute()}")
 
 
+def sources(run: Path, on: Path | None) -> dict[str, Path]:
+    """The run that each network comes from: `run`, or, if that lacks it, `on`. Raises UsageError if neither will do."""
+    from train.learning.tasks import TASK_NAMES
+
+    trained = [name for name in TASK_NAMES if (run / f"{name}.pt").exists()]
+    lacking = [name for name in TASK_NAMES if name not in trained]
+    if not trained:
+        raise UsageError(f"{run}: has none of {', '.join(f'{name}.pt' for name in TASK_NAMES)}; name a folder of shm-train")
+    if lacking and on is None:
+        names = " and ".join(f"{name}.pt" for name in lacking)
+        raise UsageError(f"{run}: has no {names}; name with --on another run that has, or --on released")
+    if on is not None and not lacking:
+        raise UsageError(f"--on {on}: {run} has all three networks; leave this option out")
+    return {name: run if name in trained or on is None else on for name in TASK_NAMES}
+
+
 def _release(run: Path, data: Path, on: Path | None, out: Path, model: str = BASE) -> None:
     from engines.graphs.export import export
     from engines.graphs.int8 import Activation
@@ -54,23 +70,30 @@ def _release(run: Path, data: Path, on: Path | None, out: Path, model: str = BAS
     from train.data.library import open_library
     from train.learning.calibration import observe, scene_frames
     from train.learning.checkpoints import load_checkpoint
-    from train.learning.runs import RELEASED, load_earlier, load_frozen
+    from train.learning.progress import report
+    from train.learning.runs import RELEASED, load_earlier, sizes_unlike
 
+    origins = sources(run, on)
     library = open_library(data)
-    before = on or run
-    mrn = load_checkpoint(run / "mrn.pt")
-    mpn, qun = load_earlier(MPN, "mpn", before, model), load_earlier(QUN, "qun", before, model)
-    networks = Networks(mpn, qun, load_frozen(MRN, run / "mrn.pt"))
-    training = dict(verified(model)["training"]) if before == RELEASED else {}
-    for name in Networks._fields:
-        if name == "mrn" or before != RELEASED:
-            state = mrn if name == "mrn" else load_checkpoint(before / f"{name}.pt")
-            training[name] = {"steps": state["step"], "hours": round(state["seconds"] / 3600, 2)}
+    kinds = {"mpn": MPN, "qun": QUN, "mrn": MRN}
+    networks = Networks(**{name: load_earlier(kind, name, origins[name], model) for name, kind in kinds.items()})
+    training, recipe = {}, None
+    for name, origin in origins.items():
+        if origin == RELEASED:
+            training[name] = verified(model)["training"][name]
+            continue
+        state = load_checkpoint(origin / f"{name}.pt")
+        training[name] = {"steps": state["step"], "hours": round(state["seconds"] / 3600, 2)}
+        if origin == run:
+            recipe = state["recipe"]  # of the last one
+        if note := sizes_unlike(model, name, origin / f"{name}.pt"):
+            report(f"note: {note}")
     about = {
         "dimensions": {name: network.dimensions for name, network in networks._asdict().items()},
         "training": training,
-        "recipe": mrn["recipe"],
+        "recipe": recipe,
     }
+    report(", ".join(f"{name.upper()} of {origin}" for name, origin in origins.items()) + "; exporting takes a minute or two")
 
     def calibrate(folder: Path) -> dict[str, dict[str, Activation]]:
         return observe(scene_frames(library, model), folder, model, networks.mrn.detail_join.in_channels)

@@ -53,6 +53,15 @@ def make_pictures_folder(folder: Path | None, *, overwrite: bool) -> None:
     make_folder(folder, "--pictures")
 
 
+def say_what_is_left_out(data: Path) -> None:
+    """Report what lies in a data folder and is not learnt from: a misspelt folder would pass unnoticed."""
+    from train.data.left_out import left_out
+    from train.learning.progress import report
+
+    for line in left_out(data):
+        report(f"note: {line}")
+
+
 def write_report(path: Path, report: dict[str, Any]) -> None:
     """Write figures as JSON. Raises UsageError on failure."""
     try:

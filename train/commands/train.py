@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from engines.commands.app import command_app
-from engines.commands.running import UsageError, needs_extra, run
+from engines.commands.running import INTERRUPTED, UsageError, needs_extra, run
 from engines.errors import DataError
 from train.commands.curves import curves
 from train.commands.options import Data
 from train.commands.pack import pack
 from train.commands.relabel import draw_masks_for_phase, relabel
 from train.commands.release import release
-from train.commands.reports import make_folder
+from train.commands.reports import make_folder, say_what_is_left_out
 
 if TYPE_CHECKING:
     from train.data.library import Library
@@ -61,10 +61,10 @@ app = command_app(
     "\b\nExamples:\n"
     "  shm-train all --data data --out runs/mine\n"
     "  shm-train mrn --data data --out runs/mine\n"
-    "  shm-train all --data data --out runs/mine --begin-with released\n"
+    "  shm-train mpn --data data --out runs/mine --recipe adapt --begin-with released\n"
     "  shm-train all --data data --out runs/release --recipe release\n"
     "  torchrun --standalone --nproc-per-node 2 --no-python shm-train all --data data --out runs/mine\n"
-    "  shm-train mpn --data data --out runs/mine --begin-with released --minutes 10\n"
+    "  shm-train mpn --data data --out runs/mine --recipe adapt --begin-with released --minutes 10\n"
     "  shm-train deeplab --data data --out runs/table2/deeplab --recipe table2\n"
     "  shm-train pack data packed --part 45MB\n"
     "  shm-train relabel data relabelled\n"
@@ -231,7 +231,7 @@ def _train(
 ) -> None:
     import torch
 
-    from train.learning.distributed import broadcast_from_rank0, is_rank0, process_group, world_size
+    from train.learning.distributed import broadcast_from_rank0, is_rank0, process_group, raise_on_all_ranks, world_size
     from train.learning.progress import report
     from train.learning.runs import Run, train_networks
     from train.learning.schedule import Schedule, load_recipe_or_schedule
@@ -244,9 +244,11 @@ def _train(
         make_run_folder(data, out)
         with naming("--recipe"):
             plan = broadcast_from_rank0(lambda: load_recipe_or_schedule(recipe))
+        with raise_on_all_ranks():
+            say_what_is_left_out(data)
         for job in jobs(which, plan, recipe, data, Run(out, begin_with, on)):
             if not train_networks(job.names, job.library(), job.recipe, job.run, **vars(means)):
-                raise typer.Exit(130)
+                raise SystemExit(INTERRUPTED)  # which has been said
         if isinstance(plan, Schedule) and is_rank0():
             plan.gather(out)
         report(f"done: {out}")

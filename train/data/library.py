@@ -26,6 +26,8 @@ from train.recipe import Recipe, is_builtin
 
 LONG_SIDES = (192, 384, 768, 1600)  # pictures are read at the smallest of these that is fine enough
 SUFFIXES = {".webp", ".png", ".jpg", ".jpeg"}
+SHAPE = 0.03  # by how much the sides' ratio of a mask may differ from its picture's
+FAINTEST = 32  # a mask that is darker everywhere has numbers of labels, such as 1, in place of brightness
 Picture = NDArray[np.uint8]
 Pixels = TypeVar("Pixels", Picture, NDArray[np.float32])
 
@@ -67,8 +69,9 @@ class Library:
 
 
 def pictures(folder: Path) -> list[Path]:
-    """The pictures of a folder, in the order of their names; none if there is no such folder."""
-    return [] if not folder.is_dir() else sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and p.is_file())
+    """The pictures of a folder, in the order of their names, without hidden ones; none if there is no such folder."""
+    found = folder.iterdir() if folder.is_dir() else ()
+    return sorted(p for p in found if p.suffix.lower() in SUFFIXES and not p.name.startswith(".") and p.is_file())
 
 
 def _set_subjects(folder: Path, fine: bool) -> list[Subject]:
@@ -227,6 +230,12 @@ def _truth(subject: Subject) -> Picture:
         return np.asarray(cv2.extractChannel(bgra, 3), np.uint8)
     height, width = _read(subject.image, cv2.IMREAD_COLOR).shape[:2]
     truth = _read(subject.alpha, cv2.IMREAD_GRAYSCALE)
+    own_height, own_width = truth.shape
+    if abs(own_height * width - height * own_width) > SHAPE * own_height * width:
+        sizes = f"{own_width}x{own_height}, its picture {width}x{height}"
+        raise DataError(f"{subject.alpha}: is {sizes}: of another shape; turn or crop it alike, or take both out")
+    if 0 < (brightest := truth.max()) < FAINTEST:
+        raise DataError(f"{subject.alpha}: its brightest pixel is {brightest}, and a person's is 255; scale it, or take it out")
     if truth.shape != (height, width):
         truth = np.asarray(cv2.resize(truth, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
     return truth

@@ -266,8 +266,9 @@ def score_set(test_set: TestSet, candidates: Iterable[Candidate], advance: Calla
 
 
 def pictures_in(folder: Path) -> list[Path]:
-    """The picture files of a folder, by their suffixes, in order."""
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
+    """The picture files of a folder, by their suffixes, in order, without hidden ones."""
+    found = (path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and not path.name.startswith("."))
+    return sorted(path for path in found if path.is_file())
 
 
 def _read(path: Path, flags: int) -> Frame:

@@ -15,10 +15,14 @@ KEYS = {"stage", "step", "seconds", "recipe", "network", "average", "optimizer"}
 
 
 def save_checkpoint(state: dict[str, Any], path: Path) -> None:
-    """Write a checkpoint atomically: a kill leaves the old one or the new one, whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as beside:
-        torch.save(state, beside)
+    """Write a checkpoint atomically: a kill leaves the old one or the new one, whole. Raises DataError if that fails."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as beside:
+            torch.save(state, beside)
+    except (OSError, RuntimeError) as error:  # the latter is PyTorch's for a full disk
+        remedy = "make room on the disk; the same command resumes from the checkpoint before, if there is one"
+        raise DataError(f"{path}: cannot be written; {remedy}") from error
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -14,6 +15,7 @@ from train.learning.distributed import is_rank0
 
 LOG_EVERY = 50  # steps
 REPORT_EVERY = 30.0  # seconds, without a terminal
+BAR = 45  # characters of a line that the other columns take, a short bar and a task of many steps included
 COLUMNS = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
 
 
@@ -21,6 +23,12 @@ def report(text: str) -> None:
     """Print a line on the standard error of rank 0."""
     if is_rank0():
         print(text, file=sys.stderr, flush=True)
+
+
+def fitting(parts: Sequence[str], width: int) -> str:
+    """The first parts of a line, as many as a width has room for."""
+    lines = ("  ".join(parts[:count]) for count in range(len(parts), 0, -1))
+    return next((line for line in lines if len(line) <= width), "")
 
 
 class TaskProgress:
@@ -58,9 +66,10 @@ class TaskProgress:
             return
         keep = min(0.98, 1 - 1 / step) if self._smooth else 0.0
         self._smooth = {name: keep * self._smooth.get(name, value) + (1 - keep) * value for name, value in losses.items()}
-        line = "  ".join(f"{name} {value:.4f}" for name, value in self._smooth.items())
-        self._bar.update(self._task, completed=step, total=steps, losses=line)
-        if step % LOG_EVERY == 0:
+        parts = [f"{name} {value:.4f}" for name, value in self._smooth.items()]
+        line = "  ".join(parts)
+        self._bar.update(self._task, completed=step, total=steps, losses=fitting(parts, self._console.width - BAR))
+        if step % LOG_EVERY == 0 or step == steps:  # a short run has a point, too
             for name, value in self._smooth.items():
                 self._log.add_scalar(f"train/{name}", value, step)
         if not self._console.is_terminal and time.monotonic() - self._reported > REPORT_EVERY:

@@ -65,6 +65,18 @@ def sizes_of(path: Path) -> Sizes:
         raise DataError(f"{path}: is damaged ({type(error).__name__}); train {path.stem.upper()} anew") from error
 
 
+def sizes_unlike(model: str, name: str, path: Path) -> str | None:
+    """A note if the network of a checkpoint was trained at another size than a model uses it at. Raises DataError."""
+    trained, own = sizes_of(path), Sizes(MODELS[model], MPN_SIZES[model])
+    (height, width), (own_height, own_width) = (trained.seen, own.seen) if name == "mpn" else (trained.low, own.low)
+    if (height, width) == (own_height, own_width):
+        return None
+    return (
+        f"{path} was trained on frames of {height}x{width} (height x width), and the {model} model shows it "
+        f"{own_height}x{own_width}: its masks may be worse"
+    )
+
+
 def load_frozen(kind: type[NetworkT], path: Path) -> NetworkT:
     """A network with the averaged weights of a checkpoint, for use by later tasks. Raises DataError."""
     network = kind()
@@ -129,7 +141,7 @@ def train_networks(
     Raises DataError for what a task lacks.
     """
     if RELEASED in (run.begin_with, run.on) and (note := other_size(recipe)):
-        report(f"note: {note}")
+        report(f"note: {note}; the recipe adapt has those of the base model")
     for name in names:
         torch.manual_seed(recipe.seed)  # the same initial weights whether or not other tasks precede
         task = prepare_task(name, library, recipe, run)

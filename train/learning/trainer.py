@@ -254,6 +254,11 @@ class Trainer:
         """Take steps until the last one, or until a request to stop."""
         validate_every = min(VALIDATE_EVERY, max(1, self.steps // 8))
         saved, waited, before = time.monotonic(), 0.0, (self.step, self.seconds)
+        people = sum(map(len, samples.groups.values()))
+        held_out = sum(subject.fine or not samples.fine_only for subject in self.library.validation)
+        progress.note(f"pictures of people: {people}, and {held_out} held out; of nobody: {len(self.library.backgrounds)}")
+        if self.step:
+            progress.note(f"goes on from step {self.step} of {self.steps}")
         starting = f"starting {self.workers} worker{'s' * (self.workers > 1)}, " if self.workers else ""
         progress.note(f"{starting}reading pictures for the first batch")
         with batches_of(samples, self.workers) as batches:
@@ -274,7 +279,7 @@ class Trainer:
             batch = ready()
             if self.precision == "auto":
                 self._settle_precision(batch, progress)
-                began = time.monotonic()
+                began, waited = time.monotonic(), 0.0
             while self.step < self.steps and not any_process(bool(stop)):
                 losses = self._train_step(batch)
                 batch = ready()  # drawn and rendered while a GPU takes the step

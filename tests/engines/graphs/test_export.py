@@ -1,15 +1,23 @@
 """The ONNX graphs, run by a third program, against PyTorch: the released ones; tests/train/commands has some just exported."""
 
+import errno
+import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
+import pytest
 
 from engines import Engine, Frame
+from engines.backends.torch import released_networks
 from engines.engine import Mask, Matte
+from engines.errors import WeightsError
 from engines.geometry import BASE
+from engines.graphs.export import export
+from engines.graphs.int8 import Activation
 from engines.tiles import HALO, TILE, Layout
-from engines.weights import FOLDER
+from engines.weights import FOLDER, verified
 
 
 def session(path: Path) -> onnxruntime.InferenceSession:
@@ -50,3 +58,21 @@ def in_parts(folder: Path, frame: Frame, doubled: np.ndarray, unified: Mask) -> 
 
 def test_the_released_graphs_in_onnx_runtime(torch_engine: Engine, portrait: Frame) -> None:
     check_graphs(FOLDER / BASE, torch_engine, np.ascontiguousarray(portrait[:301, :211]))
+
+
+def test_an_export_that_fails_leaves_the_weights_as_they_were(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], recwarn: pytest.WarningsRecorder
+) -> None:
+    """Stopped, or out of disk, halfway: new weights beside the manifest of the old ones would be refused as damaged."""
+    folder = tmp_path / "made" / BASE
+    shutil.copytree(FOLDER / BASE, folder)
+
+    def full(_: Path) -> Mapping[str, Mapping[str, Activation]]:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(WeightsError, match=r"base: cannot be written .*No space left on device.*; make room on the disk"):
+        export(released_networks(), folder, {"dimensions": {}}, full)
+    assert verified(BASE, tmp_path / "made") == verified()
+    assert [path.name for path in folder.parent.iterdir()] == [BASE]
+    assert capfd.readouterr().err == ""
+    assert not recwarn.list

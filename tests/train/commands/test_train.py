@@ -1,10 +1,13 @@
 """`shm-train` as a user meets it."""
 
 import os
+import re
 import subprocess
 import sys
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -14,6 +17,7 @@ from safetensors.torch import load_file
 
 from engines.backends.openvino import OpenVINOEngine
 from engines.backends.torch import TorchEngine, released_networks
+from engines.commands.running import UsageError
 from engines.engine import Frame
 from engines.geometry import BASE, MODELS
 from engines.photos import finest_matte
@@ -23,7 +27,7 @@ from tests.commands import ROOT, answers
 from tests.engines.graphs.test_export import check_graphs
 from tests.train.conftest import TINY, scenery, write
 from train.commands import train as cli
-from train.commands.release import release
+from train.commands.release import release, sources
 from train.learning.calibration import scene_frames
 from train.learning.checkpoints import load_checkpoint
 
@@ -100,7 +104,8 @@ def test_an_error_in_a_worker_ends_the_command(recipe_file: Path, tmp_path: Path
     command = [sys.executable, "-m", "train.commands.train", "mpn", *map(str, options)]
     done = subprocess.run(command, stderr=subprocess.PIPE, text=True, timeout=120, check=False)
     assert done.returncode == 2
-    begun, error = done.stderr.splitlines()
+    told, begun, error = done.stderr.splitlines()
+    assert told == "mpn: pictures of people: 1, and 0 held out; of nobody: 1"
     assert begun == "mpn: starting 1 worker, reading pictures for the first batch"
     assert error.startswith("error: ")
     assert "broken.png: cannot be read as a picture" in error
@@ -185,6 +190,72 @@ def test_mrn_is_trained_behind_the_released_networks_and_released_with_them(
     assert f"--data {tmp_path / 'none'}: no such folder" in capfd.readouterr().err
     assert run(monkeypatch, "release", *words, data) == 2
     assert "has weights of the base model already; give another folder, or --overwrite" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("trained", "on", "told"),
+    [
+        ("", None, "run: has none of mpn.pt, qun.pt, mrn.pt; name a folder of shm-train"),
+        ("mpn", None, "run: has no qun.pt and mrn.pt; name with --on another run that has, or --on released"),
+        ("mpn qun mrn", "released", "--on released: {run} has all three networks; leave this option out"),
+    ],
+)
+def test_networks_that_a_release_lacks(tmp_path: Path, trained: str, on: str | None, told: str) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    for name in trained.split():
+        (run / f"{name}.pt").touch()
+    with pytest.raises(UsageError, match=re.escape(told.format(run=run))):
+        sources(run, on and Path(on))
+
+
+def test_mpn_alone_is_released_with_the_other_networks_as_they_were(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], data: Path, recipe_file: Path, tmp_path: Path
+) -> None:
+    """All that photos with masks can train: QUN and MRN take cut-outs."""
+    options = ["--data", data, "--workers", 0, "--threads", 1, "--begin-with", "released"]
+    assert run(monkeypatch, "mpn", "--out", tmp_path / "run", "--recipe", recipe_file, *options) == 0
+    taken: list[Any] = []
+    monkeypatch.setattr("engines.graphs.export.export", lambda *arguments: taken.extend(arguments))
+    capfd.readouterr()
+    release(tmp_path / "run", data, Path("released"), tmp_path / "made")
+    networks, folder, about = taken[:3]
+    assert folder == tmp_path / "made" / BASE
+    assert about["training"] == verified()["training"] | {"mpn": {"steps": 1, "hours": 0.0}}
+    assert about["recipe"]["low_resolution"] == (64, 32)
+    for name, released in released_networks()._asdict().items():
+        same = [
+            torch.equal(value, released.state_dict()[key])
+            for key, value in getattr(networks, name).state_dict().items()
+            if key in released.state_dict()
+        ]
+        assert all(same) == (name != "mpn"), name
+    note, sources = capfd.readouterr().err.splitlines()
+    assert note.endswith(
+        "mpn.pt was trained on frames of 64x32 (height x width), and the base model shows it 416x320: its masks may be worse"
+    )
+    assert sources == f"MPN of {tmp_path / 'run'}, QUN of released, MRN of released; exporting takes a minute or two"
+
+
+@pytest.mark.parametrize("command", ["mpn", "pack", "relabel"])
+def test_what_is_left_out_is_said(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], recipe_file: Path, tmp_path: Path, command: str
+) -> None:
+    (tmp_path / "data/coarse/ours/images").mkdir(parents=True)
+    ours, out = tmp_path / "data/coarse/ours", tmp_path / "out"
+    write(ours / "mask/0.png", scenery(40, 30, 1))
+    monkeypatch.setattr("train.commands.relabel.load_engine", lambda *_, **__: pytest.fail("the note came before"))
+    options = ["--data", ours.parents[1], "--out", out, "--recipe", recipe_file] if command == "mpn" else [ours.parents[1], out]
+    with suppress(pytest.fail.Exception):
+        assert run(monkeypatch, command, *options) == 2
+    note, *error = capfd.readouterr().err.splitlines()
+    assert note == f"note: {ours}: has no masks/ (images, mask): left out"
+    assert error == [] or "found no people in fine/ or coarse/; docs/training.md describes the layout" in error[0]
+
+
+def test_a_short_run_has_curves(monkeypatch: pytest.MonkeyPatch, data: Path, recipe_file: Path, tmp_path: Path) -> None:
+    assert run(monkeypatch, "mpn", "--data", data, "--out", tmp_path / "one", "--recipe", recipe_file, "--workers", 0) == 0
+    assert run(monkeypatch, "curves", tmp_path / "one", tmp_path / "curves.png") == 0
 
 
 def test_curves_of_two_runs(

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -43,6 +44,48 @@ def test_other_files_and_pictures_without_a_truth_are_left_out(tmp_path: Path) -
     (data / "fine/notes.txt").write_text("a file beside the sets")
     (data / "fine/photos/alphas/1.png").unlink()
     assert sets(open_library(data)) == {("cutouts", True, True, 4), ("photos", True, False, 2), ("street", False, False, 3)}
+
+
+def test_hidden_files_are_no_pictures(tmp_path: Path) -> None:
+    """As macOS leaves beside each file that it copies to another disk."""
+    data = make_data(tmp_path)
+    for name in (
+        "fine/cutouts/._0.png",
+        "coarse/street/images/._0.jpg",
+        "coarse/street/masks/._0.png",
+        "backgrounds/rooms/._0.jpg",
+    ):
+        (data / name).write_bytes(b"Mac OS X")
+    library = open_library(data)
+    assert not [each for each in library.names() if "/." in each]
+
+
+def test_a_mask_of_another_shape_is_refused(tmp_path: Path) -> None:
+    """Such as that of a photo that a camera turned: squeezed into the photo it would teach nonsense."""
+    data = make_data(tmp_path)
+    photo = Subject(data / "coarse/street/images/0.jpg", data / "coarse/street/masks/0.png", "street", fine=False)
+    read_subject(photo, 64)
+    write(tmp_path / "turned/0.png", figure(81, 100))
+    turned = replace(photo, alpha=tmp_path / "turned/0.png")
+    with pytest.raises(
+        DataError, match=r"turned/0\.png: is 100x81, its picture 81x100: of another shape; turn or crop it alike"
+    ):
+        read_subject(turned, 64)
+    write(tmp_path / "half/0.png", figure(50, 41))
+    assert read_subject(replace(photo, alpha=tmp_path / "half/0.png"), 1600).shape == (100, 81, 4)
+
+
+@pytest.mark.parametrize("label", [1, 15])
+def test_a_mask_of_labels_is_refused(tmp_path: Path, label: int) -> None:
+    """Read as brightness it has nobody in it, which would be learnt."""
+    data = make_data(tmp_path)
+    path = data / "coarse/street/masks/0.png"
+    write(path, np.asarray((figure(100, 81) > 127) * label, np.uint8))
+    photo = Subject(data / "coarse/street/images/0.jpg", path, "street", fine=False)
+    with pytest.raises(DataError, match=rf"0\.png: its brightest pixel is {label}, and a person's is 255"):
+        read_subject(photo, 64)
+    write(tmp_path / "nobody.png", np.zeros((100, 81), np.uint8))
+    assert not read_subject(replace(photo, alpha=tmp_path / "nobody.png"), 64)[..., 3].any()
 
 
 def test_missing(tmp_path: Path) -> None:

@@ -120,7 +120,7 @@ def test_frozen_statistics_stay_and_weights_are_trained(out: Path, library: Libr
     assert len(trained) > 50
 
 
-def test_stops_after_the_step_and_goes_on(out: Path, library: Library) -> None:
+def test_stops_after_the_step_and_goes_on(out: Path, library: Library, capfd: pytest.CaptureFixture[str]) -> None:
     recipe = replace(tiny(3), seed=2)
     (out / "qun.pt").unlink()
     qun = make_task("qun", recipe, out)
@@ -139,7 +139,9 @@ def test_stops_after_the_step_and_goes_on(out: Path, library: Library) -> None:
         assert torch.equal(value, stopped["average"][name])
     moments = second.optimizer.state_dict()["state"][0]["exp_avg"]
     assert torch.equal(moments, stopped["optimizer"]["state"][0]["exp_avg"])
+    assert "goes on" not in capfd.readouterr().err
     assert second.run()
+    assert "qun: goes on from step 2 of 3\n" in capfd.readouterr().err
     done = load_checkpoint(out / "qun.pt")
     assert done["step"] == 3
     assert done["seconds"] > stopped["seconds"]
@@ -284,6 +286,20 @@ def test_a_save_that_fails_leaves_the_old_checkpoint(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["a.pt"]
 
 
+def test_a_full_disk_is_one_line_and_leaves_the_old_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: object, path: Path) -> None:
+        path.write_bytes(b"as far as it went")
+        raise RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 31440576 vs 31440464")
+
+    path = tmp_path / "a.pt"
+    save_checkpoint({"step": 1}, path)
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(DataError, match=r"a\.pt: cannot be written; make room on the disk; the same command resumes"):
+        save_checkpoint({"step": 2}, path)
+    assert torch.load(path) == {"step": 1}
+    assert [p.name for p in tmp_path.iterdir()] == ["a.pt"]
+
+
 def test_an_error_of_a_worker_is_one_line() -> None:
     def batches() -> Iterator[Sample]:
         try:
@@ -332,6 +348,7 @@ def test_ctrl_c_stops_the_command_with_a_checkpoint(data: Path, tmp_path: Path) 
         process.kill()
     assert process.returncode == 130, errors
     assert "the same command resumes" in errors
+    assert errors.count("stopped") == 1
     assert "Traceback" not in errors
     assert load_checkpoint(tmp_path / "run/mpn.pt")["step"] >= 1
     assert {p.name for p in (tmp_path / "run").iterdir()} == {"mpn.pt", "logs"}
