@@ -13,9 +13,9 @@ from av.video.frame import VideoFrame
 from engines.engine import Frame
 from engines.errors import MediaError
 from engines.geometry import SMALLEST, Size
-from realtime.addresses import SCHEMES, is_address, without_password
+from realtime.addresses import without_password
 from realtime.choices import HOLD, MAX_PIXELS
-from realtime.inputs.network.connection import Connection
+from realtime.inputs.network.connection import SCHEMES, Connection, is_address
 from realtime.inputs.network.faults import is_telling
 from realtime.inputs.pictures import check_pixels, square_size
 from realtime.inputs.reconnecting import ReconnectingSource
