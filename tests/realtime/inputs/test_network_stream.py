@@ -24,7 +24,7 @@ from realtime.pixels.resize import resize_to_fit
 from tests.realtime.clips import even_times, make_clip, picture
 from tests.realtime.inputs.test_opacity import clear_clip
 from tests.realtime.pixels.test_deinterlacing import COUNT, clip, combed
-from tests.realtime.pixels.test_matrices import turns_to_ictcp, write_yuv
+from tests.realtime.pixels.test_matrices import write_yuv
 
 
 @contextmanager
@@ -83,20 +83,6 @@ def test_a_stream_of_rare_colours_is_refused(tmp_path: Path) -> None:
     clip = write_yuv(tmp_path / "a.mkv", 14, 9, "yuv420p10le")
     with server(clip.read_bytes(), seconds=0, video=True) as address, pytest.raises(MediaError, match="are coded as ICtCp"):
         NetworkStream(address)
-
-
-@pytest.mark.parametrize("reconnected", [False, True])
-def test_colours_that_turn_rare_midway_end_a_stream_in_a_line(tmp_path: Path, reconnected: bool) -> None:
-    turning = turns_to_ictcp(tmp_path / "a.ts").read_bytes()
-    plain = transport_stream(tmp_path / "b.ts", 5)
-    packets: list[Packet] = []
-    with (
-        server(plain if reconnected else turning, seconds=0.2, later=turning) as address,
-        NetworkStream(address) as stream,
-        pytest.raises(MediaError, match=r"/live: now its colours are coded as ICtCp, which is not read; convert it to BT\.709"),
-    ):
-        packets.extend(stream)
-    assert len(packets) >= 9
 
 
 def test_what_is_an_address() -> None:

@@ -7,13 +7,16 @@ from typing import Any
 import av
 import pytest
 
+from engines.errors import MediaError
 from realtime.commands.checks import in_options
 from realtime.inputs import reconnecting
 from realtime.inputs.network.connection import Connection
 from realtime.inputs.network.faults import fault_of
 from realtime.inputs.network_stream import NetworkStream
+from realtime.packet import Packet
 from tests.realtime.clips import even_times, make_clip
 from tests.realtime.inputs.test_network_stream import server, transport_stream
+from tests.realtime.pixels.test_matrices import turns_to_ictcp
 
 
 def told_of_outage(first: bytes, later: bytes | int, user: str = "", **options: Any) -> list[str]:
@@ -97,3 +100,17 @@ def test_a_password_that_is_refused_is_not_tried_often(tmp_path: Path, monkeypat
         threading.Timer(2, stream.stop).start()
         assert [packet.absent for packet in stream][-1]
     assert len(opened) == 2 if pause else len(opened) > 2
+
+
+@pytest.mark.parametrize("reconnected", [False, True])
+def test_colours_that_turn_rare_midway_end_a_stream_in_a_line(tmp_path: Path, reconnected: bool) -> None:
+    turning = turns_to_ictcp(tmp_path / "a.ts").read_bytes()
+    plain = transport_stream(tmp_path / "b.ts", 5)
+    packets: list[Packet] = []
+    with (
+        server(plain if reconnected else turning, seconds=0.2, later=turning) as address,
+        NetworkStream(address) as stream,
+        pytest.raises(MediaError, match=r"/live: now its colours are coded as ICtCp, which is not read; convert it to BT\.709"),
+    ):
+        packets.extend(stream)
+    assert len(packets) >= 9
