@@ -11,7 +11,7 @@ import numpy as np
 from engines.engine import Mask
 
 SEEN = 0.02  # of a mask: a region is what has more, and hangs together
-CONFIRMED = 0.1  # the mean of the other mask over a region, below which the region goes
+CONFIRMED = 0.15  # the mean of the other mask over a region, below which the region goes
 
 
 def keep_confirmed(mask: Mask, other: Callable[[], Mask]) -> None:

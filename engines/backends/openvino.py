@@ -21,6 +21,7 @@ from engines.backends.ahead import Request
 from engines.backends.openvino_networks import (
     BATCH,
     CONFIRMING,
+    UNCLEARED,
     Models,
     Requests,
     chain,
@@ -160,6 +161,8 @@ class OpenVINOEngine(Engine):
             of_integers = self.precision == "int8" and file in INT8
             model = self._core.read_model(graph(int8_graph(file) if of_integers else file, of, self._folder))
             model.reshape(shapes[name])
+            if name == CONFIRMING:
+                model.add_outputs(UNCLEARED)
             try:
                 models[name] = compiled = self._core.compile_model(model, "CPU", self._settings)
             except RuntimeError as error:

@@ -17,6 +17,7 @@ STRIP = 64  # rows of a frame that are averaged at once
 FINE = np.uint16(256)  # of a level, in averages of a large frame in 16 bits: half the bytes of floats
 UNIT = np.float32(1 / 255)
 CONFIRMING = "mpn-confirming"  # the base model's MPN, beside the large one's: see `engines.confirming`
+UNCLEARED = "output"  # its masks, (1, 2, h, w), before what is nowhere sure is set to 0
 BATCH = 32  # tiles that MRN's details see at once
 
 Models = dict[str, ov.CompiledModel]
@@ -109,16 +110,22 @@ def shrink_into(requests: Requests, frame: Frame) -> None:
 
 def predict(requests: Requests) -> Mask:
     """MPN on the frame of `shrink_into`: the coarse mask, in the input of QUN."""
+    _see(requests, "mpn-low")
     coarse: Mask = requests["qun"].get_tensor("coarse").data
-    cv2.resize(_mask(requests, "mpn-low"), coarse.shape[::-1], dst=coarse)
+    cv2.resize(requests["mpn-low"].get_tensor("mask").data, coarse.shape[::-1], dst=coarse)
     if CONFIRMING in requests:
-        keep_confirmed(coarse, lambda: _mask(requests, CONFIRMING))
+        keep_confirmed(coarse, lambda: _foreground(requests))
     return coarse
 
 
-def _mask(requests: Requests, name: str) -> Mask:
-    """The mask of an MPN, of its own size."""
-    look(requests["mrn-features"].get_tensor("doubled").data[0], requests[name].get_tensor("seen").data[0])
-    requests[name].infer()
-    mask: Mask = requests[name].get_tensor("mask").data
+def _see(requests: Requests, mpn: str) -> None:
+    """Run an MPN on the frame of `shrink_into`."""
+    look(requests["mrn-features"].get_tensor("doubled").data[0], requests[mpn].get_tensor("seen").data[0])
+    requests[mpn].infer()
+
+
+def _foreground(requests: Requests) -> Mask:
+    """The base model's mask, of its own size. The slightest doubt counts: where it is sure of nobody, too."""
+    _see(requests, CONFIRMING)
+    mask: Mask = requests[CONFIRMING].get_tensor(UNCLEARED).data[0, 0]
     return mask

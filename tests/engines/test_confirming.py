@@ -13,7 +13,7 @@ import engines
 from engines import Frame
 from engines.backends import openvino
 from engines.backends.openvino import OpenVINOEngine
-from engines.confirming import SEEN, keep_confirmed
+from engines.confirming import CONFIRMED, SEEN, keep_confirmed
 from engines.engine import Mask
 from engines.geometry import BASE
 
@@ -68,7 +68,7 @@ def test_each_region_stays_or_goes_as_a_whole(seed: int, size: tuple[int, int]) 
     there = cv2.resize(other, (32, 24))
     for number in range(1, count):
         kept = mask[regions == number] > 0
-        assert kept.all() == kept.any() == (there[regions == number].mean() >= 0.1)
+        assert kept.all() == kept.any() == (there[regions == number].mean() >= CONFIRMED)
 
 
 def test_the_loaded_large_model_is_confirmed(monkeypatch: pytest.MonkeyPatch, portrait: Frame) -> None:
