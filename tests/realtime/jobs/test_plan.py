@@ -64,7 +64,7 @@ def interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.
 
 
 @pytest.mark.parametrize("option", ["--resume", "--shard"])
-@pytest.mark.parametrize(("more", "differ"), [(["--smooth", "0.3"], "options"), (["--model", "large"], "engine, weights")])
+@pytest.mark.parametrize(("more", "differ"), [(["--smooth", "0.3"], "options"), (["--model", "base"], "engine, weights")])
 def test_segments_of_another_run_lie_in_the_way(
     interrupted: Path,
     monkeypatch: pytest.MonkeyPatch,
