@@ -16,6 +16,7 @@ from engines.backends.openvino import OpenVINOEngine
 from engines.confirming import CONFIRMED, SEEN, keep_confirmed
 from engines.engine import Mask
 from engines.geometry import BASE
+from engines.store.cache import Cache
 
 LARGE = "large"
 
@@ -99,3 +100,9 @@ def test_where_the_base_model_is_missing_the_large_one_runs_alone(
     caplog.clear()
     assert not openvino.can_be_confirmed(BASE)
     assert not caplog.messages
+
+
+def test_what_is_compiled_is_kept_apart(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    both = [OpenVINOEngine(model=LARGE, cache=cache, confirm=confirm) for confirm in (False, True)]
+    assert len({engine.key(480, 640) for engine in both}) == 2
