@@ -146,7 +146,7 @@ class OpenVINOEngine(Engine):
         capabilities = " ".join(sorted(self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")))
         compiler = f"openvino {ov.get_version()}, of one precision, {BATCH} tiles of {TILE}"
         if self.confirm:
-            compiler += f", confirmed by {UNCLEARED} of {' '.join(released_digests(BASE))}"
+            compiler += f", confirmed by {BASE} {' '.join(digest[:8] for digest in released_digests(BASE))}"
         processor = f"{self.device} {capabilities}"
         low = low_resolution(height, width, self.model)
         return openvino_key(*low, precision=self.precision, processor=processor, compiler=compiler, model=self.model)
