@@ -2,9 +2,9 @@
 
 import logging
 from importlib import import_module
-from numbers import Integral
 from typing import TYPE_CHECKING, NamedTuple
 
+from engines.arguments import check_whole
 from engines.backends import BACKEND_NAMES, BACKENDS, MAX_THREADS
 from engines.backends.nvidia import driver_missing, require
 from engines.errors import BackendUnavailable
@@ -69,8 +69,7 @@ def load(
     if backend not in BACKEND_NAMES:
         raise ValueError(f"backend {backend!r}: unknown; take one of {', '.join(BACKEND_NAMES)}")
     for name, number in (("threads", 1 if threads is None else threads), ("at_once", at_once)):
-        if not (isinstance(number, Integral) and 1 <= number <= MAX_THREADS):
-            raise ValueError(f"{name} {number!r}: must be a whole number from 1 to {MAX_THREADS}")
+        check_whole(name, number, MAX_THREADS)
     if model not in MODELS:
         raise ValueError(f"model {model!r}: unknown; take one of {', '.join(MODELS)}")
     reason = "asked for"

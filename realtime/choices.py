@@ -1,6 +1,5 @@
 """Values that settings take, and their defaults. Imports nothing heavy, so that commands can list them at once."""
 
-from numbers import Integral
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -25,9 +24,3 @@ def check_choice(name: str, value: object, choices: Any) -> None:
     """Raise ValueError unless a value is one of the choices, a Literal: types alone hold nobody back."""
     if value not in get_args(choices):
         raise ValueError(f"unknown {name} {value!r}; there are {', '.join(get_args(choices))}")
-
-
-def check_whole(name: str, number: object, most: int, *, least: int = 1) -> None:
-    """Raise ValueError unless a number is whole, and from `least` to `most`."""
-    if not (isinstance(number, Integral) and least <= int(number) <= most):
-        raise ValueError(f"{name} {number!r}: must be a whole number from {least} to {most}")

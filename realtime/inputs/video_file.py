@@ -11,10 +11,11 @@ from typing import NamedTuple, Self
 import av
 from av.video.frame import VideoFrame
 
+from engines.arguments import check_whole
 from engines.errors import MediaError
 from engines.geometry import SMALLEST, Size
 from realtime.chapters import chapters_of
-from realtime.choices import MAX_PIXELS, check_whole
+from realtime.choices import MAX_PIXELS
 from realtime.inputs.containers import streams_beside
 from realtime.inputs.decoder import Decoder
 from realtime.inputs.formats import shortfall, states_duration

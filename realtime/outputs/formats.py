@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import get_args
 
+from engines.arguments import check_whole
 from engines.errors import MediaError
-from realtime.choices import PIPE, OutputKind, Preset, check_choice, check_whole
+from realtime.choices import PIPE, OutputKind, Preset, check_choice
 
 SEQUENCES = (".png", ".exr")  # of pictures, whose names have a place for their number
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}  # FFmpeg's names

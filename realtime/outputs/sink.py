@@ -6,9 +6,10 @@ from typing import Self
 
 import numpy as np
 
+from engines.arguments import check_whole
 from engines.engine import Frame, Mask, kind_of
 from engines.errors import MediaError
-from realtime.choices import OutputKind, check_whole
+from realtime.choices import OutputKind
 from realtime.outputs.formats import Codec
 from realtime.packet import Packet
 
