@@ -4,6 +4,8 @@ import re
 from collections import defaultdict
 from pathlib import Path
 
+from engines.errors import MediaError
+
 NAME = re.compile(r"([^%]*)%(?:0\d{1,2})?d([^%]*)")  # of all
 NUMBER = re.compile(r"(.*?)(\d+)(\D*)", re.ASCII)  # of one, the last number in which may be its own
 KINDS = (".bmp", ".dpx", ".exr", ".jpeg", ".jpg", ".png", ".tga", ".tif", ".tiff", ".webp")  # of pictures that are read
@@ -12,6 +14,14 @@ KINDS = (".bmp", ".dpx", ".exr", ".jpeg", ".jpg", ".png", ".tga", ".tif", ".tiff
 def is_numbered(path: Path) -> bool:
     """Whether a name stands for numbered pictures, and not for a file."""
     return NAME.fullmatch(path.name) is not None and not path.exists()
+
+
+def check_name(path: Path) -> "re.Match[str]":
+    """The parts of the name of a sequence. Raises MediaError if it has no place for a number."""
+    parts = NAME.fullmatch(path.name)
+    if parts is None:
+        raise MediaError(f"{path}: names one picture; name a sequence, such as {path.parent / f'%05d{path.suffix}'}")
+    return parts
 
 
 def pictures_of(path: Path, parts: "re.Match[str]") -> list[Path]:

@@ -15,8 +15,9 @@ from realtime.jobs.settings import VideoSettings
 from realtime.jobs.shards import Shard, known_length
 from realtime.jobs.sinks import settings_of_alpha
 from realtime.jobs.video_job import open_audio, open_source, open_subtitles
+from realtime.numbering import check_name
 from realtime.outputs.formats import SEQUENCES
-from realtime.outputs.pictures.sequence import check_folder, check_name, require_openexr
+from realtime.outputs.pictures.sequence import check_folder, require_openexr
 from realtime.outputs.target import check_target
 from realtime.pixels.yuv import FrameConverter
 

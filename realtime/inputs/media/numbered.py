@@ -16,7 +16,7 @@ from realtime.inputs.containers import decoder_limit
 from realtime.inputs.formats import shortfall
 from realtime.inputs.media.files import Media
 from realtime.inputs.pictures import open_picture
-from realtime.numbering import KINDS, NAME, pictures_of, sequences_in
+from realtime.numbering import KINDS, check_name, pictures_of, sequences_in
 
 RATE = Fraction(25)  # pictures a second, as FFmpeg takes it, too
 MOST_RATE = Fraction(1000)
@@ -45,10 +45,7 @@ class NumberedPictures(Media):
         if not 0 < rate <= MOST_RATE:
             raise ValueError(f"a rate of {float(rate):g} pictures a second is out of range; give one up to {MOST_RATE}")
         self.rate = rate
-        parts = NAME.fullmatch(self.path.name)
-        if parts is None:
-            example = self.path.parent / f"%05d{self.path.suffix}"
-            raise MediaError(f"{self.path}: names one picture; name a sequence, such as {example}")
+        parts = check_name(self.path)
         if self.path.suffix.lower() not in KINDS:
             kinds = ", ".join(KINDS)
             what = f"a sequence of {self.path.suffix or 'such'} files is not read"

@@ -1,7 +1,6 @@
 """Sequences of pictures: a numbered file for each frame."""
 
 import os
-import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from fractions import Fraction
@@ -18,7 +17,7 @@ from engines.atomic import filling
 from engines.engine import Frame, Mask
 from engines.errors import MediaError
 from realtime.choices import OutputKind
-from realtime.numbering import NAME, pictures_of
+from realtime.numbering import check_name, pictures_of
 from realtime.outputs.formats import codec_for
 from realtime.outputs.sink import Sink
 from realtime.outputs.target import refuse_address
@@ -199,14 +198,6 @@ def require_openexr() -> None:
     """Raise MediaError if the package OpenEXR, an optional extra, is not installed."""
     if find_spec("OpenEXR") is None:
         raise MediaError("OpenEXR is not installed; type: pip install 'semantic-human-matting[exr]'")
-
-
-def check_name(path: Path) -> re.Match[str]:
-    """The parts of the name of a sequence. Raises MediaError if it has no place for a number."""
-    parts = NAME.fullmatch(path.name)
-    if parts is None:
-        raise MediaError(f"{path}: names one picture; name a sequence, such as {path.parent / f'%05d{path.suffix}'}")
-    return parts
 
 
 def check_folder(path: Path) -> None:
