@@ -142,14 +142,17 @@ def fit_mask(mask: Mask, size: tuple[int, int]) -> Mask:
         raise ValueError(f"a mask is a NumPy array, float32 (h, w), not {kind_of(mask)}")
     if mask.dtype != np.float32 or mask.ndim != 2 or not mask.size:
         raise ValueError(f"a mask is float32 (h, w), not {mask.dtype} {mask.shape}")
-    low, high = float(mask.min()), float(mask.max())
-    if not (low >= -ROUNDING and high <= 1 + ROUNDING):  # not a number is neither
-        raise ValueError(
-            f"a mask is from 0 (background) to 1 (person), not from {low:g} to {high:g}; divide one of 8 bits by 255"
-        )
+    if beyond := range_beyond(mask):
+        raise ValueError(f"a mask is from 0 (background) to 1 (person), not {beyond}; divide one of 8 bits by 255")
     smaller = mask.shape[0] > size[0]
     resized = cv2.resize(mask, size[::-1], interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
     return np.asarray(np.clip(resized, 0, 1), np.float32)
+
+
+def range_beyond(values: Mask) -> str | None:
+    """The range of values that do not lie in [0, 1], but for rounding, "from -1 to 255"; None of those that do."""
+    low, high = float(values.min()), float(values.max())
+    return None if low >= -ROUNDING and high <= 1 + ROUNDING else f"from {low:g} to {high:g}"  # not a number is neither
 
 
 def kind_of(thing: object) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from engines.atomic import replacing
-from engines.engine import ROUNDING, Mask
+from engines.engine import Mask, range_beyond
 from engines.errors import MediaError
 from realtime.outputs.pictures.formats import PictureFormat, picture_format
 from realtime.outputs.pictures.rasters import BAND, Raster, write_png, write_tiff
@@ -72,9 +72,8 @@ def _check(frame: Pixels, alpha: Mask | None) -> None:
     if alpha is not None and (alpha.shape != frame.shape[:2] or not np.issubdtype(alpha.dtype, np.floating)):
         height, width = frame.shape[:2]
         raise ValueError(f"alpha of this picture is float32 ({height}, {width}), not {alpha.dtype} {alpha.shape}")
-    if alpha is not None and not (alpha.min() >= -ROUNDING and alpha.max() <= 1 + ROUNDING):  # not a number is neither
-        low, high = float(alpha.min()), float(alpha.max())
-        raise ValueError(f"alpha is from 0 to 1, not from {low:g} to {high:g}; divide one of 8 bits by 255")
+    if alpha is not None and (beyond := range_beyond(alpha)):
+        raise ValueError(f"alpha is from 0 to 1, not {beyond}; divide one of 8 bits by 255")
 
 
 def _write_with_pillow(path: Path, raster: Raster, kind: PictureFormat) -> None:
