@@ -48,9 +48,9 @@ def verified(model: str = BASE, folder: Path = FOLDER) -> dict[str, Any]:
 @cache
 def _verified(model: str, folder: Path, _written: tuple[int, int]) -> dict[str, Any]:
     own = folder / model
-    others = [each for each in MODELS if (folder / each / MANIFEST).is_file()]
-    if folder != PACKAGED and others and not own.exists():
-        raise WeightsError(f"{folder}: has only the {others[0]} model, --model {others[0]}; {_remedy(model, folder)}")
+    there = models(folder)
+    if folder != PACKAGED and there and model not in there:
+        raise WeightsError(f"{folder}: has only the {there[0]} model, --model {there[0]}; {_remedy(model, folder)}")
     try:
         manifest: dict[str, Any] = json.loads((own / MANIFEST).read_text(encoding="utf-8"))
         expected = {name: str(digest) for name, digest in manifest["sha256"].items()}
@@ -77,9 +77,9 @@ def digest(model: str = BASE) -> str:
     return str(verified(model)["sha256"][SAFETENSORS])
 
 
-def models() -> list[str]:
-    """The models that there are weights of: of one's own, there need not be all."""
-    return [model for model in MODELS if (FOLDER / model).is_dir()]
+def models(folder: Path = FOLDER) -> list[str]:
+    """The models that a folder has weights of: of one's own, there need not be all."""
+    return [model for model in MODELS if (folder / model).is_dir()]
 
 
 def int8_graph(name: str) -> str:

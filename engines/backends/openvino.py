@@ -38,7 +38,7 @@ from engines.store.entries import Engines, Key
 from engines.store.keys import openvino_key, released_digests
 from engines.store.parity import MatteOf, check_parity
 from engines.tiles import TILE
-from engines.weights import FOLDER, INT8, MANIFEST, NETWORKS, PARTS, graph, int8_graph, verified
+from engines.weights import FOLDER, INT8, NETWORKS, PARTS, graph, int8_graph, models, verified
 
 log = logging.getLogger("engines")
 
@@ -155,7 +155,7 @@ class OpenVINOEngine(Engine):
         # Static shapes: OpenVINO runs them in two thirds of the time of dynamic ones.
         channels = verified(self.model, self._folder)["dimensions"]["mrn"]["widths"][0] + 1  # the last is the mask's logit
         shapes = part_shapes(height, width, self.model, channels)
-        models = {}
+        networks = {}
         for name in self._graphs:
             file, of = ("mpn-low", BASE) if name == CONFIRMING else (name, self.model)
             of_integers = self.precision == "int8" and file in INT8
@@ -164,14 +164,14 @@ class OpenVINOEngine(Engine):
             if name == CONFIRMING:
                 model.add_outputs(UNCLEARED)
             try:
-                models[name] = compiled = self._core.compile_model(model, "CPU", self._settings)
+                networks[name] = compiled = self._core.compile_model(model, "CPU", self._settings)
             except RuntimeError as error:
                 if self.precision == "bf16" and not bf16_is_native():
                     raise BackendUnavailable(NO_BF16) from error
                 raise
             if self.precision == "bf16" and compiled.get_property("INFERENCE_PRECISION_HINT") != ov.Type.bf16:
                 raise BackendUnavailable(NO_BF16)  # with AVX2 alone OpenVINO takes float32 in its place
-        return models
+        return networks
 
     def _import(self, exported: Engines) -> Requests:
         """Load compiled graphs from the cache. Raises Outdated if this OpenVINO does not take them."""
@@ -277,7 +277,7 @@ def can_be_confirmed(model: str) -> bool:
     """Whether there is another model, the base one, to confirm what this one sees: a folder of weights may have one alone."""
     if model == BASE:
         return False
-    there = (FOLDER / BASE / MANIFEST).exists()
+    there = BASE in models(FOLDER)
     if not there:
         log.info("%s has no %s model to confirm what the %s one sees", FOLDER, BASE, model)
     return there
