@@ -1,8 +1,6 @@
 import os
-import shutil
 import signal
 import tempfile
-from collections.abc import Iterator
 from importlib.util import find_spec
 
 import pytest
@@ -30,24 +28,32 @@ if find_spec("openvino") is None or find_spec("av") is None:
     ]
 
 
+OWN_CACHE = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """No test reads or writes the user's cache of engines. All workers, and the programs that tests start, share one."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        config.stash[OWN_CACHE] = folder = tempfile.TemporaryDirectory(prefix="shm-cache-", ignore_cleanup_errors=True)
+        os.environ["SHM_CACHE"] = folder.name
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if OWN_CACHE in config.stash:
+        config.stash[OWN_CACHE].cleanup()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With -n, files with slow tests are begun first: one that is begun last is waited for while the other workers are idle."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def heed_ctrl_c() -> None:
     """A shell that starts the tests in the background has Ctrl-C ignored, and programs that tests start would inherit that."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def own_cache() -> Iterator[None]:
-    """No test reads or writes the user's cache of engines; programs that tests start inherit this."""
-    folder = tempfile.mkdtemp(prefix="shm-cache-")
-    before = os.environ.get("SHM_CACHE")
-    os.environ["SHM_CACHE"] = folder
-    yield
-    os.environ.pop("SHM_CACHE")
-    if before is not None:
-        os.environ["SHM_CACHE"] = before
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.stats import bootstrap
 
 from train.commands import evaluate
 from train.evaluation.tables import RESAMPLINGS, Comparison
@@ -33,6 +32,8 @@ def write(path: Path, models: dict[str, dict[str, dict[str, float | None]]], nam
 
 
 def test_the_interval_is_scipys() -> None:
+    from scipy.stats import bootstrap  # a second, which every worker would spend on collecting tests
+
     before, changes = RANDOM.gamma(2, 0.002, 40), RANDOM.normal(-0.0004, 0.001, 40)
     stems = [f"{number:03d}" for number in range(40)]
     after = dict(zip(stems, (before + changes).tolist(), strict=True))

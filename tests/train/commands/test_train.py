@@ -164,6 +164,7 @@ def check_use(folder: Path, weights: str, frame: Frame) -> None:
     assert near < 1 < far
 
 
+@pytest.mark.slow
 def test_mrn_is_trained_behind_the_released_networks_and_released_with_them(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], data: Path, recipe_file: Path, tmp_path: Path
 ) -> None:
