@@ -82,8 +82,11 @@ class Timestamps:
         # AVI stores only decoding times. Frames leave the decoder in order, each late by the same lag.
         self._decode_times = container.format.name == "avi"
         self.origin = Fraction(0)
+        begin = (container.start_time or 0) * MICROSECOND
         if container.format.name in TRANSPORT:
-            self.origin = (container.start_time or 0) * MICROSECOND
+            self.origin = begin
+        elif (stream.start_time or 0) < 0:
+            self.origin = begin // self._unit * self._unit  # whole ticks, so that all frames are rounded alike
         self._shift = -self.origin
         self._lag: int | None = None
         self._last: Fraction | None = None
@@ -96,7 +99,9 @@ class Timestamps:
             time = Fraction(0) if last is None else last + step
         else:
             time = ticks * self._unit + self._shift
-            if last is not None and time <= last:
+            if last is None and time < 0:
+                time = self._first(time)
+            elif last is not None and time <= last:
                 if last - time > JUMP:
                     self._shift += last + step - time
                     time = last + step
@@ -104,6 +109,13 @@ class Timestamps:
                     time = last + self._unit
         self._last = time
         return time
+
+    def _first(self, time: Fraction) -> Fraction:
+        """The time of a first frame that is before the origin, which files that are written cannot hold."""
+        if time >= -JUMP:  # shown before the key frame that FFmpeg takes for the start
+            self.origin += time
+            self._shift -= time
+        return Fraction(0)
 
     def _ticks(self, frame: VideoFrame) -> int | None:
         if not self._decode_times:

@@ -11,10 +11,10 @@ from av.video.stream import VideoStream
 from engines.errors import MediaError
 from realtime.chapters import add_chapters
 from realtime.inputs.video_file import VideoSource
-from realtime.outputs.formats import CONTAINERS, FIFO, OPTIONS
+from realtime.outputs.formats import CONTAINERS, FIFO, OPTIONS, delays_kept
 from realtime.outputs.tracks.audio import AudioCopier
 from realtime.outputs.tracks.subtitles import SPARSE, SubtitleCopier
-from realtime.outputs.video_file import CONTAINER_TAGS
+from realtime.outputs.video_file import CONTAINER_TAGS, time_unit
 
 
 class Segment(NamedTuple):
@@ -47,7 +47,7 @@ def join(
         MediaError: if a segment cannot be read or joined, or the disk fails.
     """
     name = CONTAINERS[path.suffix.lower()]
-    options = OPTIONS[name]
+    options = {**OPTIONS[name], **delays_kept(name, time_unit(source.time_base))}
     copiers = [each for each in (audio, subtitles) if each is not None]
     if name == "matroska" and audio is not None and audio.wav_tagged:
         name, options = "fifo", FIFO

@@ -5,6 +5,7 @@ Imports nothing heavy, so that commands can list them at once.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from typing import get_args
 
@@ -31,6 +32,11 @@ FRAGMENTED = {
 FIFO = {**OWN_TIMES, "fifo_format": "matroska", "format_opts": "avoid_negative_ts=disabled"}
 CLUSTERED = {**OWN_TIMES, "cluster_time_limit": "1000", "flush_packets": "1"}
 RECOVERABLE = {"mp4": FRAGMENTED, "mov": FRAGMENTED, "matroska": CLUSTERED, "webm": CLUSTERED}
+
+
+def delays_kept(name: str, unit: Fraction) -> Options:
+    """The option by which MP4 and MOV say to the tick, of `unit` seconds, when their pictures begin; otherwise to the ms."""
+    return {"movie_timescale": str(max(1000, unit.denominator))} if name in ("mp4", "mov") else {}
 
 
 def suffix_of(path: Path) -> str:

@@ -16,7 +16,7 @@ from realtime.chapters import Chapter, add_chapters
 from realtime.choices import PIPE, OutputKind, Preset
 from realtime.outputs.encoding.encoder import Encoder
 from realtime.outputs.encoding.scheduling import scheduling_kept
-from realtime.outputs.formats import CONTAINERS, FIFO, OPTIONS, RECOVERABLE, codec_for, suffix_of
+from realtime.outputs.formats import CONTAINERS, FIFO, OPTIONS, RECOVERABLE, codec_for, delays_kept, suffix_of
 from realtime.outputs.fragments import cut_after_last_fragment
 from realtime.outputs.sink import Sink
 from realtime.outputs.standard_output import StandardOutput
@@ -153,6 +153,7 @@ class VideoSink(Sink):
         of_container = RECOVERABLE[name] if self._recoverable or self._output is not None else OPTIONS[name]
         if name == "matroska" and self._output is None and self._audio is not None and self._audio.wav_tagged:
             name, of_container = "fifo", FIFO  # PyAV refuses these codecs for Matroska itself
+        of_container = {**of_container, **delays_kept(name, self._time_base)}
         if any(isinstance(each, SubtitleCopier) for each in self._copiers):
             of_container = {**of_container, **SPARSE}
         # An absolute path, so that FFmpeg does not mistake part of a name for a protocol.
@@ -175,9 +176,13 @@ class VideoSink(Sink):
 
         Raises:
             MediaError: if the disk is full or otherwise fails.
-            ValueError: for a packet with no picture or matte, or one of another size, and after `close` or `abort`.
+            ValueError: for a packet with no picture or matte, one of another size, or with a time before 0, and after `close`
+                or `abort`.
         """
-        frame = self._encoder.frame(*self._shown(packet), packet.fine)
+        shown = self._shown(packet)
+        if packet.time < 0:
+            raise ValueError(f"a packet at {float(packet.time):g} s: times begin at 0; subtract that of the first packet")
+        frame = self._encoder.frame(*shown, packet.fine)
         frame.time_base = self._time_base
         ticks = round(packet.time / self._time_base)
         # Two times may round to one, but the encoder takes only rising ones.

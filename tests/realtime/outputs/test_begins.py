@@ -1,0 +1,89 @@
+"""Videos that begin elsewhere than at 0 by their own times: all their frames are written, as far apart as they were."""
+
+import shutil
+import subprocess
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from realtime.inputs.timestamps import Excerpt
+from realtime.inputs.video_file import VideoSource
+from realtime.outputs.video_file import VideoSink
+from tests.realtime.clips import audio_packets, even_times, frame_times, make_clip
+from tests.realtime.outputs.test_video_file import copy, packets
+
+needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="needs the ffmpeg program")
+LEADING = {"x265-params": "log-level=none:keyint=25:min-keyint=25:open-gop=0:radl=2:bframes=3:b-adapt=0:scenecut=0"}
+
+
+def ffmpeg(*arguments: str | Path) -> None:
+    subprocess.run(["ffmpeg", "-v", "quiet", "-y", *map(str, arguments)], check=True, timeout=60)
+
+
+def begins_with_leading_pictures(folder: Path) -> Path:
+    """A transport stream cut at a key frame before which two frames are shown that come after it."""
+    whole = make_clip(folder / "whole.ts", even_times(75), codec="libx265", options=LEADING)
+    ffmpeg("-ss", "1.2", "-i", whole, "-c", "copy", folder / "clip.ts")
+    return folder / "clip.ts"
+
+
+def begins_before_zero(folder: Path) -> Path:
+    """A fragmented MP4 cut between key frames, without an edit list, as cutting programs make it."""
+    whole = make_clip(folder / "whole.mkv", even_times(75), audio="aac", options={"g": "25"})
+    ffmpeg("-ss", "1.3", "-i", whole, "-c", "copy", "-movflags", "frag_keyframe+delay_moov", folder / "clip.mp4")
+    return folder / "clip.mp4"
+
+
+def is_early_in_wmv(folder: Path) -> Path:
+    whole = make_clip(folder / "whole.wmv", even_times(30), codec="wmv2")
+    moved = "-c", "copy", "-avoid_negative_ts", "disabled"
+    ffmpeg("-itsoffset", "-0.5", "-i", whole, *moved, folder / "clip.wmv")
+    return folder / "clip.wmv"
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("make", [begins_with_leading_pictures, begins_before_zero, is_early_in_wmv])
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
+def test_no_frame_before_zero_is_lost(tmp_path: Path, make, suffix: str) -> None:  # type: ignore[no-untyped-def]
+    """MP4 lost them, and in Matroska they had no times."""
+    clip, out = make(tmp_path), tmp_path / f"out{suffix}"
+    there = frame_times(clip)
+    copy(clip, out)
+    with VideoSource(clip) as source:
+        assert frame_times(out) == [packet.time for packet in source] == [time - source.origin for time in there]
+        assert 0 <= there[0] - source.origin < Fraction(1, 10)
+        if source.audio:
+            lag = there[0] - audio_packets(clip)[0][0]
+            assert frame_times(out)[0] - audio_packets(out)[0][0] == pytest.approx(lag, abs=1e-3)
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("make", [begins_with_leading_pictures, begins_before_zero, is_early_in_wmv])
+def test_an_excerpt_counts_from_the_same_zero(tmp_path: Path, make) -> None:  # type: ignore[no-untyped-def]
+    clip = make(tmp_path)
+    with VideoSource(clip) as source:
+        times = [packet.time for packet in source]
+    with VideoSource(clip, excerpt=Excerpt(start=times[9])) as source:
+        assert [packet.time + source.begin for packet in source] == times[9:]
+    with VideoSource(clip, excerpt=Excerpt(start=Fraction(0))) as source:
+        assert len(list(source)) == len(times)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov"])
+@pytest.mark.parametrize("recoverable", [False, True])
+def test_pictures_begin_to_the_tick(tmp_path: Path, suffix: str, recoverable: bool) -> None:
+    """They began to the millisecond, as the movie's own timescale has it unless it is told."""
+    times = [Fraction(68_625 + 3600 * index, 90_000) for index in range(5)]
+    out = tmp_path / f"out{suffix}"
+    with VideoSink(out, width=96, height=64, recoverable=recoverable) as sink:
+        for packet in packets(times):
+            sink.write(packet)
+    assert frame_times(out) == times
+
+
+def test_a_time_before_zero_is_refused(tmp_path: Path) -> None:
+    says = r"a packet at -0.2 s: times begin at 0; subtract that of the first packet"
+    with pytest.raises(ValueError, match=says), VideoSink(tmp_path / "out.mp4", width=96, height=64) as sink:
+        sink.write(packets([Fraction(-1, 5)])[0])
+    assert list(tmp_path.iterdir()) == []
