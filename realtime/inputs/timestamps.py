@@ -71,7 +71,8 @@ def rate_of(stream: VideoStream) -> Fraction | None:
     guessed = stream.guessed_rate or None
     if guessed is not None and guessed > MOST_GUESSED:
         guessed = None
-    return stream.average_rate or guessed
+    rate = stream.average_rate or guessed
+    return rate if rate and rate > 0 else None  # a damaged file may say anything
 
 
 class Timestamps:

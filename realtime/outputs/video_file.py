@@ -4,12 +4,14 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from fractions import Fraction
+from numbers import Rational
 from pathlib import Path
 
 import av
 from av.container import OutputContainer
 from av.video.stream import VideoStream
 
+from engines.arguments import check_above_zero
 from engines.atomic import replacing
 from engines.errors import MediaError
 from realtime.chapters import Chapter, add_chapters
@@ -71,7 +73,8 @@ class VideoSink(Sink):
 
     Raises:
         MediaError: if the file cannot be written there, or cannot hold what it should; later ReaderGone, of standard output.
-        ValueError: for an unknown codec, a `crf` that it does not take, or high range that it, or NVENC, does not keep.
+        ValueError: for an unknown codec, a `crf` that it does not take, a `rate` or `time_base` that is no number above 0, or
+            high range that it, or NVENC, does not keep.
     """
 
     def __init__(
@@ -100,6 +103,8 @@ class VideoSink(Sink):
         recoverable: bool = False,
     ) -> None:
         path = Path(path)
+        if rate is not None:
+            check_above_zero("rate", rate, "25")
         piped = path == PIPE and not recoverable
         if not piped:
             check_target(path, overwrite=overwrite)
@@ -296,5 +301,10 @@ class VideoSink(Sink):
 
 
 def time_unit(time_base: Fraction) -> Fraction:
-    """The unit of frame times in a file, in seconds: `time_base` unless that is too fine for players."""
+    """The unit of frame times in a file, in seconds: `time_base` unless that is too fine for players.
+
+    Raises ValueError unless that is a whole number or fraction above 0.
+    """
+    if not isinstance(time_base, Rational) or time_base <= 0:
+        raise ValueError(f"time_base {time_base!r}: must be a fraction above 0, such as Fraction(1, 25)")
     return time_base if time_base.denominator <= MAX_TIMESCALE else Fraction(1, 90_000)

@@ -1,5 +1,7 @@
 """Sinks that a program uses in another way than it should."""
 
+import math
+import re
 from fractions import Fraction
 from pathlib import Path
 
@@ -28,6 +30,20 @@ def test_a_rate_may_be_any_number(tmp_path: Path, rate: float, stated: Fraction)
     with VideoSink(tmp_path / "out.mp4", width=96, height=64, rate=rate) as sink:
         assert sink._stream.codec_context.framerate == stated
         sink.write(packets(even_times(1))[0])
+
+
+@pytest.mark.parametrize("rate", [-1, 0, 0.0, Fraction(-1, 2), math.nan, math.inf, "25"])
+def test_a_rate_that_there_is_not_is_refused(tmp_path: Path, rate: object) -> None:
+    with pytest.raises(ValueError, match=rf"rate {re.escape(repr(rate))}: must be a number above 0, such as 25"):
+        VideoSink(tmp_path / "out.mp4", width=96, height=64, rate=rate)  # type: ignore[arg-type]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("unit", [0, -1, Fraction(-1, 25), 0.04, "1/25"])
+def test_a_unit_of_times_that_there_is_not_is_refused(tmp_path: Path, unit: object) -> None:
+    with pytest.raises(ValueError, match=rf"time_base {re.escape(repr(unit))}: must be a fraction above 0, such as Fraction"):
+        VideoSink(tmp_path / "out.mp4", width=96, height=64, time_base=unit)  # type: ignore[arg-type]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_preset_that_there_is_not_is_refused(tmp_path: Path) -> None:
