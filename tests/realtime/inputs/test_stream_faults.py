@@ -75,7 +75,7 @@ def test_a_stream_that_has_grown_over_the_limit_is_told_so(
     first = small + large if midway else small
     told = told_of_outage(first, large, hold=0, max_pixels=160 * 96, explain=in_options)
     assert told[-1] == (
-        f"ADDRESS gives no picture ({size[0]}x{size[1]} is 1 megapixels, over the limit of 0; "
+        f"ADDRESS gives no picture ({size[0]}x{size[1]} is 1 megapixels, over the limit of 0.01536; "
         "if you trust it, raise the limit with --max-megapixels 1); waiting for it"
     )
 
