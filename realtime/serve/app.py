@@ -135,10 +135,11 @@ def create_app(
         return await work(request, (PHOTO, MASK), refiner.steps)
 
     @app.head("/v1/health", include_in_schema=False, dependencies=checked)  # for watchdogs, such as wget --spider
-    @app.get("/v1/health", summary="What runs here, and how full the queue is", dependencies=checked)
+    @app.get("/v1/health", summary="What runs here, how full the queue is, and the limits", dependencies=checked)
     async def health() -> dict[str, str | int]:
         names = {"backend": engine.name, "device": engine.device, "precision": engine.precision, "model": engine.model}
-        return {"version": engines.__version__, **names, "requests": queue.held, "queue": limits.queue}
+        most = {"max_bytes": limits.bytes, "max_video_bytes": limits.video_bytes}
+        return {"version": engines.__version__, **names, "requests": queue.held, "queue": limits.queue, **most}
 
     add_page(app)
     add_live(app, shared.first, limits, token=token, loopback=loopback)

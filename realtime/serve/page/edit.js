@@ -1,6 +1,6 @@
 // Photos and videos: files in, pictures and a film out, and before the film a preview.
 
-import { ask, at, form, pause, show } from "./service.js";
+import { ask, at, form, health, pause, show } from "./service.js";
 import { zip } from "./zip.js";
 
 let photos = [], video = null, job = null;
@@ -209,5 +209,5 @@ at("drop").ondragleave = () => at("drop").classList.remove("over");
 at("drop").ondrop = event => { event.preventDefault(); at("drop").classList.remove("over"); take(event.dataTransfer.files); };
 for (const id of ["bg", "colour", "picture", "wrap", "model", "photo-format", "token"]) at(id).onchange = change;
 at("split").oninput = event => { at("before").style.clipPath = `inset(0 ${100 - event.target.value}% 0 0)`; };
-ask("v1/health").then(answer => answer.json()).then(state => { at("model").value = state.model; }).catch(() => {});
+health().then(state => { at("model").value = state.model; }).catch(() => {});
 at("edit").querySelector("form").onsubmit = event => event.preventDefault();
