@@ -9,6 +9,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import gettempdir, mkdtemp
 
+from engines.errors import MediaError
+
 PREFIX = "shm-run-"  # begins their names
 
 
@@ -55,6 +57,20 @@ class Scratch:
         if self._held is not None:
             os.close(self._held)
         self._path = self._held = None
+
+
+@contextmanager
+def temporary_errors() -> Iterator[None]:
+    """Turn an error of the system in the block, which writes temporary files, into a MediaError that names their folder."""
+    try:
+        yield
+    except OSError as error:
+        try:
+            folder = gettempdir()
+        except OSError:  # it looks for one that can be written
+            raise MediaError("there is no folder for temporary files that can be written; name one in TMPDIR") from error
+        reason = f"{folder}: temporary files cannot be written there ({error.strerror})"
+        raise MediaError(f"{reason}; make room, or name another folder in TMPDIR") from error
 
 
 @contextmanager

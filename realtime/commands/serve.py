@@ -13,6 +13,7 @@ from engines.commands.running import UsageError, needs_extra, run
 from realtime.addresses import is_loopback
 from realtime.commands.checks import notify
 from realtime.commands.options import MAX_MEGAPIXELS, MEGAPIXEL, MaxMegapixelsOption
+from realtime.scratch import scratch_folder, temporary_errors
 from realtime.serve.limits import (
     CAMERAS,
     KEEP_FOR,
@@ -76,6 +77,8 @@ def serve(
         from realtime.serve.app import create_app
         from realtime.serve.server import listen
         from realtime.serve.server import serve as serve_until_stopped
+    with temporary_errors(), scratch_folder():  # else each request would fail, or the service at its start
+        pass
 
     limits = Limits(
         bytes=max_megabytes * 1_000_000,

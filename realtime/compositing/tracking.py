@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from realtime.compositing.people import People, Small, connected, grey_picture
 from realtime.compositing.subjects import Mark, NobodyThere, small_mask
 from realtime.packet import Packet
+from realtime.scratch import temporary_errors
 
 SIZE = 4  # bytes of the length of an encoded picture
 AGREEMENT = 0.5  # share of two masks that has to be in both for one person's
@@ -28,11 +29,14 @@ class Track(Sequence[Small]):
 
     Args:
         suffix: of the format that they are kept in: ".png", without loss, or ".jpg".
+
+    Raises MediaError, also later, if that file cannot be written.
     """
 
     def __init__(self, suffix: str = ".png") -> None:
         self._suffix = suffix
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed, and so removed, with this object
+        with temporary_errors():
+            self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed, and so removed, with this object
         self._offsets = array("q")  # of each in the file, at its length
 
     def append(self, picture: Small) -> None:
@@ -50,14 +54,16 @@ class Track(Sequence[Small]):
     def __getitem__(self, index: int | slice) -> Small | Sequence[Small]:
         if isinstance(index, slice):
             return [self[each] for each in range(len(self))[index]]
-        self._file.seek(self._offsets[index])
-        encoded = self._file.read(int.from_bytes(self._file.read(SIZE)))
+        with temporary_errors():  # what was written last may only reach the disk now
+            self._file.seek(self._offsets[index])
+            encoded = self._file.read(int.from_bytes(self._file.read(SIZE)))
         return np.asarray(cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_GRAYSCALE), np.uint8)
 
     def __setitem__(self, index: int, picture: Small) -> None:
         encoded = cv2.imencode(self._suffix, picture)[1].tobytes()
-        self._offsets[index] = self._file.seek(0, os.SEEK_END)
-        self._file.write(len(encoded).to_bytes(SIZE) + encoded)
+        with temporary_errors():
+            self._offsets[index] = self._file.seek(0, os.SEEK_END)
+            self._file.write(len(encoded).to_bytes(SIZE) + encoded)
 
 
 class Moment(NamedTuple):

@@ -11,13 +11,16 @@ import sys
 import urllib.request
 from contextlib import ExitStack
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from PIL import Image
 
 import realtime
+from realtime.commands import serve
 from tests.commands import answers
 from tests.realtime.clips import make_clip
+from tests.realtime.plain_engine import plain_engine
 
 SAMPLE = Path(realtime.__file__).parent / "samples" / "portrait.jpg"
 MISTAKES = [
@@ -59,6 +62,21 @@ def test_a_missing_extra_is_named() -> None:
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert "semantic-human-matting[web]" in done.stderr
+
+
+def test_a_folder_for_temporary_files_that_is_missing_is_named_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It failed at its start, with a traceback, or with each request."""
+    pytest.importorskip("fastapi_offline", reason="the extra web is not installed")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "none"))
+    with plain_engine() as engine, patch("sys.argv", ["shm-serve", "--port", "0"]), pytest.raises(SystemExit) as exit_:
+        serve.main()
+    assert exit_.value.code == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {tmp_path / 'none'}: temporary files cannot be written there (No such file")
+    assert error.endswith("; make room, or name another folder in TMPDIR\n")
+    assert not engine.asked
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM")

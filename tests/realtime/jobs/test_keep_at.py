@@ -103,3 +103,20 @@ def test_a_wrong_time_or_point_is_named_and_nothing_is_left(
     assert run(clip, tmp_path / "out.mkv", "--keep", keep) == 2
     assert says in capsys.readouterr().err
     assert sorted(each.name for each in tmp_path.iterdir()) == ["in.mkv"]
+
+
+@pytest.mark.parametrize("fault", ["missing", "full"])
+def test_a_folder_for_temporary_files_that_takes_none_is_named(
+    tmp_path: Path, clip: Path, fault: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A full one had a traceback, and of a missing one a file in it was named that nobody knows."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "none"))
+    if fault == "full":
+        if not Path("/dev/full").exists():
+            pytest.skip("needs /dev/full")
+        monkeypatch.setattr("tempfile.TemporaryFile", lambda: Path("/dev/full").open("w+b", buffering=0))  # noqa: SIM115
+    assert run(clip, tmp_path / "out.mkv", "--keep", "60,100@0.8") == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith(f"error: {tmp_path / 'none'}: temporary files cannot be written there (No s")
+    assert error.endswith("; make room, or name another folder in TMPDIR")
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["in.mkv"]
