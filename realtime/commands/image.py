@@ -97,7 +97,7 @@ def image(
         raise UsageError("--margin is for --crop; leave it out, or add --crop")
     for source in sources:
         refuse_address(source)
-    writing = Writing(premultiplied=premultiplied, strip=strip, overwrite=overwrite)
+    writing = Writing(premultiplied=premultiplied, strip=strip, overwrite=overwrite, notify=notify)
     folder = len(sources) > 1 or sources[0].is_dir()  # is what is written to
     suffix = ".png" if bg is None else ".jpg"
     if len(sources) > 1:

@@ -96,7 +96,7 @@ def refine(
             read = read_photo_for_matting(photo, max_pixels=max_pixels)
             matte = refine_mask(read, known.read(photo), engine)
             write = write_cut_out if cut_outs else write_alpha
-            write(picture, matte, read, Writing(overwrite=overwrite))
+            write(picture, matte, read, Writing(overwrite=overwrite, notify=notify))
             height, width = read.frame.shape[:2]
             return f"{picture}: {width}x{height} ({engine.name} {engine.precision}, {engine.device})"
 

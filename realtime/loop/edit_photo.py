@@ -1,5 +1,6 @@
 """Photos edited: cut out, composited, or matted from a mask of their own."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -72,24 +73,35 @@ def refine_mask(photo: Photo, mask: Mask, engine: Engine) -> Matte:
 
 @dataclass(frozen=True, slots=True)
 class Writing:
-    """How pictures made of photos are written: see `write_photo`. With `strip`, without where the photos were taken."""
+    """How pictures made of photos are written: see `write_photo`.
+
+    With `strip`, without where the photos were taken. `notify` gets a line for EXIF or XMP that is too large, and left out.
+    """
 
     premultiplied: bool = False
     strip: bool = False
     overwrite: bool = True
+    notify: Callable[[str], object] | None = None
 
     def write(self, path: Path, photo: Photo, colours: Pixels, alpha: Mask | None = None, *, profile: bytes = b"") -> None:
         """Write a picture with the metadata of its photo."""
         metadata = photo.metadata.without_place() if self.strip else photo.metadata
+        metadata = metadata.of_size(*colours.shape[:2])
+        kind = picture_format(path, alpha=alpha is not None)
+        kept = metadata.within(kind.segment)
         write_photo(
             path,
             colours,
             alpha,
             profile=profile,
-            metadata=metadata.of_size(*colours.shape[:2]),
+            metadata=kept,
             premultiplied=self.premultiplied,
             overwrite=self.overwrite,
         )
+        if self.notify is not None:
+            for name, lost in (("EXIF", kept.exif != metadata.exif), ("XMP", kept.xmp != metadata.xmp)):
+                if lost:
+                    self.notify(f"{path}: the {name} of {photo.name} is too large for {path.suffix}, and is left out")
 
 
 PLAIN = Writing()

@@ -22,7 +22,7 @@ from realtime.pixels.tiff_tags import (
     write_directory,
 )
 
-HEADER = b"Exif\0\0"  # before EXIF in JPEG
+HEADER, XMP_HEADER = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"  # before EXIF and XMP in JPEG
 # The others describe how the pixels of that very file are stored, among them its orientation, or hold a thumbnail of them.
 KEPT: frozenset[int] = frozenset(
     {
@@ -55,6 +55,11 @@ class Metadata:
         order, (main, camera, place) = byte_order(self.exif), directories(self.exif)
         camera |= {tag: numbers(order, LONG, size) for tag, size in ((WIDTH, width), (HEIGHT, height)) if tag in camera}
         return replace(self, exif=_block(order, main, camera, place))
+
+    def within(self, most: int) -> "Metadata":
+        """The same without EXIF, or XMP, that has more bytes than that with its header."""
+        fits = [len(header + each) <= most for header, each in ((HEADER, self.exif), (XMP_HEADER, self.xmp))]
+        return Metadata(self.exif if fits[0] else b"", self.xmp if fits[1] else b"")
 
     def without_place(self) -> "Metadata":
         """The same without where the photo was taken: without GPS, and without maker notes and XMP, in which places can be."""

@@ -21,6 +21,7 @@ class PictureFormat:
     bits      of each channel, at most
     profile   whether they hold a colour profile; otherwise they are written in sRGB
     metadata  whether they hold EXIF and XMP
+    segment   bytes that EXIF, or XMP, can have with its header
     longest   side in pixels that they can have
     require   raises MediaError for a path if a package that writes them is not installed; None where none is needed
     options   of Pillow's encoder
@@ -33,6 +34,7 @@ class PictureFormat:
     bits: int = 8
     profile: bool = True
     metadata: bool = True
+    segment: int = 2**31 - 1
     longest: int = 2**31 - 1
     require: Callable[[Path], None] | None = None
     options: tuple[tuple[str, object], ...] = ()
@@ -67,7 +69,9 @@ FORMATS = (
         options=(("quality", QUALITY),),
         lossless=(("lossless", True),),
     ),
-    PictureFormat(name="JPEG", suffixes=(".jpg", ".jpeg"), alpha=False, longest=65535, options=(("quality", QUALITY),)),
+    PictureFormat(
+        name="JPEG", suffixes=(".jpg", ".jpeg"), alpha=False, segment=65533, longest=65535, options=(("quality", QUALITY),)
+    ),
     PictureFormat(name="BMP", suffixes=(".bmp",), alpha=False, profile=False, metadata=False, longest=32767),
 )
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from PIL.ExifTags import IFD
+from PIL.ExifTags import IFD, Base
+from PIL.PngImagePlugin import PngInfo
 
 from realtime.inputs.photos import read_photo
 from realtime.outputs.photos import write_photo
@@ -122,3 +123,31 @@ def test_metadata_is_kept_and_the_place_left_out_on_demand(tmp_path: Path) -> No
             assert out.getexif().get_ifd(IFD.Exif)[0x9003] == "2026:11:26 12:00:00"
             assert bool(out.getexif().get_ifd(IFD.GPSInfo)) is kept
             assert ("xmp" in out.info) is kept
+
+
+@pytest.mark.parametrize("name", ["EXIF", "XMP"])
+def test_metadata_too_large_for_a_jpeg_is_left_out_with_a_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    """The picture was not written, once it was matted."""
+    tags, text = Image.Exif(), PngInfo()
+    tags[Base.ImageDescription] = "d" * (66_000 if name == "EXIF" else 10)
+    text.add_itxt("XML:com.adobe.xmp", "<x:xmpmeta>" + "x" * (66_000 if name == "XMP" else 10))
+    Image.new("RGB", (60, 40)).save(tmp_path / "a.png", exif=tags, pnginfo=text)
+    assert shm_image(tmp_path / "a.png", tmp_path / "out.jpg", "--bg", "green") == 0
+    says = f"{tmp_path / 'out.jpg'}: the {name} of {tmp_path / 'a.png'} is too large for .jpg, and is left out"
+    assert says in capsys.readouterr().err.splitlines()
+    kept = read_photo(tmp_path / "out.jpg").metadata
+    assert (bool(kept.exif), bool(kept.xmp)) == (name != "EXIF", name != "XMP")
+    assert shm_image(tmp_path / "a.png", tmp_path / "out.png") == 0
+    assert "left out" not in capsys.readouterr().err
+    assert len(getattr(read_photo(tmp_path / "out.png").metadata, name.lower())) > 66_000
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_the_largest_xmp_that_a_jpeg_holds_is_kept(tmp_path: Path, more: int) -> None:
+    text = PngInfo()
+    text.add_itxt("XML:com.adobe.xmp", "x" * (65_533 - 29 + more))
+    Image.new("RGB", (60, 40)).save(tmp_path / "a.png", pnginfo=text)
+    assert shm_image(tmp_path / "a.png", tmp_path / "out.jpg", "--bg", "green") == 0
+    assert len(read_photo(tmp_path / "out.jpg").metadata.xmp) == (0 if more else 65_533 - 29)
