@@ -46,11 +46,11 @@ class Shown(NamedTuple):
 class VideoSource:
     """The frames of a video, or of an excerpt of it, in order of presentation. Iterating again starts again.
 
-    Packet times count from the start of the stream's own clock, or, in transport streams, whose clock starts anywhere, from the
-    start of the file; of an excerpt with a `start`, from its first frame. Frames are rotated and mirrored as the first one is;
-    if their size changes midway, they are scaled to the first one's. What is clear in frames with alpha is white, and their
-    packets have an opacity. Damaged parts are skipped and counted in `damaged`. An iteration raises ValueError once the file is
-    closed or iterated again.
+    Packet times count from the start of the stream's own clock, or, in transport streams, whose clock starts anywhere, and
+    where its times begin below 0, from the start of the file; of an excerpt with a `start`, from its first frame. Frames are
+    rotated and mirrored as the first one is; if their size changes midway, they are scaled to the first one's. What is clear
+    in frames with alpha is white, and their packets have an opacity. Damaged parts are skipped and counted in `damaged`. An
+    iteration raises ValueError once the file is closed or iterated again.
 
     Attributes:
         path: the file.
