@@ -46,10 +46,10 @@ class Layout:
 
     def settle(self, frame: Frame, unified: Mask, alpha: Mask, foreground: Frame) -> None:
         """Make, in place, the matte of all tiles that of the unsure ones alone."""
-        sure_alpha = self.sure_alpha(unified)
-        for row, column in np.argwhere(~self.unsure(unified)):
-            here = np.s_[row * TILE : (row + 1) * TILE, column * TILE : (column + 1) * TILE]
-            alpha[here], foreground[here] = sure_alpha[here], frame[here]
+        sure = np.ones(alpha.shape, np.bool_)
+        for row, column in np.argwhere(self.unsure(unified)):  # the last ones overlap sure ones, which `paste` overwrites
+            sure[self.tops[row] : self.tops[row] + TILE, self.lefts[column] : self.lefts[column] + TILE] = False
+        alpha[sure], foreground[sure] = self.sure_alpha(unified)[sure], frame[sure]
 
     def batches(self, unsure: NDArray[np.bool_], size: int) -> Iterator[list[tuple[int, int]]]:
         """The unsure tiles as (row, column), `size` at a time."""

@@ -39,6 +39,24 @@ def test_tiles_cut_from_a_frame_and_pasted_give_it_again(height: int, width: int
     np.testing.assert_array_equal(alpha, frame[..., 0])
 
 
+@settings(max_examples=50, deadline=None)
+@given(SIDES, SIDES, st.integers(0, 10_000))
+def test_a_matte_of_the_whole_frame_is_settled_as_tiles_are_pasted(height: int, width: int, seed: int) -> None:
+    """Also where the last tile of a row or column overlaps one that is sure."""
+    layout, rng = Layout(height, width), np.random.default_rng(seed)
+    unified = np.where(rng.random((80, 64)) < 0.005, np.float32(0.5), np.float32(1))
+    frame, matte = rng.integers(0, 256, (2, height, width, 3), np.uint8)
+    padded = cv2.copyMakeBorder(matte, 0, TILE, 0, TILE, cv2.BORDER_REPLICATE)
+    alpha, foreground = layout.sure_alpha(unified), frame.copy()
+    for (tile,) in layout.batches(layout.unsure(unified), 1):
+        part = padded[layout.tops[tile[0]] :, layout.lefts[tile[1]] :][None, :TILE, :TILE]
+        layout.paste([tile], part[..., 0].astype(np.float32), part, alpha, foreground)
+    settled = matte[..., 0].astype(np.float32)
+    layout.settle(frame, unified, settled, matte)
+    np.testing.assert_array_equal(settled, alpha)
+    np.testing.assert_array_equal(matte, foreground)
+
+
 @settings(max_examples=20, deadline=None)
 @given(SIDES, SIDES)
 def test_places_are_those_of_a_bilinear_enlargement(height: int, width: int) -> None:
