@@ -91,7 +91,7 @@ def test_frames_in_flight_of_two_sizes_keep_their_own_mattes_and_pictures(engine
     alone = [engine(frame) for frame in frames]
     backgrounds = [np.random.default_rng(3).integers(0, 256, frame.shape, np.uint8) for frame in frames]
     pending = [engine.submit(frame) for frame in frames[:3]]
-    for index in range(9):
+    for index in range(18):
         pending.append(engine.submit(frames[(index + 3) % 6]))
         taken, expected, background = pending.pop(0), alone[index % 6], backgrounds[index % 6]
         if index % 2:
