@@ -36,7 +36,8 @@ RECOVERABLE = {"mp4": FRAGMENTED, "mov": FRAGMENTED, "matroska": CLUSTERED, "web
 
 def delays_kept(name: str, unit: Fraction) -> Options:
     """The option by which MP4 and MOV say to the tick, of `unit` seconds, when their pictures begin; otherwise to the ms."""
-    return {"movie_timescale": str(max(1000, unit.denominator))} if name in ("mp4", "mov") else {}
+    times = -(-1000 // unit.denominator)  # no coarser than milliseconds, which sound and chapters need
+    return {"movie_timescale": str(times * unit.denominator)} if name in ("mp4", "mov") else {}
 
 
 def suffix_of(path: Path) -> str:

@@ -72,11 +72,16 @@ def test_an_excerpt_counts_from_the_same_zero(tmp_path: Path, make) -> None:  # 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mov"])
 @pytest.mark.parametrize("recoverable", [False, True])
-def test_pictures_begin_to_the_tick(tmp_path: Path, suffix: str, recoverable: bool) -> None:
+@pytest.mark.parametrize(
+    ("unit", "begin", "step"), [(Fraction(1, 90_000), 68_625, 3600), (Fraction(1, 30), 1, 1), (Fraction(1, 24), 7, 1)]
+)
+def test_pictures_begin_to_the_tick(
+    tmp_path: Path, suffix: str, recoverable: bool, unit: Fraction, begin: int, step: int
+) -> None:
     """They began to the millisecond, as the movie's own timescale has it unless it is told."""
-    times = [Fraction(68_625 + 3600 * index, 90_000) for index in range(5)]
+    times = [(begin + index * step) * unit for index in range(5)]
     out = tmp_path / f"out{suffix}"
-    with VideoSink(out, width=96, height=64, recoverable=recoverable) as sink:
+    with VideoSink(out, width=96, height=64, time_base=unit, recoverable=recoverable) as sink:
         for packet in packets(times):
             sink.write(packet)
     assert frame_times(out) == times
