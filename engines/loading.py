@@ -57,11 +57,11 @@ def load(
     whichever is installed, else "openvino" on the CPU; the logger "engines" reports which and why. A backend asked for by name
     is never replaced by another. Engines for a frame size are built when the first such frame comes, and cached.
     `threads`: of a CPU, None for one per physical core. `precision`: "auto", "fp32", "bf16", "fp16" or "int8". `model`: "base",
-    or "large", which sees three times as many pixels when it looks for people: finer mattes, in more than twice the time; on a
-    CPU, of people whom the base model sees something of, too: see `engines.confirming`. `at_once`:
-    frames that as many threads of the caller may pass to "openvino" at the same time, each on its share of the cores: with 2, a
-    file takes a quarter less time, and each frame comes later. Other backends take one at a time. `closer`: where people fill a
-    small part of a frame, that part is matted as a frame of its own: see `engines.closer`; not on a GPU.
+    or "large", which sees three times as many pixels when it looks for people: finer mattes, in more than twice the time,
+    of people whom the base model sees something of, too: see `engines.confirming`. `at_once`: frames that as many threads of
+    the caller may pass to "openvino" at the same time, each on its share of the cores: with 2, a file takes a quarter less
+    time, and each frame comes later. Other backends take one at a time. `closer`: where people fill a small part of a frame,
+    that part is matted as a frame of its own: see `engines.closer`; not on a GPU.
 
     Raises ValueError for an unknown backend or model, a number out of range, or a precision that the backend does not have, and
     BackendUnavailable if the backend cannot run on this machine.

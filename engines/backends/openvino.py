@@ -3,7 +3,6 @@
 What is compiled is cached on disk, so that the next start is quick.
 """
 
-import logging
 import platform
 import threading
 import time
@@ -20,7 +19,6 @@ from engines.allocator import keep_memory_of_frames
 from engines.backends.ahead import Request
 from engines.backends.openvino_networks import (
     BATCH,
-    CONFIRMING,
     UNCLEARED,
     Models,
     Requests,
@@ -30,6 +28,7 @@ from engines.backends.openvino_networks import (
     refine_tiles,
     shrink_into,
 )
+from engines.confirming import CONFIRMING, can_be_confirmed
 from engines.engine import Engine, Frame, Mask, Matte, Profiled, check_frame, fit_mask, was_closed
 from engines.errors import BackendUnavailable
 from engines.geometry import BASE, Size, low_resolution
@@ -38,9 +37,7 @@ from engines.store.entries import Engines, Key
 from engines.store.keys import openvino_key, released_digests
 from engines.store.parity import MatteOf, check_parity
 from engines.tiles import TILE
-from engines.weights import FOLDER, INT8, NETWORKS, PARTS, graph, int8_graph, models, verified
-
-log = logging.getLogger("engines")
+from engines.weights import FOLDER, INT8, NETWORKS, PARTS, graph, int8_graph, verified
 
 NO_BF16 = "openvino: this CPU has no bf16; take another precision"
 KEPT = 8  # entries that stay in the cache on disk, 16 MB each
@@ -196,9 +193,7 @@ class OpenVINOEngine(Engine):
             if not ready:
                 ready.append(self._import(exported))
             if check is not None:
-                # PyTorch, which it is compared with, confirms nothing.
-                alone = {name: request for name, request in ready[0].items() if name != CONFIRMING}
-                check(lambda frame, mask=None: self._run(alone, frame, mask).matte)
+                check(lambda frame, mask=None: self._run(ready[0], frame, mask).matte)
 
         exported = self._cache.obtain(self.key(height, width), build, check=load_and_check, must_keep=must_keep, keep=KEPT)
         ready += [self._import(exported) for _ in range(1, self.at_once)]
@@ -271,16 +266,6 @@ def open_engine(name: str, *, device: str, threads: int | None, precision: str, 
     """The engine, for `engines.load`."""
     confirm = can_be_confirmed(model)
     return OpenVINOEngine(threads=threads, precision=precision, model=model, at_once=at_once, confirm=confirm)
-
-
-def can_be_confirmed(model: str) -> bool:
-    """Whether there is another model, the base one, to confirm what this one sees: a folder of weights may have one alone."""
-    if model == BASE:
-        return False
-    there = BASE in models(FOLDER)
-    if not there:
-        log.info("%s has no %s model to confirm what the %s one sees", FOLDER, BASE, model)
-    return there
 
 
 def compile_ahead(request: Request) -> list[Path]:

@@ -8,7 +8,7 @@ import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 
-from engines.confirming import keep_confirmed
+from engines.confirming import CONFIRMING, keep_confirmed
 from engines.engine import Frame, Mask
 from engines.geometry import BASE, input_shapes, mpn_size
 from engines.tiles import HALO, TILE, layout
@@ -16,7 +16,6 @@ from engines.tiles import HALO, TILE, layout
 STRIP = 64  # rows of a frame that are averaged at once
 FINE = np.uint16(256)  # of a level, in averages of a large frame in 16 bits: half the bytes of floats
 UNIT = np.float32(1 / 255)
-CONFIRMING = "mpn-confirming"  # the base model's MPN, beside the large one's: see `engines.confirming`
 UNCLEARED = "output"  # its masks, (1, 2, h, w), before what is nowhere sure is set to 0
 BATCH = 32  # tiles that MRN's details see at once
 

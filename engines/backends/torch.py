@@ -6,12 +6,14 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors.torch import load_file
+from torch import Tensor
 
 from engines.backends.gpu.cuda import float32_convolutions
+from engines.confirming import can_be_confirmed, keep_confirmed
 from engines.engine import Engine, Frame, Mask, Matte, Profiled, check_frame, fit_mask, was_closed
 from engines.errors import BackendUnavailable
 from engines.geometry import BASE, Size
-from engines.graphs.glue import predict, refine, shrink, unify
+from engines.graphs.glue import doubtful, predict, refine, shrink, unify
 from engines.networks import MPN, MRN, QUN, Networks
 from engines.networks.fold import fold
 from engines.tiles import layout
@@ -31,6 +33,13 @@ def released_networks(model: str = BASE, folder: Path = FOLDER) -> Networks:
     return networks
 
 
+def confirming_mpn(model: str, device: torch.device, folder: Path = FOLDER) -> MPN | None:
+    """MPN of the base model, on a device, in float32, to confirm what a model sees; None where it cannot be."""
+    if not can_be_confirmed(model, folder):
+        return None
+    return released_networks(BASE, folder).mpn.to(memory_format=torch.channels_last).to(device)  # type: ignore[call-overload,no-any-return]
+
+
 class TorchEngine(Engine):
     """The released networks in PyTorch, on a CPU or a CUDA GPU."""
 
@@ -46,11 +55,13 @@ class TorchEngine(Engine):
         folder: Path = FOLDER,
         networks: Networks | None = None,
         tiled: bool = False,
+        confirm: bool = False,
     ) -> None:
         """`precision`: "fp32", "bf16", "fp16", or "auto": fp16 on CUDA, fp32 on a CPU. `device` "auto": CUDA if there is one.
 
         `networks`: those of a training, of the size of `model`, in place of the released ones in `folder`.
         `tiled`: where the mask is sure of a tile, alpha is 0 or 1 and the foreground is the frame, as with OpenVINO.
+        `confirm`: MPN of the base model sees each frame of another model, too, if it is in `folder`: see `engines.confirming`.
 
         Raises BackendUnavailable if there is no such device, and WeightsError if the weights are missing or damaged.
         """
@@ -67,6 +78,7 @@ class TorchEngine(Engine):
         self.model = model
         self._tiled = tiled
         self._loaded: Networks | None = networks or released_networks(model, folder)
+        self._confirming = confirming_mpn(model, self._device, folder) if confirm else None
         for network in self._networks:
             network.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -99,7 +111,7 @@ class TorchEngine(Engine):
             pixels = torch.from_numpy(frame).to(self._device)
             image, doubled = shrink(pixels, self.model)
             if mask is None:
-                coarse = predict(self._networks.mpn, doubled, self.model)
+                coarse = self._confirmed(predict(self._networks.mpn, doubled, self.model), doubled)
             else:
                 coarse = torch.from_numpy(fit_mask(mask, Size(*image.shape[-2:]))).to(self._device)
             predicted = self._now()
@@ -117,6 +129,14 @@ class TorchEngine(Engine):
             end = self._now()
         times = np.diff([start, predicted, unified_at, end]) * 1e3
         return Profiled(matte, dict(zip(NETWORKS, times.tolist(), strict=True)))
+
+    def _confirmed(self, coarse: Tensor, doubled: Tensor) -> Tensor:
+        confirming = self._confirming
+        if confirming is None:
+            return coarse
+        mask = coarse.float().cpu().numpy()
+        keep_confirmed(mask, lambda: doubtful(confirming, doubled).float().cpu().numpy())
+        return torch.from_numpy(mask).to(coarse)
 
     def close(self) -> None:
         """Release the networks."""

@@ -63,20 +63,27 @@ def without_doubtful(mask: Tensor) -> Tensor:
     return mask * F.interpolate(trust, scale_factor=PATCH)
 
 
-def foreground_mask(mpn: nn.Module, doubled: Tensor, seen: tuple[int, int]) -> Tensor:
-    """MPN: frames (N,3,2h,2w) -> coarse foreground masks (N,1,h,w).
-
-    `seen`: how finely it sees them, (height, width) of one that is not wider than high.
-    """
+def seen_by_mpn(doubled: Tensor, seen: tuple[int, int]) -> Tensor:
+    """Frames (N,3,2h,2w) as MPN sees them. `seen`: how finely, (height, width) of one that is not wider than high."""
     height, width = doubled.shape[-2:]
-    image = F.interpolate(doubled, seen[::-1] if width > height else seen, mode="bilinear", align_corners=False)
-    mask = without_doubtful(mpn(image)[:, :1])
+    return F.interpolate(doubled, seen[::-1] if width > height else seen, mode="bilinear", align_corners=False)
+
+
+def foreground_mask(mpn: nn.Module, doubled: Tensor, seen: tuple[int, int]) -> Tensor:
+    """MPN: frames (N,3,2h,2w) -> coarse foreground masks (N,1,h,w). `seen`: see `seen_by_mpn`."""
+    height, width = doubled.shape[-2:]
+    mask = without_doubtful(mpn(seen_by_mpn(doubled, seen))[:, :1])
     return F.interpolate(mask, (height // OVERSAMPLING, width // OVERSAMPLING), mode="bilinear", align_corners=False)
 
 
 def predict(mpn: nn.Module, doubled: Tensor, model: str = BASE) -> Tensor:
     """MPN of a model: frame (1,3,2h,2w) -> coarse foreground mask (h,w)."""
     return foreground_mask(mpn, doubled, MPN_SIZES[model])[0, 0]
+
+
+def doubtful(mpn: nn.Module, doubled: Tensor, model: str = BASE) -> Tensor:
+    """MPN of a model: frame (1,3,2h,2w) -> its mask, of the size that it sees, before what is nowhere sure is set to 0."""
+    return mpn(seen_by_mpn(doubled, MPN_SIZES[model]))[0, 0]  # type: ignore[no-any-return]
 
 
 def unify(qun: nn.Module, image: Tensor, mask: Tensor) -> Tensor:

@@ -25,7 +25,9 @@ FP16_SOURCES = {
         "weights.py",
     ),
     "torch": (
+        "backends/gpu/confirming.py",
         "backends/torch_lane/networks.py",
+        "confirming.py",
         "geometry.py",
         "graphs/glue.py",
         "networks/__init__.py",
@@ -34,10 +36,12 @@ FP16_SOURCES = {
         "networks/mpn.py",
         "networks/mrn.py",
         "networks/qun.py",
+        "weights.py",
     ),
     "torch-tensorrt": (
         "backends/tensorrt/torch_tensorrt.py",
         "backends/torch.py",
+        "confirming.py",
         "geometry.py",
         "graphs/glue.py",
         "graphs/profile.py",

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -87,8 +88,9 @@ def check_parity(
     """
     from engines.backends.torch import TorchEngine
 
-    reference = TorchEngine(precision="fp32", device="cpu", model=model, tiled=tiled)
-    untiled = TorchEngine(precision="fp32", device="cpu", model=model) if tiled and precision not in MEAN_OF else None
+    of = partial(TorchEngine, precision="fp32", device="cpu", model=model, confirm=True)
+    reference = of(tiled=tiled)
+    untiled = of() if tiled and precision not in MEAN_OF else None
     found = differences(matte_of, reference, height, width, precision, untiled=untiled)
     errors = ", ".join(f"{each.kind} {each.mean:.2f} (worst {each.worst:.1f})" for each in found)
     line = f"{width}x{height}, alpha against PyTorch fp32, mean error in 8-bit levels: {errors}"

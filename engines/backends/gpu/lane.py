@@ -16,12 +16,13 @@ from torch import Tensor
 
 from engines.backends.gpu.blending import blend
 from engines.backends.gpu.streams import Streams, Timer, Work
+from engines.confirming import CONFIRMING
 from engines.engine import Frame, Mask, Matte, fit_mask
 from engines.geometry import BASE, OVERSAMPLING, low_resolution
-from engines.weights import NETWORKS
 
 TENSORS = {  # inputs and outputs of each network
     "mpn": ("frame", "doubled", "image", "coarse"),
+    CONFIRMING: ("doubled", "coarse"),  # which it changes: of the large model alone, and not everywhere
     "qun": ("image", "coarse", "unified"),
     "mrn": ("frame", "doubled", "unified", "alpha", "foreground"),
 }
@@ -111,7 +112,10 @@ class Slot:
 
 
 class Lane:
-    """The networks for one frame size and the buffers between them. One thread at a time submits (see `lanes.py`)."""
+    """The networks for one frame size and the buffers between them. One thread at a time submits (see `lanes.py`).
+
+    `networks`: those of NETWORKS, and perhaps CONFIRMING (see `engines.confirming`).
+    """
 
     def __init__(self, networks: dict[str, BoundNetwork], height: int, width: int, streams: Streams, model: str = BASE) -> None:
         forms = self._forms = buffer_forms(height, width, model)
@@ -126,9 +130,9 @@ class Lane:
         self.work = torch.empty(forms["frame"].shape, dtype=torch.float16, device=device)
         self._captured: dict[bool, Work] = {}
         self._ahead: list[Slot] = []
-        for name in NETWORKS:
+        for name, network in networks.items():
             for tensor in TENSORS[name]:
-                networks[name].bind(tensor, self._between[tensor])
+                network.bind(tensor, self._between[tensor])
 
     def submit(self, frame: Frame, mask: Mask | None = None, timers: tuple[Timer, Timer] | None = None) -> "PendingFrame":
         """Start a frame of this size, with a mask or without. Waits while AHEAD frames are before the networks or in them.
@@ -179,6 +183,8 @@ class Lane:
         self._networks["mpn"].enqueue(stream)  # with a mask too: it makes the small images
         if own_mask:
             self._between["coarse"].copy_(self._own_mask)
+        elif CONFIRMING in self._networks:
+            self._networks[CONFIRMING].enqueue(stream)
         self._networks["qun"].enqueue(stream)
         self._networks["mrn"].enqueue(stream)
 

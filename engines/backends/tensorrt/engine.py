@@ -21,11 +21,16 @@ from engines.backends.gpu.engine import LaneEngine
 from engines.backends.gpu.errors import gpu_errors, otherwise
 from engines.backends.gpu.lane import TENSORS, BoundNetwork, Lane
 from engines.backends.gpu.streams import Streams
+from engines.backends.gpu.torch_network import TorchNetwork
 from engines.backends.tensorrt.build import Built, error_log, package
 from engines.backends.tensorrt.plans import build_for, find_plans, obtain_plans, plan_key
+from engines.backends.torch import confirming_mpn
+from engines.backends.torch_lane.networks import confirming_step
+from engines.confirming import CONFIRMING
 from engines.errors import BackendUnavailable, EngineError
 from engines.geometry import BASE
 from engines.graphs.profile import Profile
+from engines.networks import MPN
 from engines.store.cache import Cache
 from engines.store.entries import Engines
 from engines.store.parity import MatteOf, check_parity
@@ -111,6 +116,7 @@ class Runner:
         self._trt = trt
         self.streams = Streams(CudaDevice())
         self._alive: WeakValueDictionary[tuple[str, int], Executable] = WeakValueDictionary()
+        self._confirming: dict[str, MPN | None] = {}  # by the model that it confirms
 
     def _executable(self, name: str, plan: bytes) -> Executable:
         # An engine for a range of sizes is deserialised once, however many sizes come.
@@ -123,6 +129,10 @@ class Runner:
     def lane(self, plans: Engines, height: int, width: int, model: str) -> Lane:
         """Prepare engines of a model for a frame size."""
         networks: dict[str, BoundNetwork] = {name: self._executable(name, plans[name]).context() for name in NETWORKS}
+        if model not in self._confirming:
+            self._confirming[model] = confirming_mpn(model, self.streams.device.torch_device)
+        if (mpn := self._confirming[model]) is not None:
+            networks[CONFIRMING] = TorchNetwork(CONFIRMING, confirming_step(mpn), self.streams.device.torch_device)
         return Lane(networks, height, width, self.streams, model)
 
 

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,7 +25,6 @@ from torch import Tensor
 from engines.backends.torch_lane.networks import Step
 from engines.geometry import Size
 from engines.store.private import check_private, make_private
-from engines.weights import NETWORKS
 
 log = logging.getLogger("engines")
 
@@ -106,8 +105,11 @@ def compile_step(step: Step, tensors: list[Tensor]) -> Step:
     return compiled
 
 
-def compile_apart(seconds: float, size: Size, model: str, device: torch.device, folder: Path) -> Outcome:
-    """Compile the networks of a frame size in a process of its own, so that the folder has the code. Take `seconds` at most."""
+def compile_apart(names: Iterable[str], seconds: float, size: Size, model: str, device: torch.device, folder: Path) -> Outcome:
+    """Compile the networks of a frame size, of these names, in a process of its own, so that the folder has the code.
+
+    Take `seconds` at most.
+    """
     if device.type == "cuda" and device.index is None:  # code is for a GPU by its number, too
         device = torch.device("cuda", torch.cuda.current_device())
     settings = {"size": size, "model": model, "device": str(device), "folder": str(folder)}
@@ -140,7 +142,7 @@ def compile_apart(seconds: float, size: Size, model: str, device: torch.device, 
     for line in reports:
         if line.startswith(REPORT):
             reported |= json.loads(line.removeprefix(REPORT))
-    return {name: reported.get(name, reason) for name in NETWORKS}
+    return {name: reported.get(name, reason) for name in names}
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

@@ -9,14 +9,14 @@ import time
 from importlib.metadata import PackageNotFoundError, version
 
 import torch
-from torch import Tensor
 
-from engines.backends.gpu.cuda import CudaDevice, float32_convolutions
+from engines.backends.gpu.cuda import CudaDevice
 from engines.backends.gpu.engine import LaneEngine
 from engines.backends.gpu.errors import gpu_errors
-from engines.backends.gpu.lane import TENSORS, BoundNetwork, Lane
+from engines.backends.gpu.lane import BoundNetwork, Lane
 from engines.backends.gpu.streams import Device, Streams
-from engines.backends.torch import released_networks
+from engines.backends.gpu.torch_network import TorchNetwork
+from engines.backends.torch import confirming_mpn, released_networks
 from engines.backends.torch_lane.compiling import COMPILE_SECONDS, Outcome, compile_all, compile_apart, compiler_missing
 from engines.backends.torch_lane.filling import examples
 from engines.backends.torch_lane.networks import Step, steps, to_fp16
@@ -26,27 +26,8 @@ from engines.graphs.profile import Profile
 from engines.store.cache import Cache
 from engines.store.entries import Key
 from engines.store.keys import torch_key
-from engines.weights import NETWORKS
 
 log = logging.getLogger("engines")
-
-
-class TorchNetwork:
-    """A `BoundNetwork` of `gpu/lane.py`: a function of PyTorch and the tensors that it reads and writes."""
-
-    def __init__(self, name: str, step: Step, device: torch.device) -> None:
-        self.name = name
-        self.step = step
-        self._device = device
-        self._tensors: dict[str, Tensor] = {}
-
-    def bind(self, name: str, tensor: Tensor) -> None:
-        self._tensors[name] = tensor
-
-    def enqueue(self, stream: int) -> None:
-        """Run on the current stream, which a lane has made the one of this handle."""
-        with torch.no_grad(), float32_convolutions(self._device, tuned=True):
-            self.step(*(self._tensors[name] for name in TENSORS[self.name]))
 
 
 class TorchLaneEngine(LaneEngine):
@@ -74,6 +55,7 @@ class TorchLaneEngine(LaneEngine):
             streams = Streams(on or CudaDevice())
             self._torch_device = streams.device.torch_device
             self._networks = to_fp16(released_networks(model), self._torch_device)
+            self._confirming = confirming_mpn(model, self._torch_device)
         self.device = torch.cuda.get_device_name() if self._torch_device.type == "cuda" else "CPU"
         super().__init__("torch", model, streams)
 
@@ -82,30 +64,30 @@ class TorchLaneEngine(LaneEngine):
         return torch_key(Profile.of(height, width, self.model), device=self.device, compiler=compiler())
 
     def _lane(self, height: int, width: int) -> Lane:
-        chosen = steps(self._networks, self.model)
+        chosen = steps(self._networks, self.model, self._confirming)
         if self._compile_seconds:
             chosen |= self._compiled(chosen, Size(height, width))
-        networks: dict[str, BoundNetwork] = {name: TorchNetwork(name, chosen[name], self._torch_device) for name in NETWORKS}
+        networks: dict[str, BoundNetwork] = {n: TorchNetwork(n, step, self._torch_device) for n, step in chosen.items()}
         return Lane(networks, height, width, self._streams, self.model)
 
     def _compiled(self, uncompiled: dict[str, Step], size: Size) -> dict[str, Step]:
-        outcome: Outcome = dict.fromkeys(NETWORKS)
+        outcome: Outcome = dict.fromkeys(uncompiled)
         folder = self._cache.code_folder("torch")
         known = self._cache.read(key := self.key(*size)) is not None and folder.is_dir()
         began = time.perf_counter()
         if missing := compiler_missing() if self._torch_device.type == "cuda" else "":
-            outcome = dict.fromkeys(NETWORKS, missing)
+            outcome = dict.fromkeys(uncompiled, missing)
         elif not known:
             most = f"{self._compile_seconds:.0f} s at most"
             log.warning("torch: compiles its networks for %s on %s, once; this takes minutes, %s", size, self.device, most)
-            outcome = compile_apart(self._compile_seconds, size, self.model, self._torch_device, folder)
-        order = {name: uncompiled[name] for name in NETWORKS if outcome[name] is None}
+            outcome = compile_apart(uncompiled, self._compile_seconds, size, self.model, self._torch_device, folder)
+        order = {name: step for name, step in uncompiled.items() if outcome[name] is None}
         compiled, failed = compile_all(order, examples(*size, self.model, self._torch_device), folder) if order else ({}, {})
         outcome |= failed
         log.info("torch: compiled for %s in %.0f s", size, time.perf_counter() - began)
         self.uncompiled[size] = {name: reason for name, reason in outcome.items() if reason is not None}
         for reason in dict.fromkeys(self.uncompiled[size].values()):
-            names = ", ".join(name for name in NETWORKS if outcome[name] == reason)
+            names = ", ".join(name for name in uncompiled if outcome[name] == reason)
             log.warning("torch: %s not compiled for %s, so it is slower: %s", names, size, reason)
         if not self.uncompiled[size] and not known:
             self._note(key)

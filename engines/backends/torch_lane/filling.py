@@ -13,12 +13,9 @@ import torch
 from torch import Tensor
 
 from engines.backends.gpu.lane import TENSORS, buffer_forms
-from engines.backends.torch import released_networks
+from engines.backends.torch import confirming_mpn, released_networks
 from engines.backends.torch_lane.compiling import REPORT, compile_all
 from engines.backends.torch_lane.networks import steps, to_fp16
-from engines.weights import NETWORKS
-
-ORDER = tuple(reversed(NETWORKS))  # the largest first: it gains the most
 
 
 def examples(height: int, width: int, model: str, device: torch.device) -> dict[str, list[Tensor]]:
@@ -26,16 +23,17 @@ def examples(height: int, width: int, model: str, device: torch.device) -> dict[
     forms = buffer_forms(height, width, model)
     return {
         name: [torch.empty(forms[each].shape, dtype=forms[each].dtype, device=device) for each in TENSORS[name]]
-        for name in NETWORKS
+        for name in TENSORS
     }
 
 
 def fill(settings: dict[str, Any]) -> None:
     """Compile, and report each network when it is done."""
     device, (height, width) = torch.device(settings["device"]), settings["size"]
-    functions = steps(to_fp16(released_networks(settings["model"]), device), settings["model"])
-    tensors = examples(height, width, settings["model"], device)
-    for name in ORDER:
+    model: str = settings["model"]
+    functions = steps(to_fp16(released_networks(model), device), model, confirming_mpn(model, device))
+    tensors = examples(height, width, model, device)
+    for name in reversed(functions):  # the largest first: it gains the most
         _, outcome = compile_all({name: functions[name]}, tensors, Path(settings["folder"]))
         print(f"{REPORT}{json.dumps({name: outcome.get(name)})}", flush=True)
 

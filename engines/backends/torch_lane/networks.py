@@ -10,8 +10,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from engines.backends.gpu.confirming import keep_confirmed
+from engines.confirming import CONFIRMING
 from engines.geometry import BASE
-from engines.graphs.glue import predict, refine, shrink, unify
+from engines.graphs.glue import doubtful, predict, refine, shrink, unify
 from engines.networks import MPN, MRN, QUN, Networks
 
 Step = Callable[..., None]  # takes the tensors of a network, inputs then outputs, and writes the outputs
@@ -39,6 +41,15 @@ def mpn_step(mpn: MPN, model: str = BASE) -> Step:
     return run
 
 
+def confirming_step(mpn: MPN) -> Step:
+    """doubled, coarse -> coarse, without what the base model's MPN does not confirm (see `engines.confirming`)."""
+
+    def run(doubled: Tensor, coarse: Tensor) -> None:
+        keep_confirmed(coarse, doubtful(mpn, doubled.float()))
+
+    return run
+
+
 def qun_step(qun: QUN) -> Step:
     """image, coarse -> unified."""
 
@@ -59,6 +70,7 @@ def mrn_step(mrn: MRN) -> Step:
     return run
 
 
-def steps(networks: Networks, model: str = BASE) -> dict[str, Step]:
-    """The function of each network, by its name."""
-    return {"mpn": mpn_step(networks.mpn, model), "qun": qun_step(networks.qun), "mrn": mrn_step(networks.mrn)}
+def steps(networks: Networks, model: str = BASE, confirming: MPN | None = None) -> dict[str, Step]:
+    """The function of each network, by its name, in their order. `confirming`: the base model's MPN, beside another model."""
+    confirm = {} if confirming is None else {CONFIRMING: confirming_step(confirming)}
+    return {"mpn": mpn_step(networks.mpn, model), **confirm, "qun": qun_step(networks.qun), "mrn": mrn_step(networks.mrn)}

@@ -16,4 +16,4 @@ def open_engine(name: str, *, device: str, threads: int | None, precision: str, 
         return TorchLaneEngine(model=model)
     from engines.backends.torch import TorchEngine
 
-    return TorchEngine(threads=threads, precision=precision, device=device, model=model)
+    return TorchEngine(threads=threads, precision=precision, device=device, model=model, confirm=True)

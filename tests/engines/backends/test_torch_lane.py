@@ -32,6 +32,7 @@ from engines.backends.torch_lane.compiling import (
 )
 from engines.backends.torch_lane.engine import TorchNetwork
 from engines.backends.torch_lane.networks import Step
+from engines.confirming import SEEN
 from engines.engine import Matte, OverlappingEngine
 from engines.errors import EngineError
 from engines.geometry import MODELS, Size
@@ -104,6 +105,16 @@ def test_the_large_model(portrait: Frame) -> None:
     with LaggingTorchEngine(model="large") as engine:
         print(check_parity(engine, 200, 320, "large"))
         assert engine(portrait).coarse.shape == MODELS["large"]
+
+
+def test_the_large_model_is_confirmed(monkeypatch: pytest.MonkeyPatch, portrait: Frame) -> None:
+    mask = np.ones((8, 8), np.float32)
+    with LaggingTorchEngine(model="large") as engine:
+        monkeypatch.setattr("engines.backends.gpu.confirming.CONFIRMED", 1.1)  # so nobody is
+        before, masked, after = (engine.submit(portrait, each).matte() for each in (None, mask, None))
+        assert before.coarse.max() <= np.float16(SEEN)
+        assert (masked.coarse == 1).all()  # a given mask is taken as it is
+        assert_same(after, before)
 
 
 def test_the_profile_has_the_matte_and_the_time_of_the_networks(engine: LaggingTorchEngine) -> None:
@@ -199,7 +210,7 @@ def test_a_compiler_that_fails_is_logged(
 
 
 def test_a_process_that_ends_early_says_why(tmp_path: Path) -> None:
-    outcome = compile_apart(60, SIZE, "huge", torch.device("cpu"), tmp_path)
+    outcome = compile_apart(NETWORKS, 60, SIZE, "huge", torch.device("cpu"), tmp_path)
     assert set(outcome) == set(NETWORKS)
     (reason,) = set(outcome.values())
     assert reason is not None

@@ -15,6 +15,7 @@ import engines
 from engines import Frame
 from engines.backends.torch import TorchEngine
 from engines.backends.torch_lane.engine import TorchLaneEngine
+from engines.confirming import SEEN
 from engines.geometry import MODELS, Size
 from engines.store.cache import Cache
 from engines.store.parity import KINDS, check_parity, sample_frame
@@ -60,6 +61,14 @@ def test_parity_on_all_kinds_of_frames(engine: TorchLaneEngine, height: int, wid
 def test_parity_of_the_large_model() -> None:
     with TorchLaneEngine(model="large", compile_seconds=240) as engine:
         print(check_parity(engine, 800, 800, "large"))
+
+
+def test_the_large_model_is_confirmed(monkeypatch: pytest.MonkeyPatch) -> None:
+    frame = sample_frame("real", 800, 800)
+    with TorchLaneEngine(model="large", compile_seconds=0) as engine, TorchLaneEngine(model="large", compile_seconds=0) as none:
+        assert engine(frame).coarse.max() > 0.9
+        monkeypatch.setattr("engines.backends.gpu.confirming.CONFIRMED", 1.1)  # now nobody is
+        assert none(frame).coarse.max() <= np.float16(SEEN)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
