@@ -15,6 +15,7 @@ from engines.backends.gpu.errors import GuardedFrame, gpu_errors
 from engines.backends.gpu.lane import PendingFrame
 from engines.backends.nvidia import driver_missing
 from engines.backends.torch import TorchEngine
+from engines.confirming import SEEN
 from engines.engine import OverlappingEngine
 from engines.errors import EngineError
 from engines.store.parity import KINDS, check_parity, sample_frame
@@ -58,12 +59,17 @@ def test_a_gpu_error_while_a_frame_is_in_flight_is_one_line() -> None:
 
 
 @pytest.fixture(scope="module", params=NAMES)
-def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+def backend(request: pytest.FixtureRequest) -> str:
     if missing := driver_missing():
         pytest.skip(missing)
     if packages := BACKENDS[request.param].missing_packages():
         pytest.skip(f"{' and '.join(packages)} not installed")
-    with load(request.param) as ready:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def engine(backend: str) -> Iterator[Engine]:
+    with load(backend) as ready:
         yield ready
 
 
@@ -71,6 +77,15 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
 @pytest.mark.parametrize(("height", "width"), [(800, 800), (720, 1280), (301, 211)])
 def test_parity(engine: Engine, height: int, width: int) -> None:
     print(check_parity(engine, height, width))
+
+
+@pytest.mark.gpu
+def test_the_large_model_is_confirmed(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    frame = sample_frame("real", 800, 800)
+    with load(backend, model="large") as engine, load(backend, model="large") as none:
+        print(check_parity(engine, 800, 800, "large"))
+        monkeypatch.setattr("engines.backends.gpu.confirming.CONFIRMED", 1.1)  # now nobody is
+        assert none(frame).coarse.max() <= np.float16(SEEN)
 
 
 @pytest.mark.gpu
