@@ -116,8 +116,6 @@ def image(
 
         def read(path: Path) -> Photo:
             photo = read_photo_for_matting(path, max_pixels=max_pixels)
-            if photo.frames > 1:
-                notify(f"{path}: has {photo.frames} pictures; only the first is used")
             for note in photo.notes:
                 notify(note)
             return photo

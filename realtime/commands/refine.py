@@ -94,6 +94,8 @@ def refine(
 
         def refine_photo(photo: Path, picture: Path) -> str:
             read = read_photo_for_matting(photo, max_pixels=max_pixels)
+            for note in read.notes:
+                notify(note)
             matte = refine_mask(read, known.read(photo), engine)
             write = write_cut_out if cut_outs else write_alpha
             write(picture, matte, read, Writing(overwrite=overwrite, notify=notify))

@@ -48,7 +48,7 @@ class Photo:
         stored: the colours as the file has them, in that profile, uint8 or uint16 (H, W, 3), if they are not those of `frame`.
         frames: how many pictures the file has; this is the first.
         metadata: its EXIF and XMP.
-        notes: what of the file could not be read, a line each.
+        notes: what of the file was not read, a line each.
     """
 
     frame: Frame
@@ -98,7 +98,7 @@ def _decode(image: Image.Image, path: Path) -> Photo:
     icc: bytes = image.info.get("icc_profile") or b""
     described = space(icc) if icc else ""
     wide = _has_sixteen_bits(image) and described != "GRAY"  # a grey profile's curve is for 8 bits, as Pillow has it
-    notes = []
+    notes = [f"{path}: has {frames} pictures; only the first is used"] if frames > 1 else []
     image.load()  # of a file that is damaged, OpenCV would print lines of its own, and read a part
     deep = _read_sixteen_bits(image, path) if wide else None
     if wide and deep is None:

@@ -7,9 +7,11 @@ from unittest.mock import patch
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 import engines
 from realtime.commands.refine import main
+from tests.realtime.plain_engine import plain_engine
 
 SAMPLE = Path(__file__).parents[3] / "realtime" / "samples" / "portrait.jpg"
 
@@ -90,6 +92,15 @@ def test_one_photo(folders: tuple[Path, Path, Path], tmp_path: Path, capfd: pyte
     assert read(tmp_path / "matte.jpg").shape == (240, 240)
     (line,) = capfd.readouterr().err.splitlines()
     assert line.startswith(f"{tmp_path / 'matte.jpg'}: 240x240 (openvino ")
+
+
+def test_pictures_of_a_file_that_are_not_used_are_told(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """As `shm-image` does it."""
+    first, second = (Image.new("RGB", (60, 40), colour) for colour in ("black", "white"))
+    first.save(tmp_path / "a.gif", save_all=True, append_images=[second])
+    with plain_engine():
+        assert shm_refine(tmp_path / "a.gif", tmp_path / "a.gif", tmp_path / "out.png") == 0
+    assert f"{tmp_path / 'a.gif'}: has 2 pictures; only the first is used" in capfd.readouterr().err.splitlines()
 
 
 def test_a_bad_one_is_reported_and_the_rest_goes_on(
