@@ -21,7 +21,7 @@ from engines.errors import MediaError, TooManyPixels
 from realtime.scratch import remove_left, scratch_folder
 from realtime.serve.access import guard
 from realtime.serve.bodies import LightWrap, Model, body, checked_value, errors, known_parameters, receive
-from realtime.serve.editing import BACKGROUND, PHOTO, PHOTO_TYPES, PhotoEditor, PhotoFormat, PhotoOptions
+from realtime.serve.editing import BACKGROUND, PHOTO, PHOTO_TYPES, Made, PhotoEditor, PhotoFormat, PhotoOptions
 from realtime.serve.limits import Limits
 from realtime.serve.live import add_live
 from realtime.serve.pages import add_page
@@ -32,6 +32,7 @@ from realtime.serve.work_queue import QueueFull, Result, SharedEngines, WorkQueu
 
 log = logging.getLogger(__name__)
 
+NOTES = "What of the photo is not in the answer; without this header, all is."
 DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 Keep = Annotated[str, Query(description="Who stays: all, largest, or the person at X,Y in pixels or per cent.", max_length=100)]
 Background = Annotated[
@@ -89,7 +90,9 @@ def create_app(
 
     def picture(*parts: str, needed: int = 1, kinds: Sequence[str] = ("image/png",)) -> dict[str, Any]:
         made = call(*parts, needed=needed)
-        made["responses"][200] = {"content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in kinds}}
+        content = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in kinds}
+        notes = {"description": NOTES, "schema": {"type": "string"}}
+        made["responses"][200] = {"content": content, "headers": {"Notes": notes}}
         return {**made, "response_class": Response}
 
     async def work(request: Request, parts: Sequence[str], edit: Callable[[Path], Result], *, needed: int = 1) -> Result:
@@ -97,8 +100,9 @@ def create_app(
             await receive(request, folder, parts, needed=needed, most=limits.bytes, seconds=limits.seconds)
             return await queue.run(lambda: edit(folder))
 
-    def answer(data: bytes, kind: str = "image/png") -> Response:
-        return Response(data, media_type=kind, headers={"Cache-Control": "no-store"})
+    def answer(made: Made, kind: str = "image/png") -> Response:
+        told = {"Notes": "; ".join(made.notes)} if made.notes else {}
+        return Response(made.data, media_type=kind, headers={"Cache-Control": "no-store", **told})
 
     @app.post(
         "/v1/image",
@@ -115,7 +119,7 @@ def create_app(
     ) -> Response:
         options = checked_value(PhotoOptions, bg, light_wrap, keep, checked_value(shared.named, model), format)
 
-        def edit(folder: Path) -> bytes:
+        def edit(folder: Path) -> Made:
             return checked_value(editor.image, folder, options)
 
         return answer(await work(request, (PHOTO, BACKGROUND), edit), PHOTO_TYPES[format])

@@ -1,11 +1,11 @@
-"""Photos of clients edited as `shm-image` does it: files in, the bytes of a PNG out."""
+"""Photos of clients edited as `shm-image` does it: files in, the bytes of a picture out."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from engines.errors import MediaError, TooManyPixels
 from engines.geometry import BASE
@@ -21,7 +21,13 @@ from realtime.serve.work_queue import SharedEngines
 PHOTO, BACKGROUND = "photo", "background"  # parts of a request, and the files where they are stored
 PhotoFormat = Literal["png", "jpg"]
 PHOTO_TYPES = {"png": "image/png", "jpg": "image/jpeg"}
-WRITING = Writing(strip=True)  # where a photo was taken stays with the client
+
+
+class Made(NamedTuple):
+    """A picture as the bytes of a file, and a line for each thing of the photo that it lacks."""
+
+    data: bytes
+    notes: tuple[str, ...]
 
 
 def served_background(name: str) -> Background:
@@ -33,13 +39,25 @@ def served_background(name: str) -> Background:
     return background
 
 
+def in_words(told: str, folder: Path) -> str:
+    """A message with the parts of a request in place of their paths."""
+    return told.replace(f"{folder}{os.sep}", "the ")
+
+
+def made(target: Path, photo: Photo, write: Callable[[Writing], object]) -> Made:
+    """What `write` makes of a photo. Where it was taken stays with the client."""
+    notes = [*photo.notes]
+    write(Writing(strip=True, notify=notes.append))
+    return Made(target.read_bytes(), tuple(in_words(note, target.parent) for note in notes))
+
+
 @contextmanager
 def in_words_of_parts(folder: Path, max_pixels: int) -> Iterator[None]:
     """Errors tell clients what is wrong with which part of their request, and no path."""
     try:
         yield
     except MediaError as error:
-        told = str(error).replace(f"{folder}{os.sep}", "the ")
+        told = in_words(str(error), folder)
         if isinstance(error, TooManyPixels):
             part = told.partition(":")[0]
             told = f"{part} has more than {max_pixels / 1_000_000:g} megapixels; make it smaller"
@@ -79,7 +97,7 @@ class PhotoEditor:
     def __init__(self, engines: SharedEngines, *, max_pixels: int) -> None:
         self._engines, self._max_pixels = engines, max_pixels
 
-    def image(self, folder: Path, options: PhotoOptions) -> bytes:
+    def image(self, folder: Path, options: PhotoOptions) -> Made:
         """The people of a photo, cut out or on a background. Raises MediaError if a file cannot be read.
 
         Raises ValueError for a cut-out in a format that has no alpha.
@@ -92,19 +110,21 @@ class PhotoEditor:
                 raise ValueError("format: jpg has no alpha; take png, or give a background")
             photo, packet = self._matte(folder, options)
             target = folder / f"result.{options.format}"
-            if background is None:
-                write_cut_out(target, packet.fetch(), photo, WRITING)
-            else:
-                write_composite(target, packet, background, photo, WRITING, light_wrap=options.light_wrap)
-            return target.read_bytes()
 
-    def alpha(self, folder: Path, options: PhotoOptions) -> bytes:
+            def write(writing: Writing) -> None:
+                if background is None:
+                    write_cut_out(target, packet.fetch(), photo, writing)
+                else:
+                    write_composite(target, packet, background, photo, writing, light_wrap=options.light_wrap)
+
+            return made(target, photo, write)
+
+    def alpha(self, folder: Path, options: PhotoOptions) -> Made:
         """The alpha matte of a photo, as a grey PNG. Raises MediaError if the photo cannot be read."""
         with in_words_of_parts(folder, self._max_pixels):
             photo, packet = self._matte(folder, options)
             target = folder / "result.png"
-            write_alpha(target, packet.fetch(), photo, WRITING)
-            return target.read_bytes()
+            return made(target, photo, lambda writing: write_alpha(target, packet.fetch(), photo, writing))
 
     def _matte(self, folder: Path, options: PhotoOptions) -> tuple[Photo, Packet]:
         photo = read_photo_for_matting(folder / PHOTO, max_pixels=self._max_pixels)

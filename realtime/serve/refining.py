@@ -11,7 +11,7 @@ from realtime.inputs.masks import FolderMasks
 from realtime.inputs.photos import Photo
 from realtime.jobs.photo_folders import read_photo_for_matting
 from realtime.loop.edit_photo import check_mask, refine_mask, write_alpha, write_cut_out
-from realtime.serve.editing import PHOTO, WRITING, in_words_of_parts
+from realtime.serve.editing import PHOTO, Made, in_words_of_parts, made
 
 MASK = "mask"  # the part of a request, and the file where it is stored
 
@@ -25,7 +25,7 @@ class MaskRefiner:
     def __init__(self, engine: Engine, *, max_pixels: int) -> None:
         self._engine, self._max_pixels = engine, max_pixels
 
-    def refined(self, folder: Path, *, cut_out: bool) -> bytes:
+    def refined(self, folder: Path, *, cut_out: bool) -> Made:
         """The fine matte of a mask, grey, or with `cut_out` the people cut out by it, as PNG.
 
         Raises MediaError if a file cannot be read, or the mask has another shape than the photo.
@@ -34,8 +34,8 @@ class MaskRefiner:
             photo, mask = self._read(folder)
             matte = refine_mask(photo, mask, self._engine)
             target = folder / "result.png"
-            (write_cut_out if cut_out else write_alpha)(target, matte, photo, WRITING)
-            return target.read_bytes()
+            write = write_cut_out if cut_out else write_alpha
+            return made(target, photo, lambda writing: write(target, matte, photo, writing))
 
     def steps(self, folder: Path) -> dict[str, str | dict[str, float]]:
         """What comes out of each network, as `Matte` has it: PNGs as data URLs; and the milliseconds of each.

@@ -65,7 +65,7 @@ async function begin() {
 }
 
 async function edit_photos(mine) {
-  const bg = background(), names = names_for(photos), done = [], failed = [];
+  const bg = background(), names = names_for(photos), done = [], lines = [];
   sending = new AbortController();
   const options = new URLSearchParams({ model: at("model").value, format: photo_format() });
   if (bg && bg !== "picture") options.set("bg", bg);
@@ -74,19 +74,21 @@ async function edit_photos(mine) {
     const now = photos.length > 1 ? `Photo ${index + 1} of ${photos.length}` : "Working";
     const told = () => { if (mine === latest) at("status").textContent = `${now}: waiting, the service is busy`; };
     at("status").textContent = now;
+    const add_line = text => lines.push(photos.length > 1 ? `${photo.name}: ${text}` : text);
     try {
       const sent = { method: "POST", body: with_background("photo", photo), signal: sending.signal };
-      const blob = await (await ask(`v1/image?${options}`, sent, told)).blob();
+      const answer = await ask(`v1/image?${options}`, sent, told), blob = await answer.blob();
       if (mine !== latest) return;
+      if (answer.headers.get("Notes")) add_line(answer.headers.get("Notes"));
       done.push({ name: names[index], blob });
       if (photos.length > 1) add_to_gallery(photo, blob, names[index]);
       if (done.length === 1) view(photo, blob, names[index]);
     } catch (error) {
-      failed.push(photos.length > 1 ? `${photo.name}: ${error.message}` : error.message);
+      add_line(error.message);
     }
     if (mine !== latest) return;
   }
-  at("status").textContent = failed.join("; ");
+  at("status").textContent = lines.join("; ");
   if (done.length < 2) return;
   const archive = await zip(done);
   if (mine === latest) offer("all", archive, "mattes.zip");

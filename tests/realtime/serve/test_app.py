@@ -12,6 +12,7 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.ExifTags import Base
 
 from realtime.serve.limits import Limits
 from tests.realtime.plain_engine import PlainEngine
@@ -22,6 +23,7 @@ from fastapi.testclient import TestClient
 
 from realtime.serve.app import create_app
 from realtime.serve.bodies import receive
+from realtime.serve.editing import Made
 from realtime.serve.pages import FOLDER
 
 HOME = "http://127.0.0.1:8400"
@@ -81,6 +83,28 @@ def test_a_photo_on_a_background_may_be_a_jpeg() -> None:
         assert pixels_of(answer.content).shape == (48, 64, 3)
     refused = client().post("/v1/image", params={"format": "jpg"}, content=photo())
     assert (refused.status_code, refused.json()["detail"]) == (400, "format: jpg has no alpha; take png, or give a background")
+
+
+@pytest.mark.parametrize("length", [10, 66_000])
+def test_exif_too_large_for_a_jpeg_is_told(length: int) -> None:
+    """It was left out without a word."""
+    tags, file = Image.Exif(), io.BytesIO()
+    tags[Base.ImageDescription] = "d" * length
+    Image.new("RGB", (64, 48)).save(file, "PNG", exif=tags)
+    told = "the result.jpg: the EXIF of the photo is too large for .jpg, and is left out" if length > 65_533 else None
+    for format, says in (("jpg", told), ("png", None)):
+        answer = client().post("/v1/image", params={"bg": "green", "format": format}, content=file.getvalue())
+        assert (answer.status_code, answer.headers.get("notes")) == (200, says)
+        assert bool(Image.open(io.BytesIO(answer.content)).getexif()) is (says is None)
+
+
+def test_pictures_of_an_animation_that_are_not_used_are_told() -> None:
+    file = io.BytesIO()
+    first, second = (Image.new("RGB", (64, 48), colour) for colour in ("black", "white"))
+    first.save(file, "GIF", save_all=True, append_images=[second])
+    for call, sent in (("image", {"photo": file.getvalue()}), ("refine", {"photo": file.getvalue(), "mask": photo()})):
+        answer = client().post(f"/v1/{call}", files=sent)
+        assert answer.headers["notes"] == "the photo: has 2 pictures; only the first is used"
 
 
 def test_a_request_may_ask_for_another_model() -> None:
@@ -191,10 +215,10 @@ def test_a_full_queue_sends_clients_away() -> None:
     """Two requests hold the two places, both at the engine; the third is told when to come back."""
     entered, go_on = threading.Semaphore(0), threading.Event()
 
-    def slow(folder: Path) -> bytes:
+    def slow(folder: Path) -> Made:
         entered.release()
         assert go_on.wait(60)
-        return (folder / "photo").read_bytes()
+        return Made((folder / "photo").read_bytes(), ())
 
     with patch("realtime.serve.editing.PhotoEditor.alpha", lambda self, folder, keep: slow(folder)), client() as service:
         answers = []
