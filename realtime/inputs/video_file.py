@@ -292,12 +292,20 @@ class VideoSource:
         return min((duration for duration in known if duration is not None and duration > 0), default=None)
 
     def _shortfall(self, last: Fraction) -> str | None:
-        container = self._container
-        counted = self._stream.frames / self.rate if self.rate else Fraction(0)
-        length = counted if container.format.name == "avi" else (container.duration or 0) * MICROSECOND
-        if not states_duration(container) or self._decoder.reached >= length - CUT_OFF:
+        end = self._stated_end()
+        if not states_duration(self._container) or self._decoder.reached >= end - CUT_OFF:
             return None
-        return shortfall(str(self.path), last, length)
+        return shortfall(str(self.path), last, end - self._timestamps.origin)
+
+    def _stated_end(self) -> Fraction:
+        """Where the file says that it ends, by its own times; 0 if it does not say so."""
+        container = self._container
+        begin = (container.start_time or 0) * MICROSECOND
+        if container.format.name == "avi":
+            return self._stream.frames / self.rate if self.rate else Fraction(0)
+        if begin < 0 and "mov" in container.format.name:  # FFmpeg takes its sound to begin at 0, and adds what is before
+            return begin + max((each.duration or 0) * each.time_base for each in (self._stream, *container.streams.audio))
+        return (container.duration or 0) * MICROSECOND
 
     def _pictures(self) -> Iterator[VideoFrame]:
         try:

@@ -1,5 +1,6 @@
 """Videos that begin elsewhere than at 0 by their own times: all their frames are written, as far apart as they were."""
 
+import re
 import shutil
 import subprocess
 from fractions import Fraction
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from realtime.inputs.timestamps import Excerpt
+from realtime.inputs.timestamps import WHOLE, Excerpt
 from realtime.inputs.video_file import VideoSource
 from realtime.outputs.video_file import VideoSink
 from tests.realtime.clips import audio_packets, even_times, frame_times, make_clip
@@ -68,6 +69,25 @@ def test_an_excerpt_counts_from_the_same_zero(tmp_path: Path, make) -> None:  # 
         assert [packet.time + source.begin for packet in source] == times[9:]
     with VideoSource(clip, excerpt=Excerpt(start=Fraction(0))) as source:
         assert len(list(source)) == len(times)
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("audio", [True, False])
+def test_a_whole_file_that_begins_before_zero_is_not_taken_for_a_part(tmp_path: Path, audio: bool) -> None:
+    """What is before 0 was counted as missing at the end."""
+    clip, cut = begins_before_zero(tmp_path), tmp_path / "cut.mp4"
+    if not audio:
+        ffmpeg("-i", tmp_path / "whole.mkv", "-c", "copy", "-an", tmp_path / "silent.mkv")
+        ffmpeg("-ss", "1.3", "-i", tmp_path / "silent.mkv", "-c", "copy", "-movflags", "frag_keyframe+delay_moov", clip)
+    for excerpt in (WHOLE, Excerpt(start=Fraction(1))):
+        with VideoSource(clip, excerpt=excerpt) as source:
+            assert list(source)
+            assert source.shortfall is None
+    data = clip.read_bytes()
+    cut.write_bytes(data[: data.rindex(b"mdat") + 200])
+    with VideoSource(cut) as source:
+        assert list(source)
+        assert re.search(r"ends at 1\.\d\d s of 2\.\d\d s; the rest is missing or damaged", str(source.shortfall))
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mov"])
