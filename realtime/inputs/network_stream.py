@@ -18,7 +18,7 @@ from realtime.choices import HOLD, MAX_PIXELS
 from realtime.inputs.network.connection import SCHEMES, Connection, is_address
 from realtime.inputs.network.faults import is_telling
 from realtime.inputs.pictures import check_pixels, square_size
-from realtime.inputs.reconnecting import ReconnectingSource
+from realtime.inputs.reconnecting import SILENT, ReconnectingSource
 from realtime.pixels.decoded import Pictures
 from realtime.pixels.resize import resize_to_fit
 from realtime.pixels.yuv import check_matrix, unreadable
@@ -91,10 +91,14 @@ class NetworkStream(ReconnectingSource):
         self.height, self.width = size or native
 
     def _first(self) -> VideoFrame:
+        asked, told = time.monotonic(), False
         try:
             while (frame := self._connection.next()) is None:
                 if self._connection.over:
                     raise MediaError(f"{self.name}: has no picture; name a stream with video")
+                if not told and time.monotonic() - asked > SILENT:  # cameras may send a key frame every ten seconds only
+                    self._notify(f"{self.name} gives no picture yet; waiting for its first whole one")
+                    told = True
         except (av.FFmpegError, OSError) as error:
             fault = self._connection.fault(error)
             raise MediaError(f"{self.name}: cannot be read ({fault.reason}); {fault.remedy}") from error

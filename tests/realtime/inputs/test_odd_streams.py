@@ -1,8 +1,9 @@
-"""Network streams at odd addresses, and of one picture."""
+"""Network streams at odd addresses, of one picture, and with late key frames."""
 
 import threading
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -58,3 +59,18 @@ def test_a_video_of_one_picture_is_no_stream(tmp_path: Path, loop: bool) -> None
         pytest.raises(MediaError, match="has one picture alone; save it as a file, and name that to shm-image"),
     ):
         list(stream)
+
+
+def test_the_wait_for_the_first_key_frame_is_told(tmp_path: Path) -> None:
+    """A camera that sends one every ten seconds was waited for without a word."""
+    options = {"g": "100", "sc_threshold": "0", "tune": "zerolatency"}
+    clip = make_clip(tmp_path / "a.ts", even_times(125), size=(160, 96), options=options)
+    with av.open(str(clip)) as container:
+        places = [packet.pos for packet in container.demux(video=0) if packet.pos]
+    data, notices = clip.read_bytes(), list[str]()
+    begun = data[: 3 * 188] + data[places[20] // 188 * 188 : places[110]]  # with the tables that name its stream
+    with server(begun, seconds=4) as address, NetworkStream(address, notify=notices.append) as stream:
+        assert notices == [f"{address} gives no picture yet; waiting for its first whole one"]
+        assert next(iter(stream)).frame.shape == (96, 160, 3)
+    with server(data, seconds=1) as address, NetworkStream(address, notify=notices.append):
+        assert len(notices) == 1
