@@ -12,7 +12,7 @@ from av.video.frame import VideoFrame
 from realtime.inputs.containers import DAMAGE
 from realtime.inputs.formats import states_duration
 from realtime.inputs.media.files import Media
-from realtime.inputs.timestamps import Discontinuities
+from realtime.inputs.timestamps import Discontinuities, true_times
 
 HOLE = Fraction(1, 2)  # s without pictures or sound in a file that has both: a part of it is lost
 
@@ -78,7 +78,7 @@ class Decoder:
             stream.codec_context.options = self._media.decoder_options(self._max_pixels)
             stream.codec_context.thread_count = 1
             container.seek(pts, stream=stream)
-            for packet in container.demux(stream):
+            for packet in true_times(container.demux(stream), container):
                 try:
                     frames = stream.decode(packet)
                 except DAMAGE:
@@ -91,7 +91,7 @@ class Decoder:
         audio = self._container.streams.audio
         continuous = bool(audio) and states_duration(self._container)
         try:
-            for packet in self._container.demux(self.stream, *audio):
+            for packet in true_times(self._container.demux(self.stream, *audio), self._container):
                 if packet.pts is not None and not packet.is_corrupt:
                     begin = packet.pts * packet.time_base
                     if continuous and self.reached and begin > self.reached + HOLE:

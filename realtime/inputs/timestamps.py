@@ -1,9 +1,10 @@
 """Times of frames and packets: presentation times that always rise, clocks that jump put right, and parts between two times."""
 
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from math import isfinite
+from math import isfinite, log2
 from numbers import Integral, Real
 from typing import Any
 
@@ -20,6 +21,9 @@ JUMP = Fraction(1)  # s: a step back longer than this restarts the count of time
 JOINT = Fraction(1, 10)  # s: the same in formats that allow it, where pieces may be short
 LEAP = Fraction(60)  # s: there, a step ahead longer than this is a jump, and no gap in the reception
 MOST_GUESSED = 240  # frames a second: more is a stream's unit of time
+WRAP_OF_FLV = 1 << 31  # ms
+BELOW_OF_FLV = 3_600_000  # ms below that wrap which are times below 0
+MOST_OF_OGG = 1 << 50  # ticks: more are below 0
 ASTRAY = Fraction(10)  # s: a packet of sound this far ahead of the video and of the one before it has a wrong time
 
 
@@ -75,6 +79,26 @@ def rate_of(stream: VideoStream) -> Fraction | None:
     return rate if rate and rate > 0 else None  # a damaged file may say anything
 
 
+def true_ticks(ticks: int, kind: str) -> int:
+    """A time as the file has it, where FFmpeg reads those below 0 as far above: in Ogg and FLV, its names of formats."""
+    if kind == "ogg" and ticks > MOST_OF_OGG:  # less a power of 2, which depends on the stream
+        return ticks - (1 << round(log2(ticks)))
+    if kind == "flv":
+        return (ticks + BELOW_OF_FLV) % WRAP_OF_FLV - BELOW_OF_FLV
+    return ticks
+
+
+def true_times(packets: "Iterable[av.Packet[Any]]", container: InputContainer) -> "Iterator[av.Packet[Any]]":
+    """The packets of a file, with their times put right in place by `true_ticks`."""
+    kind = container.format.name
+    for packet in packets:
+        if packet.pts is not None:
+            packet.pts = true_ticks(packet.pts, kind)
+        if packet.dts is not None:
+            packet.dts = true_ticks(packet.dts, kind)
+        yield packet
+
+
 class Timestamps:
     """Turns the times of decoded frames into presentation times that always rise, also if the file has none."""
 
@@ -83,11 +107,13 @@ class Timestamps:
         # AVI stores only decoding times. Frames leave the decoder in order, each late by the same lag.
         self._decode_times = container.format.name == "avi"
         self.origin = Fraction(0)
-        begin = (container.start_time or 0) * MICROSECOND
+        start = true_ticks(stream.start_time or 0, container.format.name)
+        begin = min((container.start_time or 0) * MICROSECOND, start * self._unit)
+        self._below = min(Fraction(0), begin // self._unit * self._unit)  # whole ticks, so that all frames are rounded alike
         if container.format.name in TRANSPORT:
-            self.origin = begin
-        elif (stream.start_time or 0) < 0:
-            self.origin = begin // self._unit * self._unit  # whole ticks, so that all frames are rounded alike
+            self.origin = (container.start_time or 0) * MICROSECOND
+        elif start < 0:
+            self.origin = self._below
         self._shift = -self.origin
         self._lag: int | None = None
         self._last: Fraction | None = None
@@ -97,7 +123,7 @@ class Timestamps:
         ticks = self._ticks(frame)
         last = self._last
         if ticks is None:
-            time = Fraction(0) if last is None else last + step
+            time = self._untimed() if last is None else last + step
         else:
             time = ticks * self._unit + self._shift
             if last is None and time < 0:
@@ -110,6 +136,11 @@ class Timestamps:
                     time = last + self._unit
         self._last = time
         return time
+
+    def _untimed(self) -> Fraction:
+        """The time of a first frame that has none: Matroska's below 0, which FFmpeg leaves out, count from the file's start."""
+        self.origin, self._shift = self._below, -self._below
+        return Fraction(0)
 
     def _first(self, time: Fraction) -> Fraction:
         """The time of a first frame that is before the origin, which files that are written cannot hold."""

@@ -178,7 +178,7 @@ class VideoSource:
         self.duration: Fraction | None
         if container.format.name == "avi" and stream.frames and self.rate:
             self.duration = stream.frames / self.rate  # else FFmpeg takes the length of what is there
-        elif stream.duration is not None:
+        elif (stream.duration or 0) > 0:
             self.duration = stream.duration * self.time_base
         else:
             self.duration = None if container.duration is None else container.duration * MICROSECOND
@@ -300,12 +300,12 @@ class VideoSource:
     def _stated_end(self) -> Fraction:
         """Where the file says that it ends, by its own times; 0 if it does not say so."""
         container = self._container
-        begin = (container.start_time or 0) * MICROSECOND
+        begin, length = ((each or 0) * MICROSECOND for each in (container.start_time, container.duration))
         if container.format.name == "avi":
             return self._stream.frames / self.rate if self.rate else Fraction(0)
         if begin < 0 and "mov" in container.format.name:  # FFmpeg takes its sound to begin at 0, and adds what is before
             return begin + max((each.duration or 0) * each.time_base for each in (self._stream, *container.streams.audio))
-        return (container.duration or 0) * MICROSECOND
+        return length + (self._timestamps.origin if container.format.name == "flv" else 0)
 
     def _pictures(self) -> Iterator[VideoFrame]:
         try:

@@ -13,7 +13,7 @@ from engines.errors import MediaError
 from realtime.inputs.containers import DAMAGE, shown_video
 from realtime.inputs.media.files import Media
 from realtime.inputs.media.kinds import media_of
-from realtime.inputs.timestamps import Discontinuities
+from realtime.inputs.timestamps import Discontinuities, true_times
 
 INTERLEAVED = Fraction(10)  # s by which one track may be behind another in a file
 AHEAD = Fraction(1)  # s of the video by which a file is searched ahead: a pipe keeps all of that
@@ -51,7 +51,7 @@ class TrackCopier:
         """The packets of these tracks, and of the pictures."""
         streams = [*tracks] if self._video is None else [*tracks, self._video]
         try:
-            for packet in self._container.demux(*streams):
+            for packet in true_times(self._container.demux(*streams), self._container):
                 if packet.size:  # the last ones are empty
                     yield packet
         except DAMAGE:

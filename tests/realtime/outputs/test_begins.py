@@ -90,6 +90,38 @@ def test_a_whole_file_that_begins_before_zero_is_not_taken_for_a_part(tmp_path: 
         assert re.search(r"ends at 1\.\d\d s of 2\.\d\d s; the rest is missing or damaged", str(source.shortfall))
 
 
+@needs_ffmpeg
+@pytest.mark.parametrize(
+    ("name", "options", "within"),
+    [
+        ("clip.flv", ("-avoid_negative_ts", "disabled"), 0.01),
+        ("clip.mkv", ("-avoid_negative_ts", "disabled"), 0.07),  # the sound begins so much earlier
+        ("clip.ogv", ("-c:v", "libtheora", "-c:a", "flac"), 0.33),  # its times beyond the first page are some frames late
+    ],
+)
+def test_times_before_zero_that_ffmpeg_does_not_read(
+    tmp_path: Path, name: str, options: tuple[str, ...], within: float
+) -> None:
+    """Of FLV and Ogg it makes times of weeks and of ages, of Matroska none: pictures came then, or sound was not in step."""
+    whole = make_clip(tmp_path / "whole.mkv", even_times(75), audio="aac", options={"g": "25"})
+    if name == "clip.ogv":
+        ffmpeg("-i", whole, *options, "-g", "25", tmp_path / "whole.ogv")
+        whole, options = tmp_path / "whole.ogv", ()
+    clip, out = tmp_path / name, tmp_path / "out.mkv"
+    ffmpeg("-ss", "1.3", "-i", whole, "-c", "copy", *options, clip)
+    copy(clip, out)
+    times = frame_times(out)
+    assert len(times) == 51
+    assert times[:7] == [Fraction(index, 25) for index in range(7)]
+    assert float(times[-1]) == pytest.approx(2, abs=within)
+    assert float(audio_packets(out)[0][0]) == pytest.approx(0, abs=within + 0.07)
+    with VideoSource(clip) as source:
+        assert len(list(source)) == len(times)
+        assert source.shortfall is None
+        assert source.duration is not None
+        assert 0 < source.duration < 3
+
+
 @pytest.mark.parametrize("suffix", [".mp4", ".mov"])
 @pytest.mark.parametrize("recoverable", [False, True])
 @pytest.mark.parametrize(
