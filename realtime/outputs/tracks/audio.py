@@ -22,6 +22,9 @@ from realtime.outputs.tracks.audio_conversion import ENCODERS, LAYOUTS, AudioCon
 from realtime.outputs.tracks.copier import INTERLEAVED, TrackCopier
 from realtime.outputs.tracks.description import describe_copy
 
+Timed = tuple["av.Packet[Stream]", Fraction]  # a packet and its time in seconds
+
+PRIMING = Fraction(1, 10)  # s before what is heard that decoders need at most
 PATIENCE = Fraction(1)  # s of the video in which it may pass a jump that the sound has passed
 PLAYED_IN_MP4 = ("pcm_s16be", "pcm_s16le")  # other samples are noise or silence in players with FFmpeg 5 or older
 WAV_TAGGED = {
@@ -75,7 +78,7 @@ class AudioCopier(TrackCopier):
         self.beside_chapters = beside_chapters
         self._conversions: dict[int, AudioConversion] = {}
         self._copies: dict[int, AudioStream] = {}
-        self._packets: Iterator[tuple[av.Packet[Stream], Fraction] | None] = iter(())
+        self._packets: Iterator[Timed | None] = iter(())
 
     @property
     def wav_tagged(self) -> bool:
@@ -123,7 +126,7 @@ class AudioCopier(TrackCopier):
             describe_copy(copy, stream, container)
             self._copies[stream.index] = copy
         if self._copies or self._conversions:
-            self._packets = self._timed()
+            self._packets = without_hidden(self._timed())
 
     def copy(self, container: OutputContainer, until: Fraction | None = None) -> None:
         """Copy the packets up to a time in seconds, or all that are left."""
@@ -169,7 +172,7 @@ class AudioCopier(TrackCopier):
         except DAMAGE:
             self.damaged += 1
 
-    def _advance(self, until: Fraction | None) -> "tuple[av.Packet[Stream], Fraction] | None":
+    def _advance(self, until: Fraction | None) -> Timed | None:
         """The next packet and its time in seconds; None at the end, or if the video gets well past `until` before it comes."""
         for each in self._packets:
             if each is None:
@@ -179,7 +182,7 @@ class AudioCopier(TrackCopier):
                 return each
         return None
 
-    def _timed(self) -> "Iterator[tuple[av.Packet[Stream], Fraction] | None]":
+    def _timed(self) -> Iterator[Timed | None]:
         """The packets with their times in seconds, and None after each of the video.
 
         Those that do not fit wait a while: their clock may be about to jump.
@@ -204,11 +207,30 @@ class AudioCopier(TrackCopier):
                 yield None
         yield from self._forced(waiting)
 
-    def _forced(self, packets: "list[av.Packet[Stream]]") -> "Iterator[tuple[av.Packet[Stream], Fraction]]":
+    def _forced(self, packets: "list[av.Packet[Stream]]") -> Iterator[Timed]:
         for packet in packets:
             time = self._discontinuities.time(packet, last_resort=True)
             assert time is not None
             yield packet, time - self._origin
+
+
+def without_hidden(timed: Iterator[Timed | None]) -> Iterator[Timed | None]:
+    """The packets but for those that an edit list hides, as where a telephone has trimmed a video.
+
+    Those just before what is heard stay: a decoder begins with them.
+    """
+    hidden: dict[int, list[Timed]] = {}
+    for each in timed:
+        if each is None:
+            yield None
+            continue
+        packet, time = each
+        before = [held for held in hidden.pop(packet.stream.index, ()) if held[1] >= time - PRIMING]
+        if packet.is_discard:
+            hidden[packet.stream.index] = [*before, each]
+        else:
+            yield from before
+            yield each
 
 
 def add_copy(container: OutputContainer, stream: AudioStream) -> AudioStream:

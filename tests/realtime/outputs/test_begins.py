@@ -122,6 +122,20 @@ def test_times_before_zero_that_ffmpeg_does_not_read(
         assert 0 < source.duration < 3
 
 
+@needs_ffmpeg
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_sound_that_an_edit_list_hides_stays_hidden(tmp_path: Path, suffix: str) -> None:
+    """As telephones trim videos: what was cut off was heard in Matroska."""
+    whole = make_clip(tmp_path / "whole.mp4", even_times(100), audio="aac")
+    clip, out = tmp_path / "clip.mov", tmp_path / f"out{suffix}"
+    ffmpeg("-ss", "1.5", "-i", whole, "-c", "copy", clip)
+    assert audio_packets(clip)[0][0] < -1
+    copy(clip, out)
+    assert frame_times(out)[0] == 0
+    assert -Fraction(1, 10) <= audio_packets(out)[0][0] < 0
+    assert abs(audio_packets(out)[-1][0] - audio_packets(clip)[-1][0]) < Fraction(1, 1000)
+
+
 @pytest.mark.parametrize("suffix", [".mp4", ".mov"])
 @pytest.mark.parametrize("recoverable", [False, True])
 @pytest.mark.parametrize(
