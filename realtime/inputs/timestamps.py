@@ -21,6 +21,7 @@ JUMP = Fraction(1)  # s: a step back longer than this restarts the count of time
 JOINT = Fraction(1, 10)  # s: the same in formats that allow it, where pieces may be short
 LEAP = Fraction(60)  # s: there, a step ahead longer than this is a jump, and no gap in the reception
 MOST_GUESSED = 240  # frames a second: more is a stream's unit of time
+FAR = Fraction(60)  # s: a file that begins later was cut from a longer recording
 WRAP_OF_FLV = 1 << 31  # ms
 BELOW_OF_FLV = 3_600_000  # ms below that wrap which are times below 0
 MOST_OF_OGG = 1 << 50  # ticks: more are below 0
@@ -109,11 +110,13 @@ class Timestamps:
         self.origin = Fraction(0)
         start = true_ticks(stream.start_time or 0, container.format.name)
         begin = min((container.start_time or 0) * MICROSECOND, start * self._unit)
-        self._below = min(Fraction(0), begin // self._unit * self._unit)  # whole ticks, so that all frames are rounded alike
+        whole = begin // self._unit * self._unit  # whole ticks, so that all frames are rounded alike
+        self._below = min(Fraction(0), whole)
+        self._clock_unknown = container.format.name in TRANSPORT and container.start_time is None
         if container.format.name in TRANSPORT:
             self.origin = (container.start_time or 0) * MICROSECOND
-        elif start < 0:
-            self.origin = self._below
+        elif start < 0 or begin > FAR:
+            self.origin = whole
         self._shift = -self.origin
         self._lag: int | None = None
         self._last: Fraction | None = None
@@ -125,6 +128,9 @@ class Timestamps:
         if ticks is None:
             time = self._untimed() if last is None else last + step
         else:
+            if last is None and self._clock_unknown:  # of a file of one frame
+                self.origin = ticks * self._unit
+                self._shift = -self.origin
             time = ticks * self._unit + self._shift
             if last is None and time < 0:
                 time = self._first(time)

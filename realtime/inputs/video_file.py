@@ -47,10 +47,10 @@ class VideoSource:
     """The frames of a video, or of an excerpt of it, in order of presentation. Iterating again starts again.
 
     Packet times count from the start of the stream's own clock, or, in transport streams, whose clock starts anywhere, and
-    where its times begin below 0, from the start of the file; of an excerpt with a `start`, from its first frame. Frames are
-    rotated and mirrored as the first one is; if their size changes midway, they are scaled to the first one's. What is clear
-    in frames with alpha is white, and their packets have an opacity. Damaged parts are skipped and counted in `damaged`. An
-    iteration raises ValueError once the file is closed or iterated again.
+    where its times begin below 0 or after a minute, from the start of the file; of an excerpt with a `start`, from its first
+    frame. Frames are rotated and mirrored as the first one is; if their size changes midway, they are scaled to the first
+    one's. What is clear in frames with alpha is white, and their packets have an opacity. Damaged parts are skipped and counted
+    in `damaged`. An iteration raises ValueError once the file is closed or iterated again.
 
     Attributes:
         path: the file.
@@ -151,7 +151,7 @@ class VideoSource:
             return False
         last = (self._stream.duration or 1 << 62) - 1  # behind it, pictures cannot be sought, nor read then
         try:
-            self._container.seek(min(int(begin / self.time_base), last), stream=self._stream)
+            self._container.seek(min(int((begin + self._timestamps.origin) / self.time_base), last), stream=self._stream)
         except av.FFmpegError:
             return False
         return True
@@ -178,10 +178,12 @@ class VideoSource:
         self.duration: Fraction | None
         if container.format.name == "avi" and stream.frames and self.rate:
             self.duration = stream.frames / self.rate  # else FFmpeg takes the length of what is there
-        elif (stream.duration or 0) > 0:
+        elif stream.duration is not None and stream.duration > 0:
             self.duration = stream.duration * self.time_base
         else:
             self.duration = None if container.duration is None else container.duration * MICROSECOND
+            if self.duration is not None and "matroska" in container.format.name:  # counts from 0
+                self.duration = max(Fraction(0), self.duration - self._timestamps.origin)
         self.frames = stream.frames or (round(self.duration * self.rate) if self.duration and self.rate else None)
         if not self.media.seekable:
             self.frames = self.duration = None  # what a stream says of that may be of its first part
@@ -304,8 +306,10 @@ class VideoSource:
         if container.format.name == "avi":
             return self._stream.frames / self.rate if self.rate else Fraction(0)
         if begin < 0 and "mov" in container.format.name:  # FFmpeg takes its sound to begin at 0, and adds what is before
-            return begin + max((each.duration or 0) * each.time_base for each in (self._stream, *container.streams.audio))
-        return length + (self._timestamps.origin if container.format.name == "flv" else 0)
+            return begin + max(
+                (each.duration or 0) * (each.time_base or 0) for each in (self._stream, *container.streams.audio)
+            )
+        return length + min(Fraction(0), self._timestamps.origin) if container.format.name == "flv" else length
 
     def _pictures(self) -> Iterator[VideoFrame]:
         try:

@@ -136,6 +136,34 @@ def test_sound_that_an_edit_list_hides_stays_hidden(tmp_path: Path, suffix: str)
     assert abs(audio_packets(out)[-1][0] - audio_packets(clip)[-1][0]) < Fraction(1, 1000)
 
 
+@needs_ffmpeg
+@pytest.mark.parametrize("suffix", [".mkv", ".flv"])
+def test_a_part_of_a_long_recording_begins_at_0(tmp_path: Path, suffix: str) -> None:
+    """Its result began after 50 minutes of nothing."""
+    whole = make_clip(tmp_path / "whole.mp4", even_times(150), audio="aac", options={"g": "25"})
+    clip, out = tmp_path / f"clip{suffix}", tmp_path / "out.mp4"
+    ffmpeg("-itsoffset", "3000", "-i", whole, "-c", "copy", "-copyts", clip)
+    lag = frame_times(clip)[0] - audio_packets(clip)[0][0]
+    copy(clip, out)
+    assert 0 <= frame_times(out)[0] < Fraction(1, 10)
+    assert frame_times(out)[0] - audio_packets(out)[0][0] == pytest.approx(lag, abs=1e-3)
+    with VideoSource(clip) as source:
+        times = [packet.time for packet in source]
+        assert len(times) == 150
+        assert source.duration == pytest.approx(6, abs=0.1)
+        assert source.shortfall is None
+    with VideoSource(clip, excerpt=Excerpt(start=Fraction(5))) as source:
+        assert [packet.time + source.begin for packet in source] == [time for time in times if time >= 5]
+
+
+@needs_ffmpeg
+def test_a_transport_stream_of_one_frame_begins_at_0(tmp_path: Path) -> None:
+    """FFmpeg does not say where it begins, and its result did 1.4 s late."""
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=s=96x64:r=30", "-frames:v", "1", "-c:v", "mpeg2video", tmp_path / "clip.ts")
+    with VideoSource(tmp_path / "clip.ts") as source:
+        assert [packet.time for packet in source] == [0]
+
+
 @pytest.mark.parametrize("suffix", [".mp4", ".mov"])
 @pytest.mark.parametrize("recoverable", [False, True])
 @pytest.mark.parametrize(
