@@ -12,7 +12,7 @@ from av.video.stream import VideoStream
 from engines.errors import MediaError
 from realtime.addresses import refuse_missing
 from realtime.choices import MAX_PIXELS
-from realtime.inputs.formats import is_playlist, self_contained
+from realtime.inputs.formats import is_playlist, lacks_index, self_contained
 from realtime.inputs.pictures import is_heif
 
 DAMAGE = (av.InvalidDataError, av.ArgumentError, av.PatchWelcomeError)  # what FFmpeg raises for it
@@ -48,7 +48,10 @@ def open_container(path: Path, *, max_pixels: int | None = MAX_PIXELS) -> InputC
     except (av.FFmpegError, OSError) as error:
         if is_playlist(path):
             raise MediaError(f"{path}: is a playlist, not a video; name the video file itself") from error
-        raise MediaError(f"{path}: is not a video that can be read ({error.strerror}); name a video file") from error
+        why, remedy = error.strerror, "name a video file"
+        if lacks_index(path):
+            why, remedy = "it was cut off, or its recording never ended: its index is missing", "copy it again, or repair it"
+        raise MediaError(f"{path}: is not a video that can be read ({why}); {remedy}") from error
 
 
 def decoder_limit(max_pixels: int) -> dict[str, str]:

@@ -18,6 +18,7 @@ PLAYLIST = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 STATE_DURATION = ("asf", "avi", "flv", "matroska", "mov", "mxf", "nut")  # formats that do: for others it is an estimate
+MOST_BOXES = 1000  # of an MP4 that are looked at
 HEAD = 4096  # bytes in which a playlist is known
 UTF8_MARK = b"\xef\xbb\xbf"
 
@@ -35,6 +36,26 @@ def is_playlist(path: Path) -> bool:
             return PLAYLIST.match(file.read(HEAD).removeprefix(UTF8_MARK)) is not None
     except OSError:
         return False
+
+
+def lacks_index(path: Path) -> bool:
+    """Whether a file is an MP4 or MOV without its index, as one whose recording or copying never ended."""
+    kinds: list[bytes] = []
+    place = 0
+    try:
+        with path.open("rb") as file:
+            while len(kinds) < MOST_BOXES and len(head := file.read(16)) >= 8:
+                size, kind = int.from_bytes(head[:4], "big"), head[4:8]
+                kinds.append(kind)
+                if kind == b"moov" or not kind.isalnum():
+                    break
+                place += int.from_bytes(head[8:], "big") if size == 1 else size
+                if size != 1 and size < 8:  # up to the end
+                    break
+                file.seek(place)
+    except (OSError, OverflowError, ValueError):
+        return False
+    return kinds[:1] in ([b"ftyp"], [b"mdat"], [b"wide"]) and b"moov" not in kinds
 
 
 def shortfall(name: str, end: Fraction | float, length: Fraction | float) -> str:

@@ -41,6 +41,21 @@ def test_a_damaged_video_is_not_called_a_playlist(tmp_path: Path) -> None:
         VideoSource(broken)
 
 
+@pytest.mark.parametrize(
+    ("kept", "says"),
+    [
+        (slice(-2000), "recording never ended: its index is missing"),
+        (slice(0), "Invalid data"),
+        (slice(100, None), "Invalid data"),
+    ],
+)
+def test_an_mp4_whose_recording_never_ended_is_told_from_what_is_none(tmp_path: Path, kept: slice, says: str) -> None:
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(make_clip(tmp_path / "whole.mp4").read_bytes()[kept])
+    with pytest.raises(MediaError, match=says):
+        VideoSource(broken)
+
+
 @pytest.mark.parametrize("text", [HLS, CONCAT], ids=["hls", "concat"])
 def test_the_playlist_of_a_server_names_no_file_of_this_machine(tmp_path: Path, text: str) -> None:
     secret = make_clip(tmp_path / "secret.ts")
