@@ -78,7 +78,8 @@ def shown_video(container: InputContainer) -> VideoStream | None:
         for stream in streams
         if stream.codec_context is not None and not stream.disposition & av.stream.Disposition.attached_pic
     ]
-    return max(videos, key=lambda stream: bool(stream.disposition & av.stream.Disposition.default), default=None)
+    shown = av.stream.Disposition.default  # and moving: an animated AVIF has its first picture beside it
+    return max(videos, key=lambda stream: (bool(stream.disposition & shown), stream.frames != 1), default=None)
 
 
 def codec_name(stream: Stream) -> str:
@@ -101,7 +102,7 @@ def streams_beside(container: InputContainer, shown: VideoStream) -> Beside:
     for stream in container.streams:
         if stream.type == "video" and stream.index != shown.index:
             cover = stream.disposition & av.stream.Disposition.attached_pic
-            counts["cover picture" if cover else "video track"] += 1
+            counts["cover picture" if cover or stream.frames == 1 else "video track"] += 1
         elif stream.type in ("data", "attachment") and not is_font(stream):
             counts["attachment" if stream.type == "attachment" else f"{stream.type} track"] += 1
     if container.chapters() and "mov" in container.format.name and counts["data track"]:

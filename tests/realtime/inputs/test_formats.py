@@ -1,13 +1,15 @@
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
+from PIL import Image, features
 
 from engines.commands.running import UsageError
 from engines.errors import MediaError
 from realtime.commands.live import open_source
 from realtime.compositing.backgrounds import open_background
 from realtime.inputs.video_file import VideoSource
-from tests.realtime.clips import make_clip
+from tests.realtime.clips import make_clip, picture
 from tests.realtime.inputs.test_network_stream import server
 
 HLS = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:1,\n{}\n#EXT-X-ENDLIST\n"
@@ -65,3 +67,13 @@ def test_the_playlist_of_a_server_names_no_file_of_this_machine(tmp_path: Path, 
             pytest.raises(UsageError, match=r"^--input http"),
         ):
             open_source(None, f"{address}.m3u8", loop=False, size=None, rate=None, hold=1)
+
+
+@pytest.mark.skipif(not features.check("avif"), reason="Pillow writes no AVIF")
+def test_an_animated_avif_moves(tmp_path: Path) -> None:
+    """Its first picture, which it has a second time, was taken for the video."""
+    first, *others = (Image.fromarray(picture(index)) for index in range(5))
+    first.save(tmp_path / "a.avif", save_all=True, append_images=others, duration=100)
+    with VideoSource(tmp_path / "a.avif") as source:
+        assert [packet.time for packet in source] == [Fraction(index, 10) for index in range(5)]
+        assert source.left_out == "a cover picture"
