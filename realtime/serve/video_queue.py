@@ -18,7 +18,7 @@ from realtime.jobs.settings import VideoSettings
 from realtime.jobs.video_job import VideoJob
 from realtime.outputs.formats import able
 from realtime.scratch import Scratch
-from realtime.serve.editing import BACKGROUND, in_words_of_parts, served_background
+from realtime.serve.editing import BACKGROUND, in_words, in_words_of_parts, served_background
 from realtime.serve.limits import Limits
 from realtime.serve.work_queue import QueueFull, SharedEngines
 
@@ -73,6 +73,7 @@ class ClientVideo:
     Attributes:
         frames, total: edited so far, and to be edited if the video says so.
         detail: what went wrong with a video that failed.
+        notes: a line for each thing that a video that is done lacks, or has in another form.
     """
 
     options: VideoOptions
@@ -82,6 +83,7 @@ class ClientVideo:
     frames: int = 0
     total: int | None = None
     detail: str = ""
+    notes: tuple[str, ...] = ()
     began: float = 0.0
     ended: float = 0.0
 
@@ -216,7 +218,8 @@ class VideoQueue:
             with in_words_of_parts(video.folder, self._limits.pixels), VideoJob(video.source, video.target, settings) as job:
                 video.total = job.source.frames
                 check_length(job.source, self._limits.video_seconds)
-                job.run(self._engines.of(video.options.model), on_progress)
+                report = job.run(self._engines.of(video.options.model), on_progress)
+            video.notes = tuple(in_words(note, video.folder) for note in report.notes())
         except Cancelled:
             video.status = "cancelled"
         except (MattingError, ValueError) as error:

@@ -16,7 +16,7 @@ from realtime.serve.previews import PREVIEW_TYPE, Previewer
 from realtime.serve.video_queue import MEDIA_TYPES, VIDEO, ClientVideo, Suffix, VideoOptions, VideoQueue
 from realtime.serve.work_queue import SharedEngines, WorkQueue
 
-Job = dict[str, str | int | float | None]
+Job = dict[str, str | int | float | list[str] | None]
 
 Background = Annotated[str, Query(description="A colour, blur, blur:2 or checkerboard.", max_length=100)]
 Keep = Annotated[str, Query(description="Who stays: all, largest, or the person at X,Y of the first frame.", max_length=100)]
@@ -132,4 +132,5 @@ def described(video: ClientVideo) -> Job:
         "total": video.total,
         "seconds_left": None if left is None else round(left, 1),
         "detail": video.detail,
+        "notes": [*video.notes],
     }

@@ -171,6 +171,7 @@ async function edit_video() {
     const address = `v1/video/${(await sent.json()).id}`;
     if (mine !== latest) return void ask(address, { method: "DELETE" });
     job = address;
+    let notes = [];
     for (;;) {
       const state = await (await ask(address)).json();
       if (mine !== latest) return;
@@ -178,12 +179,13 @@ async function edit_video() {
       const left = state.seconds_left === null ? "" : `, ${Math.ceil(state.seconds_left)} s left`;
       at("status").textContent = state.status === "queued" ? "Waiting for other videos" : `${state.frames} frames${left}`;
       if (state.status === "failed") throw new Error(state.detail);
+      notes = state.notes;
       if (state.status === "done") break;
       await pause(400);
     }
     const result = await (await ask(`${address}/result`, { signal })).blob();
     if (mine !== latest) return;
-    at("status").textContent = "";
+    at("status").textContent = notes.join("; ");
     offer("download", result, `matte.${format}`);
     show("film", format !== "mov");  // browsers play no ProRes
     show("preview", format === "mov");

@@ -13,7 +13,7 @@ import av
 import pytest
 
 from realtime.serve.limits import Limits
-from tests.realtime.clips import make_clip
+from tests.realtime.clips import even_times, make_clip
 from tests.realtime.plain_engine import PlainEngine
 
 pytest.importorskip("fastapi_offline", reason="the extra web is not installed")
@@ -117,6 +117,21 @@ def test_what_is_no_video_fails_in_words_without_paths(client: TestClient) -> No
         assert job["detail"].startswith("the video: is ")
         assert "/" not in job["detail"]
         assert client.get(f"/v1/video/{job['id']}/result").status_code == 409
+
+
+def test_what_a_result_lacks_is_told_without_paths(client: TestClient, tmp_path: Path) -> None:
+    """A client could not learn that its video had been cut off."""
+    sent = make_clip(tmp_path / "in.mkv", audio="aac").read_bytes()
+    whole = make_clip(tmp_path / "cut.mkv", even_times(50)).read_bytes()
+    for data, notes in (
+        (sent, ["the result.webm: its sound was converted, aac to Opus, which .webm can hold"]),
+        (whole[: len(whole) * 2 // 3], None),
+    ):
+        job = ended(client, client.post("/v1/video", params={"format": "webm", "show": "cutout"}, content=data).json())
+        assert job["status"] == "done"
+        assert "/" not in "".join(job["notes"])
+        assert job["notes"] == notes if notes else "ends at" in job["notes"][0]
+    assert ended(client, client.post("/v1/video", content=sent).json())["notes"] == []
 
 
 def test_limits(temporary: Path, clip: bytes) -> None:
