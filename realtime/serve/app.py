@@ -4,7 +4,7 @@ import asyncio
 import errno
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from tempfile import gettempdir
 from typing import Annotated, Any, Literal
@@ -66,11 +66,14 @@ def create_app(
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(remove_left)
         videos.open()
-        yield
-        await asyncio.to_thread(videos.close)
-        for each in (queue, previews):
-            await asyncio.to_thread(each.close)
-        shared.close()
+        try:
+            with suppress(asyncio.CancelledError):  # a second Ctrl-C cuts this off, too: the threads would go on for ever
+                yield
+        finally:
+            await asyncio.to_thread(videos.close)
+            for each in (queue, previews):
+                await asyncio.to_thread(each.close)
+            shared.close()
 
     app = fastapi_offline.FastAPIOffline(
         title="Semantic human matting",

@@ -1,11 +1,14 @@
 """Running the service: the socket, and a clean stop."""
 
+import asyncio
 import signal
 import socket
 import sys
 
 import uvicorn
 from fastapi import FastAPI
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from engines.errors import MediaError
@@ -40,10 +43,36 @@ def serve(app: FastAPI, opened: socket.socket) -> None:
 def configured(app: FastAPI) -> uvicorn.Config:
     """The settings of the server. Its WebSockets take no message before the last one was read, and compress no JPEG."""
     return uvicorn.Config(
-        app,
+        CutOffRequests(app),
         log_level="warning",
         server_header=False,
         timeout_graceful_shutdown=LAST_REQUESTS,
         ws=WebSocketsSansIOProtocol,
         ws_per_message_deflate=False,
     )
+
+
+class CutOffRequests:
+    """Tells a client whose request is cut off that the service ends: by a second Ctrl-C, or after `LAST_REQUESTS`.
+
+    Without it each is a traceback in the log.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on."""
+        begun = False
+
+        async def noted(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noted)
+        except asyncio.CancelledError:
+            if scope["type"] == "http" and not begun:
+                answer = JSONResponse({"detail": "the service is ending; try again later"}, 503, {"Connection": "close"})
+                await answer(scope, receive, send)

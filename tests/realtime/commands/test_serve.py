@@ -6,8 +6,10 @@ import re
 import shlex
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+import time
 import urllib.request
 from contextlib import ExitStack
 from pathlib import Path
@@ -178,6 +180,35 @@ def test_it_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
             *(SAMPLE.name, "background.jpg", "mask.png", "talk.mp4"),
             *("browser", "browser.opened"),
         }
+    finally:
+        server.kill()
+        server.wait()
+        server.stderr.close()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM")
+def test_a_second_ctrl_c_cuts_off_what_is_still_sent(tmp_path: Path) -> None:
+    """It printed a traceback, left its temporary files, and never ended: the videos' thread went on."""
+    pytest.importorskip("fastapi_offline", reason="the extra web is not installed")
+    program = "from tests.realtime.plain_engine import plain_engine\nfrom realtime.commands.serve import main\n"
+    command = [sys.executable, "-c", f"{program}with plain_engine(): main()", "--port", "0"]
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment, cwd=Path(__file__).parents[3])
+    try:
+        assert server.stderr is not None
+        found = re.search(r"serving on http://127\.0\.0\.1:(\d+) ", server.stderr.readline())
+        assert found
+        with socket.create_connection(("127.0.0.1", int(found[1])), timeout=60) as client:
+            client.sendall(b"POST /v1/image HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100000\r\n\r\nthe rest never comes")
+            while len(list(tmp_path.iterdir())) < 2:  # one for videos, and one for this request
+                time.sleep(0.05)
+            server.send_signal(signal.SIGINT)
+            time.sleep(1)
+            server.send_signal(signal.SIGINT)
+            assert client.recv(100).startswith(b"HTTP/1.1 503 ")
+        assert server.wait(60) == 128 + signal.SIGINT
+        assert server.stderr.read() == "stopped\n"
+        assert not list(tmp_path.iterdir())
     finally:
         server.kill()
         server.wait()
