@@ -1,12 +1,9 @@
 """The HTTP service: its addresses, and how errors become answers."""
 
 import asyncio
-import errno
-import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from tempfile import gettempdir
 from typing import Annotated, Any, Literal
 
 import fastapi_offline
@@ -20,7 +17,7 @@ from engines.engine import Engine
 from engines.errors import MediaError, TooManyPixels
 from realtime.scratch import remove_left, scratch_folder
 from realtime.serve.access import guard
-from realtime.serve.bodies import LightWrap, Model, body, checked_value, errors, known_parameters, receive
+from realtime.serve.bodies import TOLD_FULL, LightWrap, Model, body, checked_value, disk_full, errors, known_parameters, receive
 from realtime.serve.editing import BACKGROUND, PHOTO, PHOTO_TYPES, Made, PhotoEditor, PhotoFormat, PhotoOptions
 from realtime.serve.limits import Limits
 from realtime.serve.live import add_live
@@ -30,10 +27,7 @@ from realtime.serve.video_queue import VideoQueue
 from realtime.serve.videos import add_videos
 from realtime.serve.work_queue import QueueFull, Result, SharedEngines, WorkQueue
 
-log = logging.getLogger(__name__)
-
 NOTES = "What of the photo is not in the answer; without this header, all is."
-DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 Keep = Annotated[str, Query(description="Who stays: all, largest, or the person at X,Y in pixels or per cent.", max_length=100)]
 Background = Annotated[
     str | None,
@@ -163,9 +157,9 @@ async def _queue_full(_: Request, error: Exception) -> Response:
     return JSONResponse({"detail": str(error)}, 429, {"Retry-After": str(seconds)})
 
 
-async def _unreadable(request: Request, error: Exception) -> Response:
+async def _unreadable(_: Request, error: Exception) -> Response:
     if disk_full(error):
-        return await _failed_write(request, error)
+        return JSONResponse({"detail": TOLD_FULL}, 507)
     return JSONResponse({"detail": str(error)}, 413 if isinstance(error, TooManyPixels) else 422)
 
 
@@ -174,17 +168,7 @@ async def _wrong_parameter(_: Request, error: Exception) -> Response:
     return JSONResponse({"detail": f"{wrong['loc'][-1] if wrong['loc'] else 'request'}: {wrong['msg']}"}, 400)
 
 
-def disk_full(error: BaseException | None) -> bool:
-    """Whether an error, or what it was raised from, is that no more could be stored."""
-    while error is not None:
-        if isinstance(error, OSError) and error.errno in DISK_FULL:
-            return True
-        error = error.__cause__
-    return False
-
-
 async def _failed_write(_: Request, error: Exception) -> Response:
     if not disk_full(error):
         raise error
-    log.error("%s: has no room for what a client sent; make room, or name another folder in TMPDIR", gettempdir())
-    return JSONResponse({"detail": "the disk of the service is full; try again later, or send less"}, 507)
+    return JSONResponse({"detail": TOLD_FULL}, 507)

@@ -1,10 +1,13 @@
 """What clients send: bodies within their limits, and options that are right; and what they are told if not."""
 
 import asyncio
+import errno
+import logging
 import reprlib
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import HTTPException, Query, Request
@@ -13,6 +16,10 @@ from starlette.requests import ClientDisconnect
 
 from realtime.serve.forms import WRONG, Form, boundary_of
 
+log = logging.getLogger(__name__)
+
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+TOLD_FULL = "the disk of the service is full; try again later, or send less"
 ERRORS = {
     400: "a parameter or a form is wrong or unknown, or a file is empty",
     401: "the token is missing or wrong",
@@ -102,3 +109,13 @@ def checked_value(make: Callable[..., Options], *values: object) -> Options:
         return make(*values)
     except ValueError as error:
         raise HTTPException(400, " ".join(str(error).split())) from error  # one line, whatever a client sent
+
+
+def disk_full(error: BaseException | None) -> bool:
+    """Whether an error, or what it was raised from, is that no more could be stored. It is then logged."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in FULL:
+            log.error("%s: has no room for what a client sent; make room, or name another folder in TMPDIR", gettempdir())
+            return True
+        error = error.__cause__
+    return False

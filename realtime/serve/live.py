@@ -14,6 +14,7 @@ from fastapi import FastAPI, HTTPException, WebSocket, WebSocketDisconnect
 from engines.engine import Engine
 from engines.errors import MediaError
 from realtime.serve.access import check_caller, is_token
+from realtime.serve.bodies import TOLD_FULL, disk_full
 from realtime.serve.limits import Limits
 from realtime.serve.live_stream import LiveSettings, LiveStream, read_settings
 
@@ -80,6 +81,10 @@ class LiveClient:
                     self._came.set()
             except (ValueError, MediaError) as error:
                 await self._socket.send_json({"detail": str(error)})
+            except OSError as error:
+                if not disk_full(error):
+                    raise
+                await self._socket.send_json({"detail": TOLD_FULL})
 
     async def _answer(self, stream: LiveStream) -> None:
         while True:

@@ -72,3 +72,16 @@ def test_a_result_that_does_not_fit_fails_its_video_alone(client: TestClient, tm
             time.sleep(0.02)
     assert (job["status"], "result.mov: " in job["detail"]) == ("failed", True), job
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_a_camera_s_background_that_does_not_fit_is_told(client: TestClient, tmp_path: Path) -> None:
+    """The connection broke off without a word, with two tracebacks in the log."""
+    before = set(tmp_path.rglob("*"))
+    with client.websocket_connect("/v1/live", headers={"host": "127.0.0.1:8400"}) as socket:
+        socket.send_json({"bg": "own"})
+        with room(2_000):
+            socket.send_bytes(noise("JPEG"))
+            assert socket.receive_json() == {"detail": "the disk of the service is full; try again later, or send less"}
+        assert set(tmp_path.rglob("*")) == before
+        socket.send_bytes(noise("JPEG"))  # a frame
+        assert socket.receive_bytes()[:4] == bytes(4)
