@@ -23,6 +23,7 @@ from engines.engine import Frame, kind_of
 from engines.errors import MediaError
 from realtime.addresses import address_shown
 from realtime.choices import MAX_PIXELS, Fit, check_choice
+from realtime.inputs.containers import NoVideo
 from realtime.inputs.photos import read_photo
 from realtime.inputs.pictures import is_still
 from realtime.inputs.video_file import VideoSource
@@ -109,7 +110,10 @@ def open_background(
         raise MediaError(_unknown(spec, path))
     if is_still(path, max_pixels=max_pixels):
         return StillBackground(read_photo(path, max_pixels=max_pixels).flat(), fit=fit, pixel_aspect=pixel_aspect)
-    return VideoBackground(path, fit=fit, max_pixels=max_pixels, pixel_aspect=pixel_aspect)
+    try:
+        return VideoBackground(path, fit=fit, max_pixels=max_pixels, pixel_aspect=pixel_aspect)
+    except NoVideo as error:
+        raise MediaError(f"{path}: is broken, or neither a picture nor a video that can be read; name another") from error
 
 
 def named_background(spec: str) -> Background | None:

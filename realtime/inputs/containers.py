@@ -27,6 +27,10 @@ FONTS = (  # older names of kinds of file that Matroska has them as
 )
 
 
+class NoVideo(MediaError):
+    """A file that is no video: a picture, or nothing that FFmpeg knows."""
+
+
 def open_container(path: Path, *, max_pixels: int | None = MAX_PIXELS) -> InputContainer:
     """Open a media file for reading. Raises MediaError if it is not one, or a playlist or script, which refers to others.
 
@@ -48,10 +52,10 @@ def open_container(path: Path, *, max_pixels: int | None = MAX_PIXELS) -> InputC
     except (av.FFmpegError, OSError) as error:
         if is_playlist(path):
             raise MediaError(f"{path}: is a playlist, not a video; name the video file itself") from error
-        why, remedy = error.strerror, "name a video file"
         if lacks_index(path):
-            why, remedy = "it was cut off, or its recording never ended: its index is missing", "copy it again, or repair it"
-        raise MediaError(f"{path}: is not a video that can be read ({why}); {remedy}") from error
+            why = "it was cut off, or its recording never ended: its index is missing"
+            raise MediaError(f"{path}: is not a video that can be read ({why}); copy it again, or repair it") from error
+        raise NoVideo(f"{path}: is not a video that can be read ({error.strerror}); name a video file") from error
 
 
 def decoder_limit(max_pixels: int) -> dict[str, str]:
@@ -63,7 +67,7 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
     """The video stream that a player would show. Raises MediaError if there is none."""
     name = container.format.name
     if name == "image2" or name.endswith("_pipe") or is_heif(path):
-        raise MediaError(f"{path}: is a picture, not a video; read it as a photo")
+        raise NoVideo(f"{path}: is a picture, not a video; read it as a photo")
     stream = shown_video(container)
     if stream is None:
         raise MediaError(f"{path}: has no video that can be decoded; name a file with a video stream")

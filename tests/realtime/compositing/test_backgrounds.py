@@ -190,7 +190,8 @@ def test_bad_specs_say_what_to_do(tmp_path: Path) -> None:
         str(tmp_path / "missing.jpg"): "no such file",
         str(tmp_path): "folder",
         "long" * 100: "cannot be a file",
-        **{str(tmp_path / name): name for name in ("text.jpg", "text.txt", "empty.png", "half.jpg")},
+        str(tmp_path / "text.txt"): "text.txt: has no video",
+        **{str(tmp_path / name): f"{name}: is broken" for name in ("text.jpg", "empty.png", "half.jpg")},  # no "not a video"
     }
     for spec, word in cases.items():
         with pytest.raises(ValueError if spec.startswith("#") else MediaError, match=word) as caught:
