@@ -1,5 +1,6 @@
 """Forms of files (multipart/form-data), stored part by part as they come: never whole in memory, never by a client's name."""
 
+import logging
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -8,6 +9,8 @@ from typing import BinaryIO, Self
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 WRONG = "the form is not what multipart/form-data looks like; see /docs"
+
+logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # what is wrong with a form, its client is told
 
 
 def boundary_of(content_type: str) -> bytes | None:
