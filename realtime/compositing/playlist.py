@@ -35,7 +35,8 @@ class Playlist(Background):
     def __init__(
         self, specs: Sequence[str], *, fit: Fit = "cover", notify: Callable[[str], object] = print, max_pixels: int = MAX_PIXELS
     ) -> None:
-        self.specs = [each for spec in specs for each in expand_folder(spec)]
+        found = [expand_folder(spec) for spec in specs]
+        self.specs = [each for several in found for each in several]
         self._fit: Fit = fit
         self._max_pixels = max_pixels
         self._notify = notify
@@ -44,9 +45,14 @@ class Playlist(Background):
         self._lock = threading.Lock()
         self._shown: Background | None = None  # used by `frame`, which alone closes it
         self._last: Frame | None = None  # that it gave
-        for spec in self.specs[1:] if len(self.specs) == len(specs) else ():  # a large folder is not read in advance
-            self._opened(spec).close()
         self._wanted = self._opened(self.specs[0])
+        try:
+            for spec, several in list(zip(specs, found, strict=True))[1:]:
+                if several == [spec]:  # a large folder is not read in advance
+                    self._opened(spec).close()
+        except BaseException:
+            self._wanted.close()
+            raise
 
     @property
     def name(self) -> str:

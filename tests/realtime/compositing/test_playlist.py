@@ -79,12 +79,22 @@ def test_only_the_background_that_is_shown_stays_open(tmp_path: Path, monkeypatc
     assert open_now == []
 
 
-@pytest.mark.parametrize(("specs", "word"), [(["empty"], "no picture"), (["red", "missing.jpg"], "missing.jpg")])
+@pytest.mark.parametrize(
+    ("specs", "word"),
+    [
+        (["empty"], "no picture"),
+        (["red", "missing.jpg"], "missing.jpg"),
+        (["full", "missing.jpg"], "missing.jpg"),  # beside a folder it was told only when it was to be shown
+    ],
+)
 def test_bad_backgrounds_are_refused_at_the_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, specs: list[str], word: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
+    (tmp_path / "full").mkdir()
+    for name in ("full/a.png", "full/b.png"):
+        cv2.imwrite(name, np.full((8, 8, 3), 200, np.uint8))
     with pytest.raises(MediaError, match=word):
         Playlist(specs)
 
