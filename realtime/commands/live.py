@@ -106,6 +106,10 @@ def live(
     if "" in (bg or []):  # which would be the folder that one is in
         raise UsageError("--bg: is empty; name a background, or leave it out")
     frame_size = None if size is None else size_option(size)
+    if frame_size is not None and frame_size.height * frame_size.width > max_megapixels * MEGAPIXEL:
+        raise UsageError(
+            f"--size {size}: has more than {max_megapixels} megapixels; give a smaller one, or raise --max-megapixels"
+        )
     if not snapshots.is_dir():
         raise UsageError(f"--snapshots {snapshots}: is not a folder; make it first")
     if record is not None:
@@ -154,7 +158,8 @@ def live(
             with blaming("--virtual-camera", virtual_camera):
                 outputs.append(stack.enter_context(open_virtual_camera(device, video_format, webcam=own)))
         if record is not None:
-            outputs.append(stack.enter_context(Recording(record, video_format, overwrite=overwrite, notify=notify)))
+            with blaming("--record", str(record)):
+                outputs.append(stack.enter_context(Recording(record, video_format, overwrite=overwrite, notify=notify)))
         if pipe is not None:
             with blaming("--pipe", pipe):
                 outputs.append(stack.enter_context(Pipe(pipe, video_format, notify=notify)))

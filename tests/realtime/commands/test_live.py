@@ -68,6 +68,14 @@ def test_a_missing_camera_says_which_there_are(tmp_path: Path) -> None:
         ),
         (["--input", "a.mkv", "--size", "big"], "--size big: give WIDTHxHEIGHT"),
         (["--input", "a.mkv", "--size", "20x20"], "--size 20x20: give WIDTHxHEIGHT"),
+        (
+            ["--input", "a.mkv", "--size", "20000x20000"],
+            "--size 20000x20000: has more than 64 megapixels; give a smaller one, or raise --max-megapixels",
+        ),
+        (  # it was a traceback
+            ["--input", "a.mkv", "--no-window", "--size", "70000x900", "--record", "b.mkv"],
+            "--record: width 70000: must be a whole number from 1 to 65536",
+        ),
         (["--input", "a.mkv", "--smooth", "2"], "--smooth"),
         (["--input", "a.mkv", "--bg", "blur:x"], "--bg blur:x: is not a strength of blur"),
         (["--input", "a.mkv", "--virtual-camera", "/dev/video97"], "--virtual-camera /dev/video97: no such device"),
