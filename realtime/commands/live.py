@@ -219,6 +219,7 @@ def open_source(
     from realtime.inputs.network.connection import SCHEMES, is_address, scheme_of
     from realtime.inputs.network_stream import NetworkStream
     from realtime.inputs.paced_video import PacedVideo
+    from realtime.inputs.pictures import is_still
     from realtime.inputs.webcam import Webcam
 
     if video is None:
@@ -227,8 +228,12 @@ def open_source(
             raise UsageError("--loop is for a video; leave it out, or name one with --input")
         if Path(webcam).is_file():
             raise UsageError(f"--webcam {webcam}: is not a camera; for a video file use --input {webcam}")
+        if is_address(webcam):  # as of a camera in the network
+            raise UsageError(f"--webcam {without_password(webcam)}: is an address; name it with --input")
         with blaming("--webcam", webcam):
             return Webcam(webcam, size=size, rate=rate, hold=hold, notify=notify)
+    if (video.isdecimal() and not Path(video).exists()) or video.startswith("/dev/video"):
+        raise UsageError(f"--input {video}: is no video file; for a camera use --webcam {video}")
     if rate is not None:
         raise UsageError("--fps is for a camera; a video or a stream has its own rate")
     if scheme_of(video) and not is_address(video) and not Path(video).exists():
@@ -241,6 +246,8 @@ def open_source(
                 video, loop=loop, size=size, hold=hold, notify=notify, max_pixels=max_pixels, explain=in_options
             )
         else:
+            if Path(video).is_file() and is_still(Path(video), max_pixels=max_pixels):
+                raise UsageError(f"--input {video}: is a picture, not a video; use shm-image for it")
             source = PacedVideo(Path(video), loop=loop, size=size, max_pixels=max_pixels, notify=notify)
     if source.interlaced:
         notify(interlaced(source.name))

@@ -10,6 +10,7 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from engines.atomic import UNFINISHED
 from engines.errors import MediaError
@@ -60,6 +61,10 @@ def test_a_missing_camera_says_which_there_are(tmp_path: Path) -> None:
         (["--webcam", "--loop"], "--loop"),
         (["--webcam", "97"], "--webcam 97: no such camera"),
         (["--webcam", "text.mp4"], "for a video file use --input text.mp4"),
+        (["--webcam", "rtsp://me:secret@camera/x"], "--webcam rtsp://camera/x: is an address; name it with --input"),
+        (["--input", "0"], "--input 0: is no video file; for a camera use --webcam 0"),
+        (["--input", "/dev/video0"], "for a camera use --webcam /dev/video0"),
+        (["--input", "a.png"], "--input a.png: is a picture, not a video; use shm-image for it"),
         (["--input", "missing.mp4"], "missing.mp4"),
         (["--input", "text.mp4"], "text.mp4"),
         (
@@ -111,6 +116,7 @@ def test_bad_input_is_one_line(
         there.parent.mkdir(exist_ok=True)
         write_video(there, [0, 255])
     (tmp_path / "text.mp4").write_text("no video " * 100)
+    Image.new("RGB", (64, 48)).save("a.png")
     with patch("realtime.outputs.window.check_display"):
         assert shm_live(*arguments) == 2
     errors = capsys.readouterr().err
