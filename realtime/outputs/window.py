@@ -61,7 +61,10 @@ class Window:
     @property
     def closed(self) -> bool:
         """Whether the user has closed the window."""
-        return cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) < 1
+        try:
+            return cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) < 1
+        except cv2.error:  # of Qt, once its last window was closed
+            return True
 
     def close(self) -> None:
         """Close the window."""
