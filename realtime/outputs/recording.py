@@ -8,7 +8,9 @@ from pathlib import Path
 from engines.atomic import left_behind
 from engines.errors import MediaError
 from realtime.inputs.video_file import VideoSource
+from realtime.outputs.formats import CONTAINERS
 from realtime.outputs.output import Output, VideoFormat
+from realtime.outputs.target import check_suffix
 from realtime.outputs.video_file import VideoSink
 from realtime.packet import Packet
 
@@ -23,7 +25,7 @@ class Recording(Output):
     is of it stays beside `path`, and the next recording of the same name notifies the user of it.
 
     Args:
-        path: ends in .mp4, .m4v, .mov or .mkv.
+        path: ends in .mp4, .m4v, .mov, .mkv or .webm.
         video_format: of the pictures.
         overwrite: whether an existing file may be replaced.
         notify: called with a line for the user: that no picture came, that the disk failed, what an earlier recording left.
@@ -37,6 +39,7 @@ class Recording(Output):
     def __init__(
         self, path: Path, video_format: VideoFormat, *, overwrite: bool = False, notify: Callable[[str], object] = print
     ) -> None:
+        check_suffix(path, CONTAINERS, "video file")  # VideoSink would name those of sequences, too
         width, height, rate = video_format.width, video_format.height, video_format.rate
         left = [each for each in left_behind(path) if is_playable(each)]
         self._sink = VideoSink(

@@ -98,7 +98,10 @@ def test_a_missing_camera_says_which_there_are(tmp_path: Path) -> None:
             ["--input", "a.mkv", "--bg", "waves", "--record", "waves/sea.mkv", "-y", "--no-window"],
             "is the same file as --bg waves/sea.mkv",
         ),
-        (["--input", "a.mkv", "--record", "a.avi"], "a.avi"),
+        (
+            ["--input", "a.mkv", "--record", "a.avi"],
+            "a.avi: unknown kind of video file '.avi'; end its name in .mp4, .m4v, .mov, .mkv, .webm\n",
+        ),
         (["--input", "a.mkv", "--bg", "red", "--bg", "missing.jpg"], "--bg missing.jpg: no such file"),
         (["--input", "a.mkv", "--bg", "missing.jpg"], "missing.jpg"),
         (
