@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from engines.errors import DataError
-from engines.geometry import MODELS
+from engines.geometry import BASE, MODELS, MPN_SIZES
 from tests.train.conftest import TINY
-from train.recipe import RECIPES, Recipe, TaskSettings, load_recipe
+from train.commands import train
+from train.recipe import BASELINES, RECIPES, Recipe, TaskSettings, load_recipe
 
 
 @pytest.mark.parametrize("name", sorted(p.stem for p in RECIPES.glob("*.toml") if p.stem != "release"))
@@ -20,8 +21,17 @@ def test_builtin_recipes_load(name: str) -> None:
     assert all(task.steps == 0 or task.steps > task.warm_up for task in (recipe.mpn, recipe.qun, recipe.mrn))
 
 
-def test_the_default_recipe_exists() -> None:
-    assert (RECIPES / "all-192.toml").is_file()
+def test_the_default_recipe_trains_all_of_the_base_model_at_its_sizes() -> None:
+    recipe = load_recipe(train.RECIPE)
+    assert (recipe.low_resolution, recipe.seen) == (MODELS[BASE], MPN_SIZES[BASE])
+    assert not min(recipe.second_resolution)
+    assert not recipe.sets  # for any data
+    assert all(task.steps >= 300 and not task.keep for task in (recipe.mpn, recipe.qun, recipe.mrn))
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_the_default_recipe_of_the_baselines_has_their_settings(name: str) -> None:
+    assert getattr(load_recipe(train.RECIPE_OF_BASELINES), name) != TaskSettings()
 
 
 def test_a_file_gives_what_it_says_and_defaults_for_the_rest(tmp_path: Path) -> None:
@@ -93,7 +103,7 @@ def test_a_pipe_is_not_waited_for_nor_a_device_read(tmp_path: Path) -> None:
 
 
 def test_no_such_recipe(tmp_path: Path) -> None:
-    known = "ablation_all, ablation_fine, adapt, all-192"
+    known = "ablation_all, ablation_fine, adapt, all-192, all-192-cross-entropy, all-base"
     with pytest.raises(DataError, match=f"no such recipe; give one of {known}"):
         load_recipe("frist")
     with pytest.raises(DataError, match="no such recipe"):

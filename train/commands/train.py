@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 NETWORKS = ("mpn", "qun", "mrn")
 STEPS = {"all": NETWORKS, "dim": ("dim", "refinement", "dim_joint"), "shm": ("tnet", "mnet", "shm")}  # of more than one network
+RECIPE, RECIPE_OF_BASELINES = "all-base", "table2"  # by default
 EXIT_DELAY = 10.0  # seconds
 
 Out = Annotated[Path, typer.Option(help="Folder for checkpoints and logs; a run that was stopped resumes from there.")]
@@ -72,12 +73,12 @@ app = command_app(
 )
 
 
-def _add(which: str, help: str) -> None:
+def _add(which: str, help: str, default: str = RECIPE) -> None:
     @app.command(which, help=help)
     def train(
         data: Data,
         out: Out,
-        recipe: RecipeName = "all-192",
+        recipe: RecipeName = default,
         begin_with: BeginWith = None,
         on: On = None,
         precision: TrainingPrecision = "auto",
@@ -94,9 +95,9 @@ _add("mpn", "Train MPN, the coarse masks, on fine and coarse data.")
 _add("qun", "Train QUN, the unified masks, behind MPN.")
 _add("mrn", "Train MRN, the mattes, behind MPN and QUN.")
 _add("all", "Train MPN, QUN and MRN in this order, or what a schedule says.")
-_add("deeplab", "Train DeepLab, a baseline of the paper's Table 2, on fine and coarse data.")
-_add("dim", "Train DIM, a baseline that takes a trimap: its two stages, then both together.")
-_add("shm", "Train SHM, a baseline: T-Net, M-Net, then both end to end.")
+_add("deeplab", "Train DeepLab, a baseline of the paper's Table 2, on fine and coarse data.", RECIPE_OF_BASELINES)
+_add("dim", "Train DIM, a baseline that takes a trimap: its two stages, then both together.", RECIPE_OF_BASELINES)
+_add("shm", "Train SHM, a baseline: T-Net, M-Net, then both end to end.", RECIPE_OF_BASELINES)
 app.command()(release)
 app.command()(curves)
 app.command()(pack)
