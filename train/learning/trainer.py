@@ -15,6 +15,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from engines.errors import DataError
 from train.data.library import Library
+from train.data.origin import changed, note_of_change, origin_of
 from train.data.samples import Sample, Samples
 from train.learning.checkpoints import checkpoint_exists, load_checkpoint, load_weights, save_checkpoint
 from train.learning.distributed import (
@@ -30,7 +31,7 @@ from train.learning.distributed import (
 from train.learning.feed import Feed, Rendering
 from train.learning.loading import batches_of, next_batch
 from train.learning.precision import choose_precision, computing_in, fast_precision
-from train.learning.progress import TaskProgress
+from train.learning.progress import TaskProgress, report
 from train.learning.tasks import ALL_TASKS, Losses, Task
 from train.recipe import Recipe, with_defaults
 
@@ -110,6 +111,8 @@ class Trainer:
         # Only a task that keeps a share of its initial weights has to store them.
         self.start = {k: v.clone() for k, v in self.network.state_dict().items()} if task.settings.keep else {}
         self.path = out / f"{task.name}.pt"
+        self.origin = origin_of(library, fine_only=task.samples.fine_only)
+        self.change: str | None = None  # of the data, since the checkpoint
         if checkpoint_exists(self.path):
             self._resume(load_checkpoint(self.path))
 
@@ -145,6 +148,7 @@ class Trainer:
             group["fused"] = True  # whatever the checkpoint's had
         self.step, self.seconds = state["step"], state["seconds"]
         self.start = {name: value.to(self.device) for name, value in state.get("start", {}).items()}
+        self.change = changed(state.get("data"), self.origin) if self.step else None
         if self.precision == "auto" and self.step:
             self.precision = state.get("precision", fast_precision(self.device))
 
@@ -157,6 +161,7 @@ class Trainer:
             "step": self.step,
             "seconds": self.seconds,
             "recipe": self.recipe.as_dict(),
+            "data": self.origin,
             "network": self.network.state_dict(),
             "average": self.average.module.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -237,7 +242,10 @@ class Trainer:
         if not samples.groups:
             kind = "pictures in fine/" if samples.fine_only else "people"
             raise DataError(f"{self.task.name}: the data has no {kind} that the recipe draws from")
-        if self.step >= self.steps and checkpoint_exists(self.path):
+        finished = self.step >= self.steps and checkpoint_exists(self.path)
+        if self.change:
+            report(note_of_change(self.task.name, self.change, finished=finished))
+        if finished:
             return True
         logs = self.out / "logs" / self.task.name
         with (

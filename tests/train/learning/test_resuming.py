@@ -1,13 +1,17 @@
 """What a run that was stopped, or killed, takes over from its checkpoint."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from engines.errors import DataError
-from train.data.library import Library
+from tests.train.conftest import write
+from train.data.library import Library, open_library
+from train.data.origin import origin_of
 from train.learning import trainer as training
 from train.learning.checkpoints import load_checkpoint, save_checkpoint
 from train.learning.tasks import mpn_task
@@ -64,6 +68,40 @@ def test_a_checkpoint_from_before_a_setting_existed_had_its_default(library: Lib
     blurred = replace(recipe, augment=replace(recipe.augment, defocus=0.1))
     with pytest.raises(DataError, match="was made with another recipe"):
         trainer(library, blurred, tmp_path)
+
+
+def test_a_run_says_that_its_data_have_changed(
+    data: Path, recipe: Recipe, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy, out = shutil.copytree(data, tmp_path / "copy"), tmp_path / "run"
+
+    def said(steps: int) -> list[str]:
+        assert trainer(open_library(copy), replace(recipe, mpn=replace(recipe.mpn, steps=steps)), out).run()
+        return [line for line in capsys.readouterr().err.splitlines() if line.startswith("note: ")]
+
+    assert said(1) == []
+    copy = copy.rename(tmp_path / "elsewhere")
+    assert said(2) == []
+    shutil.copyfile(copy / "backgrounds/rooms/0.jpg", copy / "backgrounds/rooms/new.jpg")
+    assert said(3) == ["note: mpn goes on with other data: 10 pictures of people and 4 of nobody, where it had 10 and 3"]
+    assert said(3) == []
+    write(copy / "coarse/street/masks/0.png", np.zeros((100, 81), np.uint8))  # another mask of the same name
+    assert said(3) == [
+        "note: mpn is finished, and did not learn from these data: as many pictures as it had, some of another name or size; "
+        "give another folder to train on them"
+    ]
+    state = load_checkpoint(out / "mpn.pt")
+    del state["data"]  # which earlier versions did not store
+    save_checkpoint(state, out / "mpn.pt")
+    assert said(3) == []
+    assert said(4) == []
+    assert load_checkpoint(out / "mpn.pt")["data"]["nobody"] == 4
+
+
+def test_qun_and_mrn_do_not_mind_other_coarse_data(library: Library) -> None:
+    fewer = replace(library, subjects=tuple(each for each in library.subjects if each.fine))
+    assert origin_of(library, fine_only=True) == origin_of(fewer, fine_only=True)
+    assert origin_of(library, fine_only=False) != origin_of(fewer, fine_only=False)
 
 
 def test_a_save_that_fails_leaves_the_old_checkpoint(tmp_path: Path) -> None:
