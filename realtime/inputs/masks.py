@@ -16,6 +16,11 @@ from realtime.inputs.pictures import check_pixels, is_openexr
 
 LINEAR = {".exr"}  # read_photo gives its levels sRGB's curve
 PERSON = "person"  # COCO's category of people
+READ = {
+    "categories": ("id", "name"),
+    "images": ("id", "file_name"),
+    "annotations": ("image_id", "category_id"),
+}  # of each entry
 LONGEST_OUTLINE = 4_000_000  # px of a polygon: pycocotools takes memory for each of them
 
 
@@ -86,6 +91,7 @@ class CocoMasks:
         self._path, self._coco, self._max_pixels = path, mask, max_pixels
         if path.exists() and not path.is_file():
             raise MediaError(f"{path}: is no plain file; name a COCO .json file")
+        content = None
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
             names = {c["id"]: str(c["name"]) for c in content["categories"]}
@@ -100,7 +106,8 @@ class CocoMasks:
         except OSError as error:
             raise MediaError(f"{path}: cannot be read ({error.strerror}); name a COCO .json file") from error
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise MediaError(f"{path}: is not a COCO file of images, categories and annotations; check it") from error
+            fault = first_fault(content) or "check it"
+            raise MediaError(f"{path}: is not a COCO file of images, categories and annotations; {fault}") from error
         if not names:
             raise MediaError(f"{path}: has no categories; name a COCO file of people")
         if not kinds:
@@ -128,6 +135,20 @@ class CocoMasks:
                 where = f"annotation {reprlib.repr(identity)} of {photo.name}"
                 raise MediaError(f"{self._path}: {where} {error}; correct it or take it out") from error
         return np.asarray(drawn, np.float32)
+
+
+def first_fault(content: Any) -> str:
+    """Which entry of a COCO file lacks what is read of each, and the remedy; empty if none does, or if there are no entries."""
+    for table, names in READ.items():
+        entries = content.get(table) if isinstance(content, dict) else None
+        if not isinstance(entries, list):
+            return ""
+        for number, entry in enumerate(entries):
+            for name in names:
+                value = entry.get(name) if isinstance(entry, dict) else None
+                if not isinstance(value, str if name == "file_name" else (str, int, float)):
+                    return f"correct {table}[{number}] or take it out: its {name} is {reprlib.repr(value)}"
+    return ""
 
 
 def polygons(shape: Any, height: int, width: int) -> list[list[float]]:

@@ -100,6 +100,10 @@ def test_bad_masks(tmp_path: Path) -> None:
         (tmp_path / "text.json", "is not a COCO file"),
         (tmp_path / "list.json", "is not a COCO file"),
         (coco(tmp_path / "none.json", annotations=[{"image_id": 7}]), "is not a COCO file"),
+        (tmp_path / "none.json", r"correct annotations\[0\] or take it out: its category_id is None"),
+        (coco(tmp_path / "image.json", images=[{"id": 7, "file_name": "a.jpg"}, "b"]), r"images\[1\] .* its id is None"),
+        (coco(tmp_path / "name.json", images=[{"id": 7, "file_name": 5}]), r"images\[0\] .* its file_name is 5"),
+        (coco(tmp_path / "key.json", categories=[{"id": [], "name": "person"}]), r"categories\[0\] .* its id is \[\]"),
     ]
     for path, message in cases:
         with pytest.raises(MediaError, match=message):
