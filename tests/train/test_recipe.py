@@ -1,6 +1,7 @@
 """Recipes: the built-in ones, and mistakes in a user's own."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,14 @@ def test_the_default_recipe_trains_all_of_the_base_model_at_its_sizes() -> None:
     assert not min(recipe.second_resolution)
     assert not recipe.sets  # for any data
     assert all(task.steps >= 300 and not task.keep for task in (recipe.mpn, recipe.qun, recipe.mrn))
+
+
+@pytest.mark.parametrize(("name", "model"), [("adapt", "base"), ("adapt-large", "large")])
+def test_released_weights_are_adapted_at_the_sizes_of_their_model(name: str, model: str) -> None:
+    recipe = load_recipe(name)
+    assert (recipe.low_resolution, recipe.seen) == (MODELS[model], MPN_SIZES[model])
+    assert replace(load_recipe("adapt"), low_resolution=recipe.low_resolution, mpn_resolution=recipe.seen) == recipe
+    assert not recipe.sets
 
 
 @pytest.mark.parametrize("name", BASELINES)
@@ -103,7 +112,7 @@ def test_a_pipe_is_not_waited_for_nor_a_device_read(tmp_path: Path) -> None:
 
 
 def test_no_such_recipe(tmp_path: Path) -> None:
-    known = "ablation_all, ablation_fine, adapt, all-192, all-192-cross-entropy, all-base"
+    known = "ablation_all, ablation_fine, adapt, adapt-large, all-192, all-192-cross-entropy, all-base"
     with pytest.raises(DataError, match=f"no such recipe; give one of {known}"):
         load_recipe("frist")
     with pytest.raises(DataError, match="no such recipe"):

@@ -141,7 +141,7 @@ def train_networks(
     Raises DataError for what a task lacks.
     """
     if RELEASED in (run.begin_with, run.on) and (note := other_size(recipe)):
-        report(f"note: {note}; the recipe adapt has those of the base model")
+        report(f"note: {note}; the recipe adapt has those of the base model, adapt-large of the large one")
     for name in names:
         torch.manual_seed(recipe.seed)  # the same initial weights whether or not other tasks precede
         task = prepare_task(name, library, recipe, run)

@@ -143,7 +143,9 @@ def test_training_starts_from_the_released_weights(
     trained, released = load_checkpoint(tmp_path / "mpn.pt")["average"], released_networks().mpn.state_dict()
     head = "head.weight"  # without normalisation: as released, but for what one step changes
     height, width = MODELS[BASE]  # not 64x32
-    assert f"note: the released weights were trained on frames of {height}x{width}" in capfd.readouterr().err
+    told = capfd.readouterr().err
+    assert f"note: the released weights were trained on frames of {height}x{width}" in told
+    assert "the recipe adapt has those of the base model, adapt-large of the large one" in told
     assert (height, width) != (64, 32)
     assert 0 < (trained[head] - released[head]).abs().max() < 0.02
 
