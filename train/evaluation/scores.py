@@ -11,7 +11,6 @@ from typing import Any, Literal, Protocol
 
 import cv2
 import numpy as np
-from PIL import Image
 
 from engines import Engine, Frame, Mask
 from engines.atomic import filling
@@ -19,6 +18,7 @@ from engines.engine import fit_mask
 from engines.errors import DataError
 from engines.geometry import BASE, SMALLEST
 from engines.photos import finest_matte
+from train.data.truths import AS_STORED, grey_truth
 from train.evaluation.metrics import MASK_METRICS, MATTE_METRICS, Metric
 from train.evaluation.peers import Peer
 
@@ -96,28 +96,17 @@ def new_set(folder: Path, truths: str = "alphas") -> Iterator[Path]:
 def read_item(item: Item) -> tuple[Frame, Mask]:
     """Read a frame and its truth, float32 (H, W) in [0, 1] from 8 or 16 bits.
 
-    Raises DataError if they cannot be read or differ in size, the frame is too small, or the truth is a cut-out.
+    Raises DataError if they cannot be read or differ in size, the frame is too small, or the truth is no grey picture.
     """
     frame = read_frame(item.image)
     if min(frame.shape[:2]) < SMALLEST:
         size = f"{frame.shape[1]}x{frame.shape[0]}"
         raise DataError(f"{item.image}: {size} is too small; each side needs at least {SMALLEST} pixels")
-    truth = _read(item.truth, cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH)
+    truth = grey_truth(item.truth, _read(item.truth, AS_STORED))
     if frame.shape[:2] != truth.shape:
         sizes = [f"{shape[1]}x{shape[0]}" for shape in (truth.shape, frame.shape)]
         raise DataError(f"{item.truth}: is {sizes[0]}, its picture {sizes[1]}; they must be of one size")
-    if is_cut_out(item.truth):
-        raise DataError(f"{item.truth}: has alpha of its own; a truth is a grey picture: save that alpha as one")
     return frame, np.divide(truth, np.iinfo(truth.dtype).max, dtype=np.float32)
-
-
-def is_cut_out(path: Path) -> bool:
-    """Whether something of a picture is clear, which OpenCV does not see when it reads grey."""
-    try:
-        with Image.open(path) as picture:
-            return "A" in picture.getbands() and picture.getchannel("A").getextrema() != (255, 255)
-    except OSError:  # of a kind that Pillow does not know
-        return False
 
 
 def read_frame(path: Path) -> Frame:

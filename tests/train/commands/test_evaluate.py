@@ -244,7 +244,7 @@ def test_bad_input_is_one_line(monkeypatch, capsys, tmp_path, mattes):
         assert message in err
 
 
-@pytest.mark.parametrize("case", ["unreadable", "other size", "no truth", "too small", "cut-out", "twins", "empty"])
+@pytest.mark.parametrize("case", ["unreadable", "other size", "no truth", "too small", "cut-out", "colours", "twins", "empty"])
 def test_a_broken_set_names_the_file(mattes, adapters, case):
     if case == "unreadable":
         (mattes / "images/a.png").write_text("no picture")
@@ -258,6 +258,9 @@ def test_a_broken_set_names_the_file(mattes, adapters, case):
     elif case == "cut-out":
         height, width = cv2.imread(str(mattes / "images/a.png")).shape[:2]
         picture(mattes / "alphas/a.png", np.zeros((height, width, 4), np.uint8))
+    elif case == "colours":
+        height, width = cv2.imread(str(mattes / "images/a.png")).shape[:2]
+        picture(mattes / "alphas/a.png", np.full((height, width, 3), (0, 0, 128), np.uint8))
     elif case == "twins":
         (mattes / "images/a.bmp").write_bytes((mattes / "images/a.png").read_bytes())
     else:

@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from engines.errors import DataError
 from tests.train.conftest import figure, make_data, scenery, write
@@ -161,6 +162,40 @@ def test_a_mask_of_another_size_is_fitted(tmp_path: Path) -> None:
     picture = read_subject(Subject(tmp_path / "image.png", tmp_path / "mask.png", "a", False), 192)
     assert picture.shape == (80, 60, 4)
     assert np.abs(picture[..., 3].astype(int) - figure(80, 60)).mean() < 3
+
+
+def test_a_grey_truth_may_be_stored_in_any_way(tmp_path: Path) -> None:
+    mask = np.asarray((figure(80, 60) > 127) * 255, np.uint8)
+    write(tmp_path / "image.png", scenery(80, 60, 3))
+    stored = {"bilevel": Image.fromarray(mask).convert("1"), "rgb": Image.fromarray(mask).convert("RGB")}
+    stored["palette"] = Image.fromarray(mask // 255)
+    stored["palette"].putpalette([0, 0, 0, 255, 255, 255])
+    stored["opaque"] = Image.fromarray(mask).convert("RGBA")
+    stored["deep"] = Image.fromarray(mask.astype(np.uint16) * 257)
+    for name, picture in stored.items():
+        picture.save(tmp_path / f"{name}.png")
+        found = read_subject(Subject(tmp_path / "image.png", tmp_path / f"{name}.png", "a", False), 192)
+        np.testing.assert_array_equal(found[..., 3], mask, name)
+
+
+def test_colours_and_alpha_are_not_taken_for_a_mask(tmp_path: Path) -> None:
+    """People were 38 of 255 in the palette's dark red, and as bright as their own colours in a cut-out."""
+    mask, rgb = figure(80, 60), scenery(80, 60, 3)
+    write(tmp_path / "image.png", rgb)
+    write(tmp_path / "cut.png", rgb, mask)
+    write(tmp_path / "white.png", np.full_like(rgb, 255), np.maximum(mask, 1))
+    Image.fromarray(np.dstack([np.full_like(mask, 255), mask])).save(tmp_path / "grey.png")
+    labels = Image.fromarray(np.asarray(mask > 127, np.uint8))
+    labels.putpalette([0, 0, 0, 128, 0, 0])
+    labels.save(tmp_path / "labels.png")
+    for name, told in {
+        "cut": "alpha of its own",
+        "white": "alpha of its own",
+        "grey": "alpha of its own",
+        "labels": "colours",
+    }.items():
+        with pytest.raises(DataError, match=rf"{name}\.png: has {told}; a truth is a grey picture"):
+            read_subject(Subject(tmp_path / "image.png", tmp_path / f"{name}.png", "a", False), 192)
 
 
 def test_16_bit_cutout(tmp_path: Path) -> None:
