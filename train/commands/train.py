@@ -167,7 +167,9 @@ def jobs(which: str, plan: "Recipe | Schedule", name: str, data: Path, run: "Run
     from train.recipe import Recipe, is_builtin
 
     if isinstance(plan, Recipe):
-        return [Job(STEPS.get(which, (which,)), plan, already(read_data(data, plan, name)), run)]
+        names, whole = STEPS.get(which, (which,)), read_data(data, plan, name)
+        check_fine_data(data, names, plan, whole)
+        return [Job(names, plan, already(whole), run)]
     if which != "all" or run.begin_with or run.on:
         raise UsageError(f"--recipe {name}: is a schedule; give it to `shm-train all`, without --begin-with and --on")
     found = []
@@ -179,9 +181,22 @@ def jobs(which: str, plan: "Recipe | Schedule", name: str, data: Path, run: "Run
             check_relabelled(data, phase, recipe)
             library = partial(relabelled_library, data, plan, phase, recipe, run.out)
         else:
-            library = already(read_data(data, recipe, phase.recipe))
+            whole = read_data(data, recipe, phase.recipe)
+            check_fine_data(data, phase.networks, recipe, whole)
+            library = already(whole)
         found.append(Job(phase.networks, recipe, library, phase_run))
     return found
+
+
+def check_fine_data(data: Path, names: Sequence[str], recipe: "Recipe", library: "Library") -> None:
+    """Raise UsageError if networks that learn from fine data only follow one that learns from all: it may train for a night."""
+    first, *others = names
+    drawn = any(subject.fine and recipe.fine_sets.get(subject.set, 1.0) for subject in library.subjects)
+    if first == "mpn" and others and not drawn:
+        remedy = "train MPN alone, by shm-train mpn; shm-train release takes the others by --on released"
+        raise UsageError(
+            f"--data {data}: has no pictures in fine/ that the recipe draws from, for {' and '.join(others)}; {remedy}"
+        )
 
 
 def already(library: "Library") -> "Callable[[], Library]":

@@ -1,7 +1,7 @@
 """`shm-train` as a user meets it."""
 
 import os
-import re
+import shutil
 import subprocess
 import sys
 from contextlib import suppress
@@ -17,7 +17,6 @@ from safetensors.torch import load_file
 
 from engines.backends.openvino import OpenVINOEngine
 from engines.backends.torch import TorchEngine, released_networks
-from engines.commands.running import UsageError
 from engines.engine import Frame
 from engines.geometry import BASE, MODELS
 from engines.photos import finest_matte
@@ -27,7 +26,7 @@ from tests.commands import ROOT, answers
 from tests.engines.graphs.test_export import check_graphs
 from tests.train.conftest import TINY, scenery, write
 from train.commands import train as cli
-from train.commands.release import release, sources
+from train.commands.release import release
 from train.learning.calibration import scene_frames
 from train.learning.checkpoints import load_checkpoint
 
@@ -74,6 +73,23 @@ def test_bad_input_is_reported_in_one_line(
         assert written.err.count("\n") == 1
         assert not written.out
         assert not list(out.glob("*.pt"))
+
+
+def test_data_without_cut_outs_are_told_before_mpn_has_trained_for_a_night(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], data: Path, recipe_file: Path, tmp_path: Path
+) -> None:
+    masks = tmp_path / "data"
+    for kind in ("coarse", "backgrounds"):
+        shutil.copytree(data / kind, masks / kind)
+    monkeypatch.setattr("train.learning.runs.train_networks", lambda *_, **__: pytest.fail("it was told before"))
+    options = ["--out", tmp_path / "run", "--workers", 0, "--recipe"]
+    (tmp_path / "two.toml").write_text(f'[[course]]\nrecipe = "{recipe_file.name}"\n')
+    for recipe in (recipe_file, tmp_path / "two.toml"):
+        assert run(monkeypatch, "all", "--data", masks, *options, recipe) == 2
+        [error] = capfd.readouterr().err.splitlines()
+        assert f"--data {masks}: has no pictures in fine/ that the recipe draws from, for qun and mrn; train MPN alone" in error
+    recipe_file.write_text(recipe_file.read_text() + "[fine_sets]\ncutouts = 0\nphotos = 0\n")
+    assert run(monkeypatch, "all", "--data", data, *options, recipe_file) == 2
 
 
 @pytest.mark.parametrize("arguments", [[], ["mpn"], ["everything", "--data", ".", "--out", "x"]])
@@ -193,23 +209,6 @@ def test_mrn_is_trained_behind_the_released_networks_and_released_with_them(
     assert f"--data {tmp_path / 'none'}: no such folder" in capfd.readouterr().err
     assert run(monkeypatch, "release", *words, data) == 2
     assert "has weights of the base model already; give another folder, or --overwrite" in capfd.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("trained", "on", "told"),
-    [
-        ("", None, "run: has none of mpn.pt, qun.pt, mrn.pt; name a folder of shm-train"),
-        ("mpn", None, "run: has no qun.pt and mrn.pt; name with --on another run that has, or --on released"),
-        ("mpn qun mrn", "released", "--on released: {run} has all three networks; leave this option out"),
-    ],
-)
-def test_networks_that_a_release_lacks(tmp_path: Path, trained: str, on: str | None, told: str) -> None:
-    run = tmp_path / "run"
-    run.mkdir()
-    for name in trained.split():
-        (run / f"{name}.pt").touch()
-    with pytest.raises(UsageError, match=re.escape(told.format(run=run))):
-        sources(run, on and Path(on))
 
 
 def test_mpn_alone_is_released_with_the_other_networks_as_they_were(
