@@ -116,7 +116,13 @@ def prepare_task(name: str, library: Library, recipe: Recipe, run: Run) -> Task:
     """A task with the initial weights that the run asks for. Raises DataError if something is missing."""
     resumed = checkpoint_exists(run.out / f"{name}.pt")
     task = make_task(name, recipe, run.on or run.out, pretrained=run.begin_with is None and not resumed)
-    if run.begin_with is None or resumed:
+    if resumed:
+        return task
+    if run.begin_with is None:
+        if task.settings.keep:
+            raise DataError(
+                f"{name}: the recipe keeps a share of the weights that a run begins with; add --begin-with released"
+            )
         return task
     if run.begin_with == RELEASED:
         load_released(task, library, recipe)

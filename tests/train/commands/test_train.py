@@ -92,6 +92,18 @@ def test_data_without_cut_outs_are_told_before_mpn_has_trained_for_a_night(
     assert run(monkeypatch, "all", "--data", data, *options, recipe_file) == 2
 
 
+def test_a_recipe_that_keeps_a_share_of_the_weights_before_needs_some(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], data: Path, recipe_file: Path, tmp_path: Path
+) -> None:
+    """Without, half of the result was what a network begins with at random."""
+    recipe_file.write_text(recipe_file.read_text().replace("[mpn]", "[mpn]\nkeep = 0.5"))
+    options = ["--data", data, "--out", tmp_path / "run", "--recipe", recipe_file, "--workers", 0]
+    assert run(monkeypatch, "mpn", *options) == 2
+    [error] = capfd.readouterr().err.splitlines()
+    assert error == "error: mpn: the recipe keeps a share of the weights that a run begins with; add --begin-with released"
+    assert not (tmp_path / "run/mpn.pt").exists()
+
+
 @pytest.mark.parametrize("arguments", [[], ["mpn"], ["everything", "--data", ".", "--out", "x"]])
 def test_bad_usage(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], arguments: list[str]) -> None:
     assert run(monkeypatch, *arguments) == 2
