@@ -86,6 +86,8 @@ def _release(run: Path, data: Path, on: Path | None, out: Path, model: str = BAS
         training[name] = {"steps": state["step"], "hours": round(state["seconds"] / 3600, 2)}
         if origin == run:
             recipe = state["recipe"]  # of the last one
+        if not state.get("finished", True):  # earlier versions did not store it
+            report(f"note: {origin / name}.pt was stopped at step {state['step']}; the same shm-train command finishes it")
         if note := sizes_unlike(model, name, origin / f"{name}.pt"):
             report(f"note: {note}")
     about = {

@@ -160,6 +160,7 @@ class Trainer:
             "stage": self.task.name,
             "step": self.step,
             "seconds": self.seconds,
+            "finished": self.step >= self.steps,
             "recipe": self.recipe.as_dict(),
             "data": self.origin,
             "network": self.network.state_dict(),

@@ -28,7 +28,7 @@ from tests.train.conftest import TINY, scenery, write
 from train.commands import train as cli
 from train.commands.release import release
 from train.learning.calibration import scene_frames
-from train.learning.checkpoints import load_checkpoint
+from train.learning.checkpoints import load_checkpoint, save_checkpoint
 
 
 @pytest.fixture
@@ -249,6 +249,10 @@ def test_mpn_alone_is_released_with_the_other_networks_as_they_were(
         "mpn.pt was trained on frames of 64x32 (height x width), and the base model shows it 416x320: its masks may be worse"
     )
     assert sources == f"MPN of {tmp_path / 'run'}, QUN of released, MRN of released; exporting takes a minute or two"
+    save_checkpoint(load_checkpoint(tmp_path / "run/mpn.pt") | {"finished": False}, tmp_path / "run/mpn.pt")
+    release(tmp_path / "run", data, Path("released"), tmp_path / "made")
+    told = f"note: {tmp_path / 'run/mpn.pt'} was stopped at step 1; the same shm-train command finishes it"
+    assert capfd.readouterr().err.splitlines()[0] == told
 
 
 @pytest.mark.parametrize("command", ["mpn", "pack", "relabel"])

@@ -74,6 +74,7 @@ def interrupt(task: Task, at: int) -> Task:
 def test_each_task_leaves_a_checkpoint(name: str, finished: Path) -> None:
     state = load_checkpoint(finished / f"{name}.pt")
     assert (state["stage"], state["step"], state["recipe"]) == (name, 2, tiny(2).as_dict())
+    assert state["finished"]
     network = KINDS[name]()
     for weights in (state["network"], state["average"]):
         network.load_state_dict(weights)
@@ -128,7 +129,7 @@ def test_stops_after_the_step_and_goes_on(out: Path, library: Library, capfd: py
     assert not first.run()
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     stopped = load_checkpoint(out / "qun.pt")
-    assert stopped["step"] == 2
+    assert (stopped["step"], stopped["finished"]) == (2, False)
 
     second = trainer("qun", library, recipe, out)
     assert second.step == 2
