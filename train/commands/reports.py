@@ -54,11 +54,12 @@ def make_pictures_folder(folder: Path | None, *, overwrite: bool) -> None:
 
 
 def say_what_is_left_out(data: Path) -> None:
-    """Report what lies in a data folder and is not learnt from: a misspelt folder would pass unnoticed."""
+    """Report what lies in a data folder and is not learnt from, or should not be: a misspelt folder would pass unnoticed."""
+    from train.data.doubtful import doubtful
     from train.data.left_out import left_out
     from train.learning.progress import report
 
-    for line in left_out(data):
+    for line in (*left_out(data), *doubtful(data)):
         report(f"note: {line}")
 
 

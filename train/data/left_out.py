@@ -7,6 +7,7 @@ from train.data.library import SUFFIXES, parts_of, pictures
 
 KINDS = ("fine", "coarse", "backgrounds", "unlabelled")
 OTHER_SUFFIXES = {".avif", ".bmp", ".gif", ".heic", ".heif", ".jxl", ".tif", ".tiff"}
+OTHER_SUFFIXES |= {".arw", ".cr2", ".cr3", ".dng", ".nef"} | {".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".webm"}
 NAMED = 3
 
 

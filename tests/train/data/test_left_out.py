@@ -25,6 +25,8 @@ def test_nothing_is_said_of_what_is_as_it_should_be(tmp_path: Path) -> None:
         ("Backgrounds/rooms/0.jpg", "{data}: learnt from are fine/, coarse/, backgrounds/, unlabelled/, and not Backgrounds"),
         ("backgrounds/0.jpg", "{data}/backgrounds: left out, as they lie in no set, a folder in it: 0.jpg"),
         ("backgrounds/rooms/a.HEIC", "{data}/backgrounds/rooms: no JPEG, PNG or WebP, and left out: a.HEIC"),
+        ("coarse/street/masks/a.MP4", "{data}/coarse/street/masks: no JPEG, PNG or WebP, and left out: a.MP4"),
+        ("unlabelled/a.dng", "{data}/unlabelled: left out, as they lie in no set, a folder in it: a.dng"),
         ("coarse/street/images/a.tif", "{data}/coarse/street/images: no JPEG, PNG or WebP, and left out: a.tif"),
         ("coarse/ours/images/a.jpg", "{data}/coarse/ours: has no masks/ (images): left out"),
         ("coarse/ours/a.jpg", "{data}/coarse/ours: has no images/ and no masks/ (no folders): left out"),
