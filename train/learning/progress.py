@@ -1,8 +1,11 @@
 """Progress of a task: a bar on a terminal, a line every half minute elsewhere, curves for TensorBoard."""
 
 import sys
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -15,6 +18,7 @@ from train.learning.distributed import is_rank0
 
 LOG_EVERY = 50  # steps
 REPORT_EVERY = 30.0  # seconds, without a terminal
+THREAD_ENDS = 1.0  # seconds
 BAR = 45  # characters of a line that the other columns take, a short bar and a task of many steps included
 COLUMNS = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
 
@@ -31,29 +35,74 @@ def fitting(parts: Sequence[str], width: int) -> str:
     return next((line for line in lines if len(line) <= width), "")
 
 
+@contextmanager
+def silent_log_threads() -> Iterator[None]:
+    """Keep TensorBoard's thread from printing the traceback of an error in writing, which it raises in this one as well."""
+    before = threading.excepthook
+
+    def of_logs(thread: threading.Thread | None) -> bool:
+        return type(thread).__module__.startswith("tensorboard.")
+
+    def hook(failed: threading.ExceptHookArgs) -> None:
+        if not (isinstance(failed.exc_value, OSError) and of_logs(failed.thread)):
+            before(failed)
+
+    threading.excepthook = hook
+    try:
+        yield
+    finally:
+        for thread in filter(of_logs, threading.enumerate()):  # one that failed may not have got as far as the hook
+            thread.join(THREAD_ENDS)
+        threading.excepthook = before
+
+
 class TaskProgress:
-    """Report a task of so many steps on standard error and log it to `logs`. Does nothing unless `active`."""
+    """Report a task of so many steps on standard error and log it to `logs`. Does nothing unless `active`.
+
+    Where the logs cannot be written, it says so once, and goes on without them.
+    """
 
     def __init__(self, name: str, steps: int, done: int, logs: Path, *, active: bool) -> None:
-        self._name, self._active = name, active
+        self._name, self._logs, self._active = name, logs, active
         self._smooth: dict[str, float] = {}
         self._reported = time.monotonic()
+        self._log: SummaryWriter | None = None
+        self._silence = silent_log_threads()
         if active:
-            self._log = SummaryWriter(str(logs))
             self._console = Console(stderr=True)
             columns = (*COLUMNS, TextColumn("{task.fields[losses]}"))
             self._bar = Progress(*columns, console=self._console, disable=not self._console.is_terminal)
             self._task = self._bar.add_task(name.upper(), total=steps, completed=done, losses="")
 
     def __enter__(self) -> Self:
+        self._silence.__enter__()
         if self._active:
             self._bar.start()
+            self._write(self._open)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self._active:
             self._bar.stop()
-            self._log.close()
+            if self._log:
+                self._write(self._log.close)
+        self._silence.__exit__(None, None, None)
+
+    def _open(self) -> None:
+        self._log = SummaryWriter(str(self._logs))
+
+    def _write(self, write: Callable[[], None]) -> None:
+        """Do something with the logs. A full disk must not end a training that may still leave a checkpoint."""
+        try:
+            write()
+        except OSError as error:
+            self._log = None
+            self.note(f"the curves cannot be written ({error.strerror}); it goes on without them")
+
+    def _plot(self, kind: str, values: dict[str, float], step: int) -> None:
+        for name, value in values.items():
+            if self._log:
+                self._write(partial(self._log.add_scalar, f"{kind}/{name}", value, step))
 
     def note(self, text: str) -> None:
         """Report what is being done besides training."""
@@ -70,8 +119,7 @@ class TaskProgress:
         line = "  ".join(parts)
         self._bar.update(self._task, completed=step, total=steps, losses=fitting(parts, self._console.width - BAR))
         if step % LOG_EVERY == 0 or step == steps:  # a short run has a point, too
-            for name, value in self._smooth.items():
-                self._log.add_scalar(f"train/{name}", value, step)
+            self._plot("train", self._smooth, step)
         if not self._console.is_terminal and time.monotonic() - self._reported > REPORT_EVERY:
             left = (steps - step) * seconds / step
             self._console.out(f"{self._name} {step}/{steps}  {line}  {left / 60:.0f} min left", highlight=False)
@@ -81,7 +129,6 @@ class TaskProgress:
         """Report the losses on the validation subjects."""
         if not self._active or not losses:
             return
-        for name, value in losses.items():
-            self._log.add_scalar(f"validation/{name}", value, step)
+        self._plot("validation", losses, step)
         line = "  ".join(f"{name} {value:.4f}" for name, value in losses.items())
         self._console.out(f"{self._name} {step}: validation {line}", highlight=False)
