@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stderr
+from contextlib import ExitStack, contextmanager, redirect_stderr
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -247,6 +247,7 @@ def _train(
 ) -> None:
     import torch
 
+    from train.learning.checkpoints import only_run_in
     from train.learning.distributed import broadcast_from_rank0, is_rank0, process_group, raise_on_all_ranks, world_size
     from train.learning.progress import report
     from train.learning.runs import Run, train_networks
@@ -260,13 +261,16 @@ def _train(
         make_run_folder(data, out)
         with naming("--recipe"):
             plan = broadcast_from_rank0(lambda: load_recipe_or_schedule(recipe))
-        with raise_on_all_ranks():
-            say_what_is_left_out(data)
-        for job in jobs(which, plan, recipe, data, Run(out, begin_with, on)):
-            if not train_networks(job.names, job.library(), job.recipe, job.run, **vars(means)):
-                raise SystemExit(INTERRUPTED)  # which has been said
-        if isinstance(plan, Schedule) and is_rank0():
-            plan.gather(out)
+        with ExitStack() as stack:
+            with naming("--out"):
+                stack.enter_context(only_run_in(out))
+            with raise_on_all_ranks():
+                say_what_is_left_out(data)
+            for job in jobs(which, plan, recipe, data, Run(out, begin_with, on)):
+                if not train_networks(job.names, job.library(), job.recipe, job.run, **vars(means)):
+                    raise SystemExit(INTERRUPTED)  # which has been said
+            if isinstance(plan, Schedule) and is_rank0():
+                plan.gather(out)
         report(f"done: {out}")
 
 

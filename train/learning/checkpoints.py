@@ -1,17 +1,44 @@
 """Checkpoints: rank 0 writes and reads them, all ranks get their content."""
 
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import FileLock, Timeout
 from torch import nn
 
 from engines.atomic import replacing
 from engines.errors import DataError
-from train.learning.distributed import broadcast_from_rank0
+from train.learning.distributed import broadcast_from_rank0, is_rank0, raise_on_all_ranks
 
 # "stage" is the task's name: checkpoints keep the names that their format began with.
 KEYS = {"stage", "step", "seconds", "recipe", "network", "average", "optimizer"}
+LOCK = ".lock"
+NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP}  # of a file system that has none
+
+
+@contextmanager
+def only_run_in(folder: Path) -> Iterator[None]:
+    """Keep other runs from the checkpoints of a folder. Raises DataError if one is at work there, or nobody may write there."""
+    lock = FileLock(folder / LOCK)
+    with raise_on_all_ranks():
+        if is_rank0():
+            try:
+                lock.acquire(timeout=0)
+            except Timeout as error:
+                raise DataError(f"{folder}: another shm-train is at work there; wait for it, or give another folder") from error
+            except NotImplementedError:
+                pass
+            except OSError as error:
+                if error.errno not in NO_LOCKS:
+                    raise DataError(f"{folder}: cannot be written ({error.strerror}); give another folder") from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def save_checkpoint(state: dict[str, Any], path: Path) -> None:

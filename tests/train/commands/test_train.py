@@ -28,7 +28,7 @@ from tests.train.conftest import TINY, scenery, write
 from train.commands import train as cli
 from train.commands.release import release
 from train.learning.calibration import scene_frames
-from train.learning.checkpoints import load_checkpoint, save_checkpoint
+from train.learning.checkpoints import load_checkpoint, only_run_in, save_checkpoint
 
 
 @pytest.fixture
@@ -147,6 +147,21 @@ def test_all_three_tasks_then_nothing_is_left_to_do(
     assert capfd.readouterr().err.splitlines()[-1].startswith("done: ")
     assert {p.name for p in (tmp_path / "run").glob("*.pt")} == {"mpn.pt", "qun.pt", "mrn.pt"}
     assert run(monkeypatch, "mrn", *options) == 0
+
+
+def test_two_runs_do_not_write_into_one_folder(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], data: Path, recipe_file: Path, tmp_path: Path
+) -> None:
+    """The later of two saves won, and took back what the other run had learnt."""
+    out = tmp_path / "run"
+    options = ["mpn", "--data", data, "--out", out, "--recipe", recipe_file, "--workers", 0]
+    out.mkdir()
+    with only_run_in(out):
+        assert run(monkeypatch, *options) == 2
+        told = "another shm-train is at work there; wait for it, or give another folder"
+        assert capfd.readouterr().err.splitlines() == [f"error: --out {out}: {told}"]
+    assert run(monkeypatch, *options) == 0
+    assert run(monkeypatch, *options) == 0
 
 
 def test_a_run_starts_from_the_weights_of_another(

@@ -223,7 +223,7 @@ def test_two_processes_equal_one(
     assert codes == [0, 0], errors
     assert [each.count("done: ") for each in errors] == [1, 0]
     for out in ("one", "two"):
-        assert {p.name for p in (tmp_path / out).iterdir()} == {"mpn.pt", "qun.pt", "mrn.pt", "logs"}
+        assert {p.name for p in (tmp_path / out).iterdir()} == {".lock", "mpn.pt", "qun.pt", "mrn.pt", "logs"}
     for name in ("mpn", "qun", "mrn"):
         one, two = (load_checkpoint(tmp_path / out / f"{name}.pt") for out in ("one", "two"))
         assert (two["step"], two["recipe"]) == (2, one["recipe"])

@@ -329,4 +329,4 @@ def test_ctrl_c_stops_the_command_with_a_checkpoint(data: Path, tmp_path: Path) 
     assert errors.count("stopped") == 1
     assert "Traceback" not in errors
     assert load_checkpoint(tmp_path / "run/mpn.pt")["step"] >= 1
-    assert {p.name for p in (tmp_path / "run").iterdir()} == {"mpn.pt", "logs"}
+    assert {p.name for p in (tmp_path / "run").iterdir()} == {".lock", "mpn.pt", "logs"}
