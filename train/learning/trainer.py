@@ -138,8 +138,10 @@ class Trainer:
             raise DataError(f"{self.path}: is damaged ({type(error).__name__}); delete it to start anew") from error
 
     def _take_over(self, state: dict[str, Any]) -> None:
-        if _relevant(with_defaults(state["recipe"]), self.task.name) != _relevant(self.recipe.as_dict(), self.task.name):
-            raise DataError(f"{self.path}: was made with another recipe; give another folder, or delete it to start anew")
+        before, now = (_relevant(each, self.task.name) for each in (with_defaults(state["recipe"]), self.recipe.as_dict()))
+        if others := [name for name in {**now, **before} if before.get(name) != now.get(name)]:
+            remedy = "give another folder, or that recipe, or delete it to start anew"
+            raise DataError(f"{self.path}: was made with another recipe, by its {', '.join(others)}; {remedy}")
         load_weights(self.network, state["network"], self.path)
         load_weights(self.average.module, state["average"], self.path)
         self.average.n_averaged.fill_(state["step"])

@@ -66,8 +66,11 @@ def test_a_checkpoint_from_before_a_setting_existed_had_its_default(library: Lib
         save_checkpoint(state, tmp_path / "mpn.pt")
         assert trainer(library, recipe, tmp_path).step == 0, removed
     blurred = replace(recipe, augment=replace(recipe.augment, defocus=0.1))
-    with pytest.raises(DataError, match="was made with another recipe"):
+    with pytest.raises(DataError, match=r"was made with another recipe, by its augment; give another folder, or that recipe"):
         trainer(library, blurred, tmp_path)
+    sooner = replace(recipe, low_resolution=(32, 32), mpn=replace(recipe.mpn, average=0.9, steps=9))
+    with pytest.raises(DataError, match=r"was made with another recipe, by its low_resolution, average; give"):
+        trainer(library, sooner, tmp_path)
 
 
 def test_a_run_says_that_its_data_have_changed(
