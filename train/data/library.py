@@ -27,6 +27,7 @@ from train.recipe import Recipe, is_builtin
 
 LONG_SIDES = (192, 384, 768, 1600)  # pictures are read at the smallest of these that is fine enough
 SUFFIXES = {".webp", ".png", ".jpg", ".jpeg"}
+FAINTEST = 32  # a mask that is darker everywhere has numbers of labels, such as 1, in place of brightness
 SHAPE = 0.03  # by how much the sides' ratio of a mask may differ from its picture's
 Picture = NDArray[np.uint8]
 Pixels = TypeVar("Pixels", Picture, NDArray[np.float32])
@@ -230,6 +231,8 @@ def _truth(subject: Subject) -> Picture:
         return np.asarray(cv2.extractChannel(bgra, 3), np.uint8)
     height, width = _read(subject.image, cv2.IMREAD_COLOR).shape[:2]
     truth = np.asarray(grey_truth(subject.alpha, _read(subject.alpha, AS_STORED)), np.uint8)
+    if 0 < (brightest := truth.max()) < FAINTEST:
+        raise DataError(f"{subject.alpha}: its brightest pixel is {brightest}, and a person's is 255; scale it, or take it out")
     own_height, own_width = truth.shape
     if abs(own_height * width - height * own_width) > SHAPE * own_height * width:
         sizes = f"{own_width}x{own_height}, its picture {width}x{height}"

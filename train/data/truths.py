@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from engines.errors import DataError
 
 COLOURED = 32  # levels between the channels; JPEG tints a grey picture by one or two
-FAINTEST = 32  # a mask that is darker everywhere has numbers of labels, such as 1, in place of brightness
 AS_STORED = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH  # grey or in colours, turned as its EXIF says, without alpha
 
 Levels = NDArray[np.uint8] | NDArray[np.uint16]
@@ -25,7 +24,4 @@ def grey_truth(path: Path, picture: Levels) -> Levels:
         if int(np.ptp(picture, axis=2).max()) * 255 > COLOURED * most:
             raise DataError(f"{path}: has colours; a truth is a grey picture, in which a person is 255: save it as one")
         picture = picture[..., 1]
-    brightest = int(picture.max()) * 255 // most
-    if picture.any() and brightest < FAINTEST:
-        raise DataError(f"{path}: its brightest pixel is {brightest}, and a person's is 255; scale it, or take it out")
     return picture

@@ -275,7 +275,7 @@ def test_ctrl_c_on_one_process_stops_all_and_one_goes_on_alone(
     assert not any("error: " in each for each in errors)
     step = load_checkpoint(out / "mpn.pt")["step"]
     assert step >= 1
-    assert {p.name for p in out.iterdir()} == {"mpn.pt", "logs"}
+    assert {p.name for p in out.iterdir()} == {"mpn.pt", "logs", ".lock"}
 
     done = tmp_path / "done.toml"  # the same recipe, but for how long
     done.write_text(TINY.format(steps=step + 1))
