@@ -23,6 +23,7 @@ from engines.store.private import FOLDER_VARIABLE, check_private, insecurity, ma
 log = logging.getLogger("engines")
 
 CODE = "code"  # a folder of a backend, in which a compiler keeps files of its own
+PATIENCE = 5.0  # seconds that another process may build before this one says that it waits: on a CPU it takes less
 LOCK = ".lock"  # never removed: a process that waits for a removed lock would not see the next one
 LONGEST_HEAD = 10_000  # bytes of the line of JSON
 
@@ -115,7 +116,7 @@ class Cache:
             make_private(folder)
             lock = FileLock(folder / LOCK)
             try:
-                lock.acquire(timeout=0)
+                lock.acquire(timeout=PATIENCE)
             except Timeout:
                 log.warning("another process builds engines for %s; waiting for it", backend)
                 lock.acquire()

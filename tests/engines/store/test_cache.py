@@ -6,6 +6,7 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
@@ -285,3 +286,24 @@ def test_the_folder_is_the_users_cache_or_the_one_of_the_variable(monkeypatch: p
     assert Cache().folder == tmp_path
     monkeypatch.delenv("SHM_CACHE")
     assert "semantic-human-matting" in str(Cache().folder)
+
+
+@pytest.mark.parametrize(("patience", "told"), [(60.0, 0), (0.05, 1)])
+def test_a_long_wait_for_another_process_is_told_and_a_short_one_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, patience: float, told: int
+) -> None:
+    monkeypatch.setattr("engines.store.cache.PATIENCE", patience)
+    cache = Cache(tmp_path)
+    entered = threading.Event()
+
+    def wait() -> None:
+        with cache.locked("openvino"):
+            entered.set()
+
+    waiting = threading.Thread(target=wait)
+    with cache.locked("openvino"):
+        waiting.start()
+        assert not entered.wait(0.5)
+    waiting.join(60)
+    assert entered.is_set()
+    assert caplog.messages == ["another process builds engines for openvino; waiting for it"] * told
