@@ -11,7 +11,8 @@ import subprocess
 import sys
 import time
 import urllib.request
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from unittest.mock import patch
 
@@ -81,28 +82,39 @@ def test_a_folder_for_temporary_files_that_is_missing_is_named_at_once(
     assert not engine.asked
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM")
-def test_it_ends_with_its_terminal(tmp_path: Path) -> None:
-    pytest.importorskip("fastapi_offline", reason="the extra web is not installed")
-    # Under nohup, tests that run there have SIGHUP ignored, and so would the server.
-    program = "import signal; signal.signal(signal.SIGHUP, signal.SIG_DFL)\n"
-    program += "from tests.realtime.plain_engine import plain_engine\nfrom realtime.commands.serve import main\n"
-    command = [sys.executable, "-c", f"{program}with plain_engine(): main()", "--port", "0"]
-    environment = {**os.environ, "TMPDIR": str(tmp_path)}
-    server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment, cwd=Path(__file__).parents[3])
+@contextmanager
+def served(folder: Path, *, engine: str = "plain_engine()", before: str = "") -> Iterator[tuple["subprocess.Popen[str]", str]]:
+    """`shm-serve` with a plain engine and its temporary files in a folder, and its address. `before`: lines that run first."""
+    program = f"{before}from tests.realtime.plain_engine import plain_engine\nfrom realtime.commands.serve import main\n"
+    server = subprocess.Popen(
+        [sys.executable, "-c", f"{program}with {engine}: main()", "--port", "0"],
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "TMPDIR": str(folder)},
+        cwd=Path(__file__).parents[3],
+    )
     try:
         assert server.stderr is not None
         found = re.search(r"serving on (http://\S+) ", server.stderr.readline())
         assert found
-        urllib.request.urlopen(f"{found[1]}/v1/health", timeout=60).close()
-        server.send_signal(signal.SIGHUP)
-        assert server.wait(30) == 128 + signal.SIGTERM
-        assert server.stderr.read() == ""
-        assert not list(tmp_path.iterdir())
+        yield server, found[1]
     finally:
         server.kill()
-        server.wait()
-        server.stderr.close()
+        server.communicate()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM")
+def test_it_ends_with_its_terminal(tmp_path: Path) -> None:
+    pytest.importorskip("fastapi_offline", reason="the extra web is not installed")
+    # Under nohup, tests that run there have SIGHUP ignored, and so would the server.
+    before = "import signal; signal.signal(signal.SIGHUP, signal.SIG_DFL)\n"
+    with served(tmp_path, before=before) as (server, address):
+        urllib.request.urlopen(f"{address}/v1/health", timeout=60).close()
+        server.send_signal(signal.SIGHUP)
+        assert server.wait(30) == 128 + signal.SIGTERM
+        assert server.stderr is not None
+        assert server.stderr.read() == ""
+        assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows does not tell whose folders are in use")
@@ -110,21 +122,11 @@ def test_what_a_killed_service_leaves_is_removed_when_the_next_one_starts(tmp_pa
     pytest.importorskip("fastapi_offline", reason="the extra web is not installed")
     clip = make_clip(tmp_path / "clip.mp4").read_bytes()
     (tmp_path / "clip.mp4").unlink()
-    program = "from tests.realtime.plain_engine import plain_engine\nfrom realtime.commands.serve import main\n"
-    command = [sys.executable, "-c", f"{program}with plain_engine(seconds=1): main()", "--port", "0"]
-    environment = {**os.environ, "TMPDIR": str(tmp_path)}
     with ExitStack() as stack:
 
         def start() -> subprocess.Popen[str]:
-            server = subprocess.Popen(
-                command, stderr=subprocess.PIPE, text=True, env=environment, cwd=Path(__file__).parents[3]
-            )
-            stack.enter_context(server)
-            stack.callback(server.kill)
-            assert server.stderr is not None
-            found = re.search(r"serving on (http://\S+) ", server.stderr.readline())
-            assert found
-            with urllib.request.urlopen(f"{found[1]}/v1/video", clip, timeout=60) as answer:
+            server, address = stack.enter_context(served(tmp_path, engine="plain_engine(seconds=1)"))
+            with urllib.request.urlopen(f"{address}/v1/video", clip, timeout=60) as answer:
                 assert answer.status == 202
             return server
 
@@ -190,15 +192,8 @@ def test_it_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
 def test_a_second_ctrl_c_cuts_off_what_is_still_sent(tmp_path: Path) -> None:
     """It printed a traceback, left its temporary files, and never ended: the videos' thread went on."""
     pytest.importorskip("fastapi_offline", reason="the extra web is not installed")
-    program = "from tests.realtime.plain_engine import plain_engine\nfrom realtime.commands.serve import main\n"
-    command = [sys.executable, "-c", f"{program}with plain_engine(): main()", "--port", "0"]
-    environment = {**os.environ, "TMPDIR": str(tmp_path)}
-    server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment, cwd=Path(__file__).parents[3])
-    try:
-        assert server.stderr is not None
-        found = re.search(r"serving on http://127\.0\.0\.1:(\d+) ", server.stderr.readline())
-        assert found
-        with socket.create_connection(("127.0.0.1", int(found[1])), timeout=60) as client:
+    with served(tmp_path) as (server, address):
+        with socket.create_connection(("127.0.0.1", int(address.rpartition(":")[2])), timeout=60) as client:
             client.sendall(b"POST /v1/image HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100000\r\n\r\nthe rest never comes")
             while len(list(tmp_path.iterdir())) < 2:  # one for videos, and one for this request
                 time.sleep(0.05)
@@ -207,9 +202,6 @@ def test_a_second_ctrl_c_cuts_off_what_is_still_sent(tmp_path: Path) -> None:
             server.send_signal(signal.SIGINT)
             assert client.recv(100).startswith(b"HTTP/1.1 503 ")
         assert server.wait(60) == 128 + signal.SIGINT
+        assert server.stderr is not None
         assert server.stderr.read() == "stopped\n"
         assert not list(tmp_path.iterdir())
-    finally:
-        server.kill()
-        server.wait()
-        server.stderr.close()
