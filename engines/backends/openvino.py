@@ -105,13 +105,14 @@ class OpenVINOEngine(Engine):
         else in bf16 where it is native), or "auto": see `fastest_precision`.
 
         `cache` None: the user's. `at_once`: frames, each on its share of the threads and with buffers of its own; no more than
-        threads. `confirm`: MPN of the base model sees each frame, too: see `engines.confirming`.
+        threads. `confirm`: MPN of the base model sees each frame of another model, too, if it is in `folder`: see
+        `engines.confirming`.
         Raises WeightsError if the weights are missing or damaged.
         """
         verified(model, folder)
-        if confirm:
+        self.model, self.confirm = model, confirm and can_be_confirmed(model, folder)
+        if self.confirm:
             verified(BASE, folder)
-        self.model, self.confirm = model, confirm
         self._folder = folder
         self._cache = cache or Cache()
         self._core = openvino()
@@ -264,15 +265,13 @@ class OpenVINOEngine(Engine):
 
 def open_engine(name: str, *, device: str, threads: int | None, precision: str, model: str, at_once: int) -> OpenVINOEngine:
     """The engine, for `engines.load`."""
-    confirm = can_be_confirmed(model)
-    return OpenVINOEngine(threads=threads, precision=precision, model=model, at_once=at_once, confirm=confirm)
+    return OpenVINOEngine(threads=threads, precision=precision, model=model, at_once=at_once, confirm=True)
 
 
 def compile_ahead(request: Request) -> list[Path]:
     """Compile for this CPU, for `shm-compile`."""
     paths = []
-    confirm = can_be_confirmed(request.model)
-    with OpenVINOEngine(precision=request.precision, model=request.model, cache=request.cache, confirm=confirm) as engine:
+    with OpenVINOEngine(precision=request.precision, model=request.model, cache=request.cache, confirm=True) as engine:
         for profile in request.profiles:
             size = profile.usual
 

@@ -44,8 +44,8 @@ def keep_confirmed(mask: Tensor, other: Tensor) -> None:
     regions = label_regions(seen)
     there = F.interpolate(other[None, None], mask.shape, mode="bilinear", align_corners=False)[0, 0]
     own = torch.arange(1, seen.numel() + 1, device=seen.device).view(seen.shape)
-    # The sum of what is above the bound has the sign of the mean. What is not seen is added where no region is.
+    # The sum of what is above the bound has the sign of the mean. What is not seen adds 0 where no region is.
     at = torch.where(seen, regions, own)
     above = there.new_zeros(seen.numel() + 1)
     above.scatter_add_(0, at.flatten(), torch.where(seen, there - CONFIRMED, 0).flatten())
-    mask.mul_((above[at] >= 0) | ~seen)
+    mask.mul_(above[at] >= 0)
