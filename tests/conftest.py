@@ -1,6 +1,8 @@
+import gc
 import os
 import signal
 import tempfile
+from collections.abc import Iterator
 from importlib.util import find_spec
 
 import pytest
@@ -41,6 +43,17 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     if OWN_CACHE in config.stash:
         config.stash[OWN_CACHE].cleanup()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """What is imported stays: a search for garbage in it, again and again, is a quarter of the time until the first test."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()  # nor is it looked through during the tests
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
