@@ -82,6 +82,8 @@ def ray() -> Iterator[Ray]:
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN": secrets.token_hex(32),
         "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_prestart_worker_first_driver": "0",  # no worker is started that no task will use
+        "RAY_enable_worker_prestart": "0",
     }
     command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", "--num-cpus", "2", "--num-gpus", "0"]
     command += ["--port", "0", "--include-dashboard", "false", "--ray-client-server-port", str(free_port())]
