@@ -1,5 +1,6 @@
 """Each baseline is trained by the trainer of the paper's networks: its loss falls, and it goes on where it was stopped."""
 
+import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -11,10 +12,12 @@ from engines.errors import DataError
 from tests.train.conftest import TINY, partly_known
 from train.commands import train
 from train.data.library import Library
+from train.data.samples import Sample
 from train.learning.checkpoints import load_checkpoint
 from train.learning.feed import Feed
 from train.learning.runs import RELEASED, Run, make_task, prepare_task, train_networks
-from train.learning.tasks import to_floats
+from train.learning.tasks import Task, to_floats
+from train.learning.trainer import Trainer
 from train.recipe import BASELINES, Recipe, TaskSettings
 
 NEEDS = {"refinement": ("dim",), "dim_joint": ("dim", "refinement"), "shm": ("tnet", "mnet")}
@@ -25,42 +28,52 @@ def tiny(steps: int) -> Recipe:
     return replace(Recipe(low_resolution=(64, 32), validation=0.0), **dict.fromkeys(BASELINES, settings))
 
 
-def mean_loss(name: str, library: Library, out: Path, weights: dict[str, torch.Tensor] | None = None) -> float:
+def mean_loss(task: Task, batch: Sample) -> float:
     """The loss on a batch, normalised by its own statistics."""
     torch.manual_seed(1)
-    recipe = tiny(1)
-    task = make_task(name, recipe, out)
-    if weights is not None:
-        task.network.load_state_dict(weights)
-    batch = to_floats(next(iter(task.samples(library, recipe, 4, seed=5, crop=(64, 48)))))
     with torch.no_grad():
         return float(task.losses(task.network.train(), batch)["loss"])
 
 
+@pytest.fixture(scope="module")
+def untrained(library: Library, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of the tasks that others need before them, without a step. Read-only."""
+    out = tmp_path_factory.mktemp("untrained")
+    assert train_networks(["dim", "refinement", "tnet", "mnet"], library, tiny(0), Run(out), workers=0, precision="fp32")
+    return out
+
+
+@pytest.fixture
+def out(untrained: Path, tmp_path: Path, name: str) -> Path:
+    """A run of what the task `name` needs before it."""
+    for earlier in NEEDS.get(name, ()):
+        shutil.copy(untrained / f"{earlier}.pt", tmp_path)
+    return tmp_path
+
+
 @pytest.mark.parametrize("name", BASELINES)
-def test_a_short_training_lowers_the_loss_and_resumes(name: str, library: Library, tmp_path: Path) -> None:
-    run = Run(tmp_path)
-    for earlier in NEEDS.get(name, ()):
-        assert train_networks([earlier], library, tiny(0), run, workers=0, precision="fp32")
-    before = mean_loss(name, library, tmp_path)
+def test_a_short_training_lowers_the_loss_and_resumes(name: str, library: Library, out: Path) -> None:
+    torch.manual_seed(1)
+    task = make_task(name, tiny(1), out)
+    batch = to_floats(next(iter(task.samples(library, tiny(1), 4, seed=5, crop=(64, 48)))))
+    before = mean_loss(task, batch)
     for steps in (3, 9):
-        assert train_networks([name], library, tiny(steps), run, workers=0, precision="fp32")
-        state = load_checkpoint(tmp_path / f"{name}.pt")
+        assert train_networks([name], library, tiny(steps), Run(out), workers=0, precision="fp32")
+        state = load_checkpoint(out / f"{name}.pt")
         assert (state["stage"], state["step"]) == (name, steps)
-    assert mean_loss(name, library, tmp_path, state["network"]) < 0.97 * before
+    task.network.load_state_dict(state["network"])
+    assert mean_loss(task, batch) < 0.97 * before
     for earlier in NEEDS.get(name, ()):
-        assert load_checkpoint(tmp_path / f"{earlier}.pt")["step"] == 0
-    assert list((tmp_path / "logs" / name).iterdir())
+        assert load_checkpoint(out / f"{earlier}.pt")["step"] == 0
+    assert list((out / "logs" / name).iterdir())
     with pytest.raises(DataError, match=f"{name}.pt: was made with another recipe"):
-        train_networks([name], library, replace(tiny(20), seed=9), run, workers=0, precision="fp32")
+        Trainer(task, library, replace(tiny(20), seed=9), out, workers=0, precision="fp32")
 
 
 @pytest.mark.parametrize("name", ["dim", "shm"])
-def test_the_device_renders_crops_of_the_size_that_the_task_asks_for(name: str, library: Library, tmp_path: Path) -> None:
-    for earlier in NEEDS.get(name, ()):
-        train_networks([earlier], library, tiny(0), Run(tmp_path), workers=0, precision="fp32")
+def test_the_device_renders_crops_of_the_size_that_the_task_asks_for(name: str, library: Library, out: Path) -> None:
     recipe = replace(tiny(1), mrn=TaskSettings(crop=(32, 32)))
-    task = make_task(name, recipe, tmp_path)
+    task = make_task(name, recipe, out)
     shapes = []
     for rendering in ("workers", "device"):
         feed = Feed(task, library, recipe, torch.device("cpu"), rendering)  # type: ignore[arg-type]
