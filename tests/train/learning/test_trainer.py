@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -206,13 +207,21 @@ def test_what_is_not_a_checkpoint_of_this_task_is_refused(out: Path, library: Li
         trainer("qun", library, tiny(2), out)
 
 
+@pytest.fixture(scope="module")
+def qun(finished: Path) -> tuple[Task, dict[str, Any]]:
+    """The task QUN, behind the finished run, and the run's checkpoint of it. The task's weights are nobody's."""
+    return make_task("qun", tiny(2), finished), load_checkpoint(finished / "qun.pt")
+
+
 @pytest.mark.parametrize("part", ["network", "average", "recipe", "optimizer", "step"])
 @pytest.mark.parametrize("junk", [[1, 2], {"a": "b"}, "text", None])
-def test_a_checkpoint_with_junk_in_it_is_refused(out: Path, library: Library, part: str, junk: object) -> None:
-    state = load_checkpoint(out / "qun.pt")
-    save_checkpoint(state | {part: junk}, out / "qun.pt")
+def test_a_checkpoint_with_junk_in_it_is_refused(
+    qun: tuple[Task, dict[str, Any]], tmp_path: Path, library: Library, part: str, junk: object
+) -> None:
+    task, state = qun
+    save_checkpoint(state | {part: junk}, tmp_path / "qun.pt")
     with pytest.raises(DataError, match=r"qun\.pt: .*; (delete it|give another folder)") as caught:
-        trainer("qun", library, tiny(2), out)
+        Trainer(task, library, tiny(2), tmp_path, workers=0)
     assert "\n" not in str(caught.value)
 
 
