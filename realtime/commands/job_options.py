@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from realtime.inputs.timestamps import Excerpt
     from realtime.jobs.shards import Shard
 
-NEAR = Fraction(1, 200)  # frames/s by which decimals, 23.98, may be off 24000/1001
+TELEVISION = (12, 15, 24, 30, 48, 60, 96, 120, 240)  # frames/s of which there are rates of 1000/1001: 24000/1001 is 23.976
+NEAR = Fraction(1, 200)  # frames/s by which decimals, 23.98, may be off such a rate
 
 StartOption = Annotated[
     str | None, typer.Option(metavar="TIME", help="Begin at this time of IN: seconds or hours:minutes:seconds.")
@@ -79,7 +80,7 @@ def rate_option(text: str | None) -> "Fraction | None":
     if not 0 < rate <= MOST_RATE:
         raise UsageError(f"--rate {text}: give pictures a second, up to {MOST_RATE}, such as 24, 23.976 or 24000/1001")
     exact = Fraction(1000 * ceil(rate), 1001)
-    return exact if "." in text and abs(rate - exact) < NEAR else rate
+    return exact if "." in text and ceil(rate) in TELEVISION and abs(rate - exact) < NEAR else rate
 
 
 def excerpt_option(start: str | None, end: str | None, frames: int | None) -> "Excerpt":

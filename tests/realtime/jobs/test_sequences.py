@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from realtime.commands.job_options import rate_option
 from realtime.jobs import segments
 from realtime.jobs.settings import VideoSettings
 from realtime.jobs.video_job import VideoJob
@@ -17,6 +18,22 @@ from tests.realtime.inputs.test_numbered import write_pictures
 from tests.realtime.outputs.test_formats import needs_ffmpeg
 
 __all__ = ["engine"]  # the fixture
+
+
+@pytest.mark.parametrize(
+    ("text", "rate"),
+    [
+        ("23.976", Fraction(24_000, 1001)),
+        ("23.98", Fraction(24_000, 1001)),
+        ("59.94", Fraction(60_000, 1001)),
+        ("24.0", Fraction(24)),
+        ("12.5", Fraction(25, 2)),
+        ("5.0", Fraction(5)),
+        ("1.996", Fraction(499, 250)),
+    ],
+)
+def test_decimals_stand_for_an_exact_ratio_only_near_the_rates_of_television(text: str, rate: Fraction) -> None:
+    assert rate_option(text) == rate
 
 
 @needs_ffmpeg
