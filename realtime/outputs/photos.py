@@ -44,7 +44,7 @@ def write_photo(
     if max(height, width) > kind.longest:
         raise MediaError(f"{path}: {width}x{height} is too large for {path.suffix}; write .png instead")
     raster = Raster(
-        colours=frame,
+        colours=np.repeat(frame[..., None], 3, axis=2) if alpha is not None and frame.ndim == 2 else frame,
         alpha=alpha,
         bits=min(kind.bits, 8 * frame.itemsize),
         premultiplied=premultiplied,

@@ -30,7 +30,7 @@ TIFF_LARGEST = 2**32  # bytes that its offsets reach
 
 @dataclass(frozen=True, slots=True)
 class Raster:
-    """What is written to a file: straight colours or grey, (H, W, 3) or (H, W), with alpha, float32 (H, W), if it has any.
+    """What is written to a file: grey, (H, W), or straight colours, (H, W, 3), these with alpha, float32 (H, W), if it has any.
 
     bits           8 or 16 of each channel in the file, whatever the colours have
     premultiplied  whether the file gets colours that are multiplied by alpha

@@ -13,6 +13,7 @@ from engines.errors import FileAppeared, MediaError
 from realtime.inputs.photos import read_photo
 from realtime.outputs.photos import write_photo
 from realtime.outputs.pictures.formats import FORMATS
+from realtime.pixels.depth import Pixels, to_eight_bits
 from realtime.pixels.metadata import Metadata
 from tests.imports import ROOT
 
@@ -58,6 +59,16 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
 def test_what_cannot_be_written_is_refused(tmp_path: Path, name: str, alpha: bool, says: str) -> None:
     with pytest.raises(MediaError, match=says):
         write_photo(tmp_path / name, PICTURE, np.ones((40, 50), np.float32) if alpha else None)
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.tif", "a.webp"])
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_grey_with_alpha_is_written_in_colours(tmp_path: Path, name: str, kind: type) -> None:
+    grey: Pixels = np.arange(40 * 50).reshape(40, 50).astype(kind) * (np.iinfo(kind).max // 255)
+    write_photo(tmp_path / name, grey, np.full((40, 50), 0.5, np.float32))
+    photo = read_photo(tmp_path / name)
+    assert photo.alpha is not None
+    assert (photo.frame == to_eight_bits(grey)[..., None]).all()
 
 
 def test_straight_colours_survive_where_alpha_is_zero(tmp_path: Path) -> None:
