@@ -108,13 +108,13 @@ class LiveSession:
 
     def compose(self, packet: Packet) -> None:
         """Stage: compose the picture to show, which is all that the packet keeps; the last one again where it is frozen."""
-        if packet.matte is not None or packet.pending is not None:
+        has_matte = packet.matte is not None or packet.pending is not None
+        if has_matte and not (self.frozen and self.picture is not None):
             self.picture = render_view(packet, self.backgrounds, self.view, light_wrap=self.light_wrap)
         assert self.picture is not None
         packet.picture = packet.frame = self.picture
-        packet.matte = packet.pending = packet.opacity = (
-            None  # many packets may wait for a recording: they hold the picture alone
-        )
+        # Many packets may wait for a recording: they hold the picture alone.
+        packet.matte = packet.pending = packet.opacity = None
 
     def obey_controls(self) -> bool:
         """Execute keys and lines from the user, and return whether there were any."""

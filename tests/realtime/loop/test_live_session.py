@@ -3,6 +3,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Self
@@ -78,6 +79,17 @@ def test_a_frozen_picture_stays_the_same_and_costs_no_matte() -> None:
     assert second.matte is None
     session.compose(second)
     assert second.picture is first.picture
+
+
+def test_a_frozen_picture_stays_while_the_camera_is_away() -> None:
+    """Its source then gives packets with a matte of their own, of nobody."""
+    session = new_session([])
+    first, absent = packet(10), replace(packet(200), absent=True)
+    session.compose(first)
+    session.frozen = True
+    session.matte(absent)
+    session.compose(absent)
+    assert absent.picture is first.picture
 
 
 def test_a_snapshot_is_the_picture_and_replaces_none(tmp_path: Path) -> None:
