@@ -1,5 +1,6 @@
 """How every command ends: its exit code, and the one line that says what went wrong."""
 
+import errno
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -20,6 +21,7 @@ else:  # a GPU machine may have a typer from before it had errors of its own
 
 
 INTERRUPTED = 130  # exit code after Ctrl-C
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # numbers of errors of a full disk; most name no file
 
 
 class UsageError(MattingError):
@@ -29,8 +31,9 @@ class UsageError(MattingError):
 def run(app: typer.Typer | Callable[[], Any], arguments: Sequence[str] | None = None) -> None:
     """Run a command and exit. Errors become one line and exit code 2; Ctrl-C exits with 130, SIGTERM with 143.
 
-    Errors are wrong options, a MattingError, and an error of the operating system about a file that the user may have named:
-    too long a name, a loop of links. `arguments`: those of the process by default.
+    Errors are wrong options, a MattingError, a full disk, and an error of the operating system about a file that the user may
+    have named: too long a name, a loop of links. Where the reader of standard output has ended, so does the command, with exit
+    code 1 and no line. `arguments`: those of the process by default.
     """
     fill_standard_streams()
     try:
@@ -38,15 +41,25 @@ def run(app: typer.Typer | Callable[[], Any], arguments: Sequence[str] | None = 
             code = app(arguments, standalone_mode=False) if isinstance(app, typer.Typer) else app()
         if code == INTERRUPTED:  # typer makes this of Ctrl-C
             raise KeyboardInterrupt
+        if sys.stdout is not None:
+            sys.stdout.flush()  # as long as an error can be told
     except TyperException as error:
         _fail(error)
     except MattingError as error:
         print(f"error: {printable(str(error))}", file=sys.stderr)
         sys.exit(2)
+    except BrokenPipeError:
+        _drop_standard_output()
+        sys.exit(1)
     except OSError as error:
-        if error.filename is None:
+        if error.filename is not None:
+            print(f"error: {printable(str(error.filename))}: {error.strerror}; name another file", file=sys.stderr)
+        elif error.errno in NO_ROOM:
+            _drop_standard_output()
+            reason = f"({error.strerror}); make room on its disk"
+            print(f"error: a file or standard output cannot be written {reason}", file=sys.stderr)
+        else:
             raise
-        print(f"error: {printable(str(error.filename))}: {error.strerror}; name another file", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
@@ -68,6 +81,13 @@ def fill_standard_streams() -> None:
             os.open(os.devnull, os.O_RDWR)  # takes the lowest free number
     if sys.stderr is None:
         sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 (for as long as the process lasts)
+
+
+def _drop_standard_output() -> None:
+    """Write what waits for standard output nowhere: at its end Python would report once more that it cannot be written."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    os.close(null)
 
 
 def _fail(error: TyperException) -> NoReturn:

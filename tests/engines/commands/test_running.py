@@ -1,9 +1,10 @@
 import os
 import runpy
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import Annotated, Literal
+from typing import IO, Annotated, Literal
 
 import pytest
 import typer
@@ -14,6 +15,7 @@ from engines.commands.app import command_app
 from engines.commands.options import Threads, load_engine, size_option
 from engines.commands.running import UsageError, needs_extra, run
 from engines.errors import MattingError
+from tests.imports import ROOT
 
 
 def test_bad_input_gets_one_line_and_exit_code_2(capsys: pytest.CaptureFixture[str]) -> None:
@@ -34,6 +36,32 @@ def test_a_name_too_long_for_a_file_gets_one_line(capsys: pytest.CaptureFixture[
     error = capsys.readouterr().err
     assert error.startswith(f"error: {name}: ")
     assert error.count("\n") == 1
+
+
+def print_to(stdout: IO[bytes] | int, *, unbuffered: bool) -> "subprocess.CompletedProcess[str]":
+    program = "from engines.commands.running import run; run(lambda: print('a line'))"
+    environment = os.environ | {"PYTHONUNBUFFERED": "1" if unbuffered else ""}
+    command = [sys.executable, "-c", program]
+    return subprocess.run(command, cwd=ROOT, env=environment, stdout=stdout, stderr=subprocess.PIPE, text=True, timeout=120)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's full device")
+@pytest.mark.parametrize("unbuffered", [False, True])
+def test_a_full_disk_below_standard_output_is_one_line(unbuffered: bool) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = print_to(full, unbuffered=unbuffered)
+    says = "a file or standard output cannot be written (No space left on device); make room on its disk"
+    assert (done.returncode, done.stderr) == (2, f"error: {says}\n")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX pipes")
+@pytest.mark.parametrize("unbuffered", [False, True])
+def test_nothing_is_said_where_nobody_reads_standard_output(unbuffered: bool) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = print_to(writing, unbuffered=unbuffered)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (1, "")
 
 
 def test_an_error_stays_one_line_whatever_a_file_is_called(capsys: pytest.CaptureFixture[str]) -> None:
