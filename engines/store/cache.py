@@ -46,6 +46,14 @@ def user_folder() -> Path:
     return user_cache_path("semantic-human-matting")
 
 
+def last_use(path: Path) -> float:
+    """When a file of engines was written or read, in seconds since 1970; 0 if another process has removed it meanwhile."""
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
 class Cache:
     """The engines in a folder: the user's cache folder, or the one that the variable SHM_CACHE names.
 
@@ -104,9 +112,9 @@ class Cache:
             remedy = f"free some space, or name another folder in the variable {FOLDER_VARIABLE}"
             raise EngineError(f"{path}: cannot be written ({error.strerror}); {remedy}") from error
         if keep is not None:
-            by_use = sorted(path.parent.glob(f"[!.]*{SUFFIX}"), key=lambda each: each.stat().st_mtime)
-            for oldest in by_use[:-keep]:
-                oldest.unlink(missing_ok=True)
+            for oldest in sorted(path.parent.glob(f"[!.]*{SUFFIX}"), key=last_use)[:-keep]:
+                with suppress(OSError):
+                    oldest.unlink()
 
     @contextmanager
     def locked(self, backend: str) -> Iterator[None]:

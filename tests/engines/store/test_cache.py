@@ -18,7 +18,7 @@ import pytest
 from engines.atomic import UNFINISHED
 from engines.errors import EngineError
 from engines.store.cache import Cache, Outdated
-from engines.store.entries import Damaged, Key, pack, unpack
+from engines.store.entries import SUFFIX, Damaged, Key, pack, unpack
 
 KEY = Key("openvino", "a CPU", "800x800", "fp32", "openvino 1", "weights", "graphs")
 ENGINES = {"mpn": os.urandom(300_000), "qun": b"", "mrn": b"\n\n" + os.urandom(1000)}
@@ -271,6 +271,16 @@ def test_the_least_recently_used_engines_are_dropped(cache: Cache) -> None:
     cache.read(keys[0])  # it is used, and so the second is now the oldest
     cache.obtain(keys[3], lambda: {"mpn": b"x"}, keep=3)
     assert [cache.read(key) is not None for key in keys] == [True, False, True, True]
+
+
+def test_an_entry_that_another_process_removes_holds_up_no_dropping(cache: Cache) -> None:
+    """As what `discard` removes without the lock; here a link that leads nowhere."""
+    cache.obtain(KEY, lambda: ENGINES)
+    gone = cache.path(KEY).with_name(f"gone{SUFFIX}")
+    gone.symlink_to("nowhere")
+    newer = replace(KEY, shapes="64x64")
+    assert cache.obtain(newer, lambda: ENGINES, keep=1) == ENGINES
+    assert cache.keys(KEY.backend) == [newer]
 
 
 def test_clearing_removes_every_engine(cache: Cache) -> None:
