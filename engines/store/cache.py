@@ -55,14 +55,14 @@ def last_use(path: Path) -> float:
 
 
 class Cache:
-    """The engines in a folder: the user's cache folder, or the one that the variable SHM_CACHE names.
+    """The engines in a folder: the user's cache folder, or the one that the variable SHM_CACHE names; it may begin with ~.
 
     Raises EngineError if the folder, or one in it that is used, belongs to another user, or others may write to it.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
         chosen = os.environ.get(FOLDER_VARIABLE)
-        self.folder = folder or (Path(chosen) if chosen else user_folder() / "engines")
+        self.folder = folder or (Path(chosen).expanduser().absolute() if chosen else user_folder() / "engines")
         check_private(self.folder)
 
     def path(self, key: Key) -> Path:

@@ -294,6 +294,9 @@ def test_clearing_removes_every_engine(cache: Cache) -> None:
 def test_the_folder_is_the_users_cache_or_the_one_of_the_variable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("SHM_CACHE", str(tmp_path))
     assert Cache().folder == tmp_path
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("SHM_CACHE", "~/engines")  # as from a file of variables, which no shell expands
+    assert Cache().folder == tmp_path / "engines"
     monkeypatch.delenv("SHM_CACHE")
     assert "semantic-human-matting" in str(Cache().folder)
 
