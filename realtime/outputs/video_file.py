@@ -219,14 +219,15 @@ class VideoSink(Sink):
 
     @contextmanager
     def _recovering(self) -> Iterator[None]:
-        """After an error, keep a recoverable file as far as it has come, and say so in the error."""
+        """After an error, keep a recoverable file as far as it has come, and say so in the error; drop any other."""
         try:
             yield
         except MediaError as error:
-            self._over = True
-            container, self._container = self._container, None
+            container = self._container
             if not self._recoverable or container is None:
+                self.abort()
                 raise
+            self._over, self._container = True, None
             with suppress(av.FFmpegError, OSError):
                 container.close()
             if isinstance(self._unfinished, Path) and container.format.name not in ("matroska", "webm"):  # they need no cut

@@ -188,14 +188,31 @@ sink = write(*sys.argv[1:3])
 exec(sys.argv[3])
 """
 
+FAILING = """
+def fail(*arguments, **options):
+    raise OSError(5, "Input/output error")
 
-@pytest.mark.parametrize("then", ["del sink", "sink.itself = sink; del sink; gc.collect()", "pass", "raise ValueError"])
-def test_a_sink_that_is_never_closed_holds_nothing_up(tmp_path: Path, then: str) -> None:
+sink._audio.copy = fail
+sink.close()
+"""
+
+
+@pytest.mark.parametrize(
+    ("then", "code"),
+    [
+        ("del sink", 0),
+        ("sink.itself = sink; del sink; gc.collect()", 0),
+        ("pass", 0),
+        ("raise ValueError", 1),
+        pytest.param(FAILING, 1, id="close that fails"),
+    ],
+)
+def test_a_sink_that_is_never_completed_holds_nothing_up(tmp_path: Path, then: str, code: int) -> None:
     """FFmpeg's muxer with a thread of its own, which such sound needs, waited for ever."""
     clip = make_clip(tmp_path / "a.mov", audio="pcm_mulaw")
     command = [sys.executable, "-c", NEVER_CLOSED, str(clip), str(tmp_path / "out.mkv"), then]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
-    assert ended.returncode == (then == "raise ValueError"), ended.stderr
+    assert ended.returncode == code, ended.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["a.mov"]
 
 
