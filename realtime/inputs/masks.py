@@ -72,8 +72,10 @@ class FolderMasks:
         picture = read_photo(self._by_stem.get(photo.stem, self._path), max_pixels=self._max_pixels)
         if picture.alpha is not None and picture.alpha.min() < 1:
             return picture.alpha
-        pixels = picture.frame.max(axis=2)
-        return np.asarray(pixels / (1 if pixels.max() == 1 else 255), np.float32)
+        stored = picture.frame if picture.stored is None else picture.stored  # uint16 may be labels, which 8 bits do not keep
+        if stored.max() == 1:
+            return np.asarray(stored.max(axis=2), np.float32)
+        return np.asarray(picture.frame.max(axis=2) / 255, np.float32)
 
 
 class CocoMasks:

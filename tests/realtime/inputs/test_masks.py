@@ -89,6 +89,13 @@ def test_a_folder_of_masks_and_of_labels(tmp_path: Path) -> None:
     np.testing.assert_array_equal(open_masks(tmp_path / "a.png").read(Path("any.jpg")), mask)
 
 
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_labels_of_16_bits(tmp_path: Path, suffix: str) -> None:
+    person = rectangle(10, 30, 5, 25)
+    assert cv2.imwrite(str(tmp_path / f"a{suffix}"), person.astype(np.uint16))
+    assert (open_masks(tmp_path).read(Path("a.jpg")) == person).all()
+
+
 def test_bad_masks(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "text.json").write_text("no JSON")
