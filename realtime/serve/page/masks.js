@@ -102,6 +102,7 @@ function stroke(event) {
 }
 
 canvas.onpointerdown = event => {
+  if (event.button) return;  // of a mouse, another than the main one
   event.preventDefault();  // else the browser would select what the brush goes over
   canvas.setPointerCapture(event.pointerId);
   latest++;
@@ -109,7 +110,12 @@ canvas.onpointerdown = event => {
   stroke(event);
 };
 canvas.onpointermove = event => { if (last) stroke(event); };
-canvas.onpointerup = canvas.onpointercancel = () => { last = null; own = true; refine(); };
+canvas.onpointerup = canvas.onpointercancel = () => {
+  if (!last) return;  // it was pressed elsewhere, and only released here
+  last = null;
+  own = true;
+  refine();
+};
 at("mask-photo").onchange = event => open(event.target.files[0]);
 at("mask-found").onclick = () => { own = false; refine(); };
 at("mask-clear").onclick = () => {

@@ -33,6 +33,13 @@ def test_a_painted_mask_becomes_a_matte(open_page: OpenPage, tmp_path: Path) -> 
         assert box is not None
         left, top, width, height = box["x"], box["y"], box["width"], box["height"]
 
+        shown.mouse.move(left - 50, top + 0.5 * height)  # no stroke: it begins beside the photo
+        shown.mouse.down()
+        shown.mouse.move(left + 0.5 * width, top + 0.5 * height, steps=3)
+        shown.mouse.up()
+        assert (matte(shown) == 0).all()
+        assert shown.inner_text("#of-coarse").startswith("1. MPN")
+
         def stroke() -> None:
             shown.mouse.move(left + 0.25 * width, top + 0.25 * height)
             shown.mouse.down()
