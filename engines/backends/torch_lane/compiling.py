@@ -116,7 +116,7 @@ def compile_apart(names: Iterable[str], seconds: float, size: Size, model: str, 
     command = [sys.executable, "-m", "engines.backends.torch_lane.filling", json.dumps(settings)]
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))  # of this project, installed or not
     # Files, not pipes: a compiler's own children may hold these open.
-    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(
             command,
             env=os.environ | {"PYTHONPATH": path},
@@ -135,7 +135,7 @@ def compile_apart(names: Iterable[str], seconds: float, size: Size, model: str, 
             process.wait()
         output.seek(0)
         errors.seek(0)
-        reports, lines = output.read().splitlines(), errors.read().strip().splitlines()
+        reports, lines = (file.read().decode(errors="replace").strip().splitlines() for file in (output, errors))
     ended = f"its compiler ended with {lines[-1][:200] if lines else process.returncode}"
     reason = f"its compiler needs more than {seconds:.0f} s" if late else ended
     reported: Outcome = {}

@@ -217,6 +217,17 @@ def test_a_process_that_ends_early_says_why(tmp_path: Path) -> None:
     assert re.fullmatch(r"its compiler ended with .*WeightsError: .*huge.manifest\.json: cannot be read; .*", reason)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="a POSIX shell")
+def test_a_process_may_say_why_in_another_encoding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the C compiler that PyTorch calls does under a locale of one byte a character."""
+    program = tmp_path / "python"
+    program.write_text("#!/bin/sh\nprintf 'fichier trouv\\351 deux fois' >&2\nexit 1\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(program))
+    outcome = compile_apart(NETWORKS, 60, SIZE, "base", torch.device("cpu"), tmp_path)
+    assert outcome == dict.fromkeys(NETWORKS, "its compiler ended with fichier trouv\N{REPLACEMENT CHARACTER} deux fois")
+
+
 def test_a_size_compiled_before_is_known(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
