@@ -5,6 +5,7 @@ import secrets
 import shutil
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -231,8 +232,9 @@ class VideoQueue:
             if video.status == "running":
                 video.status, video.total = "done", video.frames
         finally:
-            video.source.unlink(missing_ok=True)
-            video.background.unlink(missing_ok=True)
+            for sent in (video.source, video.background):
+                with suppress(OSError):  # or the thread would end: its folder goes later anyway
+                    sent.unlink()
 
     @staticmethod
     def _fail(video: ClientVideo, detail: str) -> None:

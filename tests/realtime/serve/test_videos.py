@@ -215,6 +215,21 @@ def test_results_are_forgotten_while_videos_come_one_upon_another(temporary: Pat
     assert 1 <= len(kept) <= 4
 
 
+def test_a_file_that_cannot_be_removed_does_not_hold_up_the_next_video(clip: bytes) -> None:
+    videos = VideoQueue(SharedEngines(PlainEngine()), LIMITS)
+    videos.open()
+    first, second = videos.place(VideoOptions()), videos.place(VideoOptions())
+    first.source.mkdir()  # which `unlink` does not remove
+    second.source.write_bytes(clip)
+    for each in (first, second):
+        videos.start(each)
+    end = time.monotonic() + 60
+    while second.status not in ("done", "failed") and time.monotonic() < end:
+        time.sleep(0.01)
+    videos.close()
+    assert (first.status, second.status) == ("failed", "done")
+
+
 def test_a_client_that_leaves_before_it_knows_the_name_leaves_no_video(clip: bytes, temporary: Path) -> None:
     came = [{"type": "http.request", "body": clip, "more_body": False}, {"type": "http.disconnect"}]
     scope = {
