@@ -46,7 +46,7 @@ def live(
     ] = None,
     video: Annotated[
         str | None,
-        typer.Option("--input", metavar="VIDEO|URL", help="A video file at its own pace, or an RTSP or HTTP stream."),
+        typer.Option("--input", metavar="VIDEO|URL", help="A video file at its own pace, or a stream: RTSP, HTTP, SRT, ..."),
     ] = None,
     loop: Annotated[bool, typer.Option("--loop", help="Start the video again at its end.")] = False,
     list_cameras: Annotated[bool, typer.Option("--list-cameras", help="List cameras with their sizes and rates.")] = False,
