@@ -103,7 +103,7 @@ def background_light(alpha: Mask, background: Pixels, amount: float) -> Light:
 
 
 def upsample_region(small: Small, block: int, top: int, left: int, part: tuple[int, int]) -> Small:
-    """The part (height, width) at `top`, `left` of a small picture that is upsample_region bilinearly by `block`.
+    """The part (height, width) at `top`, `left` of a small picture that is enlarged `block` times, bilinearly.
 
     The whole of it would not stay in a core's cache.
     """
