@@ -8,7 +8,6 @@ from engines.networks.blocks import Convolution, upsample_to
 from engines.networks.lite0 import CHANNELS, EfficientNetLite0
 
 RATES = (4, 8, 12)  # section 3.3 has 6, 12 and 18 at 513x513 pixels; the same share of a frame at 384x288 and below
-OUTPUT_STRIDE = 16
 
 
 def dilate(part: nn.Module, rate: int) -> None:

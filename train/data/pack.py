@@ -79,14 +79,14 @@ def pack_picture(path: Path) -> list[File]:
     return [(Path(kind) / set_name / f"{path.stem}.webp", _webp(np.ascontiguousarray(rgb[..., ::-1])))]
 
 
-def packed(library: Library, photos: Sequence[Path] = (), workers: int | None = None) -> Iterator[list[File]]:
+def packed(library: Library, photos: Sequence[Path] = ()) -> Iterator[list[File]]:
     """All of a library, and photos in unlabelled/, in a random order that is always the same; files that belong together in
     one list.
     """
     backgrounds = [*library.backgrounds, *library.validation_backgrounds]
     units: list[Subject | Path] = [*library.subjects, *library.validation, *backgrounds, *photos]
     random.Random(1).shuffle(units)
-    with ThreadPoolExecutor(workers or os.cpu_count()) as pool:  # OpenCV works outside of Python's lock
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # OpenCV works outside of Python's lock
         waiting = deque[Future[list[File]]]()
         for unit in units:
             if isinstance(unit, Subject) and unit.fine and not unit.cutout and unit.foreground is None:

@@ -23,6 +23,8 @@ from train.rendering.parameters import Arrays, Places, grain_arrays, scene_array
 from train.rendering.renderer import Renderer, Views
 from train.rendering.textures import Textures
 
+LEVELS = 3  # sizes at which pictures are on the device, each half of the one before
+
 
 @dataclass(frozen=True)
 class Studio:
@@ -33,12 +35,12 @@ class Studio:
     renderer: Renderer
 
 
-def open_studio(library: Library, device: torch.device, side: int, *, fine_only: bool = False, levels: int = 3) -> Studio:
+def open_studio(library: Library, device: torch.device, side: int, *, fine_only: bool = False) -> Studio:
     """Read a library's pictures onto a device: each at most `side` pixels wide and high. `fine_only`: for QUN and MRN."""
     subjects = [s for s in library.subjects + library.validation if s.fine or not fine_only]
     clean = [s for s in subjects if s.fine and not s.cutout]
     partly_known = [s for s in subjects if s.unknown is not None]
-    sides = [side >> level for level in range(levels)]
+    sides = [side >> level for level in range(LEVELS)]
     readers = [(lambda s=s: read_subject(s, side)) for s in subjects] + [(lambda s=s: foreground_of(s, side)) for s in clean]
     for subject in clean:
         if subject.foreground is None:  # estimated here, not by several threads: Numba's serve one caller at a time

@@ -16,7 +16,7 @@ from train.data.relabel import relabelled
 
 
 def pack(library: Library, out: Path, part_bytes: int, photos: Sequence[Path] = ()) -> int:
-    return len(write_parts(packed(library, photos, workers=1), out, part_bytes))
+    return len(write_parts(packed(library, photos), out, part_bytes))
 
 
 def test_parts_are_read_as_the_folder_they_came_from(library: Library, tmp_path: Path) -> None:
