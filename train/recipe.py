@@ -26,9 +26,7 @@ class TaskSettings:
     learning_rate: float = 1e-3
     encoder_learning_rate: float = 1e-3  # of the layers with ImageNet weights
     frozen_encoder_stages: int = 0  # MPN, DeepLab, T-Net: how many of these, and the stem, keep their ImageNet weights
-    frozen_statistics: bool = (
-        False  # whether batch normalisation keeps the means and variances it began with: small batches have others
-    )
+    frozen_statistics: bool = False  # batch normalisation keeps the means and variances it began with: small batches differ
     warm_up: int = 200  # steps
     weight_decay: float = 1e-2
     average: float = 0.998  # decay of the exponential moving average of the weights, which is what is used

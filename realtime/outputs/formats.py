@@ -26,9 +26,9 @@ OPTIONS = {"mp4": FASTSTART, "mov": FASTSTART, "matroska": OWN_TIMES, "webm": OW
 # Pieces of a second, turned into an ordinary file at the end.
 FRAGMENTED = {
     "movflags": "+hybrid_fragmented+delay_moov+frag_keyframe",
-    "frag_duration": "1000000",
+    "frag_duration": "1000000",  # us
     "flush_packets": "1",
-}  # of 1 s
+}
 FIFO = {**OWN_TIMES, "fifo_format": "matroska", "format_opts": "avoid_negative_ts=disabled"}
 CLUSTERED = {**OWN_TIMES, "cluster_time_limit": "1000", "flush_packets": "1"}
 RECOVERABLE = {"mp4": FRAGMENTED, "mov": FRAGMENTED, "matroska": CLUSTERED, "webm": CLUSTERED}

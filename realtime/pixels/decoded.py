@@ -15,12 +15,8 @@ from realtime.pixels.orientation import Orientation
 from realtime.pixels.wide_colour import Deep
 from realtime.pixels.yuv import beyond_8_bits, to_rgb, to_rgb48
 
-CHANNELS = {
-    "gray": 1,
-    "ya": 2,
-    "gbr": 3,
-    "gbra": 4,
-}  # in FFmpeg's names of formats of floating point, before "pf16le" or "f16le"
+# By FFmpeg's names of formats of floating point, before "pf16le" or "f16le".
+CHANNELS = {"gray": 1, "ya": 2, "gbr": 3, "gbra": 4}
 WHITE = 65_535  # level in RGB of 16 bits, as FFmpeg has it
 WHITER = 1.002  # light from which on it is more than white, as half floats are rounded
 BAND = 64  # rows at a time: they stay in a core's cache

@@ -30,10 +30,7 @@ SEGMENTED = ("hls", "dash")  # formats whose pictures arrive several seconds at 
 # A server's playlist may name other servers, but no file of this machine. What is below the schemes is allowed with them.
 PROTOCOLS = (*SCHEMES, "httpproxy", "tls", "srtp", "crypto", "data")
 OPTIONS = {"flags": "low_delay", "protocol_whitelist": ",".join(PROTOCOLS)}
-TRANSPORT = {
-    "rtsp": {"rtsp_transport": "tcp"},
-    "rtsps": {"rtsp_transport": "tcp"},
-}  # UDP loses packets
+TRANSPORT = {scheme: {"rtsp_transport": "tcp"} for scheme in ("rtsp", "rtsps")}  # UDP loses packets
 
 
 def is_address(text: str) -> bool:
