@@ -84,8 +84,8 @@ def check_output_kind(kind: OutputKind, *, bg: str | None, light_wrap: float, pr
     """Raise UsageError for an option that what OUT shows has no use for."""
     if kind != "composite":
         for option in [name for name, given in (("--bg", bg is not None), ("--light-wrap", light_wrap)) if given]:
-            raise UsageError(f"{option}: there is no background in --output-kind {kind}")
+            raise UsageError(f"{option}: there is no background in --output-kind {kind}; leave it out")
     if premultiplied and kind != "cutout":
-        raise UsageError("--premultiplied: only --output-kind cutout has alpha")
+        raise UsageError("--premultiplied: only --output-kind cutout has alpha; leave it out")
     if kind == "alpha" and hdr == "keep":
-        raise UsageError("--hdr keep: there are no colours in --output-kind alpha")
+        raise UsageError("--hdr keep: there are no colours in --output-kind alpha; leave it out")

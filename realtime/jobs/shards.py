@@ -78,7 +78,9 @@ def array_task(environment: Mapping[str, str]) -> tuple[int | None, int | None]:
 def known_length(path: Path, frames: int | None) -> int:
     """The number of frames of a video that is to be cut into shards. Raises MediaError if it is not known, None."""
     if frames is None:
-        raise MediaError(f"{path}: does not say how many frames it has, so no shards can be made of it")
+        raise MediaError(
+            f"{path}: does not say how many frames it has, so no shards can be made of it; convert it to MP4 first"
+        )
     return frames
 
 

@@ -45,7 +45,7 @@ def crop_to_people(photo: Photo, packet: Packet, margin: float) -> tuple[Photo, 
     matte = packet.fetch()
     box = people_box(matte.alpha, margin)
     if box is None:
-        raise MediaError(f"{photo.name}: nobody is there to crop to")
+        raise MediaError(f"{photo.name}: nobody is there to crop to; leave the picture whole")
     frame, alpha = np.ascontiguousarray(packet.frame[box]), np.ascontiguousarray(matte.alpha[box])
     cropped = replace(matte, alpha=alpha, foreground=np.ascontiguousarray(matte.foreground[box]))
     part = replace(

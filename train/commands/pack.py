@@ -42,7 +42,7 @@ def pack(
     except ValueError as error:
         raise UsageError(f"--part {error}") from error
     if not data.is_dir():
-        raise UsageError(f"{data}: no such folder")
+        raise UsageError(f"{data}: no such folder; check the name")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{out}: exists already; name a new folder")
     with needs_extra("train"):

@@ -44,7 +44,7 @@ def relabel(
       shm-train relabel data relabelled --keep portraits --keep studio
     """
     if not data.is_dir():
-        raise UsageError(f"{data}: no such folder")
+        raise UsageError(f"{data}: no such folder; check the name")
     with needs_extra("train"):
         from train.data.relabel import check_copy
 

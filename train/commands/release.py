@@ -38,7 +38,7 @@ def release(
     if (out / model / MANIFEST).exists() and not overwrite:
         raise UsageError(f"--out {out}: has weights of the {model} model already; give another folder, or --overwrite")
     if not data.is_dir():
-        raise UsageError(f"--data {data}: no such folder")
+        raise UsageError(f"--data {data}: no such folder; check the name")
     with needs_extra("train"):
         _release(run, data, on, out, model)
     print(f"released to {out / model}")

@@ -139,7 +139,7 @@ def make_run_folder(data: Path, out: Path) -> None:
 
     with raise_on_all_ranks():
         if not data.is_dir():
-            raise UsageError(f"--data {data}: no such folder")
+            raise UsageError(f"--data {data}: no such folder; check the name")
         if out.exists() and not out.is_dir():
             raise UsageError(f"--out {out}: is a file; give a folder")
         make_folder(out, "--out")

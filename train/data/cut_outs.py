@@ -59,5 +59,5 @@ def still(path: Path, long_side: int) -> MovingLayer:
     data = np.fromfile(path, np.uint8)
     picture = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB) if data.size else None
     if picture is None:
-        raise DataError(f"{path}: not a readable picture")
+        raise DataError(f"{path}: not a readable picture; replace it, or take it out")
     return MovingLayer(shrink(np.asarray(picture, np.uint8), long_side))

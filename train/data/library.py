@@ -80,7 +80,7 @@ def _set_subjects(folder: Path, fine: bool) -> list[Subject]:
     if truths.is_dir():
         by_stem = {p.stem: p for p in pictures(truths)}
         if not (folder / "images").is_dir():
-            raise DataError(f"{folder}: has {truths.name}/ but no images/ for them")
+            raise DataError(f"{folder}: has {truths.name}/ but no images/ for them; add the photos")
         pairs = [(p, by_stem.get(p.stem)) for p in pictures(folder / "images")]
         clean = {p.stem: p for p in pictures(folder / "foregrounds")}
         unknown = {p.stem: p for p in pictures(folder / "unknown")}
@@ -227,7 +227,9 @@ def _truth(subject: Subject) -> Picture:
     if subject.alpha is None:
         bgra = _read(subject.image, cv2.IMREAD_UNCHANGED)
         if bgra.ndim != 3 or bgra.shape[2] != 4:
-            raise DataError(f"{subject.image}: a cut-out needs an alpha channel")
+            raise DataError(
+                f"{subject.image}: a cut-out needs an alpha channel; a photo and its matte go into images/ and alphas/"
+            )
         return np.asarray(cv2.extractChannel(bgra, 3), np.uint8)
     height, width = _read(subject.image, cv2.IMREAD_COLOR).shape[:2]
     truth = np.asarray(grey_truth(subject.alpha, _read(subject.alpha, AS_STORED)), np.uint8)

@@ -116,13 +116,13 @@ def count_votes(folder: Path) -> Votes:
         lines = (folder / VOTES).read_text(encoding="utf-8").splitlines()
         ours, peer, pictures = dict(key["ours"]), str(key["peer"]), dict(key["pictures"])
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise DataError(f"{folder}: has no {KEY} and {VOTES} of a blind comparison") from error
+        raise DataError(f"{folder}: has no {KEY} and {VOTES} of a blind comparison; name the folder of its pictures") from error
     votes = {parts[0]: parts[1].strip() for line in lines if len(parts := line.split(maxsplit=1)) > 1}
     for number, vote in votes.items():
         if number not in ours or vote not in CHOICES:
             raise DataError(f"{folder / VOTES}: '{number} {vote}' is not a vote; write left, right or same")
     if missing := [number for number in ours if number not in votes]:
-        raise DataError(f"{folder / VOTES}: no vote for {', '.join(missing)}")
+        raise DataError(f"{folder / VOTES}: no vote for {', '.join(missing)}; write left, right or same for each")
     better = [n for n, vote in votes.items() if vote == ours[n]]
     same = [n for n, vote in votes.items() if vote == "same"]
     worse = [n for n in votes if n not in better and n not in same]
@@ -133,8 +133,8 @@ def _files(path: Path) -> list[Path]:
     if path.is_dir():
         files = pictures_in(path)
         if not files:
-            raise DataError(f"{path}: has no pictures")
+            raise DataError(f"{path}: has no pictures; name a folder that has")
         return files
     if not path.is_file():
-        raise DataError(f"{path}: no such file or folder")
+        raise DataError(f"{path}: no such file or folder; check the name")
     return [path]

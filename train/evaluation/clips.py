@@ -237,8 +237,8 @@ def _similarity(scale: float, turn: float, x: float, y: float) -> Floats:
 
 def _pictures(folder: Path) -> list[Path]:
     if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder")
+        raise DataError(f"{folder}: no such folder; check the name")
     found = sorted(path for path in folder.iterdir() if path.is_file() and cv2.haveImageReader(str(path)))
     if not found:
-        raise DataError(f"{folder}: has no pictures")
+        raise DataError(f"{folder}: has no pictures; name a folder that has")
     return found

@@ -73,7 +73,7 @@ def open_set(folder: Path) -> TestSet:
             raise DataError(f"{image}: has no truth {image.stem}.* in {folder / truths}; add it, or take the picture out")
         items[image.stem] = Item(image.stem, image, by_stem[image.stem])
     if not items:
-        raise DataError(f"{folder / 'images'}: holds no pictures")
+        raise DataError(f"{folder / 'images'}: holds no pictures; put those of the set there")
     return TestSet(folder.resolve().name, truths, tuple(items.values()))
 
 
@@ -265,5 +265,5 @@ def _read(path: Path, flags: int) -> Frame:
     data = np.fromfile(path, np.uint8)
     picture = cv2.imdecode(data, flags) if data.size else None
     if picture is None or picture.dtype not in (np.uint8, np.uint16):
-        raise DataError(f"{path}: not a readable picture")
+        raise DataError(f"{path}: not a readable picture; replace it, or take it out")
     return picture  # type: ignore[return-value]

@@ -244,7 +244,7 @@ class Trainer:
         samples = self.feed.samples(seed=self.step)
         if not samples.groups:
             kind = "pictures in fine/" if samples.fine_only else "people"
-            raise DataError(f"{self.task.name}: the data has no {kind} that the recipe draws from")
+            raise DataError(f"{self.task.name}: the data has no {kind} that the recipe draws from; add some")
         finished = self.step >= self.steps and checkpoint_exists(self.path)
         if self.change:
             report(note_of_change(self.task.name, self.change, finished=finished))

@@ -64,5 +64,7 @@ def make_close_ups(test_set: TestSet, out: Path, advance: Callable[[], object]) 
                 made += 1
             advance()
         if not made:
-            raise DataError(f"{test_set.name}: has no close-ups: heads too small, or too large for their pictures")
+            raise DataError(
+                f"{test_set.name}: has no close-ups: heads too small, or too large for their pictures; take another set"
+            )
     return made
