@@ -77,6 +77,8 @@ def rate_of(stream: VideoStream) -> Fraction | None:
     if guessed is not None and guessed > MOST_GUESSED:
         guessed = None
     rate = stream.average_rate or guessed
+    if rate is not None and rate > MOST_GUESSED:
+        rate = guessed or rate  # of raw DV, FFmpeg has a frame a tick for the average
     return rate if rate and rate > 0 else None  # a damaged file may say anything
 
 

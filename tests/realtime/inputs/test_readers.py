@@ -1,9 +1,12 @@
 """Who reads a video file: one iteration at a time, as long as it is open."""
 
 import threading
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
+import numpy as np
 import pytest
 
 from realtime.inputs.video_file import VideoSource
@@ -53,3 +56,18 @@ def test_packets_are_compared_as_objects(tmp_path: Path) -> None:
         packets = list(source)
     assert packets.index(packets[3]) == 3
     assert packets[0] != next(iter(source))
+
+
+def test_raw_dv_has_the_rate_of_its_frames(tmp_path: Path) -> None:
+    """It had 60000, FFmpeg's average of it: with that went the estimated number of frames, and the rate written."""
+    path = tmp_path / "tape.dv"
+    with av.open(str(path), "w") as container:
+        stream: Any = container.add_stream("dvvideo", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 720, 576, "yuv420p"
+        for index in range(5):
+            frame = av.VideoFrame.from_ndarray(np.full((576, 720, 3), 40 * index, np.uint8)).reformat(format="yuv420p")
+            frame.pts, frame.time_base = index, Fraction(1, 25)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    with VideoSource(path) as source:
+        assert (source.rate, source.frames) == (25, 5)
