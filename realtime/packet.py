@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.engine import Frame, Mask, Matte, Pending
+from realtime.pixels.opacity import without_paper
 
 
 @dataclass(slots=True, eq=False)  # arrays have no one answer to ==
@@ -51,7 +52,8 @@ class Packet:
         return self.matte
 
     def keep_clear(self) -> None:
-        """Take out of the matte what is clear in the frame itself."""
+        """Take out of the matte what is clear in the frame itself, and out of its colours the white behind that."""
         if self.matte is not None and self.opacity is not None:
-            alpha = np.minimum(self.matte.alpha, self.opacity * np.float32(1 / 255))
-            self.matte = replace(self.matte, alpha=alpha)
+            opacity = self.opacity * np.float32(1 / 255)
+            foreground = without_paper(self.matte.foreground, self.frame, opacity)
+            self.matte = replace(self.matte, alpha=np.minimum(self.matte.alpha, opacity), foreground=foreground)

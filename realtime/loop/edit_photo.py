@@ -19,6 +19,7 @@ from realtime.outputs.photos import write_photo
 from realtime.outputs.pictures.formats import picture_format
 from realtime.packet import Packet
 from realtime.pixels.depth import Pixels, to_sixteen_bits
+from realtime.pixels.opacity import without_paper
 
 ASPECT_TOLERANCE = 0.02  # by which the aspect of a mask may differ from its photo's: it may be rounded to whole pixels
 BAND = 64  # rows converted at a time: floating point takes much more memory than the picture
@@ -32,7 +33,9 @@ def matte_photo(photo: Photo, engine: Engine, *, keep: str = "all") -> Packet:
     packet = Packet(photo.flat(), Fraction(0), 0)
     packet.matte = finest_matte(packet.frame, engine)
     if photo.alpha is not None:
-        packet.matte = replace(packet.matte, alpha=np.minimum(packet.matte.alpha, photo.alpha))
+        alpha = np.minimum(packet.matte.alpha, photo.alpha)
+        foreground = without_paper(packet.matte.foreground, packet.frame, photo.alpha, photo.frame)
+        packet.matte = replace(packet.matte, alpha=alpha, foreground=foreground)
     subject = subject_filter(keep)
     if subject is not None:
         with naming(photo.name):

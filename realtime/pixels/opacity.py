@@ -14,6 +14,7 @@ from realtime.pixels.depth import to_eight_bits
 Pixels = TypeVar("Pixels", bound=NDArray[Any])
 
 PAPER = 255  # level of the ground that shows through what is clear: white
+BAND = 256  # rows at a time: floating point takes much more memory than the picture
 
 
 def opacity_of(frame: VideoFrame, size: tuple[int, int], converter: VideoReformatter) -> NDArray[np.uint8] | None:
@@ -31,6 +32,28 @@ def opacity_of(frame: VideoFrame, size: tuple[int, int], converter: VideoReforma
 def flatten(frame: Frame, alpha: Mask) -> Frame:
     """Lay a picture, uint8 (H, W, 3), with its alpha, float32 (H, W), on white."""
     return np.asarray(cv2.blendLinear(frame, np.full_like(frame, PAPER), alpha, 1 - alpha), np.uint8)
+
+
+def without_paper(foreground: Frame, frame: Frame, alpha: Mask, colours: Frame | None = None) -> Frame:
+    """The foreground of a picture that `flatten` laid on white, uint8 (H, W, 3), without the white that shines through.
+
+    Where `alpha`, that of the picture itself, is between 0 and 1, it gets the picture's own colours: `colours`, or what they
+    must have been by `frame`, which lies on white.
+    """
+    own = foreground
+    for top in range(0, len(frame), BAND):
+        rows = np.s_[top : top + BAND]
+        partly = (alpha[rows] > 0) & (alpha[rows] < 1)
+        if not partly.any():
+            continue
+        if own is foreground:
+            own = foreground.copy()
+        if colours is not None:
+            own[rows][partly] = colours[rows][partly]
+        else:
+            levels = PAPER - (PAPER - frame[rows][partly].astype(np.float32)) / alpha[rows][partly][:, None]
+            own[rows][partly] = np.rint(np.clip(levels, 0, 255))
+    return own
 
 
 def premultiply(pixels: Pixels, alpha: Mask) -> Pixels:

@@ -7,6 +7,7 @@ from typing import Any
 from unittest.mock import patch
 
 import av
+import cv2
 import numpy as np
 import pytest
 
@@ -19,6 +20,7 @@ from realtime.inputs.video_file import VideoSource
 from realtime.loop.matting import make_matte
 from realtime.packet import Packet
 from tests.realtime.clips import frames, make_clip
+from tests.realtime.photo_command import read, shm_image
 from tests.realtime.plain_engine import PlainEngine, plain_engine
 
 SIZE = (96, 64)
@@ -88,6 +90,34 @@ def test_the_new_background_shows_there(tmp_path: Path, bg: str, behind: tuple[i
     for frame in frames(out):
         assert np.abs(frame[:12].astype(int) - behind).max() <= 8
         assert np.abs(frame[24:].astype(int) - (200, 10, 10)).max() <= 8
+
+
+def test_what_is_partly_clear_keeps_its_own_colour(tmp_path: Path) -> None:
+    """White, on which the networks see it, came into the result: a light fringe around cut-outs with soft edges."""
+    with VideoSource(clear_clip(tmp_path / "a.mov", opacity=128)) as source:
+        packet = next(iter(source))
+    make_matte(packet, WholeEngine())
+    packet.keep_clear()  # it may come again, behind a filter
+    assert np.abs(packet.fetch().foreground[:16].astype(int) - (200, 10, 10)).max() <= 1
+    picture = composite(packet, np.full_like(packet.frame, (0, 0, 255)))
+    assert np.abs(picture[:16].astype(int) - (100, 5, 132)).max() <= 2
+    assert (picture[16:] == (200, 10, 10)).all()
+
+
+def test_so_does_a_photo(tmp_path: Path) -> None:
+    pixels = np.full((48, 64, 4), (10, 30, 20, 255), np.uint8)
+    pixels[:24, :, 3] = 100
+    pixels[:8, :, 3] = 0
+    cv2.imwrite(str(tmp_path / "a.png"), pixels)
+    with plain_engine():
+        assert shm_image(tmp_path / "a.png", tmp_path / "b.png") == 0
+        assert shm_image(tmp_path / "a.png", tmp_path / "c.png", "--bg", "#0000c8") == 0
+    cut_out = read(tmp_path / "b.png")
+    assert (cut_out[8:, :, :3] == (10, 30, 20)).all()
+    assert (cut_out[:8, :, 3] == 0).all()
+    alpha = cut_out[8:, :, 3:].astype(float) / 255
+    expected = alpha * (10, 30, 20) + (1 - alpha) * (200, 0, 0)
+    assert np.abs(read(tmp_path / "c.png")[8:].astype(float) - expected).max() <= 1.5
 
 
 class OnDevice(WholeEngine):
