@@ -12,6 +12,7 @@ from engines.errors import MediaError
 from realtime.chapters import add_chapters
 from realtime.inputs.video_file import VideoSource
 from realtime.outputs.formats import CONTAINERS, FIFO, OPTIONS, delays_kept
+from realtime.outputs.pixel_shape import reserve_shape
 from realtime.outputs.tracks.audio import AudioCopier
 from realtime.outputs.tracks.subtitles import SPARSE, SubtitleCopier
 from realtime.outputs.video_file import CONTAINER_TAGS, time_unit
@@ -64,6 +65,7 @@ def join(
                 stream.metadata.update({key: text for key, text in template.metadata.items() if key.lower() == "alpha_mode"})
                 if name in ("mp4", "mov"):
                     stream.codec_context.codec_tag = template.codec_context.codec_tag
+                shape = reserve_shape(container, stream, source.pixel_aspect)
             for each in copiers:
                 each.attach(container, path)
             container.start_encoding()
@@ -79,6 +81,8 @@ def join(
                     audio.damaged += 1
             for each in copiers:
                 each.copy(container)
+        if shape is not None:
+            shape.put_into_file(file)
     except (av.FFmpegError, OSError) as error:
         raise MediaError(f"{path}: its segments cannot be joined ({error.strerror or error}); check the disk") from error
 

@@ -20,6 +20,7 @@ from realtime.outputs.encoding.encoder import Encoder
 from realtime.outputs.encoding.scheduling import scheduling_kept
 from realtime.outputs.formats import CONTAINERS, FIFO, OPTIONS, RECOVERABLE, codec_for, delays_kept, suffix_of
 from realtime.outputs.fragments import cut_after_last_fragment
+from realtime.outputs.pixel_shape import Reshaped, reserve_shape
 from realtime.outputs.sink import Sink
 from realtime.outputs.standard_output import StandardOutput
 from realtime.outputs.target import check_suffix, check_target
@@ -162,12 +163,15 @@ class VideoSink(Sink):
         if any(isinstance(each, SubtitleCopier) for each in self._copiers):
             of_container = {**of_container, **SPARSE}
         # An absolute path, so that FFmpeg does not mistake part of a name for a protocol.
-        file = self._unfinished.absolute() if isinstance(self._unfinished, Path) else self._unfinished
+        file = self._unfinished.absolute() if isinstance(self._unfinished, Path) else Reshaped(self._unfinished)
         container = av.open(file, "w", format=name, options=of_container)
         self._container = container
         container.metadata.update({key: text for key, text in metadata.items() if key not in CONTAINER_TAGS})
         add_chapters(container, chapters)
         stream = self._stream = self._encoder.add_stream(container, rate, self._time_base, pixel_aspect)
+        self._shape = reserve_shape(container, stream, pixel_aspect)
+        if isinstance(file, Reshaped):
+            file.shape = self._shape
         with self._audio_errors():
             for each in self._copiers:
                 each.attach(container, self.path)
@@ -213,6 +217,7 @@ class VideoSink(Sink):
                     each.copy(self._container)
                 self._container.close()
                 self._container = None
+                self._set_shape()
                 self._replacing.__exit__(None, None, None)
         finally:
             self.abort()
@@ -233,8 +238,14 @@ class VideoSink(Sink):
             if isinstance(self._unfinished, Path) and container.format.name not in ("matroska", "webm"):  # they need no cut
                 with suppress(OSError):
                     cut_after_last_fragment(self._unfinished)
+            with suppress(OSError):
+                self._set_shape()
             self._replacing.__exit__(None, None, None)
             raise MediaError(f"{error}; the file is kept as far as it has come") from error
+
+    def _set_shape(self) -> None:
+        if self._shape is not None and isinstance(self._unfinished, Path):
+            self._shape.put_into_file(self._unfinished)
 
     def abort(self) -> None:
         """Drop the file: nothing of it is left, and an existing file stays. After `close` it does nothing."""
