@@ -17,7 +17,7 @@ _ours: set[Path] = set()  # unfinished files and folders of this process
 
 
 @contextmanager
-def replacing(path: Path, *, overwrite: bool = True, keep: bool = False) -> Iterator[Path]:
+def replacing(path: Path, *, overwrite: bool = True, keep: bool = False, alone: bool = False) -> Iterator[Path]:
     """Yield a hidden, empty file beside `path`, with its suffix; what is written there replaces `path` at the end.
 
     After an error nothing is left of it. A process that is killed leaves the old file or the new one, whole, and an unfinished
@@ -27,11 +27,13 @@ def replacing(path: Path, *, overwrite: bool = True, keep: bool = False) -> Iter
     Without `overwrite` no file is replaced: one that appears meanwhile stays, and what was written is kept beside it. Raises
     FileAppeared for that, and at the start if another process is writing `path`; OSError for a loop of links.
 
+    With `alone`, FileAppeared is raised for another process also where it may be replaced: for what both would do in one place.
+
     With `keep`, for a file that is of use before it is complete, the unfinished one is not hidden, and no later process removes
     what a killed one left: see `left_behind`.
     """
     target = _target(path).absolute()  # the program may go to another folder meanwhile
-    with _unfinished(path, target, overwrite=overwrite, keep=keep) as temporary:
+    with _unfinished(path, target, alone=alone or not overwrite, keep=keep) as temporary:
         yield temporary
         if overwrite:
             temporary.replace(target)
@@ -129,7 +131,7 @@ def _target(path: Path) -> Path:
 
 
 @contextmanager
-def _unfinished(path: Path, target: Path, *, overwrite: bool, keep: bool) -> Iterator[Path]:
+def _unfinished(path: Path, target: Path, *, alone: bool, keep: bool) -> Iterator[Path]:
     """Create the file that becomes `target`. While it is in use it is locked; at the end it is removed unless it was moved."""
     name = f"{UNFINISHED}{hashlib.sha256(os.fsencode(target.name)).hexdigest()[:12]}-"
     if keep:
@@ -141,7 +143,7 @@ def _unfinished(path: Path, target: Path, *, overwrite: bool, keep: bool) -> Ite
         with suppress(FileExistsError):
             file = _create(temporary)
             break
-        if not overwrite:
+        if alone:
             raise _being_written(path, temporary, f"; if there is none, remove {temporary}")
     _ours.add(temporary)
     try:

@@ -138,7 +138,8 @@ class SegmentedSink(Sink):
 
     def _lock(self) -> None:
         with self._media_errors():
-            self._unfinished = self._stack.enter_context(replacing(self.path, overwrite=self._overwrite))
+            alone = not self._shared  # of two that resume both would write the same segments
+            self._unfinished = self._stack.enter_context(replacing(self.path, overwrite=self._overwrite, alone=alone))
 
     def _range(self) -> tuple[int, int | None]:
         """The numbers of the first segment of this shard, and of the one behind its last; None where the video ends."""

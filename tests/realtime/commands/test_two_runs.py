@@ -13,7 +13,10 @@ import pytest
 
 from engines.atomic import UNFINISHED
 from engines.engine import Frame, Mask, Matte
+from engines.errors import FileAppeared
 from realtime.commands import image, video
+from realtime.jobs.settings import VideoSettings
+from realtime.jobs.video_job import VideoJob
 from tests.realtime.clips import even_times, frames, make_clip
 from tests.realtime.commands.test_video import SLOW
 from tests.realtime.plain_engine import PlainEngine
@@ -101,3 +104,14 @@ def test_a_second_run_is_refused_at_once_and_the_next_one_removes_what_a_killed_
     assert code_of("shm-video", clip, out, out=tmp_path / "unused") == 0
     assert list(tmp_path.glob(f"{UNFINISHED}*")) == []
     assert len(frames(out)) == 10
+
+
+def test_a_second_run_beside_one_that_resumes_is_refused_at_once(tmp_path: Path) -> None:
+    """With --overwrite both wrote the same segments, and the slower one failed at its end: no such file."""
+    clip = make_clip(tmp_path / "in.mp4", even_times(3))
+    out = tmp_path / "out.mp4"
+    with VideoJob(clip, out, VideoSettings(bg="blue"), resume=True, overwrite=True) as job:
+        with pytest.raises(FileAppeared, match=r"out.mp4: this program is writing it already; close that first"):
+            VideoJob(clip, out, VideoSettings(bg="blue"), resume=True, overwrite=True).run(PlainEngine())
+        job.run(PlainEngine())
+    assert len(frames(out)) == 3
