@@ -82,7 +82,7 @@ class Cache:
                 if reason := insecurity(os.fstat(file.fileno())):
                     raise Damaged(reason)
                 found, engines = unpack(file.read())
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):  # in a cache that is a file nothing is damaged
             return None
         except UNREADABLE as error:
             log.warning("%s: is damaged (%s); it is built again", path, error)

@@ -164,6 +164,17 @@ def on_a_full_disk(folder: Path, must_keep: bool) -> str:
     return done.stdout + done.stderr
 
 
+def test_a_cache_that_is_a_file_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """It was said, too, that an engine in it were damaged."""
+    (tmp_path / "file").write_bytes(b"")
+    engines = Cache(tmp_path / "file").obtain(KEY, lambda: {"mpn": b"engine"})
+    assert engines == {"mpn": b"engine"}
+    warnings = [each.getMessage() for each in caplog.records if each.levelname == "WARNING"]
+    assert len(warnings) == 1
+    assert "cannot be written" in warnings[0]
+    assert "name another folder in the variable" in warnings[0]
+
+
 @pytest.mark.skipif(not hasattr(resource, "RLIMIT_FSIZE"), reason="there are no resource limits")
 def test_on_a_full_disk_an_engine_is_used_but_not_stored_and_the_others_stay(cache: Cache) -> None:
     small = replace(KEY, shapes="64x64")
