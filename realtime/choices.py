@@ -17,6 +17,7 @@ GREEN = "#00b140"  # the green screen, the default background of videos
 SMOOTH = 0.7  # default strength of the temporal filter: the share kept of the last matte
 MAX_SMOOTH = 0.95
 MAX_PIXELS = 64_000_000  # of a frame or a picture: more is refused before it is decoded
+LONGEST_SIDE = 65_536  # pixels: no encoder takes more
 HOLD = 5.0  # s that the last picture of a live source stays while it delivers none
 
 

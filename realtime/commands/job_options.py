@@ -10,6 +10,7 @@ import typer
 
 from engines.commands.options import size_option
 from engines.commands.running import UsageError
+from realtime.choices import LONGEST_SIDE
 from realtime.commands.checks import blaming
 
 if TYPE_CHECKING:
@@ -99,6 +100,6 @@ def video_size_option(text: str | None) -> "Size | int | None":
         return None if text is None else size_option(text)
     from engines.geometry import SMALLEST
 
-    if not SMALLEST <= int(text) < 100_000:
-        raise UsageError(f"--size {text}: give a height of at least {SMALLEST}, or WIDTHxHEIGHT")
+    if not SMALLEST <= int(text) <= LONGEST_SIDE:
+        raise UsageError(f"--size {text}: give a height of at least {SMALLEST} and at most {LONGEST_SIDE}, or WIDTHxHEIGHT")
     return int(text)

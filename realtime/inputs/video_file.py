@@ -15,7 +15,7 @@ from engines.arguments import check_whole
 from engines.errors import MediaError
 from engines.geometry import SMALLEST, Size
 from realtime.chapters import chapters_of
-from realtime.choices import MAX_PIXELS
+from realtime.choices import LONGEST_SIDE, MAX_PIXELS
 from realtime.inputs.containers import streams_beside
 from realtime.inputs.decoder import Decoder
 from realtime.inputs.formats import shortfall, states_duration
@@ -169,6 +169,8 @@ class VideoSource:
         for each in (native, size):
             if min(each) < SMALLEST:
                 raise MediaError(f"{self.path}: {each} is too small; each side needs at least {SMALLEST} pixels")
+            if max(each) > LONGEST_SIDE:
+                raise MediaError(f"{self.path}: {each} is too large; a side has {LONGEST_SIDE} pixels at most; make it smaller")
         check_pixels(self.path, *size, self._max_pixels)
         self.height, self.width = size
         self.bit_depth = first.format.components[0].bits

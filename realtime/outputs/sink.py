@@ -9,11 +9,9 @@ import numpy as np
 from engines.arguments import check_whole
 from engines.engine import Frame, Mask, kind_of
 from engines.errors import MediaError
-from realtime.choices import OutputKind
+from realtime.choices import LONGEST_SIDE, OutputKind
 from realtime.outputs.formats import Codec
 from realtime.packet import Packet
-
-MOST = 2**16  # pixels of a side: no encoder takes more
 
 
 class Sink:
@@ -30,7 +28,7 @@ class Sink:
 
     def __init__(self, path: Path, *, width: int, height: int, kind: OutputKind, codec: Codec) -> None:
         for name, side in (("width", width), ("height", height)):
-            check_whole(name, side, MOST)
+            check_whole(name, side, LONGEST_SIDE)
         self.path = path
         self.kind = kind
         self.codec = codec

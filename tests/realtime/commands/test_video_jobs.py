@@ -57,6 +57,8 @@ def test_sizes(tmp_path: Path, engine: BallEngine, monkeypatch: pytest.MonkeyPat
         (["--start", "60"], "in.mp4: has no frame from 60 s"),
         (["--frames", "0"], "--frames 0"),
         (["--size", "16"], "--size 16: give a height of at least 32"),
+        (["--size", "99999"], "--size 99999: give a height of at least 32 and at most 65536"),
+        (["--size", "99999x32"], "in.mp4: 99999x32 is too large; a side has 65536 pixels at most"),
         (["--size", "1280*720"], "--size 1280*720: give WIDTHxHEIGHT"),
     ],
 )
