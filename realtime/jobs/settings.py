@@ -10,6 +10,7 @@ from realtime.compositing.backgrounds import Background, open_background
 from realtime.compositing.filters import StreamFilter, stream_filters
 from realtime.compositing.given_mask import GivenMask, MaskedSubject
 from realtime.inputs.masks import FolderMasks
+from realtime.inputs.pictures import check_file
 from realtime.inputs.timestamps import WHOLE, Excerpt, parse_time
 from realtime.outputs.formats import Codec, codec_for
 from realtime.paths import expand_home
@@ -98,4 +99,5 @@ def split_mask(text: str) -> tuple[Path, Fraction]:
 def read_mask(text: str, *, max_pixels: int) -> GivenMask:
     """Read a mask of "FRAME.png@TIME". Raises ValueError if it is none, or empty; MediaError if it cannot be read."""
     path, time = split_mask(text)
+    check_file(path)
     return GivenMask(text, time, FolderMasks(path, max_pixels=max_pixels).read(path))

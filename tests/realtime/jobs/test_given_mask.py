@@ -171,7 +171,7 @@ def test_a_second_mask_puts_right_whom_the_first_has_lost(tmp_path: Path) -> Non
     [
         ("mask.png", [], "names no time; write the time of its frame behind it"),
         ("mask.png@soon", [], "soon: is not a time"),
-        ("none.png@0.8", [], "none.png: no such file"),
+        ("none.png@0.8", [], "none.png: no such file; check the name"),
         ("empty.png@0.8", [], "empty.png@0.8: has nobody in it"),
         ("mask.png@9", [], "mask.png@9: no frame is shown at that time"),
         ("mask.png@0.8", ["--keep", "largest"], "says who is kept, and so does largest"),
