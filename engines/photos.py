@@ -5,13 +5,15 @@ Alpha at an edge is then a mean where it would be all or nothing.
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from engines.closer import CloserEngine, goes_on, joined, part_with_people, put_back
 from engines.engine import Engine, Frame, Mask, Matte
-from engines.multiscale import fine_mask
+from engines.multiscale import fine_mask, has_parts, matte_in_parts
 
 Correction = Callable[[Mask], Mask]  # of a mask of MPN's
 
@@ -47,9 +49,25 @@ def both_ways(frame: Frame, engine: Engine, corrected: Correction | None = None)
     turned = np.ascontiguousarray(frame[:, ::-1])
     mask = np.asarray((fine_mask(frame, engine) + fine_mask(turned, engine)[:, ::-1]) / 2, np.float32)
     mask = mask if corrected is None else corrected(mask)
-    matte, mirrored = engine(frame, mask), engine(turned, np.ascontiguousarray(mask[:, ::-1]))
+    matte, mirrored = (
+        _whole_and_in_parts(frame, mask, engine),
+        _whole_and_in_parts(turned, np.ascontiguousarray(mask[:, ::-1]), engine),
+    )
     pairs = ((getattr(matte, name), getattr(mirrored, name)[:, ::-1]) for name in ("alpha", "foreground", "coarse", "unified"))
-    return Matte(*(cv2.addWeighted(own, 0.5, np.ascontiguousarray(other), 0.5, 0) for own, other in pairs))  # type: ignore[arg-type]
+    return Matte(*(_mean(own, np.ascontiguousarray(other)) for own, other in pairs))
+
+
+def _whole_and_in_parts(frame: Frame, mask: Mask, engine: Engine) -> Matte:
+    """The mean of both mattes: finer than that of the whole, and less taken in by noise than that of parts."""
+    whole = engine(frame, mask)
+    if engine.one_size or not has_parts(frame):
+        return whole
+    alpha, foreground = matte_in_parts(frame, mask, engine)
+    return replace(whole, alpha=_mean(whole.alpha, alpha), foreground=_mean(whole.foreground, foreground))
+
+
+def _mean(first: NDArray[Any], second: NDArray[Any]) -> NDArray[Any]:
+    return np.asarray(cv2.addWeighted(first, 0.5, second, 0.5, 0))
 
 
 def finest_matte(frame: Frame, engine: Engine) -> Matte:

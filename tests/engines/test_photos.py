@@ -88,6 +88,31 @@ def test_a_frame_and_its_mirror_image_count_alike() -> None:
     np.testing.assert_array_equal(matte.alpha, finest_matte(frame, LeftToRight()).alpha)  # type: ignore[arg-type]
 
 
+class ByParts(PlainEngine):
+    """Alpha is 1 where it sees a whole photo, and 0 where it sees a part."""
+
+    model = "large"
+
+    def __call__(self, frame: Frame, mask: Mask | None = None) -> Matte:
+        matte = super().__call__(frame)
+        matte.alpha[:] = frame.shape[:2] == (1100, 1200)
+        return matte
+
+
+@pytest.mark.parametrize("one_size", [False, True])
+def test_a_photo_and_its_parts_count_alike_and_on_a_gpu_the_photo_alone(one_size: bool) -> None:
+    engine = ByParts()
+    engine.one_size = one_size
+    alpha = both_ways(np.zeros((1100, 1200, 3), np.uint8), engine).alpha  # type: ignore[arg-type]
+    np.testing.assert_array_equal(alpha, np.full_like(alpha, 1 if one_size else 0.5))
+
+
+def test_a_photo_too_small_for_parts_is_matted_as_a_whole() -> None:
+    frame = np.zeros((40, 50, 3), np.uint8)
+    np.testing.assert_array_equal(both_ways(frame, ByParts()).alpha, 0)  # type: ignore[arg-type]
+    assert both_ways(frame, ByParts()).alpha.shape == (40, 50)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(("size", "seen"), [(300, (400, 440)), (370, (400, 640))])
 def test_a_photo_is_seen_from_nearer_where_a_frame_of_a_video_is_not(size: int, seen: tuple[int, int]) -> None:
     engine = Seeing()
