@@ -1,15 +1,17 @@
 """The alpha of pictures that have it: what is clear in them shows what is behind."""
 
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import cv2
 import numpy as np
-from av.video.frame import VideoFrame
-from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from engines.engine import Frame, Mask
 from realtime.pixels.depth import to_eight_bits
+
+if TYPE_CHECKING:
+    from av.video.frame import VideoFrame
+    from av.video.reformatter import VideoReformatter
 
 Pixels = TypeVar("Pixels", bound=NDArray[Any])
 
@@ -17,7 +19,7 @@ PAPER = 255  # level of the ground that shows through what is clear: white
 BAND = 256  # rows at a time: floating point takes much more memory than the picture
 
 
-def opacity_of(frame: VideoFrame, size: tuple[int, int], converter: VideoReformatter) -> NDArray[np.uint8] | None:
+def opacity_of(frame: "VideoFrame", size: tuple[int, int], converter: "VideoReformatter") -> NDArray[np.uint8] | None:
     """The alpha of a decoded frame, uint8 (H, W), scaled to `size` (H, W), or None where nothing in it is clear."""
     if not any(component.is_alpha for component in frame.format.components):
         return None
