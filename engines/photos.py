@@ -67,7 +67,8 @@ def _whole_and_in_parts(frame: Frame, mask: Mask, engine: Engine) -> Matte:
 
 
 def _mean(first: NDArray[Any], second: NDArray[Any]) -> NDArray[Any]:
-    return np.asarray(cv2.addWeighted(first, 0.5, second, 0.5, 0))
+    """The mean of two pictures, in the place of the second."""
+    return np.asarray(cv2.addWeighted(first, 0.5, second, 0.5, 0, second))
 
 
 def finest_matte(frame: Frame, engine: Engine) -> Matte:
