@@ -4,7 +4,6 @@ In a part MPN sees edges more finely, and less of what they belong to. So where 
 for edges the part's is taken, and where they differ by whole regions that of the frame. MRN takes that mask and the picture.
 """
 
-from itertools import product
 from typing import Any
 
 import cv2
@@ -35,16 +34,15 @@ def fine_mask(frame: Frame, engine: Engine) -> Mask:
     nearer = SHARES[0][1]
     height, width = (round(side / nearer) for side in coarse.shape)
     whole: Mask = np.asarray(cv2.resize(coarse, (width, height)), np.float32)
-    parts, weights = np.zeros_like(whole), np.zeros_like(whole)
-    for rows, columns in product(SHARES, SHARES):
-        near = _part(frame, rows, columns)
-        part = engine.coarse(np.asarray(cv2.resize(near, frame.shape[1::-1]), np.uint8) if engine.one_size else near)
-        place = pixels(rows, whole.shape[0]), pixels(columns, whole.shape[1])
-        height, width = parts[place].shape
-        weight = np.outer(ramp(rows, height), ramp(columns, width))
-        parts[place] += weight * cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA)
-        weights[place] += weight
-    parts /= weights
+    strips = []
+    for rows in SHARES:
+        strip = []
+        for columns in SHARES:
+            near = _part(frame, rows, columns)
+            part = engine.coarse(np.asarray(cv2.resize(near, frame.shape[1::-1]), np.uint8) if engine.one_size else near)
+            strip.append(cv2.resize(part, _part(whole, rows, columns).shape[::-1], interpolation=cv2.INTER_AREA))
+        strips.append(_joined(strip, _starts(width), axis=1))
+    parts = _joined(strips, _starts(height), axis=0)
     blur = BLUR / nearer
     difference = cv2.subtract(cv2.GaussianBlur(whole, (0, 0), blur), cv2.GaussianBlur(parts, (0, 0), blur))
     return np.asarray(whole + np.exp(-((difference / DIFFERENCE) ** 2)) * (parts - whole), np.float32)
@@ -52,7 +50,7 @@ def fine_mask(frame: Frame, engine: Engine) -> Mask:
 
 def matte_in_parts(frame: Frame, mask: Mask, engine: Engine) -> tuple[Mask, Frame]:
     """Alpha and foreground of a frame that has parts, by QUN and MRN on each of them with its part of a mask (h, w)."""
-    tops, lefts = ([pixels(share, side).start for share in SHARES] for side in frame.shape[:2])
+    tops, lefts = (_starts(side) for side in frame.shape[:2])
     alphas, foregrounds = [], []
     for rows in SHARES:
         near = [engine(_part(frame, rows, columns), _part(mask, rows, columns)) for columns in SHARES]
@@ -63,6 +61,11 @@ def matte_in_parts(frame: Frame, mask: Mask, engine: Engine) -> tuple[Mask, Fram
 
 def _part(picture: NDArray[Any], rows: tuple[float, float], columns: tuple[float, float]) -> NDArray[Any]:
     return np.ascontiguousarray(picture[pixels(rows, picture.shape[0]), pixels(columns, picture.shape[1])])
+
+
+def _starts(side: int) -> list[int]:
+    """Where the parts begin along a side, in pixels."""
+    return [pixels(share, side).start for share in SHARES]
 
 
 def _joined(pieces: list[NDArray[Any]], starts: list[int], axis: int) -> NDArray[Any]:
@@ -83,11 +86,3 @@ def _joined(pieces: list[NDArray[Any]], starts: list[int], axis: int) -> NDArray
 def pixels(share: tuple[float, float], side: int) -> slice:
     """A share of a side, in pixels."""
     return slice(round(share[0] * side), round(share[1] * side))
-
-
-def ramp(share: tuple[float, float], side: int) -> Mask:
-    """Weights along a part's side: 1, and falling towards its neighbour where the two overlap."""
-    (_, end), (begin, _) = SHARES
-    overlap = (end - begin) / end * side
-    rising = np.minimum(1, (np.arange(side) + 0.5) / overlap)
-    return np.asarray(rising if share[0] else rising[::-1], np.float32)
