@@ -10,11 +10,12 @@ from pathlib import Path
 from tempfile import gettempdir, mkdtemp
 
 from engines.errors import MediaError
+from realtime.closing import Closing
 
 PREFIX = "shm-run-"  # begins their names
 
 
-class Scratch:
+class Scratch(Closing):
     """A folder in the system's folder for temporary files, locked by this process for as long as it is in use.
 
     A process that is killed leaves it, without its lock, and `remove_left` finds it.
@@ -76,11 +77,8 @@ def temporary_errors() -> Iterator[None]:
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
     """A folder for temporary files, which is there as long as the block lasts."""
-    scratch = Scratch()
-    try:
+    with Scratch() as scratch:
         yield scratch.path()
-    finally:
-        scratch.close()
 
 
 def remove_left() -> None:

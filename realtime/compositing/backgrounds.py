@@ -11,8 +11,7 @@ import re
 from collections.abc import Generator
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
-from typing import Self, TypeVar
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -23,6 +22,7 @@ from engines.engine import Frame, kind_of
 from engines.errors import MediaError
 from realtime.addresses import address_shown
 from realtime.choices import MAX_PIXELS, Fit, check_choice
+from realtime.closing import Closing
 from realtime.inputs.containers import NoVideo
 from realtime.inputs.photos import read_photo
 from realtime.inputs.pictures import is_still
@@ -41,7 +41,7 @@ LIGHT, DARK = 204, 153  # levels of its squares
 BLUR_SIGMA = 0.022  # standard deviation of the blur, as a fraction of the longer side
 
 
-class Background:
+class Background(Closing):
     """Provides a picture of the packet's size to put behind its foreground. One object serves one stream."""
 
     def frame(self, packet: Packet) -> Frame:
@@ -56,12 +56,6 @@ class Background:
 
     def close(self) -> None:
         """Release what the background holds."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
-        self.close()
 
 
 def open_background(

@@ -4,9 +4,8 @@ import threading
 import time
 from collections.abc import Iterator
 from fractions import Fraction
-from types import TracebackType
-from typing import Self
 
+from realtime.closing import Closing
 from realtime.packet import Packet
 
 NANOSECOND = Fraction(1, 1_000_000_000)
@@ -35,7 +34,7 @@ class PausableClock:
                 self._paused_at = None
 
 
-class LiveSource:
+class LiveSource(Closing):
     """Packets at their own pace; `packet.time` is when the frame arrived, and `delay` how long ago that was.
 
     Attributes:
@@ -73,9 +72,3 @@ class LiveSource:
     def close(self) -> None:
         """End the iteration and release the source. While another thread iterates, call `stop` instead."""
         self.stop()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
-        self.close()

@@ -5,8 +5,7 @@ import os
 import threading
 from collections.abc import Iterator
 from fractions import Fraction
-from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import av
 from av.video.frame import VideoFrame
@@ -16,6 +15,7 @@ from engines.errors import MediaError
 from engines.geometry import SMALLEST, Size
 from realtime.chapters import chapters_of
 from realtime.choices import LONGEST_SIDE, MAX_PIXELS
+from realtime.closing import Closing
 from realtime.inputs.containers import streams_beside
 from realtime.inputs.decoder import Decoder
 from realtime.inputs.formats import shortfall, states_duration
@@ -43,7 +43,7 @@ class Shown(NamedTuple):
     duration: Fraction | None
 
 
-class VideoSource:
+class VideoSource(Closing):
     """The frames of a video, or of an excerpt of it, in order of presentation. Iterating again starts again.
 
     Packet times count from the start of the stream's own clock, or, in transport streams, whose clock starts anywhere, and
@@ -245,12 +245,6 @@ class VideoSource:
         with self._reading:
             self._closed = True
             self.media.close(self._container)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
-        self.close()
 
     def _selected(self) -> Iterator[Shown]:
         """The frames of the excerpt."""

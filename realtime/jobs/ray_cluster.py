@@ -17,13 +17,13 @@ import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import ray
 from ray.exceptions import RayError, RayTaskError
 
 from engines.errors import MattingError
+from realtime.closing import Closing
 
 AUTO, LOCAL = "auto", "local"  # as Ray names them
 ADDRESS = re.compile(r"(?:ray://)?\[?(?P<host>[\w.:-]+?)\]?:(?P<port>\d{1,5})", re.ASCII)
@@ -68,7 +68,7 @@ class Board:
         return self._facts
 
 
-class Cluster:
+class Cluster(Closing):
     """A connection to a cluster. A context manager: leaving it cancels the tasks that have not ended.
 
     Attributes:
@@ -152,12 +152,6 @@ class Cluster:
                 ray.cancel(reference)
             if left:
                 ray.wait(left, num_returns=len(left), timeout=ENDING)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
-        self.close()
 
 
 def call(function: Callable[[Any, Tell], Any], argument: Any, task: int, board: Any) -> Any:

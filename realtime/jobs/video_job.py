@@ -11,12 +11,11 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from engines.engine import Engine
 from engines.geometry import Size
 from realtime.choices import PIPE
+from realtime.closing import Closing
 from realtime.compositing.composite import check_light_wrap
 from realtime.compositing.filters import StreamFilter
 from realtime.compositing.given_mask import MaskedSubject
@@ -47,7 +46,7 @@ from realtime.packet import Packet
 DEFAULTS = VideoSettings()
 
 
-class VideoJob:
+class VideoJob(Closing):
     """A video, its background and the file to write, all open. A context manager: leaving it without `run` writes nothing.
 
     Args:
@@ -241,12 +240,6 @@ class VideoJob:
     def close(self) -> None:
         """Close all files. What is not complete is removed."""
         self._stack.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
-        self.close()
 
 
 def open_source(path: Path, settings: VideoSettings) -> VideoSource:

@@ -6,8 +6,8 @@ import sys
 import threading
 from collections import deque
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Self
+
+from realtime.closing import Closing
 
 POLL = 0.2  # s between two checks whether a line can be read
 
@@ -46,7 +46,7 @@ WORDS = {control.key: control.word for control in CONTROLS} | {control.word: con
 WORDS |= {"escape": "quit"}
 
 
-class LineReader:
+class LineReader(Closing):
     """Reads lines of standard input in a thread of its own, so that nothing waits for them.
 
     It does not read while another program has the terminal: reading would stop this one. The thread ends with the input, or
@@ -69,12 +69,6 @@ class LineReader:
         self._closed.set()
         if sys.platform != "win32":  # where it may wait for a line; the thread ends with the program
             self._thread.join()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
-        self.close()
 
     def _read(self) -> None:
         rest = b""

@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 from fractions import Fraction
-from types import TracebackType
-from typing import Self
 
+from realtime.closing import Closing
 from realtime.packet import Packet
 
 
@@ -17,7 +16,7 @@ class VideoFormat:
     rate: Fraction
 
 
-class Output:
+class Output(Closing):
     """Takes pictures in a thread of its own, as a sink of a pipeline.
 
     `depth` is how many pictures may wait for it before the oldest is dropped. Where `reports_drops`, the user is notified of
@@ -42,9 +41,3 @@ class Output:
 
     def close(self) -> None:
         """Finish what was written."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
-        self.close()

@@ -4,10 +4,9 @@ import errno
 import os
 import select
 import sys
-from types import TracebackType
-from typing import Self
 
 from engines.errors import MediaError
+from realtime.closing import Closing
 
 STDOUT, STDERR = 1, 2
 PATIENCE = 0.1  # s to wait for the reader until the next check whether the program ends
@@ -17,7 +16,7 @@ class ReaderGone(MediaError):
     """The program that was to read standard output has ended."""
 
 
-class StandardOutput:
+class StandardOutput(Closing):
     """Standard output for one stream. As long as it is taken, whatever else is printed there goes to standard error.
 
     A context manager: leaving it gives it back. PyAV writes to it as to a file.
@@ -83,9 +82,3 @@ class StandardOutput:
         os.dup2(self._file, STDOUT)
         os.close(self._file)
         self._file = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
-        self.close()

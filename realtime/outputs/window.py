@@ -4,13 +4,12 @@ import os
 import socket
 import sys
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Self
 
 import cv2
 
 from engines.engine import Frame
 from engines.errors import MediaError
+from realtime.closing import Closing
 from realtime.pixels.opencv_log import silence_opencv
 
 ESCAPE = 27  # the key's code
@@ -18,7 +17,7 @@ SPECIAL = 0x100  # from which on codes are of keys without a letter: the last by
 LINE = 24  # px from one line of text to the next
 
 
-class Window:
+class Window(Closing):
     """A window that shows pictures. For the main thread only.
 
         with Window("shm-live", width=1280, height=720) as window:
@@ -70,12 +69,6 @@ class Window:
         """Close the window."""
         if not self.closed:
             cv2.destroyWindow(self._title)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
-        self.close()
 
 
 def check_display() -> None:

@@ -3,13 +3,12 @@
 import os
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from types import TracebackType
-from typing import Self
 
 import av
 from av.stream import Stream
 
 from engines.errors import MediaError
+from realtime.closing import Closing
 from realtime.inputs.containers import DAMAGE, shown_video
 from realtime.inputs.media.files import Media
 from realtime.inputs.media.kinds import media_of
@@ -19,7 +18,7 @@ INTERLEAVED = Fraction(10)  # s by which one track may be behind another in a fi
 AHEAD = Fraction(1)  # s of the video by which a file is searched ahead: a pipe keeps all of that
 
 
-class TrackCopier:
+class TrackCopier(Closing):
     """A file of which some tracks are copied to another. A context manager; `VideoSink` closes it, too.
 
     Attributes:
@@ -71,9 +70,3 @@ class TrackCopier:
         """Close the file."""
         self._next = None
         self._media.close(self._container)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
-        self.close()
