@@ -7,37 +7,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from engines.engine import Engine, Frame, Mask, Matte
-    from engines.errors import (
-        BackendUnavailable,
-        DataError,
-        EngineError,
-        FileAppeared,
-        MattingError,
-        MediaError,
-        TooManyPixels,
-        WeightsError,
-    )
-    from engines.loading import load
+    from engines.engine import Engine as Engine
+    from engines.engine import Frame as Frame
+    from engines.engine import Mask as Mask
+    from engines.engine import Matte as Matte
+    from engines.errors import BackendUnavailable as BackendUnavailable
+    from engines.errors import DataError as DataError
+    from engines.errors import EngineError as EngineError
+    from engines.errors import FileAppeared as FileAppeared
+    from engines.errors import MattingError as MattingError
+    from engines.errors import MediaError as MediaError
+    from engines.errors import TooManyPixels as TooManyPixels
+    from engines.errors import WeightsError as WeightsError
+    from engines.loading import load as load
 
     __version__: str
-
-__all__ = [
-    "BackendUnavailable",
-    "DataError",
-    "Engine",
-    "EngineError",
-    "FileAppeared",
-    "Frame",
-    "Mask",
-    "Matte",
-    "MattingError",
-    "MediaError",
-    "TooManyPixels",
-    "WeightsError",
-    "__version__",
-    "load",
-]
 
 _MODULES = {
     "BackendUnavailable": "engines.errors",
@@ -54,6 +38,7 @@ _MODULES = {
     "WeightsError": "engines.errors",
     "load": "engines.loading",
 }
+__all__ = sorted([*_MODULES, "__version__"])
 
 if not TYPE_CHECKING:  # where it would make any name a valid one
 

@@ -16,29 +16,31 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from engines.geometry import Size
-    from realtime.compositing.backgrounds import Background, open_background
-    from realtime.compositing.composite import composite
-    from realtime.compositing.foreground import extend_foreground
-    from realtime.compositing.subjects import LargestSubject
-    from realtime.compositing.temporal import TemporalFilter
-    from realtime.inputs.media.numbered import NumberedPictures
-    from realtime.inputs.media.piped import PipedVideo
-    from realtime.inputs.network_stream import NetworkStream
-    from realtime.inputs.paced_video import PacedVideo
-    from realtime.inputs.photos import Photo, read_photo
-    from realtime.inputs.timestamps import Excerpt
-    from realtime.inputs.video_file import VideoSource
-    from realtime.inputs.webcam import Webcam
-    from realtime.jobs.settings import VideoSettings
-    from realtime.jobs.video_job import VideoJob
-    from realtime.loop.mattes import mattes
-    from realtime.outputs.photos import write_photo
-    from realtime.outputs.pictures.sequence import PictureSequence
-    from realtime.outputs.tracks.audio import AudioCopier
-    from realtime.outputs.tracks.subtitles import SubtitleCopier
-    from realtime.outputs.video_file import VideoSink
-    from realtime.packet import Packet
+    from engines.geometry import Size as Size
+    from realtime.compositing.backgrounds import Background as Background
+    from realtime.compositing.backgrounds import open_background as open_background
+    from realtime.compositing.composite import composite as composite
+    from realtime.compositing.foreground import extend_foreground as extend_foreground
+    from realtime.compositing.subjects import LargestSubject as LargestSubject
+    from realtime.compositing.temporal import TemporalFilter as TemporalFilter
+    from realtime.inputs.media.numbered import NumberedPictures as NumberedPictures
+    from realtime.inputs.media.piped import PipedVideo as PipedVideo
+    from realtime.inputs.network_stream import NetworkStream as NetworkStream
+    from realtime.inputs.paced_video import PacedVideo as PacedVideo
+    from realtime.inputs.photos import Photo as Photo
+    from realtime.inputs.photos import read_photo as read_photo
+    from realtime.inputs.timestamps import Excerpt as Excerpt
+    from realtime.inputs.video_file import VideoSource as VideoSource
+    from realtime.inputs.webcam import Webcam as Webcam
+    from realtime.jobs.settings import VideoSettings as VideoSettings
+    from realtime.jobs.video_job import VideoJob as VideoJob
+    from realtime.loop.mattes import mattes as mattes
+    from realtime.outputs.photos import write_photo as write_photo
+    from realtime.outputs.pictures.sequence import PictureSequence as PictureSequence
+    from realtime.outputs.tracks.audio import AudioCopier as AudioCopier
+    from realtime.outputs.tracks.subtitles import SubtitleCopier as SubtitleCopier
+    from realtime.outputs.video_file import VideoSink as VideoSink
+    from realtime.packet import Packet as Packet
 
 _MODULES = {
     "AudioCopier": "realtime.outputs.tracks.audio",
@@ -67,34 +69,7 @@ _MODULES = {
     "read_photo": "realtime.inputs.photos",
     "write_photo": "realtime.outputs.photos",
 }
-
-__all__ = [
-    "AudioCopier",
-    "Background",
-    "Excerpt",
-    "LargestSubject",
-    "NetworkStream",
-    "NumberedPictures",
-    "PacedVideo",
-    "Packet",
-    "Photo",
-    "PictureSequence",
-    "PipedVideo",
-    "Size",
-    "SubtitleCopier",
-    "TemporalFilter",
-    "VideoJob",
-    "VideoSettings",
-    "VideoSink",
-    "VideoSource",
-    "Webcam",
-    "composite",
-    "extend_foreground",
-    "mattes",
-    "open_background",
-    "read_photo",
-    "write_photo",
-]
+__all__ = sorted(_MODULES)
 
 if not TYPE_CHECKING:  # where it would make any name a valid one
 
