@@ -16,7 +16,6 @@ class Refused(ValueError):
 
     def __init__(self, option: str, value: object, remedy: str) -> None:
         super().__init__(f"{option} {value}: {remedy}")
-        self.option = option
 
 
 @dataclass(frozen=True)

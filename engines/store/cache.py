@@ -214,14 +214,12 @@ class Cache:
         found = []
         for path in sorted(self.folder.glob(f"*/[!.]*{SUFFIX}")):
             try:
-                content = path.read_bytes()
-                key, engines = unpack(content)
-                lengths = {name: len(engine) for name, engine in engines.items()}
-                found.append(Entry(path, len(content), key, lengths))
+                key, engines = unpack(path.read_bytes())
+                found.append(Entry(path, key, {name: len(engine) for name, engine in engines.items()}))
             except FileNotFoundError:  # cleared meanwhile
                 continue
             except UNREADABLE as error:
-                found.append(Entry(path, path.stat().st_size, None, damage=str(error)))
+                found.append(Entry(path, None, damage=str(error)))
         return found
 
     def clear(self) -> list[Path]:

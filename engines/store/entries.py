@@ -43,7 +43,6 @@ class Entry:
     """A file of the cache. If it is damaged, `key` is None and `damage` says how."""
 
     path: Path
-    bytes: int
     key: Key | None
     lengths: dict[str, int] = field(default_factory=dict)  # bytes of each engine in it
     damage: str = ""

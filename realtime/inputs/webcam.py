@@ -50,7 +50,6 @@ class Webcam(ReconnectingSource):
         super().__init__(hold=hold, notify=notify)
         camera = str(camera)
         self.name = f"camera {camera}"
-        self._camera = camera
         self._size = size
         self._rate = rate
         self._device = find_camera(camera)

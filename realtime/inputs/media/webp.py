@@ -33,7 +33,6 @@ class AnimatedWebp(Media):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        self._pictures = 0  # their number by the file
         self._film: _Film | None = None
 
     def open(self, *, max_pixels: int | None = MAX_PIXELS) -> InputContainer:

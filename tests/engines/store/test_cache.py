@@ -40,7 +40,6 @@ def test_stored_engines_are_read_back(cache: Cache) -> None:
     [entry] = cache.entries()
     assert entry.key == KEY
     assert entry.lengths == {"mpn": 300_000, "qun": 0, "mrn": 1002}
-    assert entry.bytes == entry.path.stat().st_size > 301_000
 
 
 @pytest.mark.parametrize("field", [field.name for field in fields(Key)])
