@@ -3,7 +3,6 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import av
 import cv2
@@ -23,8 +22,7 @@ from realtime.pixels.depth import Pixels, to_eight_bits, to_sixteen_bits
 from realtime.pixels.metadata import NO_METADATA, Metadata, read_exif, read_xmp
 from realtime.pixels.opacity import flatten
 from realtime.pixels.opencv_log import silence_opencv
-
-Upright = TypeVar("Upright", Frame, Mask, Pixels)
+from realtime.pixels.orientation import Orientation
 
 ORIENTATION = 0x0112  # the EXIF tag
 BITS_PER_SAMPLE, COMPRESSION, PHOTOMETRIC, PLANES, EXTRA_SAMPLES, SAMPLE_FORMAT = 258, 259, 262, 284, 338, 339  # TIFF tags
@@ -116,8 +114,8 @@ def _decode(image: Image.Image, path: Path) -> Photo:
         stored, alpha = deep
     metadata = Metadata(exif, read_xmp(image))
     image.close()
-    stored = _upright(stored, orientation)
-    alpha = None if alpha is None else _upright(alpha, orientation)
+    stored = orientation.apply(stored)
+    alpha = None if alpha is None else orientation.apply(alpha)
     profile = colour_profile(icc) if described == "RGB" else None
     frame = to_eight_bits(stored)
     if profile is not None:
@@ -235,22 +233,11 @@ def _of_sixteen_bits(picture: VideoFrame, has_alpha: bool) -> tuple[NDArray[np.u
     return np.ascontiguousarray(pixels[..., :3]), np.divide(pixels[..., 3], 65535, dtype=np.float32)
 
 
-def _orientation(image: Image.Image) -> int:
-    """The EXIF orientation of a picture, 1 to 8; 1, upright, if it has none that can be read, or is turned already."""
+def _orientation(image: Image.Image) -> Orientation:
+    """The EXIF orientation of a picture; upright, if it has none that can be read, or is turned already."""
     if image.format == "JXL" and not getattr(image, "jpeg", False):  # but for a JPEG that was packed into one
-        return 1
+        return Orientation()
     try:
-        return int(image.getexif().get(ORIENTATION, 1))
+        return Orientation.of_exif(int(image.getexif().get(ORIENTATION, 1)))
     except Exception:  # of many types, for many kinds of damage
-        return 1
-
-
-def _upright(pixels: Upright, orientation: int) -> Upright:
-    """Rotate and mirror pixels upright."""
-    if orientation in {5, 6, 7, 8}:
-        pixels = pixels.swapaxes(0, 1)
-    if orientation in {2, 3, 6, 7}:
-        pixels = pixels[:, ::-1]
-    if orientation in {3, 4, 7, 8}:
-        pixels = pixels[::-1]
-    return np.ascontiguousarray(pixels)
+        return Orientation()

@@ -1,4 +1,4 @@
-"""Rotated and mirrored pictures of video made upright."""
+"""Rotated and mirrored pictures made upright."""
 
 from typing import Any, NamedTuple, Self, TypeVar, cast
 
@@ -13,7 +13,7 @@ Pixels = TypeVar("Pixels", bound=NDArray[Any])
 
 
 class Orientation(NamedTuple):
-    """Rotation of a decoded picture by the display matrix of its frame, to the nearest quarter turn."""
+    """What makes a decoded picture upright, by quarter turns."""
 
     transpose: bool = False
     flip_x: bool = False
@@ -21,7 +21,7 @@ class Orientation(NamedTuple):
 
     @classmethod
     def of(cls, frame: VideoFrame) -> Self:
-        """Read it from the side data of a frame."""
+        """Read it from the display matrix of a frame of video, to the nearest quarter turn."""
         matrix = side_data_of(frame).get("DISPLAYMATRIX")
         if matrix is None:
             return cls()
@@ -29,6 +29,11 @@ class Orientation(NamedTuple):
         if abs(b) > abs(a):  # x' = ax + cy, y' = bx + dy
             return cls(True, c < 0, b < 0)
         return cls(False, a < 0, d < 0)
+
+    @classmethod
+    def of_exif(cls, number: int) -> Self:
+        """That of a photo, by its number in EXIF, 1 to 8; of another number upright."""
+        return cls(number in {5, 6, 7, 8}, number in {2, 3, 6, 7}, number in {3, 4, 7, 8})
 
     def apply(self, picture: Pixels) -> Pixels:
         """Rotate and mirror a picture (H, W, 3), or (W, H, 3), upright."""
