@@ -71,7 +71,9 @@ def find_camera(camera: str) -> int | str:
         found = {device.path: device.name for device in v4l2.devices()}
         path = path if camera.isdecimal() or "/" in camera else str(match_camera(camera, found))
         if path not in found:
-            choice = ", ".join(f"{each} ({name})" for each, name in found.items()) or ", ".join(device_nodes())
+            # Video devices that this user may not open have no names.
+            choice = ", ".join(f"{each} ({name})" for each, name in found.items())
+            choice = choice or ", ".join(sorted(map(str, Path("/dev").glob("video*"))))
             remedy = f"choose one of {choice}" if choice else "this machine has none: plug one in"
             raise MediaError(f"{camera}: no such camera; {remedy}")
     if not Path(path).is_char_device():
@@ -79,11 +81,6 @@ def find_camera(camera: str) -> int | str:
     if not os.access(path, os.R_OK | os.W_OK):
         raise MediaError(f"{camera}: no permission to open it; type: sudo usermod -aG video $USER, then log in again")
     return os.path.realpath(path)
-
-
-def device_nodes() -> list[str]:
-    """The paths of Linux's video devices, also of those that this user may not open."""
-    return sorted(str(path) for path in Path("/dev").glob("video*"))
 
 
 def match_camera(camera: str, found: dict[str, str] | dict[int, str]) -> int | str:

@@ -1,13 +1,12 @@
 """Opening still pictures: what they are and how large is known before anything is decoded."""
 
-import contextlib
 import ctypes
 import logging
 import struct
 import threading
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from numbers import Integral
 from pathlib import Path
@@ -20,7 +19,7 @@ from engines.geometry import Size
 from realtime.addresses import refuse_missing
 from realtime.pixels.jpeg_xl import is_jpeg_xl, jpeg_xl_size, require_jpeg_xl
 
-FORMATS = ("AVIF", "BMP", "DIB", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")  # Pillow's names
+FORMATS: tuple[str, ...] = ("AVIF", "BMP", "DIB", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")  # Pillow's names
 MOVING = {"AVIF", "GIF", "PNG", "WEBP"}  # in which more than one picture is an animation
 HEAD = 21  # bytes that tell a format from others
 HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"mif1"}
@@ -32,7 +31,7 @@ HEIF_PACKAGE = "pip install 'semantic-human-matting[heic]'"
 
 # What is wrong with a file is in the error that is raised; Pillow and its libtiff would print lines of their own.
 logging.getLogger("PIL").setLevel(logging.CRITICAL)
-with contextlib.suppress(AttributeError, OSError):  # where libtiff is no library by itself
+with suppress(AttributeError, OSError):  # where libtiff is no library by itself
     ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler(None)
 _lock = threading.RLock()
 
@@ -63,9 +62,13 @@ def open_picture(path: Path, *, max_pixels: int) -> Iterator[Image.Image]:
     """
     check_file(path)
     try:
-        formats = _heif(path) if is_heif(path) else FORMATS
-        if is_jpeg_xl(_head(path)):
-            formats = _jpeg_xl(path)
+        formats = FORMATS
+        if is_heif(path):
+            _require_heif(path)
+            formats = ("HEIF",)
+        elif is_jpeg_xl(_head(path)):
+            require_jpeg_xl(path)
+            formats = ("JXL",)
             check_pixels(path, *jpeg_xl_size(path), max_pixels)
         with _own_limit() as set_limit, Image.open(path, formats=formats) as image:
             check_pixels(path, image.height, image.width, max_pixels)
@@ -166,18 +169,13 @@ def _has_all_blocks(path: Path, head: bytes, place: int, count: int) -> bool:
     return min(begins) > 0 and len(last) == 8 and end <= path.stat().st_size
 
 
-def _heif(path: Path) -> tuple[str, ...]:
+def _require_heif(path: Path) -> None:
+    """Make Pillow read HEIC. Raises MediaError if the package for it is not installed."""
     try:
         from pi_heif import register_heif_opener
     except ModuleNotFoundError as error:
         raise MediaError(f"{path}: pi-heif, which reads HEIC pictures, is not installed; type: {HEIF_PACKAGE}") from error
     register_heif_opener()
-    return ("HEIF",)
-
-
-def _jpeg_xl(path: Path) -> tuple[str, ...]:
-    require_jpeg_xl(path)
-    return ("JXL",)
 
 
 @contextmanager

@@ -15,7 +15,6 @@ from realtime.pixels.tiff_tags import (
     Block,
     Directory,
     byte_order,
-    first_directory,
     head,
     numbers,
     read_directory,
@@ -95,7 +94,8 @@ def read_exif(image: Image.Image, path: Path) -> bytes:
 
 def directories(block: Block) -> tuple[Directory, Directory, Directory]:
     """What is kept of EXIF: of the photo as a whole, of how it was taken, and of where. Raises an error if it is damaged."""
-    first, order = first_directory(block), byte_order(block)
+    order = byte_order(block)
+    first = read_directory(block, struct.unpack(f"{order}I", bytes(block[4:HEAD]))[0])
     groups = []
     for pointer in GROUPS:
         start = int.from_bytes(first[pointer].value[:4], "little" if order == "<" else "big") if pointer in first else 0

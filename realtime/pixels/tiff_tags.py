@@ -44,11 +44,6 @@ def numbers(order: str, kind: int, *values: int) -> Tag:
     return Tag(kind, struct.pack(f"{order}{len(values)}{'H' if kind == SHORT else 'I'}", *values))
 
 
-def first_directory(block: Block) -> Directory:
-    """The first directory of a block. Raises ValueError or struct.error if it is damaged."""
-    return read_directory(block, struct.unpack(f"{byte_order(block)}I", bytes(block[4:HEAD]))[0])
-
-
 def read_directory(block: Block, start: int) -> Directory:
     """The directory at a place of a block. Raises ValueError or struct.error if it is damaged."""
     order = byte_order(block)

@@ -75,7 +75,8 @@ class SubtitleCopier(TrackCopier):
         self._kept = [each for each in self._container.streams.subtitles if self._is_kept(each)]
         self.copied = tuple(codec_name(each) for each in self._kept)
         self.left_out = tuple(codec_name(each) for each in self._container.streams.subtitles if each not in self._kept)
-        self._fonts = [each for each in self._container.streams.attachments if is_font(each)] if self._keeps_fonts() else []
+        keeps_fonts = self._holder == "matroska" and "ass" in self.copied
+        self._fonts = [each for each in self._container.streams.attachments if keeps_fonts and is_font(each)]
         self.fonts = len(self._fonts)
         other = dict.fromkeys(name for name in self.copied if name not in HELD[self._holder])
         self.converted = f"{', '.join(other)} to {HELD[self._holder][0]}" if other else None
@@ -83,9 +84,6 @@ class SubtitleCopier(TrackCopier):
         self._packets: Iterator[av.Packet[Stream]] = iter(())
         if not self._kept:
             self.close()  # so that no media keep what it does not read
-
-    def _keeps_fonts(self) -> bool:
-        return self._holder == "matroska" and "ass" in self.copied
 
     def _is_kept(self, stream: SubtitleStream) -> bool:
         name = codec_name(stream)
