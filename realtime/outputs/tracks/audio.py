@@ -19,10 +19,8 @@ from realtime.inputs.containers import DAMAGE
 from realtime.inputs.media.files import Media
 from realtime.outputs.formats import CONTAINERS, suffix_of
 from realtime.outputs.tracks.audio_conversion import ENCODERS, LAYOUTS, AudioConversion
-from realtime.outputs.tracks.copier import INTERLEAVED, TrackCopier
+from realtime.outputs.tracks.copier import Timed, TrackCopier
 from realtime.outputs.tracks.description import describe_copy
-
-Timed = tuple["av.Packet[Stream]", Fraction]  # a packet and its time in seconds
 
 PRIMING = Fraction(1, 10)  # s before what is heard that decoders need at most
 PATIENCE = Fraction(1)  # s of the video in which it may pass a jump that the sound has passed
@@ -130,26 +128,7 @@ class AudioCopier(TrackCopier):
 
     def copy(self, container: OutputContainer, until: Fraction | None = None) -> None:
         """Copy the packets up to a time in seconds, or all that are left."""
-        self._copy(container, until)
-        if until is None:
-            for conversion in self._conversions.values():
-                self._mux(container, conversion.finish())
-            self._conversions.clear()
-
-    def _copy(self, container: OutputContainer, until: Fraction | None) -> None:
-        while True:
-            if self._next is None:
-                self._next = self._advance(until)
-            if self._next is None:
-                return
-            packet, time = self._next
-            if until is not None and time > until:
-                return
-            if self.end is not None and time >= self.end + INTERLEAVED:
-                return
-            self._next = None
-            if self.end is not None and time >= self.end:
-                continue
+        for packet, time in self._due(until):
             if packet.stream.index in self._conversions:
                 self._mux(container, self._conversions[packet.stream.index].convert(packet, time))
                 continue
@@ -164,6 +143,10 @@ class AudioCopier(TrackCopier):
             self._least[copy.index] = packet.dts + (0 if container.format.name in ("matroska", "webm") else 1)
             packet.stream = copy
             self._mux(container, [packet])
+        if until is None:
+            for conversion in self._conversions.values():
+                self._mux(container, conversion.finish())
+            self._conversions.clear()
 
     def _mux(self, container: OutputContainer, packets: "Iterable[av.Packet[Stream]]") -> None:
         try:
@@ -173,7 +156,6 @@ class AudioCopier(TrackCopier):
             self.damaged += 1
 
     def _advance(self, until: Fraction | None) -> Timed | None:
-        """The next packet and its time in seconds; None at the end, or if the video gets well past `until` before it comes."""
         for each in self._packets:
             if each is None:
                 if self._searched(until):

@@ -14,6 +14,8 @@ from realtime.inputs.media.files import Media
 from realtime.inputs.media.kinds import media_of
 from realtime.inputs.timestamps import Discontinuities, true_times
 
+Timed = tuple["av.Packet[Stream]", Fraction]  # a packet and its time in seconds
+
 INTERLEAVED = Fraction(10)  # s by which one track may be behind another in a file
 AHEAD = Fraction(1)  # s of the video by which a file is searched ahead: a pipe keeps all of that
 
@@ -44,7 +46,7 @@ class TrackCopier(Closing):
         self._video = shown_video(self._container)
         self._discontinuities = Discontinuities(self._container, self._video)
         self._least: dict[int, int] = {}  # by the index of a copy: the least time of its next packet
-        self._next: tuple[av.Packet[Stream], Fraction] | None = None
+        self._next: Timed | None = None
 
     def _demux(self, tracks: Sequence[Stream]) -> "Iterator[av.Packet[Stream]]":
         """The packets of these tracks, and of the pictures."""
@@ -57,6 +59,23 @@ class TrackCopier(Closing):
             return  # the file is cut short: its frames end here, too
         except av.FFmpegError as error:
             raise MediaError(f"{self.path}: reading failed ({error.strerror}); check the file and its disk") from error
+
+    def _advance(self, until: Fraction | None) -> Timed | None:
+        """The next packet and its time in seconds; None at the end, or if the video gets well past `until` before it comes."""
+        raise NotImplementedError
+
+    def _due(self, until: Fraction | None) -> Iterator[Timed]:
+        """The packets up to a time in seconds, or all that are left, without those after `end`."""
+        while (following := self._next or self._advance(until)) is not None:
+            self._next = following
+            time = following[1]
+            if until is not None and time > until:
+                return
+            if self.end is not None and time >= self.end + INTERLEAVED:
+                return
+            self._next = None
+            if self.end is None or time < self.end:
+                yield following
 
     def _searched(self, until: Fraction | None) -> bool:
         """Whether the video is so far that a packet to copy up to a time is not looked for any longer."""

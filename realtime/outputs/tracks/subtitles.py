@@ -18,7 +18,7 @@ from av.video.stream import VideoStream
 from realtime.inputs.containers import DAMAGE, codec_name, is_font
 from realtime.inputs.media.files import Media
 from realtime.outputs.formats import CONTAINERS, suffix_of
-from realtime.outputs.tracks.copier import TrackCopier
+from realtime.outputs.tracks.copier import Timed, TrackCopier
 from realtime.outputs.tracks.description import describe_copy
 
 # What players expect of each container: kinds that are copied, the first of which other text is converted to.
@@ -121,17 +121,8 @@ class SubtitleCopier(TrackCopier):
 
     def copy(self, container: OutputContainer, until: Fraction | None = None) -> None:
         """Copy the packets up to a time in seconds, or all that are left."""
-        while True:
-            if self._next is None:
-                self._next = self._advance(until)
-            if self._next is None:
-                return
-            packet, time = self._next
-            if until is not None and time > until:
-                return
-            self._next = None
-            if self.end is None or time < self.end:
-                self._write(container, packet, time)
+        for packet, time in self._due(until):
+            self._write(container, packet, time)
 
     def _write(self, container: OutputContainer, packet: "av.Packet[Stream]", time: Fraction) -> None:
         stream, copy = packet.stream, self._copies[packet.stream.index]
@@ -160,8 +151,7 @@ class SubtitleCopier(TrackCopier):
         subtitle = decoder.decode2(packet)
         return copy.codec_context.encode_subtitle(subtitle) if subtitle else None
 
-    def _advance(self, until: Fraction | None) -> "tuple[av.Packet[Stream], Fraction] | None":
-        """The next packet and its time in seconds; None at the end, or if the video gets well past `until` before it comes."""
+    def _advance(self, until: Fraction | None) -> Timed | None:
         for packet in self._packets:
             if isinstance(packet.stream, VideoStream):
                 self._discontinuities.follow(packet)
