@@ -13,10 +13,10 @@ import cv2
 import numpy as np
 
 from engines.engine import Mask, fit_mask
-from realtime.compositing.moved_mattes import Places, Small
+from realtime.compositing.moved_mattes import Small
 from realtime.compositing.people import Labels, fitted
 from realtime.compositing.subjects import ChosenSubject, NobodyThere, small_mask
-from realtime.compositing.temporal import downsample, to_grey, warp
+from realtime.compositing.temporal import downsample, flow_to, to_grey, warp
 from realtime.compositing.tracking import Moment, shown
 from realtime.packet import Packet
 
@@ -123,8 +123,7 @@ def carried(pictures: Sequence[tuple[int, Small]], mask: Mask) -> Iterator[tuple
     flows = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     before = pictures[0][1]
     for index, picture in pictures[1:]:
-        # The stubs lack None, which means no initial flow.
-        flow: Places = np.asarray(flows.calc(to_grey(picture), to_grey(before), None), np.float32)  # type: ignore[call-overload]
+        flow = flow_to(to_grey(picture), to_grey(before), flows)
         mask = warp(mask, flow, FINER)
         person = fit_mask(mask, picture.shape[:2]) > 0.5
         differs = np.abs(picture - warp(before, flow)).max(axis=2) > MOVED

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.engine import Frame
-from realtime.compositing.temporal import warp
+from realtime.compositing.temporal import flow_to, warp
 
 MIN_SHARE = 0.002  # of the frame: smaller specks are not people
 BYSTANDER = 0.25  # of the area of the one who is kept: what is smaller may be their own hand, and is theirs when both touch
@@ -175,9 +175,8 @@ def unclaimed(regions: Labels, areas: NDArray[np.int32], homes: NDArray[np.intp]
 
 def carried(shares: Shares, before: Small, now: Small) -> Shares:
     """The shares of one frame in the next, moved along with the pictures."""
-    # The stubs lack None, which means no initial flow.
-    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(now, before, None)  # type: ignore[call-overload]
-    return np.stack([warp(share, np.asarray(flow, np.float32)) for share in shares])
+    flow = flow_to(now, before, cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM))
+    return np.stack([warp(share, flow) for share in shares])
 
 
 def divided(shares: Shares, inside: NDArray[np.bool_]) -> Shares:

@@ -104,20 +104,14 @@ class TemporalFilter:
         if memory:
             self._alpha, self._seen, self._time = memory["alpha"], memory["seen"], Fraction(str(memory["time"]))
 
-    def _moved(self, seen: Small, other: Small) -> "Moved | None":
+    def _moved(self, seen: Small, other: Small) -> Moved | None:
         """Another small picture of the stream, warped to where things are in `seen`; None if it is of another scene."""
         other = other * brightness_gain(seen, other)
-        flow = self._flow_to(seen, other)
+        flow = flow_to(to_grey(seen), to_grey(other), self._flow)
         other = warp(other, flow)
         kept = self._kept_share(seen, other)
         cut = np.count_nonzero(kept < self.strength / 2) >= CUT * kept.size
         return None if cut else Moved(other, flow, kept)
-
-    def _flow_to(self, seen: Small, other: Small) -> Places:
-        """Displacement of each small pixel: where it is in the other picture, less where it is now."""
-        # The stubs lack None, which means no initial flow.
-        flow = self._flow.calc(to_grey(seen), to_grey(other), None)  # type: ignore[call-overload]
-        return np.asarray(flow, np.float32)
 
     def _kept_share(self, seen: Small, other: Small) -> Small:
         """The share to keep of each small pixel, by the largest change of any channel in it or its neighbours."""
@@ -149,6 +143,12 @@ def brightness_gain(seen: Small, before: Small) -> Small:
 def to_grey(small: Small) -> Frame:
     """Convert the small picture to grey, uint8 (h, w)."""
     return np.asarray(cv2.convertScaleAbs(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)), np.uint8)
+
+
+def flow_to(grey: Frame, other: Frame, flows: cv2.DISOpticalFlow) -> Places:
+    """Displacement of each pixel of a picture, uint8 (h, w): where it is in the other one, less where it is now."""
+    # The stubs lack None, which means no initial flow.
+    return np.asarray(flows.calc(grey, other, None), np.float32)  # type: ignore[call-overload]
 
 
 def warp(picture: NDArray[np.float32], flow: Places, block: int = 1) -> NDArray[np.float32]:
