@@ -1,7 +1,7 @@
 """A video that is written in segments, so that an interruption costs one of them and not all."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from fractions import Fraction
 from math import ceil, floor, log
@@ -33,6 +33,7 @@ from realtime.packet import Packet
 from realtime.paths import expand_home
 
 FRAMES = 250  # of a segment: what an interruption costs at most
+REMEDY = "check the disk and its permissions"
 EXACT = (*MP4, *MOV)  # files that keep times to the tick; the others round them to milliseconds
 
 
@@ -137,7 +138,7 @@ class SegmentedSink(Sink):
             self._lock()
 
     def _lock(self) -> None:
-        with self._media_errors():
+        with self._media_errors(REMEDY):
             alone = not self._shared  # of two that resume both would write the same segments
             self._unfinished = self._stack.enter_context(replacing(self.path, overwrite=self._overwrite, alone=alone))
 
@@ -202,7 +203,7 @@ class SegmentedSink(Sink):
     def _complete_segment(self, memories: Memories) -> None:
         assert self._sink is not None
         segment = Segment(self._sink.path, self._begin, self._frames)
-        with self._media_errors():
+        with self._media_errors(REMEDY):
             self.folder.describe(segment, memories)
         self._sink.close()
         if self._complete:
@@ -216,7 +217,7 @@ class SegmentedSink(Sink):
             self._complete_segment([])
         if frames is not None and self._last is None:
             self._claim()
-            with self._media_errors():
+            with self._media_errors(REMEDY):
                 self.folder.write_end(ceil(frames / FRAMES), self._source.end)
 
     def close(self) -> None:
@@ -242,7 +243,7 @@ class SegmentedSink(Sink):
                 return  # another shard has joined and removed them meanwhile: where the file may be replaced, both can begin
             raise
         try:
-            with self._media_errors():
+            with self._media_errors(REMEDY):
                 self._stack.close()
         except FileAppeared:  # the result is beside that
             self.folder.remove()
@@ -261,15 +262,6 @@ class SegmentedSink(Sink):
             if each is not None:
                 each.end = end
         return segments if len(segments) == number else []
-
-    @contextmanager
-    def _media_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise MediaError(
-                f"{self.path}: cannot be written ({error.strerror}); check the disk and its permissions"
-            ) from error
 
     def abort(self) -> None:
         """Leave the segments that are complete, and what was there before as it was. After `close` it does nothing."""

@@ -1,5 +1,7 @@
 """What files of videos have in common: what they show of a packet, and that they are complete or not there."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -70,6 +72,14 @@ class Sink:
         if alpha is not None and alpha.shape != (height, width):
             raise ValueError(f"the packet needs a matte of {width}x{height}, not an array {alpha.shape}")
         return picture, alpha
+
+    @contextmanager
+    def _media_errors(self, remedy: str) -> Iterator[None]:
+        """Turn an error of the system in the block, which writes it, into a MediaError."""
+        try:
+            yield
+        except OSError as error:
+            raise MediaError(f"{self.path}: cannot be written ({error.strerror or error}); {remedy}") from error
 
     def _nothing(self) -> MediaError:
         """The error of a sink that no packet came to."""

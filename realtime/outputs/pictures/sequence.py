@@ -1,8 +1,7 @@
 """Sequences of pictures: a numbered file for each frame."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from importlib import import_module
 from importlib.util import find_spec
@@ -122,13 +121,6 @@ class PictureSequence(Sink):
         if not self._over:
             self._over = True
             self._filling.__exit__(GeneratorExit, GeneratorExit(), None)
-
-    @contextmanager
-    def _media_errors(self, remedy: str) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise MediaError(f"{self.path}: cannot be written ({error.strerror or error}); {remedy}") from error
 
 
 class PngWriter:
