@@ -3,10 +3,13 @@
 import re
 from fractions import Fraction
 from functools import cache
+from itertools import islice
 from pathlib import Path
 
 import av
 from av.container import InputContainer
+
+from realtime.boxes import boxes
 
 REFERRING = {
     *("avisynth", "concat", "dash", "hls", "imf", "lavfi", "rtp", "rtsp"),
@@ -41,19 +44,13 @@ def is_playlist(path: Path) -> bool:
 def lacks_index(path: Path) -> bool:
     """Whether a file is an MP4 or MOV without its index, as one whose recording or copying never ended."""
     kinds: list[bytes] = []
-    place = 0
     try:
         with path.open("rb") as file:
-            while len(kinds) < MOST_BOXES and len(head := file.read(16)) >= 8:
-                size, kind = int.from_bytes(head[:4], "big"), head[4:8]
-                kinds.append(kind)
-                if kind == b"moov" or not kind.isalnum():
+            for box in islice(boxes(file), MOST_BOXES):
+                kinds.append(box.kind)
+                if box.kind == b"moov" or not box.kind.isalnum():
                     break
-                place += int.from_bytes(head[8:], "big") if size == 1 else size
-                if size != 1 and size < 8:  # up to the end
-                    break
-                file.seek(place)
-    except (OSError, OverflowError, ValueError):
+    except OSError:
         return False
     return kinds[:1] in ([b"ftyp"], [b"mdat"], [b"wide"]) and b"moov" not in kinds
 

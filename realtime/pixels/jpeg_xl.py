@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from engines.errors import MediaError
+from realtime.boxes import boxes
 
 BARE, BOXED = b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n"  # a codestream, alone or in a box of a file of boxes
 BITS = (9, 13, 18, 30)  # that a size can have
@@ -57,16 +58,8 @@ def _find_codestream(file: BinaryIO) -> None:
     if file.read(len(BOXED)) != BOXED:
         file.seek(0)
         return
-    while len(head := file.read(8)) == 8:
-        length, kind, taken = int.from_bytes(head[:4], "big"), head[4:], 8
-        if length == 1:
-            length, taken = int.from_bytes(file.read(8), "big"), 16
-        if kind == b"jxlc":
+    for box in boxes(file):
+        if box.kind in (b"jxlc", b"jxlp"):  # all of it, or a part, after its number
+            file.seek(box.body + 4 * (box.kind == b"jxlp"))
             return
-        if kind == b"jxlp":  # a part of it, after its number
-            file.seek(4, 1)
-            return
-        if length < taken:  # the last box, or none
-            break
-        file.seek(length - taken, 1)
     raise ValueError("no codestream")

@@ -1,5 +1,6 @@
 """A video that comes through a pipe, such as standard input: read once, as it comes."""
 
+import io
 import os
 import select
 import threading
@@ -9,6 +10,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from engines.errors import MediaError
+from realtime.boxes import boxes
 from realtime.choices import MAX_PIXELS, PIPE
 from realtime.inputs.containers import decoder_limit, shown_video
 from realtime.inputs.formats import self_contained
@@ -172,10 +174,5 @@ class Reader:
 
 def index_at_end(head: bytes) -> bool:
     """Whether these are the first bytes of an MP4 or a QuickTime file whose samples come before its index."""
-    begin = 0
-    while begin + 8 <= len(head):
-        length, kind = int.from_bytes(head[begin : begin + 4]), head[begin + 4 : begin + 8]
-        if kind == b"mdat" or kind not in BEFORE_INDEX or length < 8:
-            return kind == b"mdat"
-        begin += length
-    return False
+    first = next((box.kind for box in boxes(io.BytesIO(head)) if box.kind not in BEFORE_INDEX), None)
+    return first == b"mdat"
