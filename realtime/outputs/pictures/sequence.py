@@ -1,8 +1,9 @@
 """Sequences of pictures: a numbered file for each frame."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from fractions import Fraction
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -73,14 +74,13 @@ class PictureSequence(Sink):
         super().__init__(path, width=width, height=height, kind=kind, codec=codec_for(path, kind, codec))
         self.codec.check_rate(crf)
         parts = check_name(path)
-        writers: Mapping[str, Callable[[], Writer]] = {
-            "png": lambda: PngWriter(premultiplied=premultiplied),
-            "exr": lambda: ExrWriter(pixel_aspect=pixel_aspect, high_range=high_range),
-        }
         self._high_range = high_range
         if high_range is not None:
             self.codec.check_high_range()
-        self._write = writers[self.codec.name]()
+        self._write: Writer = partial(write_png, premultiplied=premultiplied)
+        if self.codec.name == "exr":
+            require_openexr()
+            self._write = partial(write_exr, pixel_aspect=float(pixel_aspect), high_range=high_range)
         check_folder(path)
         there = pictures_of(path, parts)
         if there and not overwrite:
@@ -123,67 +123,48 @@ class PictureSequence(Sink):
             self._filling.__exit__(GeneratorExit, GeneratorExit(), None)
 
 
-class PngWriter:
-    """Writes PNGs of 8 bits a channel."""
-
-    def __init__(self, *, premultiplied: bool) -> None:
-        self._premultiplied = premultiplied
-
-    def __call__(self, path: Path, picture: Frame | None, alpha: Mask | None) -> None:
-        """Write a picture, uint8 RGB (H, W, 3), with alpha, float32 (H, W), or one of the two alone. Raises OSError."""
-        if picture is not None and alpha is not None and self._premultiplied:
-            picture = premultiply(picture, alpha)
-        planes = [] if picture is None else [picture[..., ::-1]]  # OpenCV has blue first
-        if alpha is not None:
-            planes.append(np.asarray(cv2.convertScaleAbs(alpha, alpha=255), np.uint8))
-        path.write_bytes(np.asarray(cv2.imencode(".png", np.dstack(planes))[1]).tobytes())
+def write_png(path: Path, picture: Frame | None, alpha: Mask | None, *, premultiplied: bool) -> None:
+    """Write a picture, uint8 RGB (H, W, 3), with alpha, float32 (H, W), or one of the two alone. Raises OSError."""
+    if picture is not None and alpha is not None and premultiplied:
+        picture = premultiply(picture, alpha)
+    planes = [] if picture is None else [picture[..., ::-1]]  # OpenCV has blue first
+    if alpha is not None:
+        planes.append(np.asarray(cv2.convertScaleAbs(alpha, alpha=255), np.uint8))
+    path.write_bytes(np.asarray(cv2.imencode(".png", np.dstack(planes))[1]).tobytes())
 
 
-class ExrWriter:
-    """Writes OpenEXR pictures of half floats with the channels R, G, B and A, or Y for a matte alone; compressed without loss.
+def write_exr(
+    path: Path, picture: Frame | Deep | None, alpha: Mask | None, *, pixel_aspect: float, high_range: HighRange | None
+) -> None:
+    """Write half floats with the channels R, G, B and A, or Y for a matte alone; compressed without loss. Raises OSError.
+
+    `picture`: RGB (H, W, 3), uint8, or uint16 with a white of 65,280, or of high range, whose full signal that is.
 
     Colours are linear light, by sRGB's curve, of BT.709's primaries; `chromaticities` and `colorInteropID` say so.
     They are multiplied by alpha, of which the header has no word: that is the convention of the format. Those of high range are
     by its own curve and of its own primaries, and `whiteLuminance` is stated.
-    Raises MediaError if the package OpenEXR, an optional extra, is not installed.
     """
-
-    def __init__(self, *, pixel_aspect: Fraction, high_range: HighRange | None = None) -> None:
-        require_openexr()
-        self._openexr = import_module("OpenEXR")
-        self._pixel_aspect = float(pixel_aspect)
-        self._high_range = high_range
-
-    def __call__(self, path: Path, picture: Frame | Deep | None, alpha: Mask | None) -> None:
-        """Write a picture, RGB (H, W, 3), with alpha, float32 (H, W), or one of the two alone. Raises OSError.
-
-        RGB is uint8, or uint16 with a white of 65,280, or of high range, whose full signal that is.
-        """
-        header = {
-            "compression": self._openexr.ZIP_COMPRESSION,
-            "type": self._openexr.scanlineimage,
-            "pixelAspectRatio": self._pixel_aspect,
-        }
-        if picture is None:
-            assert alpha is not None
-            channels = {"Y": alpha.astype(np.float16)}
-        else:
-            kept = self._high_range
-            primaries = BT709 if kept is None else kept.primaries
-            header |= {"chromaticities": (*(xy for primary in GAMUTS[primaries] for xy in primary), *D65)}
-            header |= {"colorInteropID": LIGHT[primaries]} if primaries in LIGHT else {}
-            header |= {} if kept is None else {"whiteLuminance": REFERENCE_WHITE}
-            deep = picture.astype(np.uint16) << 8 if picture.dtype == np.uint8 else picture
-            light = np.take(light_of(ColorTrc.IEC61966_2_1 if kept is None else kept.transfer), deep)
-            if alpha is not None:
-                light *= alpha[..., None]
-            planes = light if alpha is None else np.dstack([light, alpha])
-            channels = {"RGB" if alpha is None else "RGBA": planes.astype(np.float16)}
-        try:
-            with self._openexr.File(header, channels) as file:
-                file.write(str(path))
-        except RuntimeError as error:
-            raise OSError(str(error)) from error
+    openexr = import_module("OpenEXR")
+    header = {"compression": openexr.ZIP_COMPRESSION, "type": openexr.scanlineimage, "pixelAspectRatio": pixel_aspect}
+    if picture is None:
+        assert alpha is not None
+        channels = {"Y": alpha.astype(np.float16)}
+    else:
+        primaries = BT709 if high_range is None else high_range.primaries
+        header |= {"chromaticities": (*(xy for primary in GAMUTS[primaries] for xy in primary), *D65)}
+        header |= {"colorInteropID": LIGHT[primaries]} if primaries in LIGHT else {}
+        header |= {} if high_range is None else {"whiteLuminance": REFERENCE_WHITE}
+        deep = picture.astype(np.uint16) << 8 if picture.dtype == np.uint8 else picture
+        light = np.take(light_of(ColorTrc.IEC61966_2_1 if high_range is None else high_range.transfer), deep)
+        if alpha is not None:
+            light *= alpha[..., None]
+        planes = light if alpha is None else np.dstack([light, alpha])
+        channels = {"RGB" if alpha is None else "RGBA": planes.astype(np.float16)}
+    try:
+        with openexr.File(header, channels) as file:
+            file.write(str(path))
+    except RuntimeError as error:
+        raise OSError(str(error)) from error
 
 
 def require_openexr() -> None:
