@@ -30,7 +30,6 @@ from engines.confirming import CONFIRMING
 from engines.errors import BackendUnavailable, EngineError
 from engines.geometry import BASE
 from engines.graphs.profile import Profile
-from engines.networks import MPN
 from engines.store.cache import Cache
 from engines.store.entries import Engines
 from engines.store.parity import MatteOf, check_parity
@@ -58,12 +57,12 @@ class Executable:
 
     def __init__(self, trt: ModuleType, name: str, plan: bytes) -> None:
         """Raises EngineError if the package or the GPU does not take the engine."""
-        self.name = name
+        self.name, self._source = name, trt.__name__
         self._logger = error_log(trt)
         self._runtime = trt.Runtime(self._logger)
         self._engine = self._runtime.deserialize_cuda_engine(plan)
         if self._engine is None:
-            raise EngineError(f"{name}: {self.first_error(trt.__name__)}; type: shm-compile --clear, or {OTHERWISE}")
+            raise self.failure(f"type: shm-compile --clear, or {OTHERWISE}")
         engine = self._engine
         names = [engine.get_tensor_name(index) for index in range(engine.num_io_tensors)]
         # torch-tensorrt renames tensors; the order is that of the graph either way.
@@ -73,50 +72,47 @@ class Executable:
         self.names = (
             {each: each for each in ours} if set(names) == set(ours) else dict(zip(ours, inputs + outputs, strict=True))
         )
-        self._inputs = {each for each in ours if self.names[each] in inputs}
+        self.inputs = {each for each in ours if self.names[each] in inputs}
 
-    def first_error(self, source: str) -> str:
-        """The first error that TensorRT logged."""
-        return self._logger.lines[0] if self._logger.lines else f"{source} does not say why it fails"
+    def failure(self, remedy: str) -> EngineError:
+        """What to raise where it fails: with the first error that TensorRT logged."""
+        reason = self._logger.lines[0] if self._logger.lines else f"{self._source} does not say why it fails"
+        return EngineError(f"{self.name}: {reason}; {remedy}")
 
     def context(self) -> "BoundContext":
         """An execution context for one frame size."""
         context = self._engine.create_execution_context()
         if context is None:
-            raise EngineError(f"{self.name}: {self.first_error('TensorRT')}; the GPU may be out of memory: take smaller frames")
-        return BoundContext(self, context, self._inputs)
+            raise self.failure("the GPU may be out of memory: take smaller frames")
+        return BoundContext(self, context)
 
 
 class BoundContext:
     """A `BoundNetwork` of `gpu/lane.py`: an execution context and its addresses."""
 
-    def __init__(self, executable: Executable, context: Any, inputs: set[str]) -> None:
+    def __init__(self, executable: Executable, context: Any) -> None:
         self._executable = executable
         self._context = context
-        self._inputs = inputs
 
     def bind(self, name: str, tensor: Tensor) -> None:
         context, its_name = self._context, self._executable.names[name]
-        if name in self._inputs and not context.set_input_shape(its_name, tuple(tensor.shape)):
-            raise EngineError(f"{self._executable.name}: {self._executable.first_error('TensorRT')}; type: shm-compile --clear")
-        if not context.set_tensor_address(its_name, tensor.data_ptr()):
-            raise EngineError(f"{self._executable.name}: {self._executable.first_error('TensorRT')}; type: shm-compile --clear")
+        fits = name not in self._executable.inputs or context.set_input_shape(its_name, tuple(tensor.shape))
+        if not fits or not context.set_tensor_address(its_name, tensor.data_ptr()):
+            raise self._executable.failure("type: shm-compile --clear")
 
     def enqueue(self, stream: int) -> None:
         if not self._context.execute_async_v3(stream):
-            raise EngineError(
-                f"{self._executable.name}: {self._executable.first_error('TensorRT')}; start again, or {OTHERWISE}"
-            )
+            raise self._executable.failure(f"start again, or {OTHERWISE}")
 
 
 class Runner:
-    """Prepares engines to run on three streams of the GPU."""
+    """Prepares engines of a model to run on three streams of the GPU."""
 
-    def __init__(self, trt: ModuleType) -> None:
-        self._trt = trt
+    def __init__(self, trt: ModuleType, model: str) -> None:
+        self._trt, self._model = trt, model
         self.streams = Streams(CudaDevice())
         self._alive: WeakValueDictionary[tuple[str, int], Executable] = WeakValueDictionary()
-        self._confirming: dict[str, MPN | None] = {}  # by the model that it confirms
+        self._confirming = confirming_mpn(model, self.streams.device.torch_device)
 
     def _executable(self, name: str, plan: bytes) -> Executable:
         # An engine for a range of sizes is deserialised once, however many sizes come.
@@ -126,21 +122,20 @@ class Runner:
             executable = self._alive[key] = Executable(self._trt, name, plan)
         return executable
 
-    def lane(self, plans: Engines, height: int, width: int, model: str) -> Lane:
-        """Prepare engines of a model for a frame size."""
+    def lane(self, plans: Engines, height: int, width: int) -> Lane:
+        """Prepare engines for a frame size."""
         networks: dict[str, BoundNetwork] = {name: self._executable(name, plans[name]).context() for name in NETWORKS}
-        if model not in self._confirming:
-            self._confirming[model] = confirming_mpn(model, self.streams.device.torch_device)
-        if (mpn := self._confirming[model]) is not None:
-            networks[CONFIRMING] = TorchNetwork(CONFIRMING, confirming_step(mpn), self.streams.device.torch_device)
-        return Lane(networks, height, width, self.streams, model)
+        if self._confirming is not None:
+            step = confirming_step(self._confirming)
+            networks[CONFIRMING] = TorchNetwork(CONFIRMING, step, self.streams.device.torch_device)
+        return Lane(networks, height, width, self.streams, self._model)
 
 
 @contextmanager
 def trial_run(backend: str, plans: Engines, profile: Profile) -> Iterator[MatteOf]:
     """Run engines that are not stored yet, on frames of the profile's usual size."""
     with gpu_errors(backend):
-        lane = Runner(package(backend)).lane(plans, *profile.usual, profile.model)
+        lane = Runner(package(backend), profile.model).lane(plans, *profile.usual)
         yield lambda frame: lane.submit(frame).matte()
 
 
@@ -157,7 +152,7 @@ class TensorRTEngine(LaneEngine):
         self.device = torch.cuda.get_device_name()
         self._cache = cache or Cache()
         with gpu_errors(backend):
-            self._runner = Runner(self._trt)
+            self._runner = Runner(self._trt, model)
         super().__init__(backend, model, self._runner.streams)
 
     def _build(self, profile: Profile, timing_cache: bytes, on_progress: OnProgress) -> Built:
@@ -180,7 +175,7 @@ class TensorRTEngine(LaneEngine):
         return plans
 
     def _lane(self, height: int, width: int) -> Lane:
-        return self._runner.lane(self._plans(height, width), height, width, self.model)
+        return self._runner.lane(self._plans(height, width), height, width)
 
 
 def open_engine(name: str, *, device: str, threads: int | None, precision: str, model: str, at_once: int) -> TensorRTEngine:
