@@ -65,18 +65,16 @@ class LiveStream:
     def __init__(self, engine: Engine, settings: LiveSettings, *, max_pixels: int) -> None:
         self._engine, self._max_pixels = follow(engine), max_pixels
         self._index = 0
-        self._own: Background | None = None
         self._settings = settings
-        self.awaits_background = settings.bg == OWN
         self._filters = stream_filters(settings.keep, settings.smooth)
-        self._named = self._open(settings)
+        self.change(settings)
 
     def change(self, settings: LiveSettings) -> None:
         """Obey other settings. A change of the background leaves the filters' memory as it is."""
         if (settings.keep, settings.smooth) != (self._settings.keep, self._settings.smooth):
             self._filters = stream_filters(settings.keep, settings.smooth)
-        self._own = None
-        self._named = self._open(settings)
+        self._own: Background | None = None
+        self._named = served_background("blur" if settings.bg == OWN else settings.bg)  # until the client's own has come
         self._settings = settings
         self.awaits_background = settings.bg == OWN
 
@@ -98,10 +96,6 @@ class LiveStream:
         shown = render_view(packet, background, "picture", light_wrap=self._settings.light_wrap)
         _, encoded = cv2.imencode(".jpg", cv2.cvtColor(shown, cv2.COLOR_RGB2BGR), (cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY))
         return encoded.tobytes()
-
-    @staticmethod
-    def _open(settings: LiveSettings) -> Background:
-        return served_background("blur" if settings.bg == OWN else settings.bg)  # until the client's own has come
 
 
 def decode_frame(data: bytes, max_pixels: int) -> Frame:
