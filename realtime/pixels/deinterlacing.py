@@ -49,11 +49,7 @@ class _Graph:
         self._times: deque[tuple[int | None, int]] = deque()  # of the frames in it: the filter counts in other units
         self._graph = Graph()
         source = self._graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=time_base)
-        bwdif = self._graph.add("bwdif", **BWDIF)
-        sink = self._graph.add("buffersink")
-        source.link_to(bwdif)
-        bwdif.link_to(sink)
-        self._graph.configure()
+        self._graph.link_nodes(source, self._graph.add("bwdif", **BWDIF), self._graph.add("buffersink")).configure()
         self._time_base = time_base
 
     def takes(self, frame: VideoFrame) -> bool:
