@@ -68,7 +68,7 @@ def filling(pattern: Path, *, replaced: Collection[str] = ()) -> Iterator[Path]:
     new = not folder.exists()
     name = f"{UNFINISHED}{hashlib.sha256(os.fsencode(Path(folder.name, pattern.name))).hexdigest()[:12]}-0"
     temporary = folder.with_name(name) if new else folder / name
-    lock = _create_folder(temporary, pattern)
+    locked = _create_folder(temporary, pattern)
     _ours.add(temporary)
     try:
         yield temporary
@@ -87,8 +87,8 @@ def filling(pattern: Path, *, replaced: Collection[str] = ()) -> Iterator[Path]:
     finally:
         _ours.discard(temporary)
         shutil.rmtree(temporary, ignore_errors=True)
-        if lock is not None:
-            os.close(lock)
+        if locked is not None:
+            os.close(locked)
 
 
 def _create_folder(temporary: Path, pattern: Path) -> int | None:
@@ -100,7 +100,7 @@ def _create_folder(temporary: Path, pattern: Path) -> int | None:
     with suppress(FileNotFoundError):
         left = os.open(temporary, os.O_RDONLY)
         try:
-            _lock(left)
+            lock(left)
         except BlockingIOError as error:
             raise _being_written(pattern, temporary) from error
         except OSError:  # a network share may have no locks
@@ -109,10 +109,10 @@ def _create_folder(temporary: Path, pattern: Path) -> int | None:
             os.close(left)
         shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir()
-    lock = os.open(temporary, os.O_RDONLY)
+    locked = os.open(temporary, os.O_RDONLY)
     with suppress(OSError):
-        _lock(lock)
-    return lock
+        lock(locked)
+    return locked
 
 
 def _being_written(path: Path, temporary: Path, otherwise: str = "") -> FileAppeared:
@@ -163,7 +163,7 @@ def _create(temporary: Path) -> int | None:
         os.close(file)
         return None
     with suppress(OSError):  # a network share may have no locks
-        _lock(file)
+        lock(file)
     return file
 
 
@@ -173,7 +173,7 @@ def _in_use(temporary: Path) -> bool:
     with suppress(OSError):
         file = os.open(temporary, os.O_RDWR)
         try:
-            _lock(file)
+            lock(file)
         finally:
             os.close(file)
         return False
@@ -187,7 +187,7 @@ def _remove_left(temporary: Path) -> None:
             return
         file = os.open(temporary, os.O_RDWR)
         try:
-            _lock(file)
+            lock(file)
             _remove(temporary, file)
         finally:
             os.close(file)
@@ -200,8 +200,8 @@ def _remove(temporary: Path, file: int | None) -> None:
             temporary.unlink()
 
 
-def _lock(file: int) -> None:
-    """Lock an open file until it is closed. Raises OSError if another process has locked it."""
+def lock(file: int) -> None:
+    """Lock an open file, or a folder, until it is closed; not on Windows. Raises BlockingIOError if another process has it."""
     if sys.platform != "win32":
         import fcntl
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import gettempdir, mkdtemp
 
+from engines.atomic import lock
 from engines.errors import MediaError
 from realtime.closing import Closing
 
@@ -93,7 +94,7 @@ def remove_left() -> None:
             folder = _open_folder(path)
             try:
                 if os.fstat(folder).st_uid == os.geteuid():
-                    _lock(folder)
+                    lock(folder)
                     shutil.rmtree(path, ignore_errors=True)
             finally:
                 os.close(folder)
@@ -105,7 +106,7 @@ def _open_locked(path: Path) -> int | None:
         return None
     folder = _open_folder(path)
     try:
-        _lock(folder)
+        lock(folder)
     except BlockingIOError:
         os.close(folder)
         raise
@@ -116,9 +117,3 @@ def _open_locked(path: Path) -> int | None:
 
 def _open_folder(path: Path) -> int:
     return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-
-
-def _lock(folder: int) -> None:
-    import fcntl
-
-    fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
