@@ -15,8 +15,8 @@ from typing import TypeVar
 
 import cv2
 import numpy as np
-import webcolors
 from numpy.typing import NDArray
+from PIL import ImageColor
 
 from engines.engine import Frame, kind_of
 from engines.errors import MediaError
@@ -260,8 +260,9 @@ def _small(picture: NDArray[Pixel]) -> NDArray[Pixel]:
 
 def _colour(spec: str) -> Frame:
     """One pixel of a CSS colour name or #rrggbb. Raises ValueError if it is neither."""
-    red, green, blue = webcolors.hex_to_rgb(spec) if spec.startswith("#") else webcolors.name_to_rgb(spec)
-    return np.array([[[red, green, blue]]], np.uint8)
+    if spec.lower() not in ImageColor.colormap and not re.fullmatch(r"#([0-9a-f]{3}){1,2}", spec, re.IGNORECASE):
+        raise ValueError(f"{spec}: is not a colour")  # Pillow takes other forms, too
+    return np.array([[ImageColor.getrgb(spec)]], np.uint8)
 
 
 def _strength(spec: str) -> float:
@@ -281,7 +282,7 @@ def _unknown(spec: str, path: Path) -> str:
         return f"{address}: is an address; save what is there as a file, and name that"
     if path.suffix or len(path.parts) > 1:
         return f"{spec}: no such file; check the name"
-    near = difflib.get_close_matches(spec.lower(), [*webcolors.names(), *WORDS], n=1)
+    near = difflib.get_close_matches(spec.lower(), [*ImageColor.colormap, *WORDS], n=1)
     remedy = (
         f"did you mean {near[0]}?"
         if near

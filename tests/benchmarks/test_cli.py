@@ -107,7 +107,7 @@ def test_quality_without_pytorch_names_the_extra(bench_without: Bench, tmp_path:
 
 def test_latency_with_pytorch_alone(bench_without: Bench) -> None:
     """As on a GPU machine, which may have none of these."""
-    missing = ("openvino", "av", "webcolors", "platformdirs", "filelock", "psutil", "matplotlib")
+    missing = ("openvino", "av", "platformdirs", "filelock", "psutil", "matplotlib")
     words = ["--size", "64x48", "--runs", "1", "--starts", "1"]
     done = bench_without(missing, "latency", *words, "--backend", "torch", "--precision", "fp32")
     assert done.returncode == 0, done.stderr

@@ -6,7 +6,7 @@ import pytest
 
 from tests.commands import Answered, answers
 
-HEAVY = {"av", "cv2", "numpy", "openvino", "rich", "torch", "webcolors"}
+HEAVY = {"av", "cv2", "numpy", "openvino", "rich", "torch"}
 COMMANDS = ["video", "image", "live", "refine"]
 MISTAKES = [
     ("video", ["in.mp4", "out.mp4", "--crf", "99"], "--crf 99"),
