@@ -12,12 +12,12 @@ from av.video.frame import VideoFrame
 
 from engines.engine import Frame
 from engines.errors import MediaError
-from engines.geometry import SMALLEST, Size
+from engines.geometry import Size
 from realtime.addresses import without_password
 from realtime.choices import HOLD, MAX_PIXELS
 from realtime.inputs.network.connection import SCHEMES, Connection, is_address
 from realtime.inputs.network.faults import is_telling
-from realtime.inputs.pictures import check_pixels, square_size
+from realtime.inputs.pictures import check_pixels, check_smallest, square_size
 from realtime.inputs.reconnecting import SILENT, ReconnectingSource
 from realtime.pixels.decoded import Pictures
 from realtime.pixels.resize import resize_to_fit
@@ -79,8 +79,7 @@ class NetworkStream(ReconnectingSource):
             self._to_picture = Pictures(first)
             native = self._size_of(first)
             native = Size(native.width, native.height) if self._to_picture.orientation.transpose else native
-            if min(native) < SMALLEST:
-                raise MediaError(f"{self.name}: {native} is too small; each side needs at least {SMALLEST} pixels")
+            check_smallest(self.name, *native)
             check_pixels(self.name, *native, max_pixels)
         except BaseException:
             self.close()

@@ -107,22 +107,17 @@ def _decode(image: Image.Image, path: Path) -> Photo:
         exif = read_exif(image, path)
     except ValueError:
         notes.append(f"{path}: its EXIF is damaged, and is left out")
-    stored: Pixels
-    if deep is None:
-        stored, alpha = _eight_bits(image, icc if described in {"GRAY", "CMYK"} else b"")
-    else:
-        stored, alpha = deep
+    colours, alpha = deep or _eight_bits(image, icc if described in {"GRAY", "CMYK"} else b"")
     metadata = Metadata(exif, read_xmp(image))
     image.close()
-    stored = orientation.apply(stored)
+    stored: Pixels = orientation.apply(colours)
     alpha = None if alpha is None else orientation.apply(alpha)
     profile = colour_profile(icc) if described == "RGB" else None
     frame = to_eight_bits(stored)
     if profile is not None:
         frame = profile.to_srgb(frame)
-    elif deep is None:
-        return Photo(frame, alpha, str(path), frames=frames, metadata=metadata, notes=tuple(notes))
-    return Photo(frame, alpha, str(path), profile, stored, frames, metadata, tuple(notes))
+    differs = deep is not None or profile is not None
+    return Photo(frame, alpha, str(path), profile, stored if differs else None, frames, metadata, tuple(notes))
 
 
 def _eight_bits(image: Image.Image, icc: bytes) -> tuple[Frame, Mask | None]:

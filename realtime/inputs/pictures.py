@@ -15,7 +15,7 @@ from typing import NamedTuple
 from PIL import Image, TiffImagePlugin, _imaging
 
 from engines.errors import MediaError, TooManyPixels
-from engines.geometry import Size
+from engines.geometry import SMALLEST, Size
 from realtime.addresses import refuse_missing
 from realtime.pixels.jpeg_xl import is_jpeg_xl, jpeg_xl_size, require_jpeg_xl
 
@@ -51,6 +51,12 @@ def check_pixels(name: object, height: int, width: int, max_pixels: int) -> None
         megapixels = -(-height * width // 1_000_000)
         size = f"{Size(height, width)} is {megapixels} megapixels, over the limit of {max_pixels / 1_000_000:g}"
         raise TooManyPixels(f"{name}: {size}; if you trust it, raise the limit", megapixels)
+
+
+def check_smallest(name: object, height: int, width: int) -> None:
+    """Raise MediaError if a picture or frame of this size is smaller than the networks take."""
+    if min(height, width) < SMALLEST:
+        raise MediaError(f"{name}: {Size(height, width)} is too small; each side needs at least {SMALLEST} pixels")
 
 
 @contextmanager

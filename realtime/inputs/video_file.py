@@ -12,7 +12,7 @@ from av.video.frame import VideoFrame
 
 from engines.arguments import check_whole
 from engines.errors import MediaError
-from engines.geometry import SMALLEST, Size
+from engines.geometry import Size
 from realtime.chapters import chapters_of
 from realtime.choices import LONGEST_SIDE, MAX_PIXELS
 from realtime.closing import Closing
@@ -21,7 +21,7 @@ from realtime.inputs.decoder import Decoder
 from realtime.inputs.formats import shortfall, states_duration
 from realtime.inputs.media.files import Media
 from realtime.inputs.media.kinds import media_of
-from realtime.inputs.pictures import check_pixels, scaled_size, square_size
+from realtime.inputs.pictures import check_pixels, check_smallest, scaled_size, square_size
 from realtime.inputs.timestamps import MICROSECOND, WHOLE, Excerpt, Timestamps, rate_of
 from realtime.packet import Packet
 from realtime.pixels.decoded import Pictures
@@ -167,8 +167,7 @@ class VideoSource(Closing):
         aspect = 1 / aspect if rotated else aspect
         size = square_size(native, aspect) if self._square else scaled_size(native, self._wanted_size)
         for each in (native, size):
-            if min(each) < SMALLEST:
-                raise MediaError(f"{self.path}: {each} is too small; each side needs at least {SMALLEST} pixels")
+            check_smallest(self.path, *each)
             if max(each) > LONGEST_SIDE:
                 raise MediaError(f"{self.path}: {each} is too large; a side has {LONGEST_SIDE} pixels at most; make it smaller")
         check_pixels(self.path, *size, self._max_pixels)

@@ -5,18 +5,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engines.errors import MediaError
-from engines.geometry import SMALLEST
 from realtime.choices import MAX_PIXELS
 from realtime.inputs.photos import READABLE, Photo, read_photo
+from realtime.inputs.pictures import check_smallest
 from realtime.jobs.video_folders import NAMED, inputs, is_closed, named_pairs, pairs
 
 
 def read_photo_for_matting(path: Path, *, max_pixels: int = MAX_PIXELS) -> Photo:
     """Read a photo. Raises MediaError if it cannot be read, or is smaller than the networks take."""
     photo = read_photo(path, max_pixels=max_pixels)
-    height, width = photo.frame.shape[:2]
-    if min(height, width) < SMALLEST:
-        raise MediaError(f"{path}: {width}x{height} is too small; each side needs at least {SMALLEST} pixels")
+    check_smallest(path, *photo.frame.shape[:2])
     return photo
 
 
