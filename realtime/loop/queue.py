@@ -42,9 +42,6 @@ class PacketQueue:
         with self._lock:
             return self._stopped or (self._ended and not self._packets)
 
-    def __len__(self) -> int:
-        return len(self._packets)
-
     def put(self, packet: Packet) -> bool:
         """Add a packet; return False if the queue has been stopped."""
         while True:
