@@ -13,7 +13,7 @@ from realtime.chapters import add_chapters
 from realtime.inputs.video_file import VideoSource
 from realtime.outputs.formats import CONTAINERS, FIFO, OPTIONS, delays_kept
 from realtime.outputs.pixel_shape import reserve_shape
-from realtime.outputs.tracks.audio import AudioCopier
+from realtime.outputs.tracks.audio import AudioCopier, mux_beside
 from realtime.outputs.tracks.subtitles import SPARSE, SubtitleCopier
 from realtime.outputs.video_file import CONTAINER_TAGS, time_unit
 
@@ -70,15 +70,7 @@ def join(
                 each.attach(container, path)
             container.start_encoding()
             for packet in packets(segments, stream):
-                if packet.dts is not None:
-                    for each in copiers:
-                        each.copy(container, until=packet.dts * packet.time_base)
-                try:
-                    container.mux_one(packet)
-                except av.InvalidDataError:  # of a sound packet that waited in the muxer
-                    if audio is None:
-                        raise
-                    audio.damaged += 1
+                mux_beside(container, packet, copiers)
             for each in copiers:
                 each.copy(container)
         if shape is not None:

@@ -24,7 +24,7 @@ from realtime.outputs.pixel_shape import Reshaped, reserve_shape
 from realtime.outputs.sink import Sink
 from realtime.outputs.standard_output import StandardOutput
 from realtime.outputs.target import check_suffix, check_target
-from realtime.outputs.tracks.audio import AudioCopier, AudioNotSupported
+from realtime.outputs.tracks.audio import AudioCopier, AudioNotSupported, mux_beside
 from realtime.outputs.tracks.subtitles import SPARSE, SubtitleCopier
 from realtime.packet import Packet
 from realtime.pixels.high_range import HighRange
@@ -278,15 +278,7 @@ class VideoSink(Sink):
                 delay = (packet.pts - packet.dts) * packet.time_base
                 if not 0 <= delay <= LONGEST_DELAY:  # x265 leaves it unset in a video of fewer frames than its own delay
                     packet.dts = packet.pts
-            if packet.dts is not None:
-                for each in self._copiers:
-                    each.copy(self._container, until=packet.dts * packet.time_base)
-            try:
-                self._container.mux_one(packet)
-            except av.InvalidDataError:  # of a sound packet that waited in the muxer
-                if self._audio is None:
-                    raise
-                self._audio.damaged += 1
+            mux_beside(self._container, packet, self._copiers)
 
     @contextmanager
     def _media_errors(self, remedy: str) -> Iterator[None]:

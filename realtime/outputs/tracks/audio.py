@@ -3,7 +3,7 @@
 import io
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -127,7 +127,6 @@ class AudioCopier(TrackCopier):
             self._packets = without_hidden(self._timed())
 
     def copy(self, container: OutputContainer, until: Fraction | None = None) -> None:
-        """Copy the packets up to a time in seconds, or all that are left."""
         for packet, time in self._due(until):
             if packet.stream.index in self._conversions:
                 self._mux(container, self._conversions[packet.stream.index].convert(packet, time))
@@ -194,6 +193,20 @@ class AudioCopier(TrackCopier):
             time = self._discontinuities.time(packet, last_resort=True)
             assert time is not None
             yield packet, time - self._origin
+
+
+def mux_beside(container: OutputContainer, packet: "av.Packet[VideoStream]", copiers: Sequence[TrackCopier]) -> None:
+    """Write a packet of the pictures, and before it what is due of the tracks beside them."""
+    if packet.dts is not None:
+        for each in copiers:
+            each.copy(container, until=packet.dts * packet.time_base)
+    try:
+        container.mux_one(packet)
+    except av.InvalidDataError:  # of a sound packet that waited in the muxer
+        audio = next((each for each in copiers if isinstance(each, AudioCopier)), None)
+        if audio is None:
+            raise
+        audio.damaged += 1
 
 
 def without_hidden(timed: Iterator[Timed | None]) -> Iterator[Timed | None]:

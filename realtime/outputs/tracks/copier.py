@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 import av
+from av.container import OutputContainer
 from av.stream import Stream
 
 from engines.errors import MediaError
@@ -59,6 +60,10 @@ class TrackCopier(Closing):
             return  # the file is cut short: its frames end here, too
         except av.FFmpegError as error:
             raise MediaError(f"{self.path}: reading failed ({error.strerror}); check the file and its disk") from error
+
+    def copy(self, container: OutputContainer, until: Fraction | None = None) -> None:
+        """Copy the packets up to a time in seconds, or all that are left."""
+        raise NotImplementedError
 
     def _advance(self, until: Fraction | None) -> Timed | None:
         """The next packet and its time in seconds; None at the end, or if the video gets well past `until` before it comes."""

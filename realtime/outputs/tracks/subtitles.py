@@ -120,7 +120,6 @@ class SubtitleCopier(TrackCopier):
             self._packets = self._demux(self._kept)
 
     def copy(self, container: OutputContainer, until: Fraction | None = None) -> None:
-        """Copy the packets up to a time in seconds, or all that are left."""
         for packet, time in self._due(until):
             self._write(container, packet, time)
 
