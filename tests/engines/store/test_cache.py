@@ -42,6 +42,18 @@ def test_stored_engines_are_read_back(cache: Cache) -> None:
     assert entry.lengths == {"mpn": 300_000, "qun": 0, "mrn": 1002}
 
 
+def test_a_damaged_file_may_go_while_it_is_listed(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its size was asked for after that, and `shm-compile --list` ended with an error."""
+    cache.obtain(KEY, lambda: ENGINES)
+
+    def removed_meanwhile(_: bytes) -> None:
+        cache.path(KEY).unlink()
+        raise Damaged("in a test")
+
+    monkeypatch.setattr("engines.store.cache.unpack", removed_meanwhile)
+    assert [(entry.key, entry.damage) for entry in cache.entries()] == [(None, "in a test")]
+
+
 @pytest.mark.parametrize("field", [field.name for field in fields(Key)])
 def test_another_key_is_another_engine(cache: Cache, field: str) -> None:
     cache.obtain(KEY, lambda: ENGINES)
