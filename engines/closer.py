@@ -53,9 +53,6 @@ class CloserEngine(Engine):
         self.model, self.at_once = engine.model, engine.at_once
         self._were_small = False  # in the last frame, so that MPN alone will most likely do: mattes do not depend on this guess
 
-    def __call__(self, frame: Frame, mask: Mask | None = None) -> Matte:
-        return self.profile(frame, mask).matte
-
     def profile(self, frame: Frame, mask: Mask | None = None) -> Profiled:
         if mask is not None:
             return self.engine.profile(frame, mask)

@@ -1,7 +1,6 @@
 """The contract of an engine: one call from a frame to its matte, the same for every backend."""
 
 from dataclasses import dataclass
-from types import TracebackType
 from typing import NamedTuple, Protocol, Self, runtime_checkable
 
 import cv2
@@ -59,7 +58,7 @@ class Engine(Protocol):
         With `mask`, float32 (h, w) in [0, 1] of the same field of view, MPN is skipped (section 6 of the paper).
         The arrays returned belong to the caller. Raises ValueError for a frame or a mask of another form.
         """
-        ...
+        return self.profile(frame, mask).matte
 
     def profile(self, frame: Frame, mask: Mask | None = None) -> Profiled:
         """The matte of a frame, and the milliseconds that each network took."""
@@ -76,7 +75,7 @@ class Engine(Protocol):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 

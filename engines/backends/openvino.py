@@ -217,9 +217,6 @@ class OpenVINOEngine(Engine):
                     self.prepare(height, width)
             return self._ready[low]
 
-    def __call__(self, frame: Frame, mask: Mask | None = None) -> Matte:
-        return self.profile(frame, mask).matte
-
     def profile(self, frame: Frame, mask: Mask | None = None) -> Profiled:
         with self._requests(frame) as requests:
             return self._run(requests, frame, mask)

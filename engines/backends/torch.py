@@ -98,9 +98,6 @@ class TorchEngine(Engine):
             torch.cuda.synchronize(self._device)
         return time.perf_counter()
 
-    def __call__(self, frame: Frame, mask: Mask | None = None) -> Matte:
-        return self.profile(frame, mask).matte
-
     @torch.inference_mode()
     def profile(self, frame: Frame, mask: Mask | None = None) -> Profiled:
         check_frame(frame)
