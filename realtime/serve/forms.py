@@ -4,9 +4,11 @@ import logging
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import BinaryIO, Self
+from typing import BinaryIO
 
 from python_multipart.multipart import MultipartParser, parse_options_header
+
+from realtime.closing import Closing
 
 WRONG = "the form is not what multipart/form-data looks like; see /docs"
 
@@ -23,7 +25,7 @@ def boundary_of(content_type: str) -> bytes | None:
     return options[b"boundary"]
 
 
-class Form:
+class Form(Closing):
     """Stores the files of a form in a folder, each under the name of its part, which is one of `parts`.
 
     A context manager. All its methods raise ValueError for a form that is wrong.
@@ -58,10 +60,8 @@ class Form:
         if not self._ended:
             raise ValueError("the form ended early")
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
+        """Close the file of a part that did not end."""
         self._stack.close()
 
     def _header_end(self) -> None:
