@@ -43,9 +43,7 @@ def open_container(path: Path, *, max_pixels: int | None = MAX_PIXELS) -> InputC
         if not path.is_file():
             raise MediaError(f"{path}: is a device or a pipe; name a video file")
         # An absolute path, so that FFmpeg does not mistake part of a name for a protocol.
-        options = {"format_whitelist": self_contained(), "protocol_whitelist": "file"}
-        # FFmpeg decodes some frames to describe a file: none that is too large, or none at all.
-        options |= {"codec_whitelist": "none"} if max_pixels is None else decoder_limit(max_pixels)
+        options = {"format_whitelist": self_contained(), "protocol_whitelist": "file", **decoder_limit(max_pixels)}
         return av.open(str(path.absolute()), options=options, metadata_errors="replace")
     except PermissionError as error:
         raise MediaError(f"{path}: no permission to read it; check its permissions") from error
@@ -58,9 +56,12 @@ def open_container(path: Path, *, max_pixels: int | None = MAX_PIXELS) -> InputC
         raise NoVideo(f"{path}: is not a video that can be read ({error.strerror}); name a video file") from error
 
 
-def decoder_limit(max_pixels: int) -> dict[str, str]:
-    """The option by which FFmpeg refuses frames that are far too large. It counts rows with their padding, so they get room."""
-    return {"max_pixels": str(min(2 * max_pixels, MOST_PIXELS))}
+def decoder_limit(max_pixels: int | None) -> dict[str, str]:
+    """The option by which FFmpeg decodes no frames that are far too large; with None none at all, not even to describe a file.
+
+    It counts rows with their padding, so they get room.
+    """
+    return {"codec_whitelist": "none"} if max_pixels is None else {"max_pixels": str(min(2 * max_pixels, MOST_PIXELS))}
 
 
 def video_stream(container: InputContainer, path: Path) -> VideoStream:

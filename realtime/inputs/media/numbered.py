@@ -93,8 +93,8 @@ class NumberedPictures(Media):
             "pattern_type": "sequence",
             "format_whitelist": "image2",
             "protocol_whitelist": "file",
+            **decoder_limit(max_pixels),
         }
-        options |= {} if max_pixels is None else decoder_limit(max_pixels)
         try:
             return av.open(str(pattern), format="image2", options=options)
         except (av.FFmpegError, OSError) as error:

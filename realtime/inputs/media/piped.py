@@ -59,8 +59,7 @@ class PipedVideo(Media):
         head = self._peek()
         if index_at_end(head):
             raise MediaError(f"{self.path}: is an MP4 with its index at its end, out of a pipe's reach; name the file itself")
-        options = {"format_whitelist": self_contained(), "protocol_whitelist": "none"}
-        options |= {"codec_whitelist": "none"} if max_pixels is None else decoder_limit(max_pixels)
+        options = {"format_whitelist": self_contained(), "protocol_whitelist": "none", **decoder_limit(max_pixels)}
         try:
             container = av.open(reader, "r", options=options, metadata_errors="replace")
         except av.FFmpegError as error:
