@@ -219,6 +219,7 @@ def test_an_index_at_the_end_is_known_by_the_first_boxes() -> None:
     begin = b"\0\0\0\x10ftypisom\0\0\0\0"
     assert index_at_end(begin + b"\0\0\0\x08wide" + b"\0\0\0\0mdat")
     assert index_at_end(b"\0\0\0\x01mdat")
+    assert index_at_end(begin + b"\0\0\0\x01free" + (20).to_bytes(8) + bytes(4) + b"\0\0\0\0mdat")  # a length in 64 bits
     assert not index_at_end(begin + b"\0\0\1\0moov")
     assert not index_at_end(b"\x1a\x45\xdf\xa3" * 10)
     assert not index_at_end(b"\0\0\0\0free" + begin)
