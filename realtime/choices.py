@@ -14,6 +14,7 @@ PipeFormat = Literal["y4m", "rgb24"]
 Preset = Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"]
 
 GREEN = "#00b140"  # the green screen, the default background of videos
+PRESET: Preset = "veryfast"  # the default
 SMOOTH = 0.7  # default strength of the temporal filter: the share kept of the last matte
 MAX_SMOOTH = 0.95
 MAX_PIXELS = 64_000_000  # of a frame or a picture: more is refused before it is decoded

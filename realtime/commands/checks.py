@@ -8,6 +8,7 @@ from pathlib import Path
 from engines.commands.running import UsageError
 from engines.errors import MattingError, MediaError, TooManyPixels
 from realtime.addresses import address_shown
+from realtime.choices import Fit
 from realtime.jobs.video_folders import VIDEOS, describe_whole_names
 from realtime.numbering import NAME, pictures_of
 
@@ -52,6 +53,12 @@ def naming_options() -> Iterator[None]:
 def in_options(error: MattingError | ValueError) -> str:
     """The message of an error, with the option that averts it."""
     return f"{error} with --max-megapixels {error.megapixels}" if isinstance(error, TooManyPixels) else str(error)
+
+
+def refuse_without_background(*, fit: Fit, light_wrap: float = 0) -> None:
+    """Raise UsageError for an option of the background, where there is none. Their defaults pass."""
+    for option in [name for name, given in (("--fit", fit != "cover"), ("--light-wrap", light_wrap)) if given]:
+        raise UsageError(f"{option} is for --bg; leave it out, or add --bg")
 
 
 def refuse_address(path: Path) -> None:

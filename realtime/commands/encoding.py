@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from engines.commands.running import UsageError
-from realtime.choices import Hdr, OutputKind, Preset
-from realtime.commands.checks import blaming
+from realtime.choices import PRESET, Fit, Hdr, OutputKind, Preset
+from realtime.commands.checks import blaming, refuse_without_background
 from realtime.outputs.formats import CODECS, LEAST_BITRATE, MOST_BITRATE, able, codec_for, summary
 
 if TYPE_CHECKING:
@@ -80,10 +80,22 @@ def check_encoding(target: Path, settings: "VideoSettings") -> None:
         raise UsageError(f"--nvenc: does not encode {codec.name}; take {names}")
 
 
-def check_output_kind(kind: OutputKind, *, bg: str | None, light_wrap: float, premultiplied: bool, hdr: Hdr) -> None:
+def check_preset(target: Path, settings: "VideoSettings") -> None:
+    """Raise UsageError for a preset of a file whose encoder has none; the default passes. MediaError as `codec_for` does."""
+    if settings.preset == PRESET:
+        return
+    codec = codec_for(target, settings.output_kind, settings.codec)
+    if not codec.presets:
+        raise UsageError(f"--preset {settings.preset}: {codec.title} takes no preset; leave it out")
+
+
+def check_output_kind(kind: OutputKind, *, bg: str | None, fit: Fit, light_wrap: float, premultiplied: bool, hdr: Hdr) -> None:
     """Raise UsageError for an option that what OUT shows has no use for."""
+    if kind == "composite" and bg is None:
+        refuse_without_background(fit=fit)  # the green screen takes the light wrap
     if kind != "composite":
-        for option in [name for name, given in (("--bg", bg is not None), ("--light-wrap", light_wrap)) if given]:
+        options = {"--bg": bg is not None, "--fit": fit != "cover", "--light-wrap": light_wrap}
+        for option in [name for name, given in options.items() if given]:
             raise UsageError(f"{option}: there is no background in --output-kind {kind}; leave it out")
     if premultiplied and kind != "cutout":
         raise UsageError("--premultiplied: only --output-kind cutout has alpha; leave it out")

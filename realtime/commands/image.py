@@ -18,6 +18,7 @@ from realtime.commands.checks import (
     refuse_existing,
     refuse_file_as_folder,
     refuse_inputs,
+    refuse_without_background,
     tell_whole_names,
 )
 from realtime.commands.options import (
@@ -95,6 +96,8 @@ def image(
         raise UsageError("--premultiplied is for cut-outs; leave it out, or leave out --bg and --alpha-only")
     if margin is not None and not crop:
         raise UsageError("--margin is for --crop; leave it out, or add --crop")
+    if bg is None:
+        refuse_without_background(fit=fit, light_wrap=light_wrap)
     for source in sources:
         refuse_address(source)
     writing = Writing(premultiplied=premultiplied, strip=strip, overwrite=overwrite, notify=notify)

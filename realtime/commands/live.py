@@ -17,7 +17,15 @@ from engines.errors import MediaError
 from engines.geometry import Size
 from realtime.addresses import without_password
 from realtime.choices import HOLD, MAX_PIXELS, SMOOTH, PipeFormat, View
-from realtime.commands.checks import blaming, in_options, interlaced, notify, refuse_existing, refuse_inputs
+from realtime.commands.checks import (
+    blaming,
+    in_options,
+    interlaced,
+    notify,
+    refuse_existing,
+    refuse_inputs,
+    refuse_without_background,
+)
 from realtime.commands.options import (
     BACKGROUND_HELP,
     MAX_MEGAPIXELS,
@@ -105,6 +113,8 @@ def live(
         raise UsageError("name one source: --webcam, or --input VIDEO")
     if "" in (bg or []):  # which would be the folder that one is in
         raise UsageError("--bg: is empty; name a background, or leave it out")
+    if not bg:
+        refuse_without_background(fit=fit)  # blur takes the light wrap
     frame_size = None if size is None else size_option(size)
     if frame_size is not None and frame_size.height * frame_size.width > max_megapixels * MEGAPIXEL:
         raise UsageError(
@@ -119,6 +129,7 @@ def live(
     from realtime.compositing.composite import check_light_wrap
     from realtime.compositing.filters import stream_filters
     from realtime.compositing.playlist import Playlist
+    from realtime.inputs.network.connection import is_address
     from realtime.inputs.webcam import Webcam
     from realtime.loop.controls import LineReader
     from realtime.loop.following import compile_for_parts, follow
@@ -141,6 +152,8 @@ def live(
         window = window and has_display(needed=not others)
         if not window and not others:
             raise UsageError("--no-window: there would be no output; add --virtual-camera, --record or --pipe")
+        if hold != HOLD and video is not None and not is_address(video):
+            raise UsageError("--hold is for a camera or a stream; leave it out")
         rate = Fraction(fps).limit_denominator(1001) if fps else None
         source = stack.enter_context(
             open_source(webcam, video, loop=loop, size=frame_size, rate=rate, hold=hold, max_pixels=max_pixels)

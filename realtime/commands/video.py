@@ -8,7 +8,7 @@ import typer
 from engines.commands.app import Version, command_app
 from engines.commands.options import Backend, Closer, Model, Overwrite, Precision, Threads, load_engine
 from engines.commands.running import run
-from realtime.choices import GREEN, SMOOTH
+from realtime.choices import GREEN, PRESET, SMOOTH
 from realtime.commands.checks import refuse_address
 from realtime.commands.encoding import (
     OUT_HELP,
@@ -87,7 +87,7 @@ def video(
     overwrite: Overwrite = False,
     crf: CrfOption = None,
     bitrate: BitrateOption = None,
-    preset: PresetOption = "veryfast",
+    preset: PresetOption = PRESET,
     hdr: HdrOption = "sdr",
     nvenc: NvencOption = False,
     max_megapixels: MaxMegapixelsOption = MAX_MEGAPIXELS,
@@ -125,7 +125,7 @@ def video(
     """
     for source in sources:
         refuse_address(source)
-    check_output_kind(output_kind, bg=bg, light_wrap=light_wrap, premultiplied=premultiplied, hdr=hdr)
+    check_output_kind(output_kind, bg=bg, fit=fit, light_wrap=light_wrap, premultiplied=premultiplied, hdr=hdr)
     from realtime.commands.video_jobs import edit_here, sequence_of
     from realtime.commands.video_run import Run
     from realtime.jobs.settings import VideoSettings

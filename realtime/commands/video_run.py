@@ -16,6 +16,7 @@ from realtime.commands.checks import (
     refuse_inputs,
     refuse_pictures,
 )
+from realtime.commands.encoding import check_preset
 from realtime.compositing.composite import check_light_wrap
 from realtime.compositing.subjects import subject_filter
 from realtime.compositing.temporal import TemporalFilter
@@ -80,6 +81,7 @@ def refuse(source: Path, target: Path, run: Run) -> None:
         refuse_in_pipe(run)
     if run.resume or run.shard is not None:
         refuse_in_segments(target, run)
+    check_preset(target, run.settings)
     inputs = {"--bg": expand_home(run.settings.bg), **({} if source == PIPE else {"IN": source})}
     if target != PIPE:
         for mask in run.settings.masks:

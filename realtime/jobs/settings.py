@@ -5,7 +5,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from engines.geometry import Size
-from realtime.choices import GREEN, MAX_PIXELS, SMOOTH, Fit, Hdr, OutputKind, Preset, check_choice
+from realtime.choices import GREEN, MAX_PIXELS, PRESET, SMOOTH, Fit, Hdr, OutputKind, Preset, check_choice
 from realtime.compositing.backgrounds import Background, open_background
 from realtime.compositing.filters import StreamFilter, stream_filters
 from realtime.compositing.given_mask import GivenMask, MaskedSubject
@@ -52,7 +52,7 @@ class VideoSettings:
     codec: str | None = None
     crf: int | None = None
     bitrate: int | None = None
-    preset: Preset = "veryfast"
+    preset: Preset = PRESET
     nvenc: bool = False
     max_pixels: int = MAX_PIXELS
 

@@ -15,7 +15,7 @@ from engines.arguments import check_above_zero
 from engines.atomic import replacing
 from engines.errors import MediaError
 from realtime.chapters import Chapter, add_chapters
-from realtime.choices import PIPE, OutputKind, Preset
+from realtime.choices import PIPE, PRESET, OutputKind, Preset
 from realtime.outputs.encoding.encoder import Encoder
 from realtime.outputs.encoding.scheduling import scheduling_kept
 from realtime.outputs.formats import CONTAINERS, FIFO, OPTIONS, RECOVERABLE, codec_for, delays_kept, suffix_of
@@ -92,7 +92,7 @@ class VideoSink(Sink):
         premultiplied: bool = False,
         crf: int | None = None,
         bitrate: int | None = None,
-        preset: Preset = "veryfast",
+        preset: Preset = PRESET,
         bit_depth: int = 8,
         high_range: HighRange | None = None,
         nvenc: bool = False,

@@ -81,6 +81,8 @@ def test_a_missing_camera_says_which_there_are(tmp_path: Path) -> None:
             ["--input", "a.mkv", "--no-window", "--size", "70000x900", "--record", "b.mkv"],
             "--record: width 70000: must be a whole number from 1 to 65536",
         ),
+        (["--input", "a.mkv", "--fit", "contain"], "--fit is for --bg; leave it out, or add --bg"),
+        (["--input", "a.mkv", "--hold", "1"], "--hold is for a camera or a stream; leave it out"),
         (["--input", "a.mkv", "--smooth", "2"], "--smooth"),
         (["--input", "a.mkv", "--bg", "blur:x"], "--bg blur:x: is not a strength of blur"),
         (["--input", "a.mkv", "--virtual-camera", "/dev/video97"], "--virtual-camera /dev/video97: no such device"),

@@ -154,3 +154,15 @@ def test_bad_options_of_a_photo(
     assert run(monkeypatch, "image", photo, tmp_path / "out.jpg", "--bg", "black", *arguments) == 2
     assert arguments[0] in capsys.readouterr().err
     assert not (tmp_path / "out.jpg").exists()
+
+
+@pytest.mark.parametrize("arguments", [("--light-wrap", "1"), ("--fit", "contain")])
+def test_options_of_a_background_that_a_photo_does_not_get(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: tuple[str, str]
+) -> None:
+    """They were taken in silence."""
+    photo = tmp_path / "photo.png"
+    cv2.imwrite(str(photo), np.zeros((HEIGHT, WIDTH, 3), np.uint8))
+    assert run(monkeypatch, "image", photo, tmp_path / "out.png", *arguments) == 2
+    assert f"{arguments[0]} is for --bg; leave it out, or add --bg\n" in capsys.readouterr().err
+    assert not (tmp_path / "out.png").exists()
