@@ -260,8 +260,8 @@ def _small(picture: NDArray[Pixel]) -> NDArray[Pixel]:
 
 def _colour(spec: str) -> Frame:
     """One pixel of a CSS colour name or #rrggbb. Raises ValueError if it is neither."""
-    if spec.lower() not in ImageColor.colormap and not re.fullmatch(r"#([0-9a-f]{3}){1,2}", spec, re.IGNORECASE):
-        raise ValueError(f"{spec}: is not a colour")  # Pillow takes other forms, too
+    if not re.fullmatch(r"#([0-9a-f]{3}){1,2}", spec, re.IGNORECASE) and spec.lower() not in ImageColor.colormap:
+        raise ValueError(f"{spec}: is not a colour")  # such as hsl() and #rrggbbaa, which Pillow takes
     return np.array([[ImageColor.getrgb(spec)]], np.uint8)
 
 

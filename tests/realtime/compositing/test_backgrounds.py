@@ -44,7 +44,14 @@ def write_video(path: Path, levels: list[int], rate: int = 10, size: tuple[int, 
 
 
 @pytest.mark.parametrize(
-    ("spec", "colour"), [("green", (0, 128, 0)), ("#00b140", (0, 177, 64)), ("#0f8", (0, 255, 136)), ("White", (255, 255, 255))]
+    ("spec", "colour"),
+    [
+        ("green", (0, 128, 0)),
+        ("#00b140", (0, 177, 64)),
+        ("#0f8", (0, 255, 136)),
+        ("White", (255, 255, 255)),
+        ("RebeccaPurple", (102, 51, 153)),  # of CSS 4
+    ],
 )
 def test_colours(spec: str, colour: tuple[int, int, int]) -> None:
     picture = shown(spec)
