@@ -70,7 +70,7 @@ def load(
         raise ValueError(f"backend {backend!r}: unknown; take one of {', '.join(BACKEND_NAMES)}")
     for name, number in (("threads", 1 if threads is None else threads), ("at_once", at_once)):
         check_whole(name, number, MAX_THREADS)
-    if model not in MODELS:
+    if model not in tuple(MODELS):
         raise ValueError(f"model {model!r}: unknown; take one of {', '.join(MODELS)}")
     reason = "asked for"
     device = "auto"  # PyTorch, asked for by name, also takes a CPU

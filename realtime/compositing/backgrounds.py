@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ImageColor
 
+from engines.arguments import check_fraction
 from engines.engine import Frame, kind_of
 from engines.errors import MediaError
 from realtime.addresses import address_shown
@@ -79,8 +80,7 @@ def open_background(
     ValueError for a malformed #rrggbb or strength of blur, an empty text, what is no text, or another argument that is none.
     """
     check_choice("fit", fit, Fit)
-    if not pixel_aspect > 0:
-        raise ValueError(f"pixel_aspect {pixel_aspect}: must be more than 0")
+    check_fraction("pixel_aspect", pixel_aspect, "Fraction(16, 15)")
     if not isinstance(spec, str | os.PathLike):
         raise ValueError(f"a background is named by a text or a path, not {kind_of(spec)}; composite takes an array as it is")
     if spec == "":

@@ -5,6 +5,7 @@ from typing import NamedTuple, TypeVar
 import cv2
 import numpy as np
 
+from engines.arguments import is_number
 from engines.engine import Frame, Mask
 from realtime.packet import Packet
 from realtime.pixels.depth import Pixels
@@ -114,6 +115,6 @@ def upsample_region(small: Small, block: int, top: int, left: int, part: tuple[i
 
 def check_light_wrap(amount: float) -> float:
     """Return the amount. Raises ValueError unless it is from 0 to 1."""
-    if not 0 <= amount <= 1:
-        raise ValueError(f"a light wrap of {amount:g} is out of range; give a number from 0, which is off, to 1")
+    if not is_number(amount) or not 0 <= amount <= 1:
+        raise ValueError(f"a light wrap of {amount} is out of range; give a number from 0, which is off, to 1")
     return amount

@@ -23,6 +23,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.arguments import is_number
 from engines.engine import Frame, Mask
 from realtime.choices import MAX_SMOOTH, SMOOTH
 from realtime.compositing.moved_mattes import Places, Small, blend_moved, block_size
@@ -51,8 +52,8 @@ class TemporalFilter:
     """
 
     def __init__(self, strength: float = SMOOTH) -> None:
-        if not 0 <= strength <= MAX_SMOOTH:
-            raise ValueError(f"a strength of {strength:g} is out of range; give a number from 0, which is off, to {MAX_SMOOTH}")
+        if not is_number(strength) or not 0 <= strength <= MAX_SMOOTH:
+            raise ValueError(f"a strength of {strength} is out of range; give a number from 0, which is off, to {MAX_SMOOTH}")
         self.strength = strength
         change = np.arange(256, dtype=np.float32) / STEPS
         self._kept = np.asarray(strength * np.exp(-((change / MOVED) ** 4)), np.float32)

@@ -58,7 +58,9 @@ class NetworkStream(ReconnectingSource):
         max_pixels: int = MAX_PIXELS,
         explain: Callable[[MediaError], str] = str,
     ) -> None:
-        address = os.fspath(address)
+        address = os.fspath(address) if isinstance(address, os.PathLike) else address
+        if not isinstance(address, str):
+            raise ValueError(f"{address!r}: is not the address of a stream, which is a text")
         if not is_address(address):
             shown = without_password(address) if "://" in address else address
             known = ", ".join(f"{scheme}://" for scheme in SCHEMES)

@@ -9,6 +9,7 @@ from realtime.choices import MAX_PIXELS
 from realtime.inputs.live_source import LiveSource, PausableClock
 from realtime.inputs.video_file import VideoSource
 from realtime.packet import Packet
+from realtime.paths import named
 from realtime.pixels.resize import resize_to_fit
 
 MAX_LAG = Fraction(1, 4)  # s behind its clock until a video's clock is set back
@@ -39,7 +40,7 @@ class PacedVideo(LiveSource):
     ) -> None:
         super().__init__()
         self._notify = notify
-        self.name = os.fspath(path)
+        self.name = str(named(path))
         self._video = VideoSource(path, max_pixels=max_pixels, square=True)
         self._loop = loop
         self.rate = self._video.rate

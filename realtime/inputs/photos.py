@@ -16,6 +16,7 @@ from engines.engine import Frame, Mask
 from engines.errors import MediaError
 from realtime.choices import MAX_PIXELS
 from realtime.inputs.pictures import check_file, check_pixels, is_openexr, open_picture, openexr_header, tiff_size
+from realtime.paths import named
 from realtime.pixels.colour_profile import SPACES, ColourProfile, colour_profile, space, to_srgb_by
 from realtime.pixels.decoded import brighter_than_white, in_srgb
 from realtime.pixels.depth import Pixels, to_eight_bits, to_sixteen_bits
@@ -70,9 +71,9 @@ def read_photo(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) ->
     EXIF orientation is applied, and colours are converted to sRGB by the file's colour profile. PNG and TIFF keep their 16 bits
     in `stored`, and so does OpenEXR, whose linear light gets sRGB's curve, and is cut off where it is brighter than white.
     Raises TooManyPixels before anything is decoded if there are more than `max_pixels`; MediaError if the file is missing, not
-    a plain file, not a picture or broken.
+    a plain file, not a picture or broken; ValueError for what names no file.
     """
-    path = Path(path)
+    path = named(path)
     try:
         check_file(path)
         if is_openexr(path):

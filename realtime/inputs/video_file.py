@@ -10,7 +10,7 @@ from typing import NamedTuple
 import av
 from av.video.frame import VideoFrame
 
-from engines.arguments import check_whole
+from engines.arguments import check_kind, check_whole
 from engines.errors import MediaError
 from engines.geometry import Size
 from realtime.chapters import chapters_of
@@ -89,7 +89,7 @@ class VideoSource(Closing):
         TooManyPixels: if frames are larger than `max_pixels`.
         MediaError: if the file is not a video, has no frame in the excerpt, or is smaller than 32 pixels. While iterating: if
             reading fails.
-        ValueError: for `threads` or a `size` of another form.
+        ValueError: for a `path` that names no file, or another argument of another form.
     """
 
     def __init__(
@@ -102,6 +102,7 @@ class VideoSource(Closing):
         size: Size | int | None = None,
         square: bool = False,
     ) -> None:
+        check_kind("excerpt", excerpt, Excerpt)
         self.media = media_of(path)
         self.path = self.media.path
         self._excerpt = excerpt

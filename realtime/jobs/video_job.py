@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
+from engines.arguments import check_kind
 from engines.engine import Engine
 from engines.geometry import Size
 from realtime.choices import PIPE
@@ -42,6 +43,7 @@ from realtime.outputs.tracks.audio import AudioCopier
 from realtime.outputs.tracks.subtitles import SubtitleCopier, in_words
 from realtime.outputs.video_file import VideoSink
 from realtime.packet import Packet
+from realtime.paths import named
 
 DEFAULTS = VideoSettings()
 
@@ -75,7 +77,8 @@ class VideoJob(Closing):
         shard: Shard | None = None,
         overwrite: bool = False,
     ) -> None:
-        source, target = Path(source), Path(target)
+        source, target = named(source), named(target)
+        check_kind("settings", settings, VideoSettings)
         self.settings = settings
         self.target = target
         self._shard = shard
@@ -112,7 +115,7 @@ class VideoJob(Closing):
                 self._sink.codec.check_high_range(nvenc=settings.nvenc)
             self._alpha_sink: Sink | None = None
             if alpha_target is not None:
-                alpha_target = Path(alpha_target)
+                alpha_target = named(alpha_target)
                 of_alpha = settings_of_alpha(settings, self._sink.codec, alpha_target)
                 self._alpha_sink = open_sink(alpha_target, self.source, of_alpha, overwrite=overwrite)
                 stack.callback(self._alpha_sink.abort)

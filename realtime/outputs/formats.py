@@ -124,7 +124,7 @@ class Codec:
             raise ValueError("a crf and a bitrate exclude each other; leave one of them out")
         if self.crf is None and (crf is not None or bitrate is not None):
             raise ValueError(f"{self.title} takes no {'crf' if bitrate is None else 'bitrate'}")
-        if crf is not None and not 0 <= crf <= self.max_crf:
+        if crf is not None and not (isinstance(crf, int) and 0 <= crf <= self.max_crf):
             raise ValueError(f"{self.title} takes a crf of 0 to {self.max_crf}")
         if bitrate is not None:
             check_whole("bitrate", bitrate, MOST_BITRATE, least=LEAST_BITRATE)

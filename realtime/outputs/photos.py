@@ -11,6 +11,7 @@ from engines.engine import Mask, range_beyond
 from engines.errors import MediaError
 from realtime.outputs.pictures.formats import PictureFormat, picture_format
 from realtime.outputs.pictures.rasters import BAND, Raster, write_png, write_tiff
+from realtime.paths import named
 from realtime.pixels.depth import Pixels
 from realtime.pixels.metadata import HEADER, NO_METADATA, Metadata
 
@@ -35,9 +36,9 @@ def write_photo(
     the colours as they are, without these. With `premultiplied` the file gets colours that are multiplied by alpha.
     Raises MediaError if the suffix is unknown, the format cannot hold alpha or a picture of this size, or the file cannot be
     written; FileAppeared without `overwrite` if there is one, and what was written is beside it; ValueError for arrays of
-    another form.
+    another form, or what names no file.
     """
-    path = Path(path)
+    path = named(path)
     _check(frame, alpha)
     kind = picture_format(path, alpha=alpha is not None)
     height, width = frame.shape[:2]

@@ -4,14 +4,13 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from fractions import Fraction
-from numbers import Rational
 from pathlib import Path
 
 import av
 from av.container import OutputContainer
 from av.video.stream import VideoStream
 
-from engines.arguments import check_above_zero
+from engines.arguments import check_above_zero, check_fraction
 from engines.atomic import replacing
 from engines.errors import MediaError
 from realtime.chapters import Chapter, add_chapters
@@ -27,6 +26,7 @@ from realtime.outputs.target import check_suffix, check_target
 from realtime.outputs.tracks.audio import AudioCopier, AudioNotSupported, mux_beside
 from realtime.outputs.tracks.subtitles import SPARSE, SubtitleCopier
 from realtime.packet import Packet
+from realtime.paths import named
 from realtime.pixels.high_range import HighRange
 
 CONTAINER_TAGS = ("major_brand", "minor_version", "compatible_brands", "encoder")  # of a container, not of its video
@@ -103,9 +103,10 @@ class VideoSink(Sink):
         overwrite: bool = False,
         recoverable: bool = False,
     ) -> None:
-        path = Path(path)
+        path = named(path)
         if rate is not None:
             check_above_zero("rate", rate, "25")
+        check_fraction("pixel_aspect", pixel_aspect, "Fraction(16, 15)")
         piped = path == PIPE and not recoverable
         if not piped:
             check_target(path, overwrite=overwrite)
@@ -309,6 +310,5 @@ def time_unit(time_base: Fraction) -> Fraction:
 
     Raises ValueError unless that is a whole number or fraction above 0.
     """
-    if not isinstance(time_base, Rational) or time_base <= 0:
-        raise ValueError(f"time_base {time_base!r}: must be a fraction above 0, such as Fraction(1, 25)")
+    check_fraction("time_base", time_base, "Fraction(1, 25)")
     return time_base if time_base.denominator <= MAX_TIMESCALE else Fraction(1, 90_000)

@@ -11,6 +11,7 @@ from av.video.stream import VideoStream
 from realtime.choices import MAX_PIXELS
 from realtime.inputs.containers import decoder_limit, open_container, video_stream
 from realtime.inputs.pictures import check_pixels
+from realtime.paths import named
 
 
 class Media:
@@ -23,7 +24,7 @@ class Media:
     seekable = True  # and so it is known how long it is
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
+        self.path = named(path)
 
     @property
     def files(self) -> Sequence[Path]:

@@ -10,6 +10,7 @@ import av
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
+from engines.arguments import check_above_zero
 from engines.errors import MediaError, TooManyPixels
 from realtime.choices import MAX_PIXELS
 from realtime.inputs.containers import decoder_limit
@@ -42,7 +43,8 @@ class NumberedPictures(Media):
 
     def __init__(self, path: str | os.PathLike[str], *, rate: Fraction = RATE) -> None:
         super().__init__(path)
-        if not 0 < rate <= MOST_RATE:
+        check_above_zero("rate", rate, "25")
+        if rate > MOST_RATE:
             raise ValueError(f"a rate of {float(rate):g} pictures a second is out of range; give one up to {MOST_RATE}")
         self.rate = rate
         parts = check_name(self.path)

@@ -22,6 +22,7 @@ from realtime.outputs.formats import codec_for
 from realtime.outputs.sink import Sink
 from realtime.outputs.target import refuse_address
 from realtime.packet import Packet
+from realtime.paths import named
 from realtime.pixels.high_range import HighRange, with_high_range
 from realtime.pixels.opacity import premultiply
 from realtime.pixels.wide_colour import D65, GAMUTS, REFERENCE_WHITE, Deep, light_of
@@ -70,7 +71,7 @@ class PictureSequence(Sink):
         high_range: HighRange | None = None,
         overwrite: bool = False,
     ) -> None:
-        path = Path(path)
+        path = named(path)
         super().__init__(path, width=width, height=height, kind=kind, codec=codec_for(path, kind, codec))
         self.codec.check_rate(crf)
         parts = check_name(path)
