@@ -99,7 +99,10 @@ class CocoMasks:
             names = {c["id"]: str(c["name"]) for c in content["categories"]}
             kinds = {key for key, name in names.items() if name == category}
             self._sizes = {i["id"]: (i.get("height"), i.get("width")) for i in content["images"]}
-            self._ids = {Path(i["file_name"]).name: i["id"] for i in content["images"]}
+            named = {i["id"]: Path(i["file_name"]) for i in content["images"]}
+            self._ids: dict[str, dict[Any, Path]] = {}  # of the pictures of a name
+            for key, name in named.items():
+                self._ids.setdefault(name.name, {})[key] = name
             self._shapes: dict[Any, list[tuple[Any, Any]]] = {}  # of each picture: the annotation's id, and its shape
             for number, annotation in enumerate(content["annotations"]):
                 if annotation["category_id"] in kinds:
@@ -110,16 +113,19 @@ class CocoMasks:
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             fault = first_fault(content) or "check it"
             raise MediaError(f"{path}: is not a COCO file of images, categories and annotations; {fault}") from error
+        for number, image in enumerate(content["images"]):
+            if named[image["id"]] != Path(image["file_name"]):
+                raise MediaError(f"{path}: images[{number}] has the id {image['id']} of another picture; correct it")
         if not names:
             raise MediaError(f"{path}: has no categories; name a COCO file of people")
         if not kinds:
             raise ValueError(f"{category}: is not a category of {path}; use one of {', '.join(sorted(names.values()))}")
 
     def has(self, photo: Path) -> bool:
-        return bool(self._shapes.get(self._ids.get(photo.name)))
+        return any(self._shapes.get(key) for key in self._ids.get(photo.name, {}))
 
     def read(self, photo: Path) -> Mask:
-        key = self._ids[photo.name]
+        key = self._key(photo)
         height, width = self._sizes[key]
         if not (type(height) is type(width) is int and min(height, width) > 0):
             size = f"{reprlib.repr(width)}x{reprlib.repr(height)}"
@@ -137,6 +143,18 @@ class CocoMasks:
                 where = f"annotation {reprlib.repr(identity)} of {photo.name}"
                 raise MediaError(f"{self._path}: {where} {error}; correct it or take it out") from error
         return np.asarray(drawn, np.float32)
+
+    def _key(self, photo: Path) -> Any:
+        """The id of a photo's picture; of several of its name, that whose folders are the photo's."""
+        found = self._ids[photo.name]
+        if len(found) > 1:
+            parts = photo.absolute().parts
+            same = [key for key, name in found.items() if len(name.parts) > 1 and parts[-len(name.parts) :] == name.parts]
+            if len(same) != 1:
+                remedy = "rename all but one of them, or take them out"
+                raise MediaError(f"{self._path}: has {len(found)} pictures of the name {photo.name}; {remedy}")
+            return same[0]
+        return next(iter(found))
 
 
 def first_fault(content: Any) -> str:

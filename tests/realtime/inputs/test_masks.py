@@ -207,3 +207,21 @@ def test_of_a_cut_out_the_mask_is_its_alpha(tmp_path: Path) -> None:
 def test_a_coco_file_without_categories_is_refused(tmp_path: Path) -> None:
     with pytest.raises(MediaError, match=r"c.json: has no categories; name a COCO file of people$"):
         open_masks(coco(tmp_path / "c.json", categories=[]))
+
+
+def test_of_pictures_of_one_name_the_folder_decides(tmp_path: Path) -> None:
+    """The last one's mask was taken for all."""
+    size = {"height": 12, "width": 20}
+    images = [{"id": 8, "file_name": "train/a.jpg", **size}, {"id": 7, "file_name": "val/a.jpg", **size}]
+    annotations = [{"image_id": key, "category_id": 1, "segmentation": [shape]} for key, shape in ((7, SQUARE), (8, DOG))]
+    masks = open_masks(coco(tmp_path / "a.json", images=images, annotations=annotations))
+    np.testing.assert_array_equal(masks.read(Path("photos/train/a.jpg")), rectangle(0, 10, 0, 10))
+    np.testing.assert_array_equal(masks.read(Path("photos/val/a.jpg")), rectangle(3, 9, 2, 7))
+    with pytest.raises(MediaError, match=r"a.json: has 2 pictures of the name a.jpg; rename all but one of them"):
+        masks.read(Path("photos/a.jpg"))
+    images[0]["file_name"] = images[1]["file_name"] = "a.jpg"
+    with pytest.raises(MediaError, match=r"a.json: has 2 pictures of the name a.jpg"):
+        open_masks(coco(tmp_path / "a.json", images=images)).read(Path("val/a.jpg"))
+    images[0] = {"id": 7, "file_name": "b.jpg", **size}
+    with pytest.raises(MediaError, match=r"a.json: images\[0\] has the id 7 of another picture; correct it"):
+        open_masks(coco(tmp_path / "a.json", images=images))
