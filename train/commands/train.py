@@ -267,11 +267,23 @@ def _train(
             with raise_on_all_ranks():
                 say_what_is_left_out(data)
             for job in jobs(which, plan, recipe, data, Run(out, begin_with, on)):
+                if begin_with is not None:
+                    say_what_has_begun(job)
                 if not train_networks(job.names, job.library(), job.recipe, job.run, **vars(means)):
                     raise SystemExit(INTERRUPTED)  # which has been said
             if isinstance(plan, Schedule) and is_rank0():
                 plan.gather(out)
         report(f"done: {out}")
+
+
+def say_what_has_begun(job: Job) -> None:
+    """Say which networks go on from their checkpoints, and begin with nothing."""
+    from train.learning.checkpoints import checkpoint_exists
+    from train.learning.progress import report
+
+    for path in (job.run.out / f"{name}.pt" for name in job.names):
+        if checkpoint_exists(path):
+            report(f"{path}: is there, and goes on; --begin-with is for a new run, and does nothing here")
 
 
 @contextmanager

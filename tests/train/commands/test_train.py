@@ -165,7 +165,7 @@ def test_two_runs_do_not_write_into_one_folder(
 
 
 def test_a_run_starts_from_the_weights_of_another(
-    monkeypatch: pytest.MonkeyPatch, data: Path, recipe_file: Path, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], data: Path, recipe_file: Path, tmp_path: Path
 ) -> None:
     options = ["--data", data, "--workers", 0, "--threads", 1]
     assert run(monkeypatch, "mpn", "--out", tmp_path / "one", "--recipe", recipe_file, *options) == 0
@@ -176,6 +176,10 @@ def test_a_run_starts_from_the_weights_of_another(
     one, two = (load_checkpoint(tmp_path / name / "mpn.pt") for name in ("one", "two"))
     assert two["step"] == 0
     assert all(torch.equal(value, two["average"][name]) for name, value in one["average"].items())
+    told = f"{tmp_path / 'two/mpn.pt'}: is there, and goes on; --begin-with is for a new run, and does nothing here\n"
+    assert told not in capfd.readouterr().err
+    assert run(monkeypatch, "mpn", "--out", tmp_path / "two", "--recipe", at_once, *begin, *options) == 0
+    assert told in capfd.readouterr().err  # it was silent
 
 
 def test_training_starts_from_the_released_weights(
