@@ -21,13 +21,14 @@ log = logging.getLogger(__name__)
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 TOLD_FULL = "the disk of the service is full; try again later, or send less"
 ERRORS = {
-    400: "a parameter or a form is wrong or unknown, or a file is empty",
+    400: "a parameter, a header or a form is wrong or unknown, or a file is empty",
     401: "the token is missing or wrong",
     403: "called by a page of another site, or by another name",
     404: "there is no such video, or not any more",
     408: "the body did not arrive in time",
     409: "the video is not done",
     413: "too many bytes or pixels",
+    416: "the file is shorter than the Range",
     422: "a file cannot be read, or is of the wrong shape",
     429: "the queue is full; Retry-After says when to come back",
     507: "the disk of the service is full",

@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
-from fastapi.responses import FileResponse
+from fastapi.responses import FileResponse, JSONResponse
+from starlette.datastructures import Headers
+from starlette.types import Message, Receive, Scope, Send
 
 from realtime.choices import GREEN, MAX_SMOOTH, SMOOTH, OutputKind
 from realtime.scratch import scratch_folder
@@ -16,6 +18,7 @@ from realtime.serve.previews import PREVIEW_TYPE, Previewer
 from realtime.serve.video_queue import MEDIA_TYPES, VIDEO, ClientVideo, Suffix, VideoOptions, VideoQueue
 from realtime.serve.work_queue import SharedEngines, WorkQueue
 
+WRONG_RANGE = "Range: names no bytes of the file; write bytes=FIRST-LAST, or leave it out"
 Job = dict[str, str | int | float | list[str] | None]
 
 Background = Annotated[str, Query(description="A colour, blur, blur:2 or checkerboard.", max_length=100)]
@@ -106,7 +109,7 @@ def add_videos(
         "/v1/video/{name}/result",
         summary="The edited video",
         response_class=FileResponse,
-        responses=of_known | errors(409),
+        responses=of_known | errors(400, 409, 416),
         **common,
     )
     async def result(name: str) -> Response:
@@ -115,11 +118,32 @@ def add_videos(
             raise HTTPException(409, f"the video is {video.status}{': ' * bool(video.detail)}{video.detail}")
         headers = {"Cache-Control": "no-store"}
         file = f"matte.{video.options.suffix}"
-        return FileResponse(video.target, media_type=MEDIA_TYPES[video.options.suffix], filename=file, headers=headers)
+        return ResultFile(video.target, media_type=MEDIA_TYPES[video.options.suffix], filename=file, headers=headers)
 
     @app.delete("/v1/video/{name}", status_code=204, summary="Stop and delete a video", responses=of_known, **common)
     async def delete(name: str) -> None:
         videos.remove(known(name))
+
+
+class ResultFile(FileResponse):
+    """A file, or parts of it. A `Range` that it does not have is refused as all else is: FileResponse does so in plain text."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        refused: Message | None = None
+
+        async def in_json(message: Message) -> None:
+            nonlocal refused
+            if message["type"] == "http.response.start" and message["status"] >= 400:
+                refused = message
+            elif refused is None:
+                await send(message)
+            else:
+                size = Headers(raw=refused["headers"]).get("content-range")  # of the file, where it has not what is asked for
+                headers = {} if size is None else {"Content-Range": size}
+                await JSONResponse({"detail": WRONG_RANGE}, refused["status"], headers)(scope, receive, send)
+
+        await super().__call__(scope, receive, in_json)
 
 
 def described(video: ClientVideo) -> Job:

@@ -92,6 +92,19 @@ def test_a_video_comes_back(client: TestClient, clip: bytes, options: dict[str, 
         assert client.get(address).status_code == 404
 
 
+def test_a_range_that_is_wrong_is_refused_as_all_else_is(client: TestClient, clip: bytes) -> None:
+    """It was answered in plain text."""
+    address = f"/v1/video/{ended(client, client.post('/v1/video', content=clip).json())['id']}/result"
+    whole = client.get(address).content
+    part = client.get(address, headers={"Range": "bytes=4-9"})
+    assert (part.status_code, part.content) == (206, whole[4:10])
+    for wanted, status in (("bytes=9-4", 400), ("frames=0-9", 400), ("all", 400), (f"bytes={len(whole)}-", 416)):
+        refused = client.get(address, headers={"Range": wanted})
+        told = {"detail": "Range: names no bytes of the file; write bytes=FIRST-LAST, or leave it out"}
+        assert (refused.status_code, refused.json()) == (status, told)
+    assert refused.headers["content-range"] == f"bytes */{len(whole)}"
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [
