@@ -20,7 +20,7 @@ from realtime.paths import named
 from realtime.pixels.colour_profile import SPACES, ColourProfile, colour_profile, space, to_srgb_by
 from realtime.pixels.decoded import brighter_than_white, in_srgb
 from realtime.pixels.depth import Pixels, to_eight_bits, to_sixteen_bits
-from realtime.pixels.metadata import NO_METADATA, Metadata, read_exif, read_xmp
+from realtime.pixels.metadata import NO_METADATA, Metadata, read_density, read_exif, read_xmp
 from realtime.pixels.opacity import flatten
 from realtime.pixels.opencv_log import silence_opencv
 from realtime.pixels.orientation import Orientation
@@ -109,7 +109,7 @@ def _decode(image: Image.Image, path: Path) -> Photo:
     except ValueError:
         notes.append(f"{path}: its EXIF is damaged, and is left out")
     colours, alpha = deep or _eight_bits(image, icc if described in {"GRAY", "CMYK"} else b"")
-    metadata = Metadata(exif, read_xmp(image))
+    metadata = Metadata(exif, read_xmp(image), read_density(image, turned=orientation.transpose))
     image.close()
     stored: Pixels = orientation.apply(colours)
     alpha = None if alpha is None else orientation.apply(alpha)

@@ -89,4 +89,6 @@ def _write_with_pillow(path: Path, raster: Raster, kind: PictureFormat) -> None:
         options["exif"] = HEADER + raster.metadata.exif
     if raster.metadata.xmp:
         options["xmp"] = raster.metadata.xmp
+    if raster.metadata.density is not None:
+        options["dpi"] = raster.metadata.density
     image.save(path, format=kind.name, **options)

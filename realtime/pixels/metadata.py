@@ -32,6 +32,8 @@ KEPT: frozenset[int] = frozenset(
 )
 GROUPS = (int(IFD.Exif), int(IFD.GPSInfo))  # directories of their own: how the photo was taken, and where
 WIDTH, HEIGHT = int(Base.ExifImageWidth), int(Base.ExifImageHeight)
+MOST_DENSITY = 65_535  # pixels an inch: JPEG has 16 bits
+WHOLE = 0.02  # by how much whole ones may be off in PNG, which counts by the metre
 # In XMP: the orientation, a thumbnail, and the name of a second part that is stored elsewhere in a JPEG.
 STALE = (
     (re.compile(rb"(tiff:Orientation(?:\s*=\s*[\"']|>)\s*)[2-8]"), rb"\g<1>1"),
@@ -42,10 +44,16 @@ STALE = (
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """EXIF as a block of TIFF tags, without the header that JPEG puts before it, and XMP as it is stored; or empty bytes."""
+    """What is kept of it.
+
+    exif     a block of TIFF tags, without the header that JPEG puts before it; or empty
+    xmp      as it is stored; or empty
+    density  pixels an inch, across and down, as JPEG, PNG and TIFF state them outside of EXIF; or None
+    """
 
     exif: bytes = b""
     xmp: bytes = b""
+    density: tuple[float, float] | None = None
 
     def of_size(self, height: int, width: int) -> "Metadata":
         """The same for a picture of another size in pixels."""
@@ -58,15 +66,15 @@ class Metadata:
     def within(self, most: int) -> "Metadata":
         """The same without EXIF, or XMP, that has more bytes than that with its header."""
         fits = [len(header + each) <= most for header, each in ((HEADER, self.exif), (XMP_HEADER, self.xmp))]
-        return Metadata(self.exif if fits[0] else b"", self.xmp if fits[1] else b"")
+        return replace(self, exif=self.exif if fits[0] else b"", xmp=self.xmp if fits[1] else b"")
 
     def without_place(self) -> "Metadata":
         """The same without where the photo was taken: without GPS, and without maker notes and XMP, in which places can be."""
         if not self.exif:
-            return NO_METADATA
+            return replace(self, xmp=b"")
         main, camera, _ = directories(self.exif)
         camera.pop(int(Base.MakerNote), None)
-        return Metadata(_block(byte_order(self.exif), main, camera, {}))
+        return replace(self, exif=_block(byte_order(self.exif), main, camera, {}), xmp=b"")
 
 
 NO_METADATA = Metadata()
@@ -79,6 +87,20 @@ def read_xmp(image: Image.Image) -> bytes:
     for pattern, instead in STALE:
         xmp = pattern.sub(instead, xmp)
     return xmp.strip(b"\0")
+
+
+def read_density(image: Image.Image, *, turned: bool) -> tuple[float, float] | None:
+    """The same of its pixels an inch; `turned`: by a quarter. None if it states none, or none that make sense."""
+    try:
+        across, down = (float(each) for each in image.info["dpi"])
+    except (KeyError, TypeError, ValueError, ZeroDivisionError):
+        return None
+    if image.format in ("JPEG", "MPO", "TIFF") and not image.info.get("jfif_unit") and Base.XResolution not in image.getexif():
+        return None  # the file states none, and Pillow says 72 or 1
+    across, down = (float(round(each)) if abs(each - round(each)) < WHOLE else each for each in (across, down))
+    if not all(0.5 <= each <= MOST_DENSITY for each in (across, down)):
+        return None
+    return (down, across) if turned else (across, down)
 
 
 def read_exif(image: Image.Image, path: Path) -> bytes:

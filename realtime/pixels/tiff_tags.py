@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 HEAD = 8  # bytes: the byte order, 42, and where the first directory is
 SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}  # bytes of each type
-BYTE, SHORT, LONG, UNDEFINED = 1, 3, 4, 7
+BYTE, SHORT, LONG, RATIONAL, UNDEFINED = 1, 3, 4, 5, 7
 ORDERS = {b"II": "<", b"MM": ">"}
 ENTRY = 12  # bytes of an entry of a directory
 

@@ -19,12 +19,13 @@ from engines.engine import Mask
 from engines.errors import MediaError
 from realtime.pixels.depth import Pixels, to_eight_bits, to_sixteen_bits
 from realtime.pixels.metadata import Metadata, directories, with_groups
-from realtime.pixels.tiff_tags import BYTE, HEAD, LONG, SHORT, UNDEFINED, Directory, Tag, byte_order, head, numbers
+from realtime.pixels.tiff_tags import BYTE, HEAD, LONG, RATIONAL, SHORT, UNDEFINED, Directory, Tag, byte_order, head, numbers
 
 BAND = 64  # rows at a time
 LEVEL = 2  # of ISA-L: in a sixth of the time that zlib takes at level 4, and a few per cent larger
 PNG_UP = 2  # the filter that stores each row as its difference to the one above
 PNG_COLOURS = {1: 0, 3: 2, 4: 6}  # by the number of channels
+INCH = 0.0254  # m
 TIFF_LARGEST = 2**32  # bytes that its offsets reach
 
 
@@ -80,6 +81,9 @@ def write_png(path: Path, raster: Raster) -> None:
         _png_chunk(file, b"IHDR", struct.pack(">IIBBxxx", width, height, raster.bits, PNG_COLOURS[raster.channels]))
         if raster.profile:
             _png_chunk(file, b"iCCP", b"ICC profile\0\0" + zlib.compress(raster.profile))
+        if raster.metadata.density is not None:
+            across, down = (round(each / INCH) for each in raster.metadata.density)
+            _png_chunk(file, b"pHYs", struct.pack(">IIB", across, down, 1))  # 1: a metre
         if raster.metadata.exif:
             _png_chunk(file, b"eXIf", raster.metadata.exif)
         if raster.metadata.xmp:
@@ -116,10 +120,18 @@ def write_tiff(path: Path, raster: Raster) -> None:
         if place + len(raster.profile) + len(raster.metadata.xmp) + len(raster.metadata.exif) + 2**20 > TIFF_LARGEST:
             raise MediaError(f"{path}: is too large for a TIFF file; write .png instead")
         lengths = [after - start for start, after in itertools.pairwise([*starts, end])]
-        directory = main | _tiff_directory(raster, order, starts, lengths)
+        directory = _tiff_density(raster, order) | main | _tiff_directory(raster, order, starts, lengths)
         file.write(bytes(place - end) + with_groups(order, directory, (camera, taken_at), place))
         file.seek(0)
         file.write(head(order, place))
+
+
+def _tiff_density(raster: Raster, order: str) -> Directory:
+    """The tags of how many pixels an inch has."""
+    if raster.metadata.density is None:
+        return {}
+    across, down = (Tag(RATIONAL, struct.pack(f"{order}II", round(100 * each), 100)) for each in raster.metadata.density)
+    return {282: across, 283: down, 296: numbers(order, SHORT, 2)}
 
 
 def _tiff_directory(raster: Raster, order: str, starts: list[int], lengths: list[int]) -> Directory:

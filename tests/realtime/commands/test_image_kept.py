@@ -125,6 +125,24 @@ def test_metadata_is_kept_and_the_place_left_out_on_demand(tmp_path: Path) -> No
             assert ("xmp" in out.info) is kept
 
 
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".tiff"])
+@pytest.mark.parametrize("target", ["out.jpg", "out.png", "out.tiff"])
+def test_the_pixels_an_inch_are_kept(tmp_path: Path, suffix: str, target: str) -> None:
+    """They were only where EXIF states them."""
+    photo = tmp_path / f"a{suffix}"
+    Image.new("RGB", (60, 40)).save(photo, dpi=(300, 200))
+    assert shm_image(photo, tmp_path / target, "--bg", "green") == 0
+    with Image.open(tmp_path / target) as out:
+        assert out.info["dpi"] == pytest.approx((300, 200), abs=0.02)
+
+
+def test_the_pixels_an_inch_of_a_photo_that_is_turned(tmp_path: Path) -> None:
+    Image.new("RGB", (60, 40)).save(tmp_path / "a.jpg", dpi=(300, 200), exif=b"Exif\0\0" + exif())
+    assert shm_image(tmp_path / "a.jpg", tmp_path / "out.png", "--strip") == 0
+    with Image.open(tmp_path / "out.png") as out:
+        assert out.info["dpi"] == pytest.approx((200, 300), abs=0.02)
+
+
 @pytest.mark.parametrize("name", ["EXIF", "XMP"])
 def test_metadata_too_large_for_a_jpeg_is_left_out_with_a_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
