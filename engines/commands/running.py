@@ -115,7 +115,16 @@ def _one_line(error: TyperException) -> str:
         if len(names) > 1:
             return f"missing argument: {' and '.join(names)} are needed"
     message = " ".join(error.format_message().split()).rstrip(".")
-    return message[:1].lower() + message[1:]
+    return message[:1].lower() + message[1:] + _if_file(getattr(error, "option_name", None))
+
+
+def _if_file(option: str | None) -> str:
+    """How to write a file whose name was taken for an option that there is not: its first letter is all that is reported."""
+    if option is not None and not option.startswith("--"):
+        for word in sys.argv[1:]:
+            if word.startswith(option) and Path(word).suffix:
+                return f"; if {word} is a file, write ./{word}"
+    return ""
 
 
 def _refused_value(error: TyperException) -> object:

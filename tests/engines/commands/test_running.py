@@ -115,6 +115,7 @@ def test_a_missing_module_of_our_own_is_not_taken_for_an_extra() -> None:
         ("in.png --threads 0", "--threads 0: should be greater than or equal to 1"),
         ("in.png --threads many", "--threads many: should be a valid integer"),
         ("in.png --nothing", "no such option: --nothing"),
+        ("in.png -x.mp4", "no such option: -x; if -x.mp4 is a file, write ./-x.mp4; see command --help"),
         ("in.png out.png", "got unexpected extra argument"),
         ("in.png --threads", "option '--threads' requires an argument; see command --help"),
         ("in.png --threads 99999999999999999999", "--threads 99999999999999999999: should be less than or equal to"),
@@ -123,7 +124,7 @@ def test_a_missing_module_of_our_own_is_not_taken_for_an_extra() -> None:
 def test_a_wrong_option_is_one_line_that_names_it(
     words: str, message: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(sys, "argv", ["/usr/bin/command"])
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/command", *words.split()])
     app = command_app()
 
     @app.command()
