@@ -1,5 +1,6 @@
 """Addresses: which are of this machine alone, and what of one may be shown."""
 
+import errno
 import ipaddress
 import re
 from pathlib import Path
@@ -52,4 +53,15 @@ def refuse_missing(path: Path) -> None:
         return
     if (address := address_shown(str(path))) is not None:
         raise MediaError(f"{address}: is an address; save what is there as a file, or read a stream by NetworkStream")
+    if is_loop(path):
+        raise MediaError(f"{path}: is a link that leads back to itself; name the file itself")
     raise MediaError(f"{path}: no such file; check the name")
+
+
+def is_loop(path: Path) -> bool:
+    """Whether a path is, or leads through, symbolic links that lead round in a circle."""
+    try:
+        path.stat()
+    except OSError as error:
+        return error.errno == errno.ELOOP
+    return False

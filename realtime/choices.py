@@ -4,6 +4,8 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 PIPE = Path("-")  # in place of a file: standard input, or standard output
+STANDARD_INPUT = ("/dev/stdin", "/dev/fd/0", "/proc/self/fd/0")  # which are no files, and to be written as PIPE
+STANDARD_OUTPUT = ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
 
 Fit = Literal["cover", "contain", "stretch"]  # how a background is brought to the size of a frame
 Keep = Literal["all", "largest"]  # which subjects stay in the matte

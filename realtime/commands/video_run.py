@@ -6,7 +6,7 @@ from pathlib import Path
 
 from engines.commands.running import UsageError
 from engines.engine import Engine
-from realtime.choices import PIPE
+from realtime.choices import PIPE, STANDARD_OUTPUT
 from realtime.commands.checks import (
     blaming,
     naming_options,
@@ -75,6 +75,8 @@ def refuse(source: Path, target: Path, run: Run) -> None:
     """Raise UsageError if a video is none, or its file would replace another."""
     if run.settings.rate is not None and not is_numbered(source):
         raise UsageError(f"--rate: {source} is no sequence of pictures, such as frames/%05d.png; leave --rate out")
+    if names := [each for each in (target, run.alpha_target) if str(each) in STANDARD_OUTPUT]:
+        raise UsageError(f"{names[0]}: is standard output; write - for it")
     if source == PIPE:
         refuse_twice(run)
     if PIPE in (target, run.alpha_target):

@@ -21,7 +21,7 @@ from PIL import ImageColor
 from engines.arguments import check_fraction
 from engines.engine import Frame, kind_of
 from engines.errors import MediaError
-from realtime.addresses import address_shown
+from realtime.addresses import address_shown, is_loop
 from realtime.choices import MAX_PIXELS, Fit, check_choice
 from realtime.closing import Closing
 from realtime.inputs.containers import NoVideo
@@ -280,6 +280,8 @@ def _unknown(spec: str, path: Path) -> str:
     """The message for a background that is neither a file nor a colour."""
     if (address := address_shown(spec)) is not None:
         return f"{address}: is an address; save what is there as a file, and name that"
+    if is_loop(path):
+        return f"{spec}: is a link that leads back to itself; name the file itself"
     if path.suffix or len(path.parts) > 1:
         return f"{spec}: no such file; check the name"
     near = difflib.get_close_matches(spec.lower(), [*ImageColor.colormap, *WORDS], n=1)

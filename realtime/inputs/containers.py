@@ -11,7 +11,7 @@ from av.video.stream import VideoStream
 
 from engines.errors import MediaError
 from realtime.addresses import refuse_missing
-from realtime.choices import MAX_PIXELS
+from realtime.choices import MAX_PIXELS, STANDARD_INPUT
 from realtime.inputs.formats import is_playlist, lacks_index, self_contained
 from realtime.inputs.pictures import is_heif
 
@@ -41,7 +41,8 @@ def open_container(path: Path, *, max_pixels: int | None = MAX_PIXELS) -> InputC
             raise MediaError(f"{path}: is a folder; name one video file in it")
         refuse_missing(path)
         if not path.is_file():
-            raise MediaError(f"{path}: is a device or a pipe; name a video file")
+            remedy = "write - for standard input" if str(path) in STANDARD_INPUT else "name a video file"
+            raise MediaError(f"{path}: is a device or a pipe; {remedy}")
         # An absolute path, so that FFmpeg does not mistake part of a name for a protocol.
         options = {"format_whitelist": self_contained(), "protocol_whitelist": "file", **decoder_limit(max_pixels)}
         return av.open(str(path.absolute()), options=options, metadata_errors="replace")

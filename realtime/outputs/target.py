@@ -5,7 +5,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from engines.errors import MediaError
-from realtime.addresses import address_shown
+from realtime.addresses import address_shown, is_loop
 
 
 def check_suffix(path: Path, suffixes: Collection[str], kind: str) -> None:
@@ -22,6 +22,8 @@ def refuse_address(path: Path) -> None:
 
 def check_target(path: Path, *, overwrite: bool) -> None:
     """Raise MediaError if no file can be written to `path`, or one exists that must stay. Symbolic links are followed."""
+    if is_loop(path):
+        raise MediaError(f"{path}: is a link that leads back to itself; choose another name")
     try:
         target = Path(os.path.realpath(path))
         if target.is_dir():

@@ -90,6 +90,8 @@ def picture_format(path: Path, *, alpha: bool) -> PictureFormat:
             return each
     if path.is_dir():
         raise MediaError(f"{path}: is a folder; name a picture in it, such as {path / 'out.png'}")
+    if path.exists() and not path.is_file():
+        raise MediaError(f"{path}: is a device or a pipe; name a file that ends in {suffixes_of()}")
     raise MediaError(f"{path}: unknown kind of picture '{path.suffix}'; end its name in {suffixes_of()}")
 
 

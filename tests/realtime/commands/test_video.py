@@ -211,6 +211,10 @@ def bad_inputs() -> list[tuple[str, list[str], str]]:
         ("output links to input", ["in.mp4", "link.mp4", "--overwrite"], "is the same file as IN"),
         ("output is a hard link to input", ["in.mp4", "hard.mp4", "--overwrite"], "is the same file as IN"),
         ("output is background", ["in.mp4", "there.mp4", "--bg", "there.mp4", "-y"], "is the same file as --bg"),
+        ("standard output", ["in.mp4", "/dev/stdout"], "/dev/stdout: is standard output; write - for it"),
+        ("loop of links", ["loop.mp4", "out.mp4"], "loop.mp4: is a link that leads back to itself; name the file itself"),
+        ("output is a loop", ["in.mp4", "loop.mp4"], "loop.mp4: is a link that leads back to itself; choose another name"),
+        ("background is a loop", ["in.mp4", "out.mp4", "--bg", "loop.mp4"], "--bg loop.mp4: is a link that leads back"),
         ("missing background", ["in.mp4", "out.mp4", "--bg", "nothing.jpg"], "nothing.jpg"),
         ("broken background", ["in.mp4", "out.mp4", "--bg", "text.mp4"], "text.mp4"),
         ("folder as background", ["in.mp4", "out.mp4", "--bg", "folder"], "folder"),
@@ -247,6 +251,7 @@ def test_bad_input_is_reported_in_one_line_and_nothing_is_lost(
     cv2.imwrite("picture.png", picture(0))
     Path("link.mp4").symlink_to("in.mp4")
     Path("hard.mp4").hardlink_to("in.mp4")
+    Path("loop.mp4").symlink_to("loop.mp4")
     before = {path: path.read_bytes() for path in sorted(tmp_path.iterdir()) if path.is_file()}
 
     assert shm_video(monkeypatch, *arguments) == 2
