@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from shutil import copyfileobj
 from statistics import median
+from threading import Thread
 from typing import Annotated, Literal
 
 import typer
@@ -38,6 +40,8 @@ def service(options: list[str]) -> Iterator[tuple[int, int]]:
             line = "the service does not start"
             for line in process.stderr:
                 if found := re.search(r"serving on http://127\.0\.0\.1:(\d+) ", line):
+                    # What it says later is passed on: a full pipe would hold it up.
+                    Thread(target=copyfileobj, args=(process.stderr, sys.stderr), daemon=True).start()
                     yield int(found[1]), process.pid
                     return
             raise UsageError(line.strip().removeprefix("error: "))

@@ -1,11 +1,14 @@
 import json
 import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from benchmarks.serve import measure
+from benchmarks.serve import measure, service
 from realtime.serve.limits import Limits
 from tests.realtime.plain_engine import PlainEngine, plain_engine
 
@@ -52,3 +55,21 @@ def test_bad_input_is_one_line(bench, tmp_path: Path) -> None:  # type: ignore[n
             assert code == 2
             assert err.count("\n") == 1, err
             assert message in err
+
+
+def test_what_the_service_says_later_does_not_hold_it_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Nobody read its pipe, which holds 64 kB."""
+    done = tmp_path / "done"
+    program = (
+        "import pathlib, sys, time; print('serving on http://127.0.0.1:1 ', file=sys.stderr, flush=True); "
+        f"print('x' * 500_000, file=sys.stderr, flush=True); pathlib.Path({str(done)!r}).touch(); time.sleep(60)"
+    )
+    popen = subprocess.Popen
+    monkeypatch.setattr(
+        "benchmarks.serve.subprocess.Popen", lambda _, **options: popen([sys.executable, "-c", program], **options)
+    )
+    with service([]):
+        end = time.monotonic() + 30
+        while not done.exists() and time.monotonic() < end:
+            time.sleep(0.05)
+        assert done.exists()
