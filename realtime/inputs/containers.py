@@ -12,7 +12,7 @@ from av.video.stream import VideoStream
 from engines.errors import MediaError
 from realtime.addresses import refuse_missing
 from realtime.choices import MAX_PIXELS, STANDARD_INPUT
-from realtime.inputs.formats import is_playlist, lacks_index, self_contained
+from realtime.inputs.formats import is_cut_off, is_playlist, lacks_index, self_contained
 from realtime.inputs.pictures import is_heif
 
 DAMAGE = (av.InvalidDataError, av.ArgumentError, av.PatchWelcomeError)  # what FFmpeg raises for it
@@ -54,6 +54,10 @@ def open_container(path: Path, *, max_pixels: int | None = MAX_PIXELS) -> InputC
         if lacks_index(path):
             why = "it was cut off, or its recording never ended: its index is missing"
             raise MediaError(f"{path}: is not a video that can be read ({why}); copy it again, or repair it") from error
+        if is_cut_off(path):
+            raise MediaError(
+                f"{path}: is not a video that can be read (it was cut off); copy it again, or repair it"
+            ) from error
         raise NoVideo(f"{path}: is not a video that can be read ({error.strerror}); name a video file") from error
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import av
 from av.container import InputContainer
 
-from realtime.boxes import boxes
+from realtime.boxes import Box, boxes
 
 REFERRING = {
     *("avisynth", "concat", "dash", "hls", "imf", "lavfi", "rtp", "rtsp"),
@@ -43,16 +43,28 @@ def is_playlist(path: Path) -> bool:
 
 def lacks_index(path: Path) -> bool:
     """Whether a file is an MP4 or MOV without its index, as one whose recording or copying never ended."""
-    kinds: list[bytes] = []
+    kinds = [box.kind for box in outermost(path)]
+    return kinds[:1] in ([b"ftyp"], [b"mdat"], [b"wide"]) and b"moov" not in kinds
+
+
+def is_cut_off(path: Path) -> bool:
+    """Whether a file is an MP4 or MOV that ends within one of its parts, such as the first fragment."""
+    found = outermost(path)
+    return bool(found) and found[0].kind == b"ftyp" and (found[-1].end or 0) > path.stat().st_size
+
+
+def outermost(path: Path) -> list[Box]:
+    """The outermost parts of an MP4 or MOV; none of what cannot be read."""
+    found: list[Box] = []
     try:
         with path.open("rb") as file:
             for box in islice(boxes(file), MOST_BOXES):
-                kinds.append(box.kind)
-                if box.kind == b"moov" or not box.kind.isalnum():
+                found.append(box)
+                if not box.kind.isalnum():
                     break
     except OSError:
-        return False
-    return kinds[:1] in ([b"ftyp"], [b"mdat"], [b"wide"]) and b"moov" not in kinds
+        return []
+    return found
 
 
 def shortfall(name: str, end: Fraction | float, length: Fraction | float) -> str:

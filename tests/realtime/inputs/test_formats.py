@@ -1,6 +1,7 @@
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import pytest
 from PIL import Image, features
 
@@ -9,7 +10,7 @@ from engines.errors import MediaError
 from realtime.commands.live import open_source
 from realtime.compositing.backgrounds import open_background
 from realtime.inputs.video_file import VideoSource
-from tests.realtime.clips import make_clip, picture
+from tests.realtime.clips import even_times, make_clip, picture
 from tests.realtime.inputs.test_network_stream import server
 
 HLS = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:1,\n{}\n#EXT-X-ENDLIST\n"
@@ -77,3 +78,18 @@ def test_an_animated_avif_moves(tmp_path: Path) -> None:
     with VideoSource(tmp_path / "a.avif") as source:
         assert [packet.time for packet in source] == [Fraction(index, 10) for index in range(5)]
         assert source.left_out == "a cover picture"
+
+
+def test_a_fragmented_file_that_was_cut_off_before_its_first_frame_is_said_to_be(tmp_path: Path) -> None:
+    """It was said to be no video."""
+    clip, whole = make_clip(tmp_path / "in.mp4", even_times(30)), tmp_path / "whole.mp4"
+    with av.open(str(clip)) as source, av.open(str(whole), "w", options={"movflags": "frag_every_frame+empty_moov"}) as out:
+        stream = out.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                out.mux(packet)
+    data = whole.read_bytes()
+    (tmp_path / "cut.mp4").write_bytes(data[: data.index(b"moof") + 40])
+    with pytest.raises(MediaError, match=r"cut.mp4: is not a video that can be read \(it was cut off\); copy it again"):
+        VideoSource(tmp_path / "cut.mp4")
