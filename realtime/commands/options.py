@@ -7,7 +7,8 @@ import typer
 from realtime.choices import MAX_PIXELS, MAX_SMOOTH, Fit, Keep
 
 BACKGROUND_HELP = (
-    "Put this behind: a picture, a video, a colour (a name or #rrggbb), blur, blur:2 (stronger), checkerboard or none."
+    "Put this behind: a picture, a video, a colour (a name or #rrggbb), blur, blur:2 (stronger), checkerboard, or none, which "
+    "leaves the old one."
 )
 
 FitOption = Annotated[Fit, typer.Option(help="How a picture or video behind is brought to the size of a frame.")]

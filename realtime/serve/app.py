@@ -31,7 +31,10 @@ NOTES = "What of the photo is not in the answer; without this header, all is."
 Keep = Annotated[str, Query(description="Who stays: all, largest, or the person at X,Y in pixels or per cent.", max_length=100)]
 Background = Annotated[
     str | None,
-    Query(description="A colour, blur, blur:2, checkerboard or none; without it, a cut-out.", max_length=100),
+    Query(
+        description="A colour, blur, blur:2, checkerboard, or none, which leaves the old one; without it, a cut-out.",
+        max_length=100,
+    ),
 ]
 
 Format = Annotated[PhotoFormat, Query(description="Of the answer. A cut-out needs png.")]

@@ -21,7 +21,9 @@ from realtime.serve.work_queue import SharedEngines, WorkQueue
 WRONG_RANGE = "Range: names no bytes of the file; write bytes=FIRST-LAST, or leave it out"
 Job = dict[str, str | int | float | list[str] | None]
 
-Background = Annotated[str, Query(description="A colour, blur, blur:2 or checkerboard.", max_length=100)]
+Background = Annotated[
+    str, Query(description="A colour, blur, blur:2, checkerboard, or none, which leaves the old one.", max_length=100)
+]
 Keep = Annotated[str, Query(description="Who stays: all, largest, or the person at X,Y of the first frame.", max_length=100)]
 Smooth = Annotated[float, Query(ge=0, le=MAX_SMOOTH, description="Strength of the temporal filter.")]
 Show = Annotated[OutputKind, Query(description="What the result shows.")]
