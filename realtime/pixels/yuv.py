@@ -31,6 +31,7 @@ UNREAD = {  # not by FFmpeg's scaler
     16: "YCgCo-Re",
     17: "YCgCo-Ro",
 }
+EXACT = Interpolation.BILINEAR | Interpolation.ACCURATE_RND
 
 
 class FrameConverter:
@@ -159,13 +160,15 @@ def to_rgb(frame: VideoFrame, size: tuple[int, int], converter: VideoReformatter
     """
     if is_wide(frame):
         return to_bt709(to_rgb48(frame, size, converter), frame.color_primaries, frame.color_trc)
-    exact = None
-    if frame.format.components[0].bits > 8:
-        if frame.format.is_rgb:  # of which FFmpeg's scaler makes many levels brighter by one
-            return np.asarray(cv2.convertScaleAbs(to_rgb48(frame, size, converter), alpha=1 / 256), np.uint8)
-        exact = Interpolation.BILINEAR | Interpolation.FULL_CHR_H_INT  # without, YUV comes out darker by two
-    rgb = _to_format("rgb24", frame, size, converter, exact)
-    return np.ascontiguousarray(rgb.to_ndarray(), np.uint8)  # rows are padded at some widths
+    components = frame.format.components
+    if frame.format.is_rgb and components[0].bits > 8:  # of which FFmpeg's scaler makes many levels brighter by one
+        return np.asarray(cv2.convertScaleAbs(to_rgb48(frame, size, converter), alpha=1 / 256), np.uint8)
+    if frame.format.is_rgb or len(components) < 3:
+        rgb = _to_format("rgb24", frame, size, converter)
+        return np.ascontiguousarray(rgb.to_ndarray(), np.uint8)  # rows are padded at some widths
+    # Straight to rgb24, FFmpeg's scaler makes YUV darker by one level to three.
+    green, blue, red = (_levels(plane) for plane in _to_format("gbrp", frame, size, converter, EXACT).planes)
+    return np.asarray(cv2.merge([red, green, blue]), np.uint8)
 
 
 def to_rgb48(frame: VideoFrame, size: tuple[int, int], converter: VideoReformatter) -> Deep:
@@ -192,6 +195,12 @@ def _to_format(
         dst_color_range=ColorRange.JPEG,
         threads=1,
     )
+
+
+def _levels(plane: VideoPlane) -> NDArray[np.uint8]:
+    """The levels (H, W) of a plane of 8 bits, whose rows are padded at some widths."""
+    rows: NDArray[np.uint8] = np.frombuffer(plane, np.uint8)  # type: ignore[call-overload]
+    return rows.reshape(plane.height, plane.line_size)[:, : plane.width]
 
 
 def beyond_8_bits(frame: VideoFrame, picture: Frame, converter: VideoReformatter) -> NDArray[np.int16] | None:
