@@ -1,4 +1,7 @@
-"""Which tiles of a frame MRN's details have to see: those in which the unified mask is unsure. Elsewhere alpha is 0 or 1."""
+"""Which tiles of a frame MRN's details have to see; elsewhere alpha is 0 or 1.
+
+They are those in which the unified mask is unsure, and those into which goes on what is seen in these.
+"""
 
 from collections.abc import Iterator
 from functools import lru_cache
@@ -12,6 +15,7 @@ from engines.engine import Frame, Mask
 HALO = 4  # pixels on each side that MRN sees beyond a tile (`networks/mrn.py`, which imports torch)
 TILE = 32  # pixels, a multiple of 2: the smaller, the fewer pixels beside edges are computed, and the more of margins
 SURE = 0.03  # masks below it and above 1 - it are sure, if their neighbours are as well
+STEP = 0.05  # of alpha between a tile that was seen and one that is sure: more shows as a straight edge
 
 
 class Layout:
@@ -44,12 +48,26 @@ class Layout:
             alpha[index * TILE : (index + 1) * TILE] = np.repeat(row, TILE)[: self.width]
         return alpha
 
+    def goes_on(self, seen: NDArray[np.bool_], alpha: Mask) -> NDArray[np.bool_]:
+        """(rows, columns) of tiles not seen yet: whether alpha, (H, W), of a tile beside that was seen ends at its edge."""
+        more = np.zeros_like(seen)
+        for tiles, known, pixels, starts in ((more, seen, alpha, self.lefts), (more.T, seen.T, alpha.T, self.tops)):
+            ends = np.any([_steps(pixels, at) for at in (TILE * np.arange(1, len(starts)), starts[1:])], axis=0)
+            tiles[:, 1:] |= ends & known[:, :-1]
+            tiles[:, :-1] |= ends & known[:, 1:]
+        return more & ~seen
+
     def settle(self, frame: Frame, unified: Mask, alpha: Mask, foreground: Frame) -> None:
-        """Make, in place, the matte of all tiles that of the unsure ones alone."""
-        sure = np.ones(alpha.shape, np.bool_)
-        for row, column in np.argwhere(self.unsure(unified)):  # the last ones overlap sure ones, which `paste` overwrites
-            sure[self.tops[row] : self.tops[row] + TILE, self.lefts[column] : self.lefts[column] + TILE] = False
-        alpha[sure], foreground[sure] = self.sure_alpha(unified)[sure], frame[sure]
+        """Make, in place, the matte of all tiles that of the ones alone that MRN has to see."""
+        seen, more = np.zeros((len(self.tops), len(self.lefts)), np.bool_), self.unsure(unified)
+        sure, settled = np.ones(alpha.shape, np.bool_), self.sure_alpha(unified)
+        while more.any():
+            for row, column in np.argwhere(more):  # the last ones overlap sure ones, which `paste` overwrites
+                sure[self.tops[row] : self.tops[row] + TILE, self.lefts[column] : self.lefts[column] + TILE] = False
+            settled[~sure] = alpha[~sure]
+            seen |= more
+            more = self.goes_on(seen, settled)
+        alpha[:], foreground[sure] = settled, frame[sure]
 
     def batches(self, unsure: NDArray[np.bool_], size: int) -> Iterator[list[tuple[int, int]]]:
         """The unsure tiles as (row, column), `size` at a time."""
@@ -88,6 +106,12 @@ def _starts(length: int) -> NDArray[np.int64]:
     """The first pixel of each tile along a side. All are even, as rows and pixels are seen in pairs."""
     even = length + length % 2
     return np.minimum(np.arange(0, length, TILE), max(even - TILE, 0))
+
+
+def _steps(alpha: Mask, at: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """(rows of tiles, positions): whether alpha steps there from one column of pixels to the next."""
+    steps = cv2.absdiff(alpha[:, at], alpha[:, at - 1]) if len(at) else alpha[:, :0]
+    return np.asarray(np.maximum.reduceat(steps, np.arange(0, len(steps), TILE), axis=0) > STEP)
 
 
 def _positions(starts: NDArray[np.int64], length: int) -> NDArray[np.float32]:

@@ -74,7 +74,7 @@ def look(doubled: NDArray[np.float32], seen: NDArray[np.float32]) -> None:
 
 
 def refine_tiles(features: ov.InferRequest, details: ov.InferRequest, frame: Frame, unified: Mask) -> tuple[Mask, Frame]:
-    """MRN by tiles: alpha and foreground of a frame. Nothing is computed where the mask is sure."""
+    """MRN by tiles: alpha and foreground of a frame. Nothing is computed where the mask is sure and nothing goes on."""
     tiled = layout(*frame.shape[:2])
     unsure = tiled.unsure(unified)
     alpha, foreground = tiled.sure_alpha(unified), frame.copy()
@@ -84,10 +84,14 @@ def refine_tiles(features: ov.InferRequest, details: ov.InferRequest, frame: Fra
     tiles = details.get_tensor("tiles").data
     places = details.get_tensor("places").data.reshape(BATCH, TILE // 2 + 2, TILE // 2 + 2, 2)
     alphas, foregrounds = details.get_tensor("alpha").data, details.get_tensor("foreground").data
-    for batch in tiled.batches(unsure, BATCH):
-        tiled.cut(frame, batch, tiles, places)
-        details.infer()
-        tiled.paste(batch, alphas, foregrounds, alpha, foreground)
+    seen = np.zeros_like(unsure)
+    while unsure.any():
+        for batch in tiled.batches(unsure, BATCH):
+            tiled.cut(frame, batch, tiles, places)
+            details.infer()
+            tiled.paste(batch, alphas, foregrounds, alpha, foreground)
+        seen |= unsure
+        unsure = tiled.goes_on(seen, alpha)
     return alpha, foreground
 
 

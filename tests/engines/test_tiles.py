@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engines.networks import mrn
-from engines.tiles import HALO, SURE, TILE, Layout
+from engines.tiles import HALO, STEP, SURE, TILE, Layout
 
 SIDES = st.integers(32, 400)
 
@@ -48,9 +48,13 @@ def test_a_matte_of_the_whole_frame_is_settled_as_tiles_are_pasted(height: int, 
     frame, matte = rng.integers(0, 256, (2, height, width, 3), np.uint8)
     padded = cv2.copyMakeBorder(matte, 0, TILE, 0, TILE, cv2.BORDER_REPLICATE)
     alpha, foreground = layout.sure_alpha(unified), frame.copy()
-    for (tile,) in layout.batches(layout.unsure(unified), 1):
-        part = padded[layout.tops[tile[0]] :, layout.lefts[tile[1]] :][None, :TILE, :TILE]
-        layout.paste([tile], part[..., 0].astype(np.float32), part, alpha, foreground)
+    seen, more = np.zeros((len(layout.tops), len(layout.lefts)), bool), layout.unsure(unified)
+    while more.any():
+        for (tile,) in layout.batches(more, 1):
+            part = padded[layout.tops[tile[0]] :, layout.lefts[tile[1]] :][None, :TILE, :TILE]
+            layout.paste([tile], part[..., 0].astype(np.float32), part, alpha, foreground)
+        seen |= more
+        more = layout.goes_on(seen, alpha)
     settled = matte[..., 0].astype(np.float32)
     layout.settle(frame, unified, settled, matte)
     np.testing.assert_array_equal(settled, alpha)
@@ -104,3 +108,30 @@ def test_an_edge_makes_only_the_tiles_around_it_unsure() -> None:
     assert unsure.any(axis=0).sum() <= 2
     assert unsure.all(axis=1).sum() == 0
     assert unsure.any(axis=1).all()
+
+
+@pytest.mark.parametrize(("height", "width"), [(256, 320), (201, 333)])
+def test_what_fades_out_beyond_the_unsure_tiles_is_not_cut_off_at_their_edges(height: int, width: int) -> None:
+    """A pigtail of which the mask saw half ended in a straight line down the picture."""
+    layout, frame = Layout(height, width), np.zeros((height, width, 3), np.uint8)
+    unified = np.zeros((128, 160), np.float32)
+    unified[48:80, 60:80] = 0.5
+    rows, columns = np.indices((height, width), np.float32)
+    truth = np.clip(1 - np.hypot(rows - height / 2, columns - width / 2) / (width / 3), 0, 1)
+    alpha = truth.copy()
+    layout.settle(frame, unified, alpha, frame.copy())
+    gone = np.abs(alpha - truth)
+    assert gone.max() < 0.1
+    assert (alpha == 0).any()
+    steps = [np.abs(np.diff(alpha, axis=axis)).max() for axis in (0, 1)]
+    assert max(steps) <= STEP + 0.02
+
+
+def test_what_ends_within_the_unsure_tiles_makes_no_other_be_seen() -> None:
+    layout, alpha = Layout(256, 320), np.zeros((256, 320), np.float32)
+    alpha[70:90, 70:90] = 0.8
+    seen = np.zeros((8, 10), bool)
+    seen[2, 2] = True
+    assert not layout.goes_on(seen, alpha).any()
+    alpha[70:90, 70:96] = 0.8
+    assert np.argwhere(layout.goes_on(seen, alpha)).tolist() == [[2, 3]]
