@@ -3,6 +3,8 @@
 OpenCV resizes a frame for them, and cuts the tiles of it that MRN's details see.
 """
 
+from functools import cache
+
 import cv2
 import numpy as np
 import openvino as ov
@@ -10,6 +12,7 @@ from numpy.typing import NDArray
 
 from engines.confirming import CONFIRMING, keep_confirmed
 from engines.engine import Frame, Mask
+from engines.focus import take_where_blurred
 from engines.geometry import BASE, input_shapes, mpn_size
 from engines.tiles import HALO, TILE, layout
 
@@ -117,7 +120,10 @@ def predict(requests: Requests) -> Mask:
     coarse: Mask = requests["qun"].get_tensor("coarse").data
     cv2.resize(requests["mpn-low"].get_tensor("mask").data, coarse.shape[::-1], dst=coarse)
     if CONFIRMING in requests:
-        keep_confirmed(coarse, lambda: _foreground(requests))
+        other = cache(lambda: _confirming(requests))
+        take_where_blurred(coarse, requests["qun"].get_tensor("image").data[0], lambda: other().get_tensor("mask").data)
+        # The slightest doubt counts: where it is sure of nobody, too.
+        keep_confirmed(coarse, lambda: other().get_tensor(UNCLEARED).data[0, 0])
     return coarse
 
 
@@ -127,8 +133,7 @@ def _see(requests: Requests, mpn: str) -> None:
     requests[mpn].infer()
 
 
-def _foreground(requests: Requests) -> Mask:
-    """The base model's mask, of its own size. The slightest doubt counts: where it is sure of nobody, too."""
+def _confirming(requests: Requests) -> ov.InferRequest:
+    """The base model's MPN, with its masks of the frame, of its own size."""
     _see(requests, CONFIRMING)
-    mask: Mask = requests[CONFIRMING].get_tensor(UNCLEARED).data[0, 0]
-    return mask
+    return requests[CONFIRMING]

@@ -1,6 +1,7 @@
 """The reference engine, in PyTorch, eager: the oracle of the parity tests. On a GPU, `torch_lane` is what is fast."""
 
 import time
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,9 @@ from engines.backends.gpu.cuda import float32_convolutions
 from engines.confirming import can_be_confirmed, keep_confirmed
 from engines.engine import Engine, Frame, Mask, Matte, Profiled, check_frame, fit_mask, was_closed
 from engines.errors import BackendUnavailable
+from engines.focus import take_where_blurred
 from engines.geometry import BASE, Size
-from engines.graphs.glue import doubtful, predict, refine, shrink, unify
+from engines.graphs.glue import LowResolution, doubtful, predict, refine, shrink, unify, without_doubtful
 from engines.networks import MPN, MRN, QUN, Networks
 from engines.networks.fold import fold
 from engines.tiles import layout
@@ -106,9 +108,10 @@ class TorchEngine(Engine):
         with float32_convolutions(self._device), torch.autocast(self._device.type, dtype, enabled=half):
             start = self._now()
             pixels = torch.from_numpy(frame).to(self._device)
-            image, doubled = shrink(pixels, self.model)
+            low = shrink(pixels, self.model)
+            image, doubled = low
             if mask is None:
-                coarse = self._confirmed(predict(self._networks.mpn, doubled, self.model), doubled)
+                coarse = self._confirmed(predict(self._networks.mpn, doubled, self.model), low)
             else:
                 coarse = torch.from_numpy(fit_mask(mask, Size(*image.shape[-2:]))).to(self._device)
             predicted = self._now()
@@ -127,12 +130,14 @@ class TorchEngine(Engine):
         times = np.diff([start, predicted, unified_at, end]) * 1e3
         return Profiled(matte, dict(zip(NETWORKS, times.tolist(), strict=True)))
 
-    def _confirmed(self, coarse: Tensor, doubled: Tensor) -> Tensor:
+    def _confirmed(self, coarse: Tensor, low: LowResolution) -> Tensor:
         confirming = self._confirming
         if confirming is None:
             return coarse
-        mask = coarse.float().cpu().numpy()
-        keep_confirmed(mask, lambda: doubtful(confirming, doubled).float().cpu().numpy())
+        mask, image = coarse.float().cpu().numpy(), low.image[0].float().cpu().numpy()
+        other = cache(lambda: doubtful(confirming, low.doubled))
+        take_where_blurred(mask, image, lambda: without_doubtful(other()[None, None])[0, 0].float().cpu().numpy())
+        keep_confirmed(mask, lambda: other().float().cpu().numpy())
         return torch.from_numpy(mask).to(coarse)
 
     def close(self) -> None:

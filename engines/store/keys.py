@@ -26,8 +26,10 @@ FP16_SOURCES = {
     ),
     "torch": (
         "backends/gpu/confirming.py",
+        "backends/gpu/focus.py",
         "backends/torch_lane/networks.py",
         "confirming.py",
+        "focus.py",
         "geometry.py",
         "graphs/glue.py",
         "networks/__init__.py",
@@ -42,6 +44,7 @@ FP16_SOURCES = {
         "backends/tensorrt/torch_tensorrt.py",
         "backends/torch.py",
         "confirming.py",
+        "focus.py",
         "geometry.py",
         "graphs/glue.py",
         "graphs/profile.py",

@@ -8,12 +8,14 @@ foreground. MPN, with its glue, is float32 inside, and its convolutions are not 
 from collections.abc import Callable
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from engines.backends.gpu.confirming import keep_confirmed
+from engines.backends.gpu.focus import take_where_blurred
 from engines.confirming import CONFIRMING
-from engines.geometry import BASE
-from engines.graphs.glue import doubtful, predict, refine, shrink, unify
+from engines.geometry import BASE, OVERSAMPLING
+from engines.graphs.glue import doubtful, predict, refine, shrink, unify, without_doubtful
 from engines.networks import MPN, MRN, QUN, Networks
 
 Step = Callable[..., None]  # takes the tensors of a network, inputs then outputs, and writes the outputs
@@ -42,10 +44,13 @@ def mpn_step(mpn: MPN, model: str = BASE) -> Step:
 
 
 def confirming_step(mpn: MPN) -> Step:
-    """doubled, coarse -> coarse, without what the base model's MPN does not confirm (see `engines.confirming`)."""
+    """doubled, coarse -> coarse, by what the base model's MPN sees (see `engines.confirming` and `engines.focus`)."""
 
     def run(doubled: Tensor, coarse: Tensor) -> None:
-        keep_confirmed(coarse, doubtful(mpn, doubled.float()))
+        doubled = doubled.float()
+        other = doubtful(mpn, doubled)
+        take_where_blurred(coarse, F.avg_pool2d(doubled, OVERSAMPLING), without_doubtful(other[None, None])[0, 0])
+        keep_confirmed(coarse, other)
 
     return run
 
