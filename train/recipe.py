@@ -40,7 +40,6 @@ class TaskSettings:
     crop: tuple[int, int] = (384, 320)  # MRN, DIM, SHM: height and width in pixels, of which MRN gives all but a margin
     exact: float = 0.0  # MRN: share of masks that are the truth at low resolution instead of MPN's and QUN's
     degrade: float = 0.5  # MRN: share of masks that are perturbed
-    rounded: float = 0.0  # MRN: share of masks whose outlines are rounded: hair that MPN does not see is found in the picture
     part: float = 1.0  # MRN: share of a frame's height and width, around the crop, that it is trained on; it is tested on all
     unified: bool = True  # MRN: whether its masks pass QUN; if not, it is the row without QUN of the paper's Table 2
 
@@ -112,9 +111,7 @@ BELOW_ONE = (0, math.nextafter(1, 0))
 WEIGHT = (0, 1e6)
 LIMITS: dict[str, tuple[float, float]] = {
     **{each.name: SHARE for each in dataclasses.fields(Augment)},
-    **dict.fromkeys(
-        ("empty", "props", "held", "worn", "close", "whole", "composed", "exact", "degrade", "rounded", "part"), SHARE
-    ),
+    **dict.fromkeys(("empty", "props", "held", "worn", "close", "whole", "composed", "exact", "degrade", "part"), SHARE),
     **dict.fromkeys(("validation", "validation_backgrounds", "average", "keep"), BELOW_ONE),
     **dict.fromkeys(("sets", "fine_sets", "weight_decay", "cross_entropy", "laplacian"), WEIGHT),
     **dict.fromkeys(("lambda_l", "lambda_h"), SHARE),

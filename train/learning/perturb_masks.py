@@ -11,8 +11,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 CELLS = 5  # of a random field across the shorter side of a mask
-ROUNDEST = 1 / 18  # of the shorter side: what is thinner than about as much is lost where outlines are rounded
-SOFT = 4  # pixels over which a rounded outline goes from 0 to 1
 
 
 def _box_blur(mask: Tensor, size: int) -> Tensor:
@@ -74,22 +72,5 @@ def perturb_masks(masks: Tensor, share: float, random: Tensor) -> Tensor:
     for mask, (whether, kind, strength, *rest) in zip(torch.split(masks, 1), random.tolist(), strict=True):
         if whether < share:
             mask = PERTURBATIONS[int(len(PERTURBATIONS) * kind)](mask, 2 * int(1 + 3 * strength) + 1, rest)
-        results.append(mask)
-    return torch.cat(results)
-
-
-def round_outlines(masks: Tensor, share: float, random: Tensor) -> Tensor:
-    """Round the outlines of a share of masks (N,1,h,w) in [0, 1]: locks of hair go, and gaps between them close.
-
-    So are the masks of people whom MPN has not been trained on. `random` (N,), uniform in [0, 1), decides which and how much:
-    by its tenth bit and those behind it, so that it may decide something else as well.
-    """
-    results = []
-    for mask, number in zip(torch.split(masks, 1), random.double().mul(1024).frac().tolist(), strict=True):
-        if number < share:
-            strength = 0.3 + 0.7 * number / share
-            size = 2 * round(strength * ROUNDEST * min(mask.shape[-2:]) / 2) + 1
-            blurred = _box_blur(_box_blur(mask, size), size)
-            mask = ((blurred - 0.5) * size / SOFT + 0.5).clamp(0, 1) if size > SOFT else blurred
         results.append(mask)
     return torch.cat(results)

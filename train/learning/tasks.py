@@ -27,7 +27,7 @@ from train.learning.losses import (
     mrn_loss,
     qun_loss,
 )
-from train.learning.perturb_masks import perturb_masks, round_outlines
+from train.learning.perturb_masks import perturb_masks
 from train.recipe import BASELINES, Recipe, TaskSettings
 from train.rendering.renderer import Renderer
 from train.rendering.samples import Drawn, DrawnMPN, DrawnMRN, DrawnQUN, render_mpn, render_mrn, render_qun
@@ -182,9 +182,7 @@ def mrn_task(recipe: Recipe, mpn: nn.Module, qun: nn.Module | None) -> Task:
                 masks = qun(image, masks).float()
             if network.training:
                 exact = batch["random"][:, :1].view(-1, 1, 1, 1) < recipe.mrn.exact
-                masks = torch.where(exact, batch["mask"], masks)
-                masks = round_outlines(masks, recipe.mrn.rounded, batch["random"][:, 5])
-                masks = perturb_masks(masks, recipe.mrn.degrade, batch["random"][:, 1:])
+                masks = perturb_masks(torch.where(exact, batch["mask"], masks), recipe.mrn.degrade, batch["random"][:, 1:])
         window = batch["window"]
         if network.training and recipe.mrn.part < 1:
             whole, masks, window = around_windows(batch, masks, recipe.mrn.part)

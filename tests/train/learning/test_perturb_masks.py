@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from train.learning.perturb_masks import PERTURBATIONS, perturb_masks, round_outlines, smooth_field
+from train.learning.perturb_masks import PERTURBATIONS, perturb_masks, smooth_field
 
 
 def soft_masks(count: int) -> torch.Tensor:
@@ -55,26 +55,3 @@ def test_a_field_is_smooth_centred_and_determined_by_its_seed() -> None:
     assert fields.mean().abs() < 0.1
     assert 0.4 < fields.std() < 1.1
     assert (fields[..., 1:] - fields[..., :-1]).abs().mean() < 0.2 * fields.std()
-
-
-def test_a_share_of_outlines_is_rounded() -> None:
-    torch.manual_seed(1)
-    soft, random = F.interpolate(soft_masks(200), scale_factor=6), torch.rand(200)
-    assert torch.equal(round_outlines(soft, 0.0, random), soft)
-    rounded = round_outlines(soft, 0.5, random)
-    assert torch.equal(round_outlines(soft[7:9], 0.5, random[7:9]), rounded[7:9])
-    assert 0.4 < (rounded != soft).flatten(1).any(1).float().mean() < 0.6
-    for plain in (torch.zeros(9, 1, 64, 48), torch.ones(9, 1, 64, 48)):
-        assert torch.allclose(round_outlines(plain, 1.0, random[:9]), plain, atol=1e-5)
-
-
-def test_locks_go_and_gaps_close_where_outlines_are_rounded_and_straight_edges_stay() -> None:
-    mask = torch.zeros(1, 1, 384, 512)
-    mask[..., :250] = 1
-    mask[..., 100:102, 250:290] = 1  # a lock
-    mask[..., 300:302, 210:250] = 0  # a gap
-    rounded = round_outlines(mask.expand(20, 1, 384, 512), 1.0, torch.arange(20) / 20 / 1024)
-    assert rounded[..., 100:102, 275:].max() < 0.5
-    assert rounded[..., 300:302, 215:225].min() > 0.5
-    assert torch.equal(rounded[..., 200, :] > 0.5, mask[..., 200, :].expand(20, 1, 512) > 0.5)
-    assert torch.equal(rounded[..., 240:], rounded[..., 240:].clamp(0, 1))
