@@ -22,7 +22,7 @@ from engines.geometry import BASE, OVERSAMPLING, low_resolution
 
 TENSORS = {  # inputs and outputs of each network
     "mpn": ("frame", "doubled", "image", "coarse"),
-    CONFIRMING: ("doubled", "coarse"),  # which it changes: of the large model alone, and not everywhere
+    CONFIRMING: ("frame", "coarse"),  # which it changes: of the large model alone, and not everywhere
     "qun": ("image", "coarse", "unified"),
     "mrn": ("frame", "doubled", "unified", "alpha", "foreground"),
 }

@@ -126,7 +126,7 @@ class Runner:
         """Prepare engines for a frame size."""
         networks: dict[str, BoundNetwork] = {name: self._executable(name, plans[name]).context() for name in NETWORKS}
         if self._confirming is not None:
-            step = confirming_step(self._confirming)
+            step = confirming_step(self._confirming, self._model)
             networks[CONFIRMING] = TorchNetwork(CONFIRMING, step, self.streams.device.torch_device)
         return Lane(networks, height, width, self.streams, self._model)
 

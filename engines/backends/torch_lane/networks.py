@@ -8,13 +8,12 @@ foreground. MPN, with its glue, is float32 inside, and its convolutions are not 
 from collections.abc import Callable
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from engines.backends.gpu.confirming import keep_confirmed
 from engines.backends.gpu.focus import take_where_blurred
 from engines.confirming import CONFIRMING
-from engines.geometry import BASE, OVERSAMPLING
+from engines.geometry import BASE
 from engines.graphs.glue import doubtful, predict, refine, shrink, unify, without_doubtful
 from engines.networks import MPN, MRN, QUN, Networks
 
@@ -43,13 +42,16 @@ def mpn_step(mpn: MPN, model: str = BASE) -> Step:
     return run
 
 
-def confirming_step(mpn: MPN) -> Step:
-    """doubled, coarse -> coarse, by what the base model's MPN sees (see `engines.confirming` and `engines.focus`)."""
+def confirming_step(mpn: MPN, model: str) -> Step:
+    """frame, coarse -> coarse of a model, by what the base model's MPN sees (see `engines.confirming`, `engines.focus`).
 
-    def run(doubled: Tensor, coarse: Tensor) -> None:
-        doubled = doubled.float()
-        other = doubtful(mpn, doubled)
-        take_where_blurred(coarse, F.avg_pool2d(doubled, OVERSAMPLING), without_doubtful(other[None, None])[0, 0])
+    It sees the frame in float32, as the other MPN does.
+    """
+
+    def run(frame: Tensor, coarse: Tensor) -> None:
+        low = shrink(frame, model)
+        other = doubtful(mpn, low.doubled)
+        take_where_blurred(coarse, low.image, without_doubtful(other[None, None])[0, 0])
         keep_confirmed(coarse, other)
 
     return run
@@ -77,5 +79,5 @@ def mrn_step(mrn: MRN) -> Step:
 
 def steps(networks: Networks, model: str = BASE, confirming: MPN | None = None) -> dict[str, Step]:
     """The function of each network, by its name, in their order. `confirming`: the base model's MPN, beside another model."""
-    confirm = {} if confirming is None else {CONFIRMING: confirming_step(confirming)}
+    confirm = {} if confirming is None else {CONFIRMING: confirming_step(confirming, model)}
     return {"mpn": mpn_step(networks.mpn, model), **confirm, "qun": qun_step(networks.qun), "mrn": mrn_step(networks.mrn)}
