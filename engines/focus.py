@@ -16,7 +16,7 @@ COARSER = 8  # times
 BLURRED, SHARP = (
     0.16,
     0.22,
-)  # of the steps at full size to those at the coarser one: the other mask counts up to, and from where not
+)  # steps at full size, in those at an eighth: the other mask counts up to the one, not from the other
 FLAT = 0.004  # steps of a picture, in [0, 1], with nothing in it to be sharp
 
 
@@ -26,8 +26,9 @@ def blur(image: NDArray[np.float32]) -> float:
     height, width = grey.shape
     size = width // COARSER, height // COARSER
     coarse: NDArray[np.float32] = np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.float32)
-    shares = [_steps(grey, axis) / _steps(coarse, axis) for axis in (0, 1) if _steps(coarse, axis) > FLAT]
-    return float(np.clip((SHARP - min(shares, default=SHARP)) / (SHARP - BLURRED), 0, 1))
+    steps = [(_steps(grey, axis), _steps(coarse, axis)) for axis in (0, 1)]
+    ratio = min((fine / far for fine, far in steps if far > FLAT), default=SHARP)
+    return float(np.clip((SHARP - ratio) / (SHARP - BLURRED), 0, 1))
 
 
 def _steps(grey: NDArray[np.float32], axis: int) -> float:

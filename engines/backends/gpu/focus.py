@@ -11,8 +11,9 @@ def blur(image: Tensor) -> Tensor:
     """How blurred an image of (1, 3, h, w) in [0, 1] is at most, along its rows or its columns: from 0, sharp, to 1."""
     grey = image.mean(dim=1, keepdim=True)
     coarse = F.avg_pool2d(grey, COARSER)
-    shares = [torch.where(_steps(coarse, axis) > FLAT, _steps(grey, axis) / _steps(coarse, axis), SHARP) for axis in (2, 3)]
-    return ((SHARP - torch.minimum(*shares)) / (SHARP - BLURRED)).clamp(0, 1)
+    steps = [(_steps(grey, axis), _steps(coarse, axis)) for axis in (2, 3)]
+    ratios = [torch.where(far > FLAT, fine / far, SHARP) for fine, far in steps]
+    return ((SHARP - torch.minimum(*ratios)) / (SHARP - BLURRED)).clamp(0, 1)
 
 
 def _steps(grey: Tensor, axis: int) -> Tensor:
