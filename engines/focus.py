@@ -13,10 +13,8 @@ from numpy.typing import NDArray
 from engines.engine import Mask
 
 COARSER = 8  # times
-BLURRED, SHARP = (
-    0.16,
-    0.22,
-)  # steps at full size, in those at an eighth: the other mask counts up to the one, not from the other
+# Steps at full size, in those at an eighth: the other mask counts fully up to the one, and not at all from the other on.
+BLURRED, SHARP = 0.16, 0.22
 FLAT = 0.004  # steps of a picture, in [0, 1], with nothing in it to be sharp
 
 
