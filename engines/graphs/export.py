@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from engines.atomic import write_text
 from engines.errors import WeightsError
 from engines.geometry import BASE
-from engines.graphs.edits import replace_nodes
+from engines.graphs.edits import cut_out, replace_nodes
 from engines.graphs.int8 import Activation, quantize
 from engines.graphs.onnx_glue import Glue, details_glue, features_glue, low_glue, mpn_glue, mrn_glue, qun_glue
 from engines.networks import MRN, Networks
@@ -37,30 +37,17 @@ Calibrate = Callable[[Path], Mapping[str, Mapping[str, Activation]]]  # of a fol
 OTHER_GLUE = {"qun": qun_glue, "mrn": mrn_glue, "mrn-details": details_glue}
 
 
-class Features(nn.Module):
-    """The first part of MRN, its parameters under their own names; so do the others."""
+class Whole(nn.Module):
+    """MRN with the details of the whole frame, its parameters under their own names, and what stands between its two parts."""
 
     def __init__(self, mrn: MRN) -> None:
         super().__init__()
         self.mrn = mrn
 
-    def forward(self, image: Tensor, mask: Tensor) -> tuple[Tensor, ...]:
-        return self.mrn.features(image, mask), logit(mask)
-
-
-class Details(Features):
-    """The second part of MRN."""
-
-    def forward(self, pixels: Tensor, features: Tensor) -> tuple[Tensor, ...]:
-        return tuple(self.mrn.details(pixels, features))
-
-
-class Whole(Features):
-    """Both, with the details of the whole frame."""
-
-    def forward(self, image: Tensor, mask: Tensor, pixels: Tensor) -> tuple[Tensor, ...]:  # type: ignore[override]
-        features = self.mrn.with_logit(self.mrn.features(image, mask), mask)
-        return tuple(self.mrn.details(pixels, self.mrn.of_whole_frame(features, pixels)))
+    def forward(self, image: Tensor, mask: Tensor, pixels: Tensor) -> tuple[Tensor, ...]:
+        by_position = self.mrn.features(image, mask)
+        features = self.mrn.of_whole_frame(self.mrn.with_logit(by_position, mask), pixels)
+        return *self.mrn.details(pixels, features), by_position, logit(mask), features
 
 
 class Clamp(nn.Module):
@@ -89,8 +76,17 @@ class Core(NamedTuple):
     outputs: list[str]
 
 
-def _cores(name: str, network: nn.Module) -> dict[str, Core]:
-    """What a network is exported as, by the name of the graph."""
+# The graphs of MRN: what they take and give.
+ROWS = list(MatteRows._fields)
+PARTS_OF_MRN = {
+    "mrn": (["doubled", "mask", "pixels"], ROWS),
+    "mrn-features": (["doubled", "mask"], ["by_position", "logit"]),
+    "mrn-details": (["pixels", "features"], ROWS),
+}
+
+
+def _core(name: str, network: nn.Module) -> Core:
+    """What a network is exported as."""
     dim = torch.export.Dim
     rows, columns = dim("rows", min=2, max=1024), dim("columns", min=2, max=1024)
     stride = {"mpn": 32, "qun": 8, "mrn": 8}[name]
@@ -98,21 +94,15 @@ def _cores(name: str, network: nn.Module) -> dict[str, Core]:
     low = {2: stride * rows, 3: stride * columns}
     if not isinstance(network, MRN):
         inputs = {"seen": image} if name == "mpn" else {"image": image, "mask": image[:, :1]}
-        return {name: Core(_with_clamps(network), inputs, (low,) * len(inputs), ["output"])}
-    mask, image = image[:, :1], torch.rand(1, 3, 8 * stride, 12 * stride)
+        return Core(_with_clamps(network), inputs, (low,) * len(inputs), ["output"])
+    inputs = {
+        "doubled": torch.rand(1, 3, 8 * stride, 12 * stride),
+        "mask": image[:, :1],
+        "pixels": pixel_pairs(torch.rand(1, 3, 60, 80)),
+    }
     double = {2: 2 * stride * rows, 3: 2 * stride * columns}
     high, wide = dim("high", min=HALO + 4, max=8192), dim("wide", min=HALO + 4, max=8192)
-    pixels, tile = pixel_pairs(torch.rand(1, 3, 60, 80)), pixel_pairs(torch.rand(3, 3, 2 * HALO + 32, 2 * HALO + 32))
-    features = torch.rand(3, network.detail_join.in_channels, 18, 18)
-    count, side = dim("count", min=1, max=4096), dim("side", min=4, max=1024)
-    whole = ({**double}, {**low}, {2: 2 * high, 3: wide})
-    tiles = ({0: count, 2: 2 * side + 4, 3: side + 2}, {0: count, 2: side, 3: side})
-    rows_out = list(MatteRows._fields)
-    return {
-        "mrn": Core(Whole(network), {"doubled": image, "mask": mask, "pixels": pixels}, whole, rows_out),
-        "mrn-features": Core(Features(network), {"doubled": image, "mask": mask}, (double, low), ["by_position", "logit"]),
-        "mrn-details": Core(Details(network), {"pixels": tile, "features": features}, tiles, rows_out),
-    }
+    return Core(Whole(network), inputs, (double, low, {2: 2 * high, 3: wide}), [*ROWS, "by_position", "logit", "features"])
 
 
 @contextmanager
@@ -134,23 +124,24 @@ def cores(name: str, network: nn.Module) -> dict[str, ModelProto]:
 
     Sizes are free multiples of the stride. MPN is two graphs with different glue; MRN is three: all of it, and two parts.
     """
-    made = {}
-    for graph, (module, inputs, shapes, outputs) in _cores(name, network).items():
-        with _quietly():
-            program = torch.onnx.export(
-                module.eval(),
-                tuple(inputs.values()),
-                dynamo=True,
-                opset_version=OPSET,
-                dynamic_shapes=shapes,
-                input_names=list(inputs),
-                output_names=outputs,
-                verbose=False,
-            )
-        if program is None:
-            raise RuntimeError(f"{graph}: torch.onnx.export returned nothing")
-        made[graph] = program.model_proto
-    return made | {"mpn-low": made["mpn"]} if name == "mpn" else made
+    module, inputs, shapes, outputs = _core(name, network)
+    with _quietly():
+        program = torch.onnx.export(
+            module.eval(),
+            tuple(inputs.values()),
+            dynamo=True,
+            opset_version=OPSET,
+            dynamic_shapes=shapes,
+            input_names=list(inputs),
+            output_names=outputs,
+            verbose=False,
+        )
+    if program is None:
+        raise RuntimeError(f"{name}: torch.onnx.export returned nothing")
+    whole = program.model_proto
+    if name == "mrn":
+        return {part: cut_out(whole, *ends) for part, ends in PARTS_OF_MRN.items()}
+    return {"mpn": whole, "mpn-low": whole} if name == "mpn" else {name: whole}
 
 
 def _glue(name: str, network: ModelProto, model: str) -> Glue:
