@@ -215,14 +215,24 @@ def check_use(folder: Path, weights: str, frame: Frame) -> None:
 
 @pytest.mark.slow
 def test_mrn_is_trained_behind_the_released_networks_and_released_with_them(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], data: Path, recipe_file: Path, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    recwarn: pytest.WarningsRecorder,
+    data: Path,
+    recipe_file: Path,
+    tmp_path: Path,
 ) -> None:
     options = ["--data", data, "--workers", 0, "--threads", 1, "--on", "released"]
     assert run(monkeypatch, "mrn", "--out", tmp_path / "run", "--recipe", recipe_file, *options) == 0
     assert "note: the released weights were trained on frames of" in capfd.readouterr().err
     assert {p.name for p in (tmp_path / "run").glob("*.pt")} == {"mrn.pt"}
     monkeypatch.setattr("train.learning.calibration.scene_frames", partial(scene_frames, count=4))
+    recwarn.clear()
     release(tmp_path / "run", data, Path("released"), tmp_path / "made")
+    *notes, told = capfd.readouterr().err.splitlines()
+    assert all(line.startswith("note: ") for line in notes)
+    assert told == f"MPN of released, QUN of released, MRN of {tmp_path / 'run'}; exporting takes a minute or two"
+    assert not recwarn.list
     made, released = (load_file(folder / BASE / SAFETENSORS) for folder in (tmp_path / "made", FOLDER))
     same = {name.partition(".")[0] for name, value in made.items() if torch.equal(value, released[name])}
     assert same == {"mpn", "qun"}
