@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from fractions import Fraction
+from importlib import import_module
 from numbers import Integral
 from pathlib import Path
 from typing import NamedTuple
@@ -20,6 +21,8 @@ from realtime.addresses import refuse_missing
 from realtime.pixels.jpeg_xl import is_jpeg_xl, jpeg_xl_size, require_jpeg_xl
 
 FORMATS: tuple[str, ...] = ("AVIF", "BMP", "DIB", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")  # Pillow's names
+# Its readers of them. Left to itself, Pillow imports all that it has, five times as many, at the first that is not there yet.
+PLUGINS = ("Avif", "Bmp", "Gif", "Jpeg", "Jpeg2K", "Png", "Ppm", "Tiff", "WebP")
 MOVING = {"AVIF", "GIF", "PNG", "WEBP"}  # in which more than one picture is an animation
 HEAD = 21  # bytes that tell a format from others
 HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"mif1"}
@@ -67,6 +70,8 @@ def open_picture(path: Path, *, max_pixels: int) -> Iterator[Image.Image]:
     error of Pillow (of many types) if it is broken.
     """
     check_file(path)
+    for each in PLUGINS:
+        import_module(f"PIL.{each}ImagePlugin")
     try:
         formats = FORMATS
         if is_heif(path):
