@@ -87,6 +87,7 @@ def ray() -> Iterator[Ray]:
     }
     command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", "--num-cpus", "2", "--num-gpus", "0"]
     command += ["--port", "0", "--include-dashboard", "false", "--ray-client-server-port", str(free_port())]
+    command += ["--no-monitor", "--include-log-monitor", "false"]  # one adds machines, the other sends the workers' output on
     with (folder / "log").open("w") as log:
         head = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True)
     try:
