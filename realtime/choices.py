@@ -26,5 +26,5 @@ HOLD = 5.0  # s that the last picture of a live source stays while it delivers n
 
 def check_choice(name: str, value: object, choices: Any) -> None:
     """Raise ValueError unless a value is one of the choices, a Literal: types alone hold nobody back."""
-    if value not in get_args(choices):
+    if not isinstance(value, str) or value not in get_args(choices):
         raise ValueError(f"unknown {name} {value!r}; there are {', '.join(get_args(choices))}")

@@ -24,13 +24,16 @@ def check_name(path: Path) -> "re.Match[str]":
     return parts
 
 
-def pictures_of(path: Path, parts: "re.Match[str]") -> list[Path]:
-    """The files of a sequence that exist, in the order of their numbers. `parts` are those of the name of `path`."""
+def pictures_of(path: Path, parts: "re.Match[str]", *, however_written: bool = False) -> list[Path]:
+    """The files of a sequence that exist, in the order of their numbers. `parts` are those of the name of `path`.
+
+    With `however_written`, also those whose number has other zeros before it: a1.png for a%03d.png.
+    """
     numbered = re.compile(rf"{re.escape(parts[1])}(\d+){re.escape(parts[2])}", re.ASCII)
     if not path.parent.is_dir():
         return []
     found = [(int(match[1]), each) for each in path.parent.iterdir() if (match := numbered.fullmatch(each.name))]
-    return [each for _, each in sorted(found)]
+    return [each for number, each in sorted(found) if however_written or each.name == path.name % number]
 
 
 def sequences_in(folder: Path) -> list[Path]:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -38,6 +39,7 @@ def run(app: typer.Typer | Callable[[], Any], arguments: Sequence[str] | None = 
     fill_standard_streams()
     try:
         with stop_on_signals():
+            refuse_empty(sys.argv[1:] if arguments is None else arguments)
             code = app(arguments, standalone_mode=False) if isinstance(app, typer.Typer) else app()
         if code == INTERRUPTED:  # typer makes this of Ctrl-C
             raise KeyboardInterrupt
@@ -65,6 +67,14 @@ def run(app: typer.Typer | Callable[[], Any], arguments: Sequence[str] | None = 
         print("stopped", file=sys.stderr)
         sys.exit(INTERRUPTED)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def refuse_empty(words: Sequence[str]) -> None:
+    """Raise UsageError for an empty word that is no value of an option: as a path it would be the current folder."""
+    for before, word in pairwise(["", *words]):
+        if not word and not before.startswith("-"):
+            place = f"the one behind {before}" if before else "the first one"
+            raise UsageError(f"an argument is empty, {place}; is a variable of the shell not set?")
 
 
 def printable(text: str) -> str:

@@ -12,8 +12,6 @@ and bright frames by more than 40 levels of alpha. It is small: it sees 416x320 
 frame's size.
 """
 
-from pathlib import Path
-
 import numpy as np
 import onnx
 from onnx import ModelProto, TensorProto, helper, numpy_helper
@@ -25,7 +23,7 @@ from engines.graphs.dynamic import make_dynamic
 from engines.graphs.edits import rename_tensor, replace_nodes
 from engines.graphs.profile import Profile
 from engines.graphs.static import make_static
-from engines.weights import FOLDER, graph
+from engines.weights import graph
 
 STORED = ".stored"  # ends the name of a float16 weight in the released graphs; a cast gives it its own name
 FLOAT32_INSIDE = {"mpn"}  # the networks that stay float32 inside
@@ -73,24 +71,24 @@ def cast_outputs(model: ModelProto) -> None:
         model.graph.node.append(helper.make_node("Cast", [full], [value.name], name=cast, to=TensorProto.FLOAT16))
 
 
-def fp16_graph(name: str, height: int, width: int, folder: Path = FOLDER, model: str = BASE) -> ModelProto:
+def fp16_graph(name: str, height: int, width: int, model: str = BASE) -> ModelProto:
     """A released network, "mpn", "qun" or "mrn", with its glue and its weights, in FP16, for frames of one size.
 
     Inputs and outputs have the names and shapes of the released graph; those that were float32 are float16.
     Raises WeightsError if the weights are missing or damaged, and EngineError if they hold a number that float16 cannot.
     """
-    proto = onnx.load(graph(name, model, folder))
+    proto = onnx.load(graph(name, model))
     to_fp16(proto)
     make_static(proto, input_shapes(height, width, model)[name])
     onnx.checker.check_model(proto)
     return proto
 
 
-def fp16_graph_for(name: str, profile: Profile, folder: Path = FOLDER) -> ModelProto:
+def fp16_graph_for(name: str, profile: Profile) -> ModelProto:
     """The same for a range of frame sizes: of the frame's inputs and outputs, height and width are free."""
     if profile.fixed:
-        return fp16_graph(name, *profile.usual, folder, profile.model)
-    model = onnx.load(graph(name, profile.model, folder))
+        return fp16_graph(name, *profile.usual, profile.model)
+    model = onnx.load(graph(name, profile.model))
     to_fp16(model)
     shapes: dict[str, tuple[int | str, ...]] = {**input_shapes(*profile.usual, profile.model)[name]}
     if "frame" in shapes:

@@ -101,7 +101,9 @@ def refuse_pictures(target: Path, source: Path) -> None:
     except OSError:  # one of the two is missing
         return
     names = [
-        {each.name for each in pictures_of(path, parts)} for path in (target, source) if (parts := NAME.fullmatch(path.name))
+        {each.name for each in pictures_of(path, parts, however_written=True)}
+        for path in (target, source)
+        if (parts := NAME.fullmatch(path.name))
     ]
     if same_folder and set.intersection(*names):
         raise UsageError(f"{target}: has pictures of IN; write to another folder")

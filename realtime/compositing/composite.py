@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from engines.arguments import is_number
-from engines.engine import Frame, Mask
+from engines.engine import Frame, Mask, kind_of
 from realtime.packet import Packet
 from realtime.pixels.depth import Pixels
 
@@ -28,7 +28,9 @@ def composite(packet: Packet, background: Frame, *, light_wrap: float = 0.0) -> 
     Raises ValueError if the packet has no matte yet, the background is of another form or size, or `light_wrap`, how much of
     its light reaches over the edges, is not from 0 to 1.
     """
-    check_light_wrap(light_wrap)
+    light_wrap = check_light_wrap(light_wrap)
+    if not isinstance(packet, Packet):
+        raise ValueError(f"composite takes a packet, not {kind_of(packet)}; take one of mattes(source, engine)")
     if not isinstance(background, np.ndarray) or background.dtype != np.uint8:
         kind = background.dtype if isinstance(background, np.ndarray) else type(background).__name__
         remedy = "take open_background(...).frame(packet), or an array of your own"
@@ -114,7 +116,7 @@ def upsample_region(small: Small, block: int, top: int, left: int, part: tuple[i
 
 
 def check_light_wrap(amount: float) -> float:
-    """Return the amount. Raises ValueError unless it is from 0 to 1."""
+    """The amount as a float. Raises ValueError unless it is from 0 to 1."""
     if not is_number(amount) or not 0 <= amount <= 1:
         raise ValueError(f"a light wrap of {amount} is out of range; give a number from 0, which is off, to 1")
-    return amount
+    return float(amount)

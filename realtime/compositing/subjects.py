@@ -196,7 +196,7 @@ def subject_filter(keep: str, *, timed: bool = False) -> FollowedSubject | None:
         return None
     if keep == "largest":
         return LargestSubject()
-    found = POINT.fullmatch(keep)
+    found = POINT.fullmatch(keep) if isinstance(keep, str) else None
     if found is None or any(unit and float(value) > 100 for value, unit in (found.group(1, 2), found.group(3, 4))):
         raise ValueError(
             f"{keep}: is neither all nor largest nor a point; write one as X,Y in pixels or per cent, such as 50%,40%"

@@ -12,7 +12,7 @@ from av.video.stream import VideoStream
 from engines.errors import MediaError
 from realtime.addresses import refuse_missing
 from realtime.choices import MAX_PIXELS, STANDARD_INPUT
-from realtime.inputs.formats import is_cut_off, is_playlist, lacks_index, self_contained
+from realtime.inputs.formats import is_cut_off, is_playlist, lacks_index, self_contained, whole_fragments
 from realtime.inputs.pictures import is_heif
 
 DAMAGE = (av.InvalidDataError, av.ArgumentError, av.PatchWelcomeError)  # what FFmpeg raises for it
@@ -43,9 +43,7 @@ def open_container(path: Path, *, max_pixels: int | None = MAX_PIXELS) -> InputC
         if not path.is_file():
             remedy = "write - for standard input" if str(path) in STANDARD_INPUT else "name a video file"
             raise MediaError(f"{path}: is a device or a pipe; {remedy}")
-        # An absolute path, so that FFmpeg does not mistake part of a name for a protocol.
-        options = {"format_whitelist": self_contained(), "protocol_whitelist": "file", **decoder_limit(max_pixels)}
-        return av.open(str(path.absolute()), options=options, metadata_errors="replace")
+        return _opened(path, {"format_whitelist": self_contained(), **decoder_limit(max_pixels)})
     except PermissionError as error:
         raise MediaError(f"{path}: no permission to read it; check its permissions") from error
     except (av.FFmpegError, OSError) as error:
@@ -59,6 +57,19 @@ def open_container(path: Path, *, max_pixels: int | None = MAX_PIXELS) -> InputC
                 f"{path}: is not a video that can be read (it was cut off); copy it again, or repair it"
             ) from error
         raise NoVideo(f"{path}: is not a video that can be read ({error.strerror}); name a video file") from error
+
+
+def _opened(path: Path, options: dict[str, str]) -> InputContainer:
+    """A file opened by FFmpeg. Of a fragmented MP4 that ends within a head, which it refuses, it gets what is before."""
+    name = str(path.absolute())  # so that FFmpeg does not mistake part of it for a protocol
+    try:
+        return av.open(name, options={"protocol_whitelist": "file", **options}, metadata_errors="replace")
+    except av.FFmpegError:
+        end = whole_fragments(path)
+        if not end:
+            raise
+        options = {"protocol_whitelist": "subfile,file", **options}
+        return av.open(f"subfile,,start,0,end,{end},,:{name}", options=options, metadata_errors="replace")
 
 
 def decoder_limit(max_pixels: int | None) -> dict[str, str]:

@@ -66,25 +66,26 @@ class Decoder:
                 yield from frames
         self._media.check()
         # At the end, a damaged packet in one thread of the decoder takes the frames in the others with it.
-        if self._due > 0 and self._threads > 1 and last is not None and last.pts is not None:
-            yield from self._frames_after(last.pts)
+        if self._due > 0 and self._threads > 1 and (last is None or last.pts is not None):
+            yield from self._frames_after(None if last is None else last.pts)
 
-    def _frames_after(self, pts: int) -> Iterator[VideoFrame]:
-        """The frames after one, decoded again from the key frame before it, by one thread."""
+    def _frames_after(self, pts: int | None) -> Iterator[VideoFrame]:
+        """The frames after one, decoded again from the key frame before it, by one thread; with None all frames."""
         if self.jumped or not self._media.seekable:
             return  # times do not name places
         with self._media.open(max_pixels=self._max_pixels) as container, suppress(av.FFmpegError):
             stream = self._media.video(container)
             stream.codec_context.options = self._media.decoder_options(self._max_pixels)
             stream.codec_context.thread_count = 1
-            container.seek(pts, stream=stream)
+            if pts is not None:
+                container.seek(pts, stream=stream)
             for packet in true_times(container.demux(stream), container):
                 try:
                     frames = stream.decode(packet)
                 except DAMAGE:
                     self.damaged = max(self.damaged, 1)  # several threads may not have told
                 else:
-                    yield from (frame for frame in frames if frame.pts is not None and frame.pts > pts)
+                    yield from (frame for frame in frames if pts is None or (frame.pts is not None and frame.pts > pts))
 
     def _packets(self) -> "Iterator[av.Packet[Any] | None]":
         """The packets of the video, and None where the rest of the file cannot be read."""

@@ -1,5 +1,6 @@
 """Container formats: those that may be opened as a file, as they make FFmpeg read no other, and those that say their length."""
 
+import os
 import re
 from fractions import Fraction
 from functools import cache
@@ -22,6 +23,8 @@ PLAYLIST = re.compile(
 )
 STATE_DURATION = ("asf", "avi", "flv", "matroska", "mov", "mxf", "nut")  # formats that do: for others it is an estimate
 MOST_BOXES = 1000  # of an MP4 that are looked at
+MOST_FRAGMENTS = 1_000_000  # of which one is looked for that is not whole: hours of a frame each
+HEAD_OF_BOX = 8  # bytes of one at least
 HEAD = 4096  # bytes in which a playlist is known
 UTF8_MARK = b"\xef\xbb\xbf"
 
@@ -51,6 +54,27 @@ def is_cut_off(path: Path) -> bool:
     """Whether a file is an MP4 or MOV that ends within one of its parts, such as the first fragment."""
     found = outermost(path)
     return bool(found) and found[0].kind == b"ftyp" and (found[-1].end or 0) > path.stat().st_size
+
+
+def whole_fragments(path: Path) -> int | None:
+    """Bytes of an MP4 or MOV before the fragment in the midst of which it ends, 0 if it is its first; None if there is none."""
+    fragment = end = 0  # where the last one begins; how far the file is whole
+    first, kind = True, b""
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            for box in islice(boxes(file), 2 * MOST_FRAGMENTS):
+                if box.kind == b"moof":
+                    fragment, first = end, not fragment
+                if box.end is None:
+                    return None
+                end, kind = box.end, box.kind
+                if end > size:
+                    break
+    except OSError:
+        return None
+    cut = fragment and (kind == b"moof" or (end > size and kind == b"mdat") or end < size < end + HEAD_OF_BOX)
+    return (0 if first else fragment) if cut else None
 
 
 def outermost(path: Path) -> list[Box]:

@@ -26,7 +26,7 @@ class PacedVideo(LiveSource):
         max_pixels: of a frame: see `VideoSource`.
         notify: called with a line if the file turns out to be cut off.
 
-    Raises MediaError if it is not a readable video.
+    Raises MediaError if it is not a readable video; ValueError for an argument of another form.
     """
 
     def __init__(
@@ -38,6 +38,8 @@ class PacedVideo(LiveSource):
         max_pixels: int = MAX_PIXELS,
         notify: Callable[[str], object] = print,
     ) -> None:
+        if size is not None and not isinstance(size, Size):
+            raise ValueError(f"size {size!r}: give realtime.Size(height=480, width=640)")
         super().__init__()
         self._notify = notify
         self.name = str(named(path))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
 
+from engines.arguments import check_above_zero
 from engines.engine import Frame, Mask
 from engines.errors import MediaError
 from realtime.choices import MAX_PIXELS
@@ -71,9 +72,10 @@ def read_photo(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) ->
     EXIF orientation is applied, and colours are converted to sRGB by the file's colour profile. PNG and TIFF keep their 16 bits
     in `stored`, and so does OpenEXR, whose linear light gets sRGB's curve, and is cut off where it is brighter than white.
     Raises TooManyPixels before anything is decoded if there are more than `max_pixels`; MediaError if the file is missing, not
-    a plain file, not a picture or broken; ValueError for what names no file.
+    a plain file, not a picture or broken; ValueError for what names no file, or a limit that is none.
     """
     path = named(path)
+    check_above_zero("max_pixels", max_pixels, "64_000_000")
     try:
         check_file(path)
         if is_openexr(path):

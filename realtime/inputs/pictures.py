@@ -52,7 +52,7 @@ def check_pixels(name: object, height: int, width: int, max_pixels: int) -> None
     """Raise TooManyPixels if a picture or frame of this size has more pixels than the limit."""
     if height * width > max_pixels:
         megapixels = -(-height * width // 1_000_000)
-        size = f"{Size(height, width)} is {megapixels} megapixels, over the limit of {max_pixels / 1_000_000:g}"
+        size = f"{Size(height, width)} is {megapixels} megapixels, over the limit of {float(max_pixels) / 1_000_000:g}"
         raise TooManyPixels(f"{name}: {size}; if you trust it, raise the limit", megapixels)
 
 

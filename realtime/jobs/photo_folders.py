@@ -74,5 +74,7 @@ def make_folder(path: Path, *, parents: bool = False) -> None:
     """Make a folder unless it exists, and with `parents` those that it is in. Raises MediaError if that fails."""
     try:
         path.mkdir(exist_ok=True, parents=parents)
+    except FileNotFoundError as error:
+        raise MediaError(f"{path}: there is no folder {path.parent}; make it first") from error
     except OSError as error:
-        raise MediaError(f"{path}: cannot be made ({error.strerror}); make that folder first") from error
+        raise MediaError(f"{path}: cannot be made ({error.strerror}); name another folder to write to") from error

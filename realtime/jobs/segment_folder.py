@@ -4,6 +4,7 @@ A segment is a video of its own, of so many frames. Beside each is where it begi
 remembered at its end. These are written first: a segment that is there is complete.
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -13,7 +14,6 @@ from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -121,7 +121,7 @@ class SegmentFolder:
                     memories[int(filter_number)][name] = stored[key]
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, IndexError, EOFError, BadZipFile) as error:
+        except Exception as error:  # NumPy's are of many types
             raise self._damaged(error) from error
         return memories
 
@@ -141,8 +141,10 @@ class SegmentFolder:
                 self.remove()
 
     def _damaged(self, error: Exception) -> MediaError:
-        reason = error.strerror if isinstance(error, OSError) else "damaged"
-        return MediaError(f"{self.path}: cannot be used ({reason}); remove the folder to start again")
+        if isinstance(error, OSError) and error.strerror:  # what is done may be whole
+            remedy = "give OUT a shorter name" if error.errno == errno.ENAMETOOLONG else "check its disk and permissions"
+            return MediaError(f"{self.path}: cannot be used ({error.strerror}); {remedy}")
+        return MediaError(f"{self.path}: cannot be used (damaged); remove the folder to start again")
 
 
 def fingerprint(path: Path, *others: Path) -> dict[str, Any]:

@@ -264,7 +264,7 @@ def codec_for(path: Path, kind: OutputKind = "composite", name: str | None = Non
     remedy = "name a file that ends in" if path == PIPE else "end its name in"
     fitting = able(kind)
     suffixes = list(dict.fromkeys(each for codec in fitting.values() for each in codec.suffixes))
-    if name is not None and name not in CODECS:
+    if name is not None and (not isinstance(name, str) or name not in CODECS):
         raise ValueError(f"unknown codec {name!r}; there are {', '.join(CODECS)}")
     if suffix not in (*CONTAINERS, *SEQUENCES):
         raise MediaError(f"{path}: unknown kind of video file '{path.suffix}'; end its name in {', '.join(suffixes)}")

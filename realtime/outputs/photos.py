@@ -40,6 +40,10 @@ def write_photo(
     """
     path = named(path)
     _check(frame, alpha)
+    if not isinstance(profile, bytes):
+        raise ValueError(f"profile {profile!r}: must be bytes, those of an ICC profile")
+    if not isinstance(metadata, Metadata):
+        raise ValueError(f"metadata {metadata!r}: must be those of a photo, such as read_photo('in.jpg').metadata")
     kind = picture_format(path, alpha=alpha is not None)
     height, width = frame.shape[:2]
     if max(height, width) > kind.longest:
@@ -66,7 +70,7 @@ def write_photo(
 
 def _check(frame: Pixels, alpha: Mask | None) -> None:
     for name, array in (("a picture", frame), ("alpha", alpha)):
-        if array is not None and not isinstance(array, np.ndarray):
+        if not isinstance(array, np.ndarray) and (array is not None or array is frame):
             raise ValueError(f"{name} is a NumPy array, not {type(array).__name__}; numpy.array makes one of a picture")
     if frame.dtype not in (np.uint8, np.uint16) or frame.ndim < 2 or frame.shape[2:] not in ((), (3,)) or not frame.size:
         raise ValueError(f"a picture is uint8 or uint16, (H, W, 3) or (H, W), not {frame.dtype} {frame.shape}")

@@ -4,13 +4,15 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from fractions import Fraction
+from itertools import chain
+from numbers import Rational
 from pathlib import Path
 
 import av
 from av.container import OutputContainer
 from av.video.stream import VideoStream
 
-from engines.arguments import check_above_zero, check_fraction
+from engines.arguments import check_above_zero, check_fraction, check_kind, check_whole
 from engines.atomic import replacing
 from engines.errors import MediaError
 from realtime.chapters import Chapter, add_chapters
@@ -33,6 +35,7 @@ CONTAINER_TAGS = ("major_brand", "minor_version", "compatible_brands", "encoder"
 MAX_TIMESCALE = 1_000_000  # ticks a second; some players fail at more
 LONGEST_DELAY = 86_400  # s between decoding and showing a frame
 MAX_DURATION = 2**31 - 1  # ticks that MP4 can hold
+MOST_BITS = 64  # of a sample
 
 
 class VideoSink(Sink):
@@ -107,6 +110,11 @@ class VideoSink(Sink):
         if rate is not None:
             check_above_zero("rate", rate, "25")
         check_fraction("pixel_aspect", pixel_aspect, "Fraction(16, 15)")
+        check_whole("bit_depth", bit_depth, MOST_BITS)
+        for name, copier, copies in (("audio", audio, AudioCopier), ("subtitles", subtitles, SubtitleCopier)):
+            if copier is not None:
+                check_kind(name, copier, copies)
+        _check_descriptions(metadata, chapters, high_range)
         piped = path == PIPE and not recoverable
         if not piped:
             check_target(path, overwrite=overwrite)
@@ -143,7 +151,7 @@ class VideoSink(Sink):
         self._container: OutputContainer | None = None
         try:
             with self._media_errors("choose another folder"):
-                rate = Fraction(rate).limit_denominator(1001) if isinstance(rate, float) else rate
+                rate = rate if rate is None or isinstance(rate, Rational) else Fraction(float(rate)).limit_denominator(1001)
                 self._open(rate, pixel_aspect, metadata or {}, chapters)
         except BaseException:
             self.abort()
@@ -303,6 +311,17 @@ class VideoSink(Sink):
             raise AudioNotSupported(
                 f"{self.path}: the audio of {self._audio.path} cannot be copied to it ({error.strerror}); leave the audio out"
             ) from error
+
+
+def _check_descriptions(metadata: object, chapters: object, high_range: object) -> None:
+    """Raise ValueError unless what a file is to say of itself has a form that it can say."""
+    texts = chain(*metadata.items()) if isinstance(metadata, Mapping) else [None]
+    if metadata is not None and not all(isinstance(each, str) for each in texts):
+        raise ValueError(f"metadata {metadata!r}: must be a dict of texts, such as {{'title': 'Talk'}}")
+    if not isinstance(chapters, Sequence) or not all(isinstance(each, Chapter) for each in chapters):
+        raise ValueError(f"chapters {chapters!r}: must be those of a VideoSource")
+    if high_range is not None and not isinstance(high_range, HighRange):
+        raise ValueError(f"high_range {high_range!r}: must be that of a VideoSource")
 
 
 def time_unit(time_base: Fraction) -> Fraction:

@@ -10,6 +10,7 @@ from av.video.stream import VideoStream
 
 from realtime.choices import MAX_PIXELS
 from realtime.inputs.containers import decoder_limit, open_container, video_stream
+from realtime.inputs.formats import whole_fragments
 from realtime.inputs.pictures import check_pixels
 from realtime.paths import named
 
@@ -58,6 +59,9 @@ class Media:
 
     def shortfall(self, last: Fraction) -> str | None:
         """After the last frame, at that time, a line that says so if there should be more, where FFmpeg cannot know."""
+        if whole_fragments(self.path) is None:
+            return None
+        return f"{self.path}: was cut off after {float(last):.2f} s; the rest is missing"
 
     def check_size(self, stream: VideoStream, max_pixels: int) -> None:
         """Raise TooManyPixels if the frames of its stream are too large, before they are decoded."""

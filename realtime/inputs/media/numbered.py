@@ -57,7 +57,7 @@ class NumberedPictures(Media):
     def _find(self, parts: "re.Match[str]") -> list[Path]:
         path = self.path
         try:
-            found = [each for each in pictures_of(path, parts) if each.name == path.name % number_of(each, parts)]
+            found = pictures_of(path, parts)
         except OSError as error:
             raise MediaError(f"{path}: its folder cannot be read ({error.strerror}); check its permissions") from error
         if not found:

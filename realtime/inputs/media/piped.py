@@ -9,6 +9,7 @@ import av
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
+from engines.arguments import check_whole
 from engines.errors import MediaError
 from realtime.boxes import boxes
 from realtime.choices import MAX_PIXELS, PIPE
@@ -21,6 +22,7 @@ PATIENCE = 0.1  # s to wait for bytes until the next look whether anybody still 
 BEGINNING = 1 << 29  # bytes that are kept until all readers are open: many frames of the largest
 HEAD = 1 << 12  # bytes that are looked at first
 REMEDY = "pipe a video into it, such as from ffmpeg -i FILE -c copy -f matroska -"
+MOST_DESCRIPTOR = 2**31 - 1
 BEFORE_INDEX = (b"ftyp", b"free", b"skip", b"wide", b"uuid")  # boxes of MP4 that may come first
 
 
@@ -33,12 +35,13 @@ class PipedVideo(Media):
     Args:
         descriptor: of the pipe; by default standard input.
 
-    Raises MediaError if it is a terminal.
+    Raises MediaError if it is a terminal; ValueError for what is no number of a file.
     """
 
     seekable = False
 
     def __init__(self, descriptor: int = 0) -> None:
+        check_whole("descriptor", descriptor, MOST_DESCRIPTOR, least=0)
         super().__init__(PIPE)
         if os.isatty(descriptor):
             raise MediaError(f"{self.path}: standard input is a terminal; {REMEDY}")

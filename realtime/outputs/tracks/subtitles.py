@@ -15,11 +15,14 @@ from av.subtitles.codeccontext import SubtitleCodecContext
 from av.subtitles.stream import SubtitleStream
 from av.video.stream import VideoStream
 
+from realtime.choices import PIPE
 from realtime.inputs.containers import DAMAGE, codec_name, is_font
 from realtime.inputs.media.files import Media
 from realtime.outputs.formats import CONTAINERS, suffix_of
+from realtime.outputs.target import check_suffix
 from realtime.outputs.tracks.copier import Timed, TrackCopier
 from realtime.outputs.tracks.description import describe_copy
+from realtime.paths import named
 
 # What players expect of each container: kinds that are copied, the first of which other text is converted to.
 HELD = {
@@ -58,7 +61,8 @@ class SubtitleCopier(TrackCopier):
         length: of the excerpt in seconds, as far as it is known: what would go on beyond it ends there.
 
     Raises:
-        MediaError: if it is not a readable media file.
+        MediaError: if it is not a readable media file, or `target` cannot be a video file.
+        ValueError: for what names no file.
     """
 
     def __init__(
@@ -69,9 +73,12 @@ class SubtitleCopier(TrackCopier):
         origin: Fraction = Fraction(0),
         length: Fraction | None = None,
     ) -> None:
+        target = named(target)
+        if target != PIPE:
+            check_suffix(target, CONTAINERS, "video file")
         super().__init__(path, origin)
         self._length = length
-        self._holder = CONTAINERS[suffix_of(Path(target))]
+        self._holder = CONTAINERS[suffix_of(target)]
         self._kept = [each for each in self._container.streams.subtitles if self._is_kept(each)]
         self.copied = tuple(codec_name(each) for each in self._kept)
         self.left_out = tuple(codec_name(each) for each in self._container.streams.subtitles if each not in self._kept)

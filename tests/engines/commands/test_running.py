@@ -1,4 +1,5 @@
 import os
+import re
 import runpy
 import subprocess
 import sys
@@ -26,6 +27,24 @@ def test_bad_input_gets_one_line_and_exit_code_2(capsys: pytest.CaptureFixture[s
         run(command)
     assert exit_.value.code == 2
     assert capsys.readouterr().err == "error: in.mp4: no such file; check the path\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "place"),
+    [(["", "out.mp4"], "the first one"), (["in.mp4", ""], "the one behind in.mp4"), (["in.mp4", "", "-y"], "behind")],
+)
+def test_an_empty_name_is_not_the_current_folder(
+    words: list[str], place: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`shm-video "$UNSET" done` edited all videos of the current folder."""
+    app = command_app()
+    app.command()(lambda: pytest.fail("it was run"))
+    monkeypatch.setattr(sys, "argv", ["shm-video", *words])
+    for arguments in (words, None):
+        with pytest.raises(SystemExit) as end:
+            run(app, arguments)
+        assert end.value.code == 2
+        assert re.fullmatch(rf"error: an argument is empty, .*{place}.*; is a variable .*\n", capsys.readouterr().err)
 
 
 def test_a_name_too_long_for_a_file_gets_one_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,10 +1,12 @@
 """Pictures and videos that claim to be huge are refused before they are decoded, wherever they are named."""
 
+import re
 import struct
 import zlib
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import cv2
@@ -14,9 +16,11 @@ import pytest
 from engines.errors import TooManyPixels
 from realtime.commands import image, live, refine, video
 from realtime.compositing.backgrounds import open_background
+from realtime.inputs.network_stream import NetworkStream
 from realtime.inputs.photos import read_photo
 from realtime.inputs.video_file import VideoSource
-from tests.realtime.clips import make_clip, picture
+from realtime.jobs.settings import VideoSettings
+from tests.realtime.clips import even_times, make_clip, picture
 from tests.realtime.plain_engine import PlainEngine, plain_engine
 
 COMMANDS = {"shm-image": image.main, "shm-video": video.main, "shm-live": live.main, "shm-refine": refine.main}
@@ -140,3 +144,20 @@ def test_parts_that_are_larger_than_the_whole_are_not_decoded(tmp_path: Path) ->
         read_photo(tmp_path / "a.gif", max_pixels=10_000)
     with pytest.raises(TooManyPixels):
         open_background(str(tmp_path / "a.gif"), max_pixels=10_000)
+
+
+@pytest.mark.parametrize("limit", [None, "64000000", [1], 0, -1, float("nan")])
+def test_a_limit_that_is_none_is_named(tmp_path: Path, limit: Any) -> None:
+    """It was a TypeError, or the picture was said to be broken."""
+    clip, photo = make_clip(tmp_path / "a.mp4", even_times(1)), tmp_path / "a.png"
+    cv2.imwrite(str(photo), picture(0))
+    for read in (
+        lambda: VideoSource(clip, max_pixels=limit),
+        lambda: read_photo(photo, max_pixels=limit),
+        lambda: open_background(clip, max_pixels=limit),
+        lambda: open_background("red", max_pixels=limit),
+        lambda: NetworkStream("rtsp://127.0.0.1:1/a", max_pixels=limit),
+        lambda: VideoSettings(max_pixels=limit),
+    ):
+        with pytest.raises(ValueError, match=rf"max_pixels {re.escape(repr(limit))}: must be a number above 0"):
+            read()

@@ -1,3 +1,4 @@
+from fractions import Fraction
 from typing import Any
 
 import cv2
@@ -101,6 +102,16 @@ def test_a_light_wrap_out_of_range_is_refused(amount: float) -> None:
         check_light_wrap(amount)
     with pytest.raises(ValueError, match="light wrap"):
         composite(packet_of(45, 67, 1), np.zeros((45, 67, 3), np.uint8), light_wrap=amount)
+
+
+def test_a_light_wrap_may_be_a_fraction() -> None:
+    packet, background = packet_of(45, 67, 1), np.zeros((45, 67, 3), np.uint8)
+    assert (composite(packet, background, light_wrap=Fraction(1, 2)) == composite(packet, background, light_wrap=0.5)).all()
+
+
+def test_what_is_no_packet_is_named() -> None:
+    with pytest.raises(ValueError, match=r"composite takes a packet, not numpy.ndarray; take one of mattes"):
+        composite(np.zeros((45, 67, 3), np.uint8), np.zeros((45, 67, 3), np.uint8))  # type: ignore[arg-type]
 
 
 def test_a_light_wrap_in_range_is_returned() -> None:

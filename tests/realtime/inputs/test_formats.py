@@ -1,3 +1,4 @@
+import re
 from fractions import Fraction
 from pathlib import Path
 
@@ -80,16 +81,56 @@ def test_an_animated_avif_moves(tmp_path: Path) -> None:
         assert source.left_out == "a cover picture"
 
 
-def test_a_fragmented_file_that_was_cut_off_before_its_first_frame_is_said_to_be(tmp_path: Path) -> None:
-    """It was said to be no video."""
-    clip, whole = make_clip(tmp_path / "in.mp4", even_times(30)), tmp_path / "whole.mp4"
+@pytest.fixture(scope="module")
+def fragments(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A film of 30 frames, each in a fragment of its own, as recorders write one that a power cut may end."""
+    folder = tmp_path_factory.mktemp("fragments")
+    clip, whole = make_clip(folder / "in.mp4", even_times(30)), folder / "whole.mp4"
     with av.open(str(clip)) as source, av.open(str(whole), "w", options={"movflags": "frag_every_frame+empty_moov"}) as out:
         stream = out.add_stream_from_template(source.streams.video[0])
         for packet in source.demux(video=0):
             if packet.dts is not None:
                 packet.stream = stream
                 out.mux(packet)
-    data = whole.read_bytes()
-    (tmp_path / "cut.mp4").write_bytes(data[: data.index(b"moof") + 40])
+    return whole.read_bytes()
+
+
+def begin_of(fragment: int, data: bytes) -> int:
+    """Where the head of a fragment begins, counted from 0."""
+    place = -1
+    for _ in range(fragment + 1):
+        place = data.index(b"moof", place + 1)
+    return place - 4
+
+
+def test_a_fragmented_file_that_was_cut_off_before_its_first_frame_is_said_to_be(tmp_path: Path, fragments: bytes) -> None:
+    """It was said to be no video."""
+    (tmp_path / "cut.mp4").write_bytes(fragments[: begin_of(0, fragments) + 44])
     with pytest.raises(MediaError, match=r"cut.mp4: is not a video that can be read \(it was cut off\); copy it again"):
         VideoSource(tmp_path / "cut.mp4")
+
+
+@pytest.mark.parametrize(("of_head", "length"), [(0, 4), (0, 8), (0, 40), (0, 80), (1, -4), (1, 0), (1, 28)])
+@pytest.mark.parametrize("whole", [1, 2, 20])
+def test_a_fragmented_file_that_was_cut_off_gives_its_whole_frames(
+    tmp_path: Path, fragments: bytes, whole: int, of_head: int, length: int
+) -> None:
+    """Within the head of a fragment it was refused as no video; elsewhere nothing was said, and a single frame was lost."""
+    begin = begin_of(whole, fragments)
+    begin += of_head * int.from_bytes(fragments[begin : begin + 4])
+    file = tmp_path / "cut,,:é.mp4"
+    file.write_bytes(fragments[: begin + length])
+    with VideoSource(file, threads=4) as source:
+        assert len(list(source)) == whole
+        assert source.shortfall is not None
+        assert re.search(r"cut,,:é.mp4: was cut off after \d\.\d\d s; the rest is missing", source.shortfall)
+
+
+def test_a_whole_fragmented_file_is_not_said_to_be_cut_off(tmp_path: Path, fragments: bytes) -> None:
+    last = begin_of(29, fragments)
+    head = int.from_bytes(fragments[last : last + 4])
+    end = last + head + int.from_bytes(fragments[last + head : last + head + 4])
+    for data in (fragments, fragments[:end]):  # with the table at the end, and without
+        (tmp_path / "whole.mp4").write_bytes(data)
+        with VideoSource(tmp_path / "whole.mp4") as source:
+            assert (len(list(source)), source.shortfall) == (30, None)

@@ -9,7 +9,11 @@ import av
 import numpy as np
 import pytest
 
+from realtime.inputs.media.piped import PipedVideo
+from realtime.inputs.paced_video import PacedVideo
 from realtime.inputs.video_file import VideoSource
+from realtime.jobs.settings import VideoSettings
+from realtime.jobs.video_job import VideoJob
 from tests.realtime.clips import even_times, make_clip
 
 
@@ -49,6 +53,25 @@ def test_a_file_may_be_closed_while_another_thread_reads_it(tmp_path: Path) -> N
 def test_a_size_of_another_form_is_refused(tmp_path: Path, size: Any) -> None:
     with pytest.raises(ValueError, match=r"give realtime.Size\(height=480, width=640\), or the height alone"):
         VideoSource(make_clip(tmp_path / "clip.mp4"), size=size)
+
+
+@pytest.mark.parametrize("size", [480, 48.5, "64x48"])
+def test_a_size_of_another_form_is_refused_of_a_live_file(tmp_path: Path, size: Any) -> None:
+    with pytest.raises(ValueError, match=rf"size {size!r}: give realtime.Size"):
+        PacedVideo(make_clip(tmp_path / "clip.mp4"), size=size)
+
+
+@pytest.mark.parametrize("descriptor", [None, "x", -1, 0.5])
+def test_a_pipe_is_a_number(descriptor: Any) -> None:
+    with pytest.raises(ValueError, match=rf"descriptor {descriptor!r}: must be a whole number from 0"):
+        PipedVideo(descriptor)
+
+
+@pytest.mark.parametrize(("name", "wrong"), [("masks", "frame.png@1:30"), ("masks", 1.5), ("keep", None), ("keep", 1.5)])
+def test_settings_of_another_type_are_named(tmp_path: Path, name: str, wrong: Any) -> None:
+    clip = make_clip(tmp_path / "clip.mp4", even_times(1))
+    with pytest.raises(ValueError, match=rf"masks {wrong!r}: must be a tuple|{wrong}: is neither all nor largest nor a point"):
+        VideoJob(clip, tmp_path / "out.mp4", VideoSettings(**{name: wrong}))
 
 
 def test_packets_are_compared_as_objects(tmp_path: Path) -> None:

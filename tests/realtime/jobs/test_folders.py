@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from engines.errors import MediaError
-from realtime.jobs.photo_folders import photo_jobs
+from realtime.jobs.photo_folders import make_folder, photo_jobs
 from realtime.jobs.video_folders import video_files
 
 Jobs = list[tuple[Path, Path]]
@@ -73,3 +73,12 @@ def test_folders_that_are_closed_are_named(pair: tuple[Pair, str], monkeypatch: 
         assert found.describe_left_out() == "left out: 1 folders or links to them, which are not entered (in)"
     elif find is videos:
         assert video_files(Path("all/raw"), Path("out")).closed == [Path("all/raw/in")]
+
+
+def test_a_folder_that_cannot_be_made_has_the_remedy_for_its_reason(tmp_path: Path) -> None:
+    """It was always to be made first, also below a file or on a disk that is read only."""
+    (tmp_path / "file").touch()
+    with pytest.raises(MediaError, match=r"file/new: cannot be made \(Not a directory\); name another folder to write to"):
+        make_folder(tmp_path / "file/new")
+    with pytest.raises(MediaError, match=r"missing/new: there is no folder .*missing; make it first"):
+        make_folder(tmp_path / "missing/new")

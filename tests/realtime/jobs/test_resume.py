@@ -1,5 +1,7 @@
 """Jobs that are killed and resumed: the result is that of a run that nothing disturbed."""
 
+import errno
+import os
 import random
 import shutil
 import signal
@@ -231,14 +233,37 @@ def test_segments_of_another_run_are_refused_and_stay(tmp_path: Path, change: st
     assert not out.exists()
 
 
-def test_damaged_notes_beside_segments_are_one_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize("place", [None, 60])
+def test_damaged_notes_beside_segments_are_one_line(tmp_path: Path, place: int | None) -> None:
+    """Within what is compressed it was a traceback."""
     clip, out = make_clip(tmp_path / "in.mp4", even_times(30)), tmp_path / "out.mp4"
     with pytest.raises(Stopped):
         run(clip, out, VideoSettings(preset="ultrafast"), stop=20)
     for path in (tmp_path / "out.mp4.unfinished").glob("*.npz"):
-        path.write_bytes(b"PK\x03\x04 not an archive")
+        data = bytearray(path.read_bytes())
+        if place is None:
+            data[:] = b"PK\x03\x04 not an archive"
+        else:
+            data[place : place + 40] = 40 * b"\xff"
+        path.write_bytes(data)
     with pytest.raises(Exception, match=r"out.mp4.unfinished: cannot be used \(damaged\); remove the folder"):
         run(clip, out, VideoSettings(preset="ultrafast"))
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"), [(errno.ENOSPC, "check its disk and permissions"), (errno.ENAMETOOLONG, "give OUT a shorter name")]
+)
+def test_segments_that_cannot_be_written_now_are_not_to_be_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, remedy: str
+) -> None:
+    """On a full disk the remedy was to remove the folder, with all that was done."""
+
+    def fail(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("realtime.jobs.segment_folder.write_text", fail)
+    with pytest.raises(MediaError, match=rf"out.mp4.unfinished: cannot be used \({os.strerror(number)}\); {remedy}$"):
+        run(make_clip(tmp_path / "in.mp4", even_times(2)), tmp_path / "out.mp4", VideoSettings(preset="ultrafast"))
 
 
 @pytest.mark.parametrize("settings", [VideoSettings(preset="ultrafast"), VideoSettings(preset="ultrafast", keep="largest")])

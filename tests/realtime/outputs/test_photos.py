@@ -137,6 +137,7 @@ def test_arrays_of_another_form_are_refused(tmp_path: Path, frame: np.ndarray, a
     [
         (Image.new("RGB", (9, 9)), None, "a picture is a NumPy array, not Image"),
         ([[1]], None, "a picture is a NumPy array, not list"),
+        (None, None, "a picture is a NumPy array, not NoneType"),
         (np.zeros(9, np.uint8), None, "a picture is uint8 or uint16"),
         (PICTURE, Image.new("L", (50, 40)), "alpha is a NumPy array, not Image"),
     ],
@@ -144,6 +145,14 @@ def test_arrays_of_another_form_are_refused(tmp_path: Path, frame: np.ndarray, a
 def test_pictures_of_another_form_are_refused(tmp_path: Path, frame: Any, alpha: Any, told: str) -> None:
     with pytest.raises(ValueError, match=told):
         write_photo(tmp_path / "out.png", frame, alpha)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("wrong", [None, "camera", {}])
+def test_what_goes_with_a_picture_is_named_if_it_is_of_another_type(tmp_path: Path, wrong: Any) -> None:
+    for name in ("profile", "metadata"):
+        with pytest.raises(ValueError, match=rf"{name} {wrong!r}: must be "):
+            write_photo(tmp_path / "out.png", PICTURE, **{name: wrong})
     assert list(tmp_path.iterdir()) == []
 
 

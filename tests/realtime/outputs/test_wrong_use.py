@@ -5,12 +5,14 @@ import re
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from engines.errors import FileAppeared, MediaError
 from realtime.outputs.pictures.sequence import PictureSequence
+from realtime.outputs.tracks.subtitles import SubtitleCopier
 from realtime.outputs.video_file import VideoSink
-from tests.realtime.clips import even_times
+from tests.realtime.clips import even_times, make_clip
 from tests.realtime.outputs.test_video_file import packets
 
 
@@ -75,6 +77,44 @@ def test_a_size_that_there_is_not_is_refused(tmp_path: Path, sink: type[VideoSin
 def test_a_bit_rate_that_there_is_not_is_refused(tmp_path: Path, bitrate: object) -> None:
     with pytest.raises(ValueError, match=f"bitrate {bitrate!r}: must be a whole number from 1000 to"):
         VideoSink(tmp_path / "out.mp4", width=96, height=64, bitrate=bitrate)  # type: ignore[arg-type]
+
+
+WRONG = [
+    ("codec", ["h264"]),
+    ("codec", {}),
+    ("kind", ["cutout"]),
+    ("metadata", "Talk"),
+    ("metadata", 1.5),
+    ("metadata", {"title": 1}),
+    ("bit_depth", None),
+    ("bit_depth", "10"),
+    ("audio", "talk.mp4"),
+    ("subtitles", "talk.mp4"),
+    ("chapters", None),
+    ("chapters", ["one"]),
+    ("high_range", "pq"),
+]
+
+
+@pytest.mark.parametrize(("name", "wrong"), WRONG)
+def test_an_argument_of_another_type_is_named(tmp_path: Path, name: str, wrong: object) -> None:
+    """They were a TypeError or an AttributeError."""
+    with pytest.raises(ValueError, match=rf"{name} {re.escape(repr(wrong))}(: must be .|; there are )"):
+        VideoSink(tmp_path / "out.mp4", width=96, height=64, **{name: wrong})  # type: ignore[arg-type]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_rate_may_be_one_of_numpy(tmp_path: Path) -> None:
+    with VideoSink(tmp_path / "out.mp4", width=96, height=64, rate=np.float32(25)) as sink:  # type: ignore[arg-type]
+        assert sink._stream.codec_context.framerate == 25
+        sink.write(packets(even_times(1))[0])
+
+
+@pytest.mark.parametrize(("name", "error"), [(None, ValueError), ("talk", MediaError), ("talk.avi", MediaError)])
+def test_subtitles_are_for_a_video_file(tmp_path: Path, name: str | None, error: type[Exception]) -> None:
+    clip = make_clip(tmp_path / "in.mp4", even_times(1))
+    with pytest.raises(error, match=r"None: is no name of a file; give|unknown kind of video file '(\.avi)?'; end its name in"):
+        SubtitleCopier(clip, name)  # type: ignore[arg-type]
 
 
 def test_what_is_no_packet_or_no_picture_is_named(tmp_path: Path) -> None:

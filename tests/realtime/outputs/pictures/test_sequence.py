@@ -142,6 +142,17 @@ def test_pictures_that_are_there_stay_unless_they_are_overwritten(tmp_path: Path
     assert (tmp_path / "003.png").read_bytes() != b"old"
 
 
+def test_pictures_whose_numbers_are_written_otherwise_are_not_overwritten(tmp_path: Path) -> None:
+    """They were removed as if they were of the sequence."""
+    others = ["a1.png", "a0001.png", "a13.png", "a.png", "ab001.png"]
+    for name in (*others, "a002.png", "a1234.png"):
+        (tmp_path / name).write_text("theirs")
+    with PictureSequence(tmp_path / "a%03d.png", width=WIDTH, height=HEIGHT, overwrite=True) as sink:
+        sink.write(packets()[0])
+    assert sorted(each.name for each in tmp_path.iterdir()) == sorted([*others, "a001.png"])
+    assert {(tmp_path / name).read_text() for name in others} == {"theirs"}
+
+
 def test_two_sequences_are_written_to_one_folder(tmp_path: Path) -> None:
     sizes = {"width": WIDTH, "height": HEIGHT}
     with (
