@@ -78,7 +78,7 @@ def score(
         Path | None, typer.Option("--run", help="With --table: a run of shm-train in place of the released weights.")
     ] = None,
     without_coarse: Annotated[
-        Path | None, typer.Option(help="With --table: a run without coarse data, such as of the recipe ablation_fine.")
+        Path | None, typer.Option(help="With --table: a run without coarse data, such as of the recipe table2-fine.")
     ] = None,
     json_file: JsonFile = None,
     overwrite: Overwrite = False,

@@ -129,7 +129,7 @@ def print_table2(test_set: TestSet, scores: dict[str, Score], apart: tuple[float
     print_table(table)
     console = Console()
     if "without coarse data" not in scores:
-        console.print("-: train a run with --recipe ablation_fine, and give it with --without-coarse", style="dim")
+        console.print("-: train a run with --recipe table2-fine, and give it with --without-coarse", style="dim")
     before, after = apart
     console.print(
         f"A good and a bad mask are {1e3 * before:.2f}e-3 apart, and {1e3 * after:.2f}e-3 when QUN has unified them.",

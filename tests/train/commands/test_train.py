@@ -59,7 +59,7 @@ def test_bad_input_is_reported_in_one_line(
         ("mpn", {"--data": empty}, "found no people"),
         ("mpn", {"--out": file}, "is a file; give a folder"),
         ("mpn", {"--out": file / "run"}, "cannot make this folder"),
-        ("mpn", {"--recipe": "frist"}, "no such recipe; give one of ablation_all"),
+        ("mpn", {"--recipe": "frist"}, "no such recipe; give one of adapt"),
         ("mpn", {"--begin-with": empty}, "mpn.pt: no such checkpoint"),
         ("qun", {}, "mpn.pt: no such checkpoint; train MPN first"),
         ("mrn", {}, "mpn.pt: no such checkpoint; train MPN first"),
