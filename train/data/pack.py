@@ -123,7 +123,8 @@ def write_parts(units: Iterable[list[File]], out: Path, part_bytes: int) -> list
             size = sum(len(content) for _, content in unit)
             if size > part_bytes:
                 raise DataError(f"{unit[0][0]}: takes {size / 1e6:.1f} MB, more than a part; make parts larger")
-            if full + size > part_bytes:
+            # Names lose their suffixes: rooms/1.jpg and rooms/1.png must not get into one part.
+            if full + size > part_bytes or any((beside / place).exists() for place, _ in unit):
                 finish()
             for place, content in unit:
                 (beside / place).parent.mkdir(parents=True, exist_ok=True)
