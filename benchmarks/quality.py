@@ -12,7 +12,7 @@ from benchmarks.common import HEADINGS, Report
 from engines.commands.options import Overwrite, Precision, Threads, load_engine
 from engines.geometry import MODELS
 from train.commands.models import check_peer_options, open_peers, open_sets
-from train.commands.options import Adapters, EngineOrNone, JsonFile, PeerPython, Peers
+from train.commands.options import Adapters, EngineOrNone, JsonFile, PeerPython, Peers, Sets
 from train.commands.reports import progress_bar
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def table(report: Report, without: tuple[str, ...] = ()) -> str:
 
 
 def quality(
-    sets: Annotated[list[Path], typer.Argument(metavar="SET...", help="Folders with images/ and alphas/ or masks/.")],
+    sets: Sets,
     with_closed_form: Annotated[
         bool, typer.Option("--closed-form/--no-closed-form", help="Closed-form matting with a trimap of the truth, too.")
     ] = True,

@@ -9,7 +9,7 @@ from benchmarks import common, quality
 from benchmarks.common import HEADINGS, Report
 from engines.commands.options import Overwrite
 from train.commands.models import open_sets
-from train.commands.options import JsonFile
+from train.commands.options import JsonFile, Sets
 from train.commands.reports import make_pictures_folder, progress_bar
 
 METRICS = ("sad", "mse", "gradient", "connectivity")
@@ -43,7 +43,7 @@ def page(report: Report) -> str:
 
 
 def table2(
-    sets: Annotated[list[Path], typer.Argument(metavar="SET...", help="Folders with images/ and alphas/ or masks/.")],
+    sets: Sets,
     runs: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the runs all, fine, without-qun, deeplab, dim and shm.")],
     with_closed_form: Annotated[
         bool, typer.Option("--closed-form/--no-closed-form", help="Closed-form matting, which needs no run.")

@@ -28,7 +28,7 @@ IN_MEMORY = 64  # frames at most for the engine alone, and for a live source to 
 
 
 def measure_file(
-    clip: Path, frames: "Sequence[Frame]", target: Path, engine: "Engine", bg: str, runs: int, advance: Advance = lambda: None
+    clip: Path, frames: "Sequence[Frame]", target: Path, engine: "Engine", bg: str, runs: int, advance: Advance
 ) -> Report:
     """Milliseconds a frame of the engine alone, on frames in memory, and of a clip from file to file as `shm-video` edits it.
 

@@ -2,19 +2,20 @@
 
 import dataclasses
 import math
-import reprlib
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from reprlib import repr as short_repr  # of a value that may be long, or nested deeply
 from typing import Any
 
 from engines.errors import DataError
 from engines.geometry import LOW_RESOLUTION
 
 RECIPES = Path(__file__).parent / "recipes"
+TASK_NAMES = ("mpn", "qun", "mrn")  # in the order in which they are trained
 BASELINES = ("deeplab", "dim", "refinement", "dim_joint", "tnet", "mnet", "shm")  # tasks of `train.baselines`, in order
-short_repr = reprlib.repr  # of a value that may be long, or nested deeply
+ALL_TASKS = (*TASK_NAMES, *BASELINES)
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,8 @@
 
 import json
 from collections.abc import Iterator
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -13,13 +12,13 @@ from engines.commands.running import UsageError, needs_extra
 if TYPE_CHECKING:
     from train.evaluation.tables import Comparison
 
-Metric = StrEnum("Metric", ["mse", "sad", "gradient", "connectivity", "band", "iou"])
+Metric = Literal["mse", "sad", "gradient", "connectivity", "band", "iou"]
 
 
 def compare(
     before: Annotated[Path, typer.Argument(metavar="BEFORE", help="Figures by --json of shm-eval or bench quality.")],
     after: Annotated[Path, typer.Argument(metavar="AFTER", help="Others, of the same sets; it may be the same file.")],
-    metric: Annotated[Metric, typer.Option(help="Of which error, or IoU.")] = Metric.mse,
+    metric: Annotated[Metric, typer.Option(help="Of which error, or IoU.")] = "mse",
     model: Annotated[str | None, typer.Option(help="A model of AFTER, as its table has it; by default each in both.")] = None,
     against: Annotated[str | None, typer.Option(help="The model of BEFORE beside --model; by default that one.")] = None,
 ) -> None:
@@ -40,12 +39,10 @@ def compare(
 
         from train.evaluation.tables import COMPARISON_NOTE, comparison_table, print_table
 
-        found = list(comparisons(read_scores(before), read_scores(after), metric.value, model, against))
+        found = list(comparisons(read_scores(before), read_scores(after), metric, model, against))
         if not found:
             wanted = f"the model {against or model}" if model else "a model"
-            raise UsageError(
-                f"{before}, {after}: have no set with {metric.value} of {wanted} in both; compare runs on the same sets"
-            )
+            raise UsageError(f"{before}, {after}: have no set with {metric} of {wanted} in both; compare runs on the same sets")
         print_table(comparison_table(found))
         Console().print(COMPARISON_NOTE, style="dim")
 

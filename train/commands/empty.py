@@ -1,6 +1,5 @@
 """`shm-eval empty`: what a model makes of pictures with nobody in them."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,14 +8,12 @@ from engines.commands.options import Model, Overwrite, Threads
 from engines.commands.running import needs_extra
 from engines.geometry import BASE
 from train.commands.models import candidates_of, open_models
-from train.commands.options import Adapters, ComparedPrecision, EngineOrNone, JsonFile, PeerPython, Peers
+from train.commands.options import Adapters, ComparedPrecision, DataArgument, EngineOrNone, JsonFile, PeerPython, Peers
 from train.commands.reports import check_report, progress_bar, write_report
 
 
 def empty(
-    data: Annotated[
-        Path, typer.Argument(metavar="DATA", help="The training data: a folder with fine/, coarse/ and backgrounds/.")
-    ],
+    data: DataArgument,
     share: Annotated[
         float, typer.Option(min=0.001, max=1, help="The share of each set of backgrounds, as a recipe holds it out.")
     ] = 0.1,

@@ -17,7 +17,7 @@ from train.commands.compare import compare
 from train.commands.empty import empty
 from train.commands.held_out import held_out
 from train.commands.models import candidates_of, open_models, open_sets
-from train.commands.options import Adapters, ComparedPrecision, EngineOrNone, JsonFile, PeerPython, Peers
+from train.commands.options import Adapters, ComparedPrecision, EngineOrNone, JsonFile, PeerPython, Peers, Sets
 from train.commands.reports import check_report, make_pictures_folder, progress_bar, write_report
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ app.add_typer(blind.app, name="blind")
 
 @app.command()
 def score(
-    sets: Annotated[list[Path], typer.Argument(metavar="SET...", help="Folders with images/ and alphas/ or masks/.")],
+    sets: Sets,
     backend: EngineOrNone = "auto",
     threads: Threads = None,
     precision: ComparedPrecision = "auto",

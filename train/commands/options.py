@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 else:  # the choices that --help shows and typer checks, made from the tables
     EngineChoice, PrecisionChoice = Literal[(*BACKEND_NAMES, "none")], Literal[PRECISIONS]
 
-Data = Annotated[Path, typer.Option(help="Folder with fine/, coarse/ and backgrounds/ (or train/ with these in it).")]
+DATA = "Folder with fine/, coarse/ and backgrounds/ (or train/ with these in it)."
+Data = Annotated[Path, typer.Option(help=DATA)]
+DataArgument = Annotated[Path, typer.Argument(metavar="DATA", help=DATA)]
+Sets = Annotated[list[Path], typer.Argument(metavar="SET...", help="Folders with images/ and alphas/ or masks/.")]
 Adapters = Annotated[Path | None, typer.Option(help="Folder of peers' adapters: modules with load() -> f(rgb) -> alpha.")]
 Peers = Annotated[list[str] | None, typer.Option("--peer", help="An adapter to compare with; may be repeated.")]
 PeerPython = Annotated[Path | None, typer.Option(help="Python interpreter that has what the adapters need.")]

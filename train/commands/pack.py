@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from engines.commands.running import UsageError, needs_extra
+from train.commands.options import DataArgument
 from train.commands.reports import say_what_is_left_out
 
 UNITS = {"KB": 1e3, "MB": 1e6, "GB": 1e9}
@@ -21,9 +22,7 @@ def parse_bytes(text: str) -> int:
 
 
 def pack(
-    data: Annotated[
-        Path, typer.Argument(metavar="DATA", help="Folder with fine/, coarse/ and backgrounds/ (or train/ with these in it).")
-    ],
+    data: DataArgument,
     out: Annotated[
         Path, typer.Argument(metavar="OUT", help="New folder for the parts 1, 2, ...; `--data` takes it as it takes DATA.")
     ],

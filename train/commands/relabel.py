@@ -12,6 +12,7 @@ import typer
 from engines.commands.options import Backend, Model, Precision, Threads, load_engine
 from engines.commands.running import UsageError, needs_extra
 from engines.errors import DataError
+from train.commands.options import DataArgument
 from train.commands.reports import say_what_is_left_out
 
 if TYPE_CHECKING:
@@ -20,9 +21,7 @@ if TYPE_CHECKING:
 
 
 def relabel(
-    data: Annotated[
-        Path, typer.Argument(metavar="DATA", help="Folder with fine/, coarse/ and backgrounds/ (or train/ with these in it).")
-    ],
+    data: DataArgument,
     out: Annotated[
         Path, typer.Argument(metavar="OUT", help="New folder for all of the data; `--data` takes it as it takes DATA.")
     ],

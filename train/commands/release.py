@@ -10,6 +10,7 @@ from engines.commands.running import UsageError, needs_extra
 from engines.geometry import BASE
 from engines.weights import FOLDER_VARIABLE, MANIFEST, PACKAGED
 from train.commands.options import Data
+from train.recipe import TASK_NAMES
 
 
 def release(
@@ -48,8 +49,6 @@ def release(
 
 def sources(run: Path, on: Path | None) -> dict[str, Path]:
     """The run that each network comes from: `run`, or, if that lacks it, `on`. Raises UsageError if neither will do."""
-    from train.learning.tasks import TASK_NAMES
-
     trained = [name for name in TASK_NAMES if (run / f"{name}.pt").exists()]
     lacking = [name for name in TASK_NAMES if name not in trained]
     if not trained:
@@ -62,7 +61,7 @@ def sources(run: Path, on: Path | None) -> dict[str, Path]:
     return {name: run if name in trained or on is None else on for name in TASK_NAMES}
 
 
-def _release(run: Path, data: Path, on: Path | None, out: Path, model: str = BASE) -> None:
+def _release(run: Path, data: Path, on: Path | None, out: Path, model: str) -> None:
     from engines.graphs.export import export
     from engines.graphs.int8 import Activation
     from engines.networks import MPN, MRN, QUN, Networks

@@ -20,15 +20,15 @@ from train.commands.pack import pack
 from train.commands.relabel import draw_masks_for_phase, relabel
 from train.commands.release import release
 from train.commands.reports import make_folder, say_what_is_left_out
+from train.recipe import TASK_NAMES, Recipe, is_builtin
 
 if TYPE_CHECKING:
     from train.data.library import Library
+    from train.learning.feed import Rendering
     from train.learning.runs import Run
     from train.learning.schedule import Phase, Schedule
-    from train.recipe import Recipe
 
-NETWORKS = ("mpn", "qun", "mrn")
-STEPS = {"all": NETWORKS, "dim": ("dim", "refinement", "dim_joint"), "shm": ("tnet", "mnet", "shm")}  # of more than one network
+STEPS = {"all": TASK_NAMES, "dim": ("dim", "refinement", "dim_joint"), "shm": ("tnet", "mnet", "shm")}  # of several networks
 RECIPE, RECIPE_OF_BASELINES = "all-base", "table2"  # by default
 EXIT_DELAY = 10.0  # seconds
 
@@ -88,7 +88,7 @@ def _add(which: str, help: str, default: str = RECIPE) -> None:
         minutes: Minutes = None,
     ) -> None:
         with needs_extra("train"):
-            _train(which, data, out, recipe, begin_with, on, threads, Means(workers, precision, rendering, minutes))
+            _train(which, data, out, recipe, begin_with, on, threads, workers, precision, rendering, minutes)
 
 
 _add("mpn", "Train MPN, the coarse masks, on fine and coarse data.")
@@ -105,21 +105,11 @@ app.command()(relabel)
 
 
 @dataclass(frozen=True)
-class Means:
-    """How to train: options that change the result by no more than the rounding, or how long it takes."""
-
-    workers: int
-    precision: str
-    rendering: Literal["auto", "workers", "device"]
-    minutes: float | None
-
-
-@dataclass(frozen=True)
 class Job:
     """Networks to train by one recipe, in one folder, and the data that it draws from."""
 
     names: Sequence[str]
-    recipe: "Recipe"
+    recipe: Recipe
     library: "Callable[[], Library]"  # asked for when its turn comes: masks may have to be drawn first
     run: "Run"
 
@@ -145,7 +135,7 @@ def make_run_folder(data: Path, out: Path) -> None:
         make_folder(out, "--out")
 
 
-def read_data(data: Path, recipe: "Recipe", name: str) -> "Library":
+def read_data(data: Path, recipe: Recipe, name: str) -> "Library":
     """The data that a recipe draws from. Raises UsageError if there is none, or the recipe names a set that is missing."""
     from train.data.library import check_sets, open_library
     from train.learning.distributed import check_same_on_all_ranks, raise_on_all_ranks
@@ -164,8 +154,6 @@ def read_data(data: Path, recipe: "Recipe", name: str) -> "Library":
 
 def jobs(which: str, plan: "Recipe | Schedule", name: str, data: Path, run: "Run") -> list[Job]:
     """What to train, in order. Raises UsageError if the options contradict each other."""
-    from train.recipe import Recipe, is_builtin
-
     if isinstance(plan, Recipe):
         names, whole = STEPS.get(which, (which,)), read_data(data, plan, name)
         check_fine_data(data, names, plan, whole)
@@ -188,7 +176,7 @@ def jobs(which: str, plan: "Recipe | Schedule", name: str, data: Path, run: "Run
     return found
 
 
-def check_fine_data(data: Path, names: Sequence[str], recipe: "Recipe", library: "Library") -> None:
+def check_fine_data(data: Path, names: Sequence[str], recipe: Recipe, library: "Library") -> None:
     """Raise UsageError if networks that learn from fine data only follow one that learns from all: it may train for a night."""
     first, *others = names
     drawn = any(subject.fine and recipe.fine_sets.get(subject.set, 1.0) for subject in library.subjects)
@@ -212,7 +200,7 @@ def sets_to_keep(data: Path, phase: "Phase") -> tuple[str, ...]:
     return tuple(name for name in phase.keep_masks if name in there)
 
 
-def check_relabelled(data: Path, phase: "Phase", recipe: "Recipe") -> None:
+def check_relabelled(data: Path, phase: "Phase", recipe: Recipe) -> None:
     """Raise UsageError for what can be known, before any training, to go wrong when the turn of a relabelled phase comes.
 
     Its data will have sets that have no masks yet.
@@ -230,7 +218,7 @@ def check_relabelled(data: Path, phase: "Phase", recipe: "Recipe") -> None:
         check_sets(recipe, phase.recipe, library, {path.parent.name for path in unlabelled(data)})
 
 
-def relabelled_library(data: Path, plan: "Schedule", phase: "Phase", recipe: "Recipe", out: Path) -> "Library":
+def relabelled_library(data: Path, plan: "Schedule", phase: "Phase", recipe: Recipe, out: Path) -> "Library":
     """The data of a phase, its coarse masks drawn by the networks of an earlier one: a copy in the folder of the phase."""
     return read_data(draw_masks_for_phase(data, plan, phase, out), recipe, phase.recipe)
 
@@ -243,7 +231,10 @@ def _train(
     begin_with: Path | None,
     on: Path | None,
     threads: int,
-    means: Means,
+    workers: int,
+    precision: str,
+    rendering: "Rendering",
+    minutes: float | None,
 ) -> None:
     import torch
 
@@ -256,7 +247,7 @@ def _train(
     if threads:
         torch.set_num_threads(threads)
     with process_group():
-        if means.minutes is not None and world_size() > 1:
+        if minutes is not None and world_size() > 1:
             raise UsageError("--minutes: is for one process, as clocks differ; give the recipe a number of steps instead")
         make_run_folder(data, out)
         with naming("--recipe"):
@@ -269,7 +260,8 @@ def _train(
             for job in jobs(which, plan, recipe, data, Run(out, begin_with, on)):
                 if begin_with is not None:
                     say_what_has_begun(job)
-                if not train_networks(job.names, job.library(), job.recipe, job.run, **vars(means)):
+                library = job.library()
+                if not train_networks(job.names, library, job.recipe, job.run, workers, precision, rendering, minutes):
                     raise SystemExit(INTERRUPTED)  # which has been said
             if isinstance(plan, Schedule) and is_rank0():
                 plan.gather(out)

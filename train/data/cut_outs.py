@@ -7,10 +7,9 @@ import cv2
 import numpy as np
 
 from engines import Frame, Mask
-from engines.errors import DataError
 from train.data.foregrounds import estimate_foreground
 from train.data.library import shrink
-from train.evaluation.scores import Item, read_item
+from train.evaluation.scores import Item, read_frame, read_item
 
 
 @dataclass(frozen=True)
@@ -56,8 +55,4 @@ def plate(item: Item, long_side: int) -> MovingLayer:
 
 def still(path: Path, long_side: int) -> MovingLayer:
     """A picture with nobody in it. Raises DataError where it cannot be read."""
-    data = np.fromfile(path, np.uint8)
-    picture = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB) if data.size else None
-    if picture is None:
-        raise DataError(f"{path}: not a readable picture; replace it, or take it out")
-    return MovingLayer(shrink(np.asarray(picture, np.uint8), long_side))
+    return MovingLayer(shrink(read_frame(path), long_side))

@@ -35,8 +35,8 @@ def estimate_foreground(picture: Picture, alpha: NDArray[np.float64]) -> Picture
 def foreground_of(subject: Subject, long_side: int) -> Picture:
     """F and alpha as uint8 (h, w, 4): the data's, or estimated, which takes 0.1 to 0.5 s a photo."""
     picture = read_subject(subject, long_side)
-    if subject.foreground is not None:
-        colours = read_background(subject.foreground, long_side)
-        size = (picture.shape[1], picture.shape[0])
-        return np.dstack([cv2.resize(colours, size, interpolation=cv2.INTER_LINEAR), picture[..., 3]])
-    return np.dstack([estimate_foreground(picture[..., :3], picture[..., 3] / 255.0), picture[..., 3]])
+    if subject.foreground is None:
+        colours = estimate_foreground(picture[..., :3], picture[..., 3] / 255.0)
+    else:
+        colours = cv2.resize(read_background(subject.foreground, long_side), picture.shape[1::-1])  # type: ignore[assignment]
+    return np.dstack([colours, picture[..., 3]])

@@ -69,10 +69,10 @@ class Library:
         return subjects + [f"{path.parent.name}/{path.name}" for path in self.backgrounds + self.validation_backgrounds]
 
 
-def pictures(folder: Path) -> list[Path]:
+def pictures(folder: Path, suffixes: Collection[str] = SUFFIXES) -> list[Path]:
     """The pictures of a folder, in the order of their names, without hidden ones; none if there is no such folder."""
     found = folder.iterdir() if folder.is_dir() else ()
-    return sorted(p for p in found if p.suffix.lower() in SUFFIXES and not p.name.startswith(".") and p.is_file())
+    return sorted(p for p in found if p.suffix.lower() in suffixes and not p.name.startswith(".") and p.is_file())
 
 
 def _set_subjects(folder: Path, fine: bool) -> list[Subject]:
@@ -231,7 +231,7 @@ def _truth(subject: Subject) -> Picture:
                 f"{subject.image}: a cut-out needs an alpha channel; a photo and its matte go into images/ and alphas/"
             )
         return np.asarray(cv2.extractChannel(bgra, 3), np.uint8)
-    height, width = _read(subject.image, cv2.IMREAD_COLOR).shape[:2]
+    height, width = read_rgb(subject.image).shape[:2]
     truth = np.asarray(grey_truth(subject.alpha, _read(subject.alpha, AS_STORED)), np.uint8)
     if 0 < (brightest := truth.max()) < FAINTEST:
         raise DataError(f"{subject.alpha}: its brightest pixel is {brightest}, and a person's is 255; scale it, or take it out")
@@ -262,20 +262,19 @@ def read_subject(subject: Subject, long_side: int) -> Picture:
     if subject.alpha is None:
         bgra = _read(subject.image, cv2.IMREAD_UNCHANGED)
         return _shrink_cutout(np.asarray(cv2.cvtColor(bgra, cv2.COLOR_BGRA2RGBA), np.uint8), long_side)
-    image = shrink(_read(subject.image, cv2.IMREAD_COLOR), long_side)
-    rgba = cv2.cvtColor(image, cv2.COLOR_BGR2RGBA)
+    rgba = cv2.cvtColor(shrink(read_rgb(subject.image), long_side), cv2.COLOR_RGB2RGBA)
     return np.asarray(cv2.insertChannel(shrink(truth, long_side), rgba, 3), np.uint8)
 
 
 def read_rgb(path: Path) -> Picture:
     """RGB (h, w, 3) uint8 of a picture in full size."""
-    return np.asarray(cv2.cvtColor(_read(path, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB), np.uint8)
+    return _read(path, cv2.IMREAD_COLOR_RGB)
 
 
 @lru_cache(maxsize=2048)
 def read_background(path: Path, long_side: int) -> Picture:
     """RGB (h, w, 3) uint8, no longer than `long_side`."""
-    return np.asarray(cv2.cvtColor(shrink(_read(path, cv2.IMREAD_COLOR), long_side), cv2.COLOR_BGR2RGB), np.uint8)
+    return shrink(read_rgb(path), long_side)
 
 
 @cache
@@ -284,6 +283,6 @@ def aspect_ratio(source: Subject | Path, long_side: int) -> float:
     if isinstance(source, Subject):
         height, width = _truth(source).shape
     else:
-        height, width = _read(source, cv2.IMREAD_COLOR).shape[:2]
+        height, width = read_rgb(source).shape[:2]
     width, height = reduced_size(height, width, long_side)
     return width / height

@@ -41,8 +41,9 @@ class Part:
 
 
 def _webp(picture: Picture) -> bytes:
-    coded = cv2.imencode(".webp", picture, [cv2.IMWRITE_WEBP_QUALITY, QUALITY])[1]
-    return np.asarray(coded).tobytes()
+    """Of RGB or RGBA (h, w, n)."""
+    bgr = np.ascontiguousarray(picture[..., [2, 1, 0, 3][: picture.shape[2]]])
+    return np.asarray(cv2.imencode(".webp", bgr, [cv2.IMWRITE_WEBP_QUALITY, QUALITY])[1]).tobytes()
 
 
 def _png(mask: Picture) -> bytes:
@@ -56,19 +57,17 @@ def pack_subject(subject: Subject) -> list[File]:
     rgba = read_subject(subject, side)
     folder = Path("fine" if subject.fine else "coarse") / subject.set
     name = subject.image.stem
-    bgra = np.ascontiguousarray(rgba[..., [2, 1, 0, 3]])
     if subject.cutout:
-        return [(folder / f"{name}.webp", _webp(bgra))]
+        return [(folder / f"{name}.webp", _webp(rgba))]
     truths = "alphas" if subject.fine else "masks"
     files = [
-        (folder / "images" / f"{name}.webp", _webp(bgra[..., :3])),
+        (folder / "images" / f"{name}.webp", _webp(rgba[..., :3])),
         (folder / truths / f"{name}.png", _png(np.ascontiguousarray(rgba[..., 3]))),
     ]
     if subject.unknown is not None:
         files.append((folder / "unknown" / f"{name}.png", _png(read_unknown(subject.unknown, side))))
     if subject.fine:
-        clean = foreground_of(subject, side)
-        files.append((folder / "foregrounds" / f"{name}.webp", _webp(np.ascontiguousarray(clean[..., 2::-1]))))
+        files.append((folder / "foregrounds" / f"{name}.webp", _webp(foreground_of(subject, side)[..., :3])))
     return files
 
 
@@ -76,10 +75,10 @@ def pack_picture(path: Path) -> list[File]:
     """The file of one background, or of a photo in unlabelled/."""
     kind, set_name = path.parts[-3:-1]
     rgb = read_background(path, BACKGROUND_SIDE if kind == "backgrounds" else COARSE_SIDE)
-    return [(Path(kind) / set_name / f"{path.stem}.webp", _webp(np.ascontiguousarray(rgb[..., ::-1])))]
+    return [(Path(kind) / set_name / f"{path.stem}.webp", _webp(rgb))]
 
 
-def packed(library: Library, photos: Sequence[Path] = ()) -> Iterator[list[File]]:
+def packed(library: Library, photos: Sequence[Path]) -> Iterator[list[File]]:
     """All of a library, and photos in unlabelled/, in a random order that is always the same; files that belong together in
     one list.
     """
@@ -89,8 +88,6 @@ def packed(library: Library, photos: Sequence[Path] = ()) -> Iterator[list[File]
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # OpenCV works outside of Python's lock
         waiting = deque[Future[list[File]]]()
         for unit in units:
-            if isinstance(unit, Subject) and unit.fine and not unit.cutout and unit.foreground is None:
-                foreground_of(unit, FINE_SIDE)  # estimated here: Numba's threads serve one caller at a time
             waiting.append(pool.submit(pack_subject, unit) if isinstance(unit, Subject) else pool.submit(pack_picture, unit))
             if len(waiting) > AHEAD:
                 yield waiting.popleft().result()
@@ -123,7 +120,8 @@ def write_parts(units: Iterable[list[File]], out: Path, part_bytes: int) -> list
             size = sum(len(content) for _, content in unit)
             if size > part_bytes:
                 raise DataError(f"{unit[0][0]}: takes {size / 1e6:.1f} MB, more than a part; make parts larger")
-            if full + size > part_bytes:
+            # Names lose their suffixes: rooms/1.jpg and rooms/1.png must not get into one part.
+            if full + size > part_bytes or any((beside / place).exists() for place, _ in unit):
                 finish()
             for place, content in unit:
                 (beside / place).parent.mkdir(parents=True, exist_ok=True)

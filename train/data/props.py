@@ -45,11 +45,16 @@ class Prop:
     surface: Piece | Colour | None
 
 
+def log_uniform(low: float, high: float, rng: random.Random) -> float:
+    """A random number whose logarithm is uniform."""
+    return math.exp(rng.uniform(math.log(low), math.log(high)))
+
+
 def surface(backgrounds: Sequence[Path], rng: random.Random) -> Piece | Colour:
     """A texture: a piece of a background, or one colour."""
     if rng.random() < 0.25:
         return (rng.randrange(256), rng.randrange(256), rng.randrange(256))
-    side = math.exp(rng.uniform(math.log(0.08), math.log(0.8)))
+    side = log_uniform(0.08, 0.8, rng)
     x, y = rng.uniform(0, 1 - side), rng.uniform(0, 1 - side)
     return Piece(rng.choice(backgrounds), (x, y, x + side, y + side))
 
@@ -100,11 +105,11 @@ def thing(backgrounds: Sequence[Path], hand: tuple[float, float], width: float, 
         return _stick(backgrounds, hand, width, aspect, rng)
     if kind < STICKS + LOADS:  # below the face, and not as wide as a desk
         across = min(width * rng.uniform(0.4, 0.8), 0.42)
-        down = across * aspect * math.exp(rng.uniform(math.log(0.4), math.log(1.2)))
+        down = across * aspect * log_uniform(0.4, 1.2, rng)
         x, y = hand[0] + rng.uniform(-0.2, 0.2) * across, hand[1] + rng.uniform(0.0, 0.9) * down
     else:
-        across = width * math.exp(rng.uniform(math.log(0.06), math.log(0.45)))
-        down = across * aspect * math.exp(rng.uniform(math.log(0.4), math.log(2.0)))
+        across = width * log_uniform(0.06, 0.45, rng)
+        down = across * aspect * log_uniform(0.4, 2.0, rng)
         x, y = hand[0] + rng.uniform(-0.6, 0.6) * across, hand[1] + rng.uniform(-0.6, 0.6) * down
     outline = superellipse((x, y), across, down, rng.choice((2.0, 4.0, 20.0, 20.0)), rng.gauss(0, 0.15))
     return Prop(outline, surface(backgrounds, rng))
@@ -112,7 +117,7 @@ def thing(backgrounds: Sequence[Path], hand: tuple[float, float], width: float, 
 
 def _stick(backgrounds: Sequence[Path], hand: tuple[float, float], width: float, aspect: float, rng: random.Random) -> Prop:
     """A broom, an umbrella, a bat, a racket: long, thin, at any angle, often with a wide end."""
-    long, thin = width * rng.uniform(0.3, 1.8), width * math.exp(rng.uniform(math.log(0.015), math.log(0.08)))
+    long, thin = width * rng.uniform(0.3, 1.8), width * log_uniform(0.015, 0.08, rng)
     begin = -long * rng.random()  # the hand is anywhere along it
     neck, end = begin + long * rng.uniform(0.6, 1.0), begin + long
     wide = max(thin, width * rng.uniform(0.05, 0.45)) if rng.random() < 0.6 else thin
@@ -153,7 +158,7 @@ def blend(front: Picture, back: Picture, coverage: Floats) -> Picture:
     return np.asarray(cv2.blendLinear(front, back, coverage, 1 - coverage), np.uint8)
 
 
-def seen(prop: Prop, behind: Picture, window: Window) -> tuple[Picture, Floats]:
+def prop_layer(prop: Prop, behind: Picture, window: Window) -> tuple[Picture, Floats]:
     """A prop in a window of a frame: its colours RGB uint8 (h, w, 3), and its coverage (h, w) in [0, 1].
 
     `behind`: the same window without people; its colours are also where the prop is not.
@@ -179,8 +184,8 @@ def seen(prop: Prop, behind: Picture, window: Window) -> tuple[Picture, Floats]:
 
 
 def put(prop: Prop, picture: Picture, behind: Picture, window: Window) -> tuple[Picture, Floats]:
-    """A window of a frame with a prop drawn into it, and the prop's coverage. `picture` RGB uint8 (h, w, 3); see `seen`."""
-    colours, coverage = seen(prop, behind, window)
+    """A window of a frame, RGB uint8 (h, w, 3), with a prop drawn into it, and the prop's coverage; see `prop_layer`."""
+    colours, coverage = prop_layer(prop, behind, window)
     return blend(colours, picture, coverage), coverage
 
 

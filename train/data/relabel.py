@@ -6,7 +6,6 @@ the mask has, such as a hat, the new mask is unknown, and MPN learns nothing the
 unknown where it doubts.
 """
 
-import os
 import shutil
 import stat
 from collections.abc import Iterator, Sequence
@@ -19,6 +18,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.atomic import filling
 from engines.engine import Engine, Frame, Mask
 from engines.errors import DataError
 from train.data.library import Picture, Subject, parts_of, pictures, read_rgb, read_truth, root_of, unlabelled
@@ -158,15 +158,12 @@ def relabelled(data: Path, out: Path, engine: Engine, keep: Sequence[str] = ()) 
     def leave_out_unlabelled(folder: str, names: list[str]) -> set[str]:
         return {"unlabelled"} & set(names) if Path(folder) in places else set()  # elsewhere a set may be called so
 
-    beside = out.with_name(f".{out.name}.{os.getpid()}.part")
-    try:
-        shutil.copytree(root_of(data), beside, ignore=leave_out_unlabelled, copy_function=shutil.copyfile)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with filling(out / "data") as beside:
+        shutil.copytree(root_of(data), beside, ignore=leave_out_unlabelled, copy_function=shutil.copyfile, dirs_exist_ok=True)
         for folder in (beside, *(each for each in beside.rglob("*") if each.is_dir())):  # those of the data may be read-only
             folder.chmod(folder.stat().st_mode | stat.S_IRWXU)
         photos = photos_of(data, beside, keep)
         with ThreadPoolExecutor(engine.at_once) as pool:
             for done, _ in enumerate(pool.map(partial(draw, engine=engine), photos), 1):
                 yield done, len(photos)
-        beside.rename(out)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)

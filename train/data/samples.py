@@ -40,9 +40,8 @@ def turned(resolution: tuple[int, int], aspect: float) -> tuple[int, int]:
 
 def halve(picture: Picture) -> Picture:
     """Reduce to half the size, each pixel the mean of four."""
-    return np.asarray(
-        cv2.resize(picture, (picture.shape[1] // 2, picture.shape[0] // 2), interpolation=cv2.INTER_AREA), np.uint8
-    )
+    height, width = picture.shape[:2]
+    return np.asarray(cv2.resize(picture, (width // 2, height // 2), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def doubled_view(scene: Scene, resolution: tuple[int, int], augment: Augment, rng: random.Random) -> View:

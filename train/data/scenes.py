@@ -17,7 +17,20 @@ from train.data.camera import Tint, apply_tint, draw_tint
 from train.data.foregrounds import foreground_of
 from train.data.library import LONG_SIDES, Picture, Subject, choose, read_background, read_subject, read_unknown
 from train.data.measures import head_height, measure
-from train.data.props import Floats, Prop, Window, blend, clothes, draw_props, loose, put, seen, surface, thing
+from train.data.props import (
+    Floats,
+    Prop,
+    Window,
+    blend,
+    clothes,
+    draw_props,
+    log_uniform,
+    loose,
+    prop_layer,
+    put,
+    surface,
+    thing,
+)
 from train.recipe import Augment, Recipe
 
 WHOLE: Window = (0.0, 0.0, 1.0, 1.0)
@@ -97,7 +110,7 @@ def photo_scene(subject: Subject, rng: random.Random, whole: float, augment: Aug
         rect = (jitter[0], jitter[1], 1 + jitter[2], 1 + jitter[3])
         return Scene((Layer(subject, _through(rect, flip, 0.0, own), tint_seed, tinted),), own)
     aspect = rng.choice(ASPECTS)
-    zoom = math.exp(rng.uniform(math.log(0.5), math.log(1.05)))
+    zoom = log_uniform(0.5, 1.05, rng)
     width, height = min(1.0, aspect / own) * zoom, min(1.0, own / aspect) * zoom
     x0, y0, x1, y1 = measure(subject).box
     cx, cy = rng.uniform(x0, x1), rng.uniform(y0, y1)
@@ -242,9 +255,9 @@ def _warp(picture: Picture, place: Floats, window: Window, size: tuple[int, int]
 
 
 def _fine_enough(place: Floats, window: Window, size: tuple[int, int]) -> int:
-    across = float(np.hypot(*(place[:, 0] * (size[1] / (window[2] - window[0]), size[0] / (window[3] - window[1])))))
-    down = float(np.hypot(*(place[:, 1] * (size[1] / (window[2] - window[0]), size[0] / (window[3] - window[1])))))
-    needed = max(across, down)
+    """The long side at which a source has to be read, for the pixels that it takes in the window."""
+    pixels = np.array([size[1] / (window[2] - window[0]), size[0] / (window[3] - window[1])])  # of a frame
+    needed = np.hypot(*(place[:, :2] * pixels[:, None])).max()
     return next((side for side in LONG_SIDES if side >= 0.8 * needed), LONG_SIDES[-1])
 
 
@@ -294,7 +307,7 @@ def render(scene: Scene, size: tuple[int, int], window: Window = WHOLE, *, clean
     for prop in scene.worn:
         people[0] = put(prop, people[0][0], background, window)[0], people[0][1]
     fronts = [(colours, np.multiply(alpha, np.float32(1 / 255))) for colours, alpha in people]
-    fronts += [seen(prop, background, window) for prop in scene.held]
+    fronts += [prop_layer(prop, background, window) for prop in scene.held]
     coverage: Floats = np.zeros(size, np.float32)
     for colours, front in fronts:
         picture = blend(colours, picture, front)  # equation 1

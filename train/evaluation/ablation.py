@@ -19,12 +19,13 @@ from engines.errors import DataError
 from engines.graphs.glue import foreground_mask, refine, shrink_to, unify
 from engines.networks import MPN, MRN, QUN, Networks
 from train.data.samples import degrade, turned
-from train.evaluation.pictures import grey, panel, write_picture
+from train.evaluation.metrics import unknown
+from train.evaluation.pictures import grey, panel, to_8_bit, write_picture
 from train.evaluation.scores import Item, Prediction, Score, TestSet, read_item, score_set
-from train.evaluation.tables import print_table, table_of
+from train.evaluation.tables import HEADINGS, print_table, table_of
 from train.learning.runs import Sizes, load_frozen, sizes_of
 
-COLUMNS = {"sad": "SAD", "mse": "MSE", "gradient": "Grad", "connectivity": "Conn"}
+COLUMNS = ("sad", "mse", "gradient", "connectivity")
 PAPER = {  # the COLUMNS of its Table 2: means over its own 1,360 test pictures
     "without coarse data": (0.0099, 0.0067, 0.0029, 0.0095),
     "without QUN": (0.0076, 0.0042, 0.0024, 0.0072),
@@ -58,14 +59,12 @@ class Ablated:
         begin = time.perf_counter()
         pixels = torch.from_numpy(frame)
         image, doubled = shrink_to(pixels, turned_as(frame, self.sizes.low))
-        coarse = self._coarse(doubled) if mask is None else torch.from_numpy(mask)
+        mpn = self._networks.mpn
+        coarse = foreground_mask(mpn, doubled, self.sizes.seen)[0, 0] if mask is None else torch.from_numpy(mask)
         unified = unify(self._networks.qun, image, coarse) if self._unified else coarse
         alpha, foreground = refine(self._networks.mrn, pixels, doubled, unified)
         milliseconds = 1e3 * (time.perf_counter() - begin)
         return Prediction(_plane(alpha), milliseconds, _plane(coarse), _plane(unified), foreground.contiguous().numpy())
-
-    def _coarse(self, doubled: Tensor) -> Tensor:
-        return foreground_mask(self._networks.mpn, doubled, self.sizes.seen)[0, 0]
 
     @torch.inference_mode()
     def unify(self, frame: Frame, mask: Mask) -> Mask:
@@ -122,7 +121,7 @@ def unification(test_set: TestSet, ours: Ablated) -> tuple[float, float]:
 def print_table2(test_set: TestSet, scores: dict[str, Score], apart: tuple[float, float]) -> None:
     """Print our rows of the paper's Table 2: measured beside the paper's figures, x1e-3."""
     title = f"{test_set.name}: {len(test_set.items)} pictures, measured | in the paper, errors x1e-3"
-    table = table_of(title, "Table 2", COLUMNS.values())
+    table = table_of(title, "Table 2", [HEADINGS[metric] for metric in COLUMNS])
     for row, paper in PAPER.items():
         measured = [f"{1e3 * scores[row].mean(metric):.2f}" if row in scores else "-" for metric in COLUMNS]
         table.add_row(row, *(f"{ours} | {1e3 * theirs:.1f}" for ours, theirs in zip(measured, paper, strict=True)))
@@ -161,12 +160,7 @@ def write_figures(folder: Path, items: Sequence[Item], candidates: dict[str, Abl
 
 def hairiest(test_set: TestSet, count: int) -> list[Item]:
     """The pictures with the largest share of fractional alpha, largest first."""
-
-    def unknown(item: Item) -> float:
-        _, truth = read_item(item)
-        return float(((truth > 0.02) & (truth < 0.98)).mean())
-
-    return sorted(test_set.items, key=unknown, reverse=True)[:count]
+    return sorted(test_set.items, key=lambda item: unknown(read_item(item)[1]).mean(), reverse=True)[:count]
 
 
 def figure3(frame: Frame, truth: Mask, ours: Ablated) -> Frame:
@@ -206,7 +200,7 @@ def mask_pair(frame: Frame, truth: Mask, sizes: Sizes = BASE_SIZES) -> tuple[Mas
     """The true alpha at the networks' low resolution, and the same degraded as in QUN's training (section 3.4)."""
     height, width = turned_as(frame, sizes.low)
     small = cv2.resize(truth, (width, height), interpolation=cv2.INTER_AREA)
-    levels = np.asarray(np.round(255 * small), np.uint8)
+    levels = to_8_bit(np.asarray(small, np.float32))
     hard = np.asarray((cv2.erode(levels, np.ones((3, 3), np.uint8)) > 127) * 255, np.uint8)
     bad = degrade(hard, random.Random(SEED))
     return np.asarray(levels / 255, np.float32), np.asarray(bad / 255, np.float32)

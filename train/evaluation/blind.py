@@ -10,15 +10,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from engines import Engine, Frame, Mask
 from engines.atomic import write_text
 from engines.errors import DataError
 from engines.photos import finest_matte
+from train.data.library import pictures
 from train.evaluation.peers import Peer
-from train.evaluation.pictures import grey, on_green, padded, panel, write_picture
-from train.evaluation.scores import Prediction, pictures_in, read_frame
+from train.evaluation.pictures import grey, on_green, panel, write_picture
+from train.evaluation.scores import SUFFIXES, Prediction, read_frame
 
 KEY = "key.json"  # the side that was ours, by the pair's number; not to be opened before the votes are in
 VOTES = "votes.txt"
@@ -39,15 +41,8 @@ def pair(number: int, frame: Frame, left: Mask, right: Mask) -> Frame:
 def sheet(rows: list[Frame]) -> Frame:
     """Rows below each other, padded with white to the widest."""
     width = max(row.shape[1] for row in rows)
-    return np.vstack([padded(row, row.shape[0] + GAP, width) for row in rows])
-
-
-def wilson(won: float, votes: int) -> tuple[float, float]:
-    """The 95 % confidence interval of a share, given `won` of `votes` (Wilson 1927)."""
-    z, share = 1.96, won / votes
-    middle = (share + z * z / (2 * votes)) / (1 + z * z / votes)
-    reach = z / (1 + z * z / votes) * math.sqrt(share * (1 - share) / votes + z * z / (4 * votes * votes))
-    return middle - reach, middle + reach
+    padded = (cv2.copyMakeBorder(r, 0, GAP, 0, width - r.shape[1], cv2.BORDER_CONSTANT, value=(255, 255, 255)) for r in rows)
+    return np.vstack([*padded]).astype(np.uint8)
 
 
 @dataclass(frozen=True)
@@ -61,9 +56,11 @@ class Votes:
     pictures: dict[str, str]  # by the pair's number
 
     def __str__(self) -> str:
+        from scipy.stats import binomtest  # takes a second to import
+
         total = len(self.better) + len(self.same) + len(self.worse)
         good = len(self.better) + len(self.same)
-        low, high = wilson(good, total)
+        low, high = binomtest(good, total).proportion_ci(method="wilson")  # 95 % by default
         names = [f"{number} ({self.pictures[number]})" for number in self.worse]
         return (
             f"ours against {self.peer}: better {len(self.better)}, same {len(self.same)}, worse {len(self.worse)}, of {total}\n"
@@ -84,7 +81,7 @@ def draw_pairs(
     engine: Engine,
     peer: Peer,
     rng: random.Random,
-    advance: Callable[[], None] = lambda: None,
+    advance: Callable[[], None],
 ) -> None:
     """Write sheets of pairs, ours and the peer's at random sides, the key, and an empty ballot into a new folder.
 
@@ -131,7 +128,7 @@ def count_votes(folder: Path) -> Votes:
 
 def _files(path: Path) -> list[Path]:
     if path.is_dir():
-        files = pictures_in(path)
+        files = pictures(path, SUFFIXES)
         if not files:
             raise DataError(f"{path}: has no pictures; name a folder that has")
         return files

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from engines import Frame
 from engines.errors import DataError
 from train.data.cut_outs import MovingLayer, cut_out, plate, still
-from train.evaluation.pictures import write_picture
+from train.evaluation.pictures import to_8_bit, write_picture
 from train.evaluation.scores import Item, new_set, open_set
 
 Floats = NDArray[np.float32]
@@ -163,7 +163,7 @@ def coded(frames: Iterator[Frame], size: tuple[int, int], crf: int) -> Iterator[
 
 
 def write_clip(
-    folder: Path, person: MovingLayer, background: MovingLayer, kind: Kind, frames: int, seed: int, scale: float = 1.0
+    folder: Path, person: MovingLayer, background: MovingLayer, kind: Kind, frames: int, seed: int, scale: float
 ) -> None:
     """Write one clip into a new folder, which appears when it is complete. Raises DataError."""
     camera = Camera(seed)
@@ -172,7 +172,7 @@ def write_clip(
 
         def seen() -> Iterator[Frame]:
             for index, (picture, alpha) in enumerate(clean_frames(person, background, kind, frames, seed, scale)):
-                write_picture(part / f"alphas/{index:04d}.png", np.asarray(np.round(255 * alpha), np.uint8))
+                write_picture(part / f"alphas/{index:04d}.png", to_8_bit(alpha))
                 yield camera(picture)
 
         if camera.crf is None:  # its own JPEG
@@ -187,19 +187,19 @@ def write_clip(
 def make_clips(
     out: Path,
     people: Path,
-    backgrounds: Path | None = None,
+    backgrounds: Path | None,
     *,
-    count: int = 12,
-    frames: int = 30,
-    long_side: int = 640,
-    scale: float = 1.0,
-    seed: int = 1,
-    advance: Callable[[], None] = lambda: None,
+    count: int,
+    frames: int,
+    long_side: int,
+    scale: float,
+    seed: int,
+    advance: Callable[[], None],
 ) -> None:
     """Write `count` clips, one kind after the other; existing ones are kept. `advance` is called after each.
 
     people: a set with images/ and alphas/, whose people are cut out.
-    backgrounds: a folder of pictures with nobody in them; by default, the backgrounds of the set's other pictures.
+    backgrounds: a folder of pictures with nobody in them; None: the backgrounds of the set's other pictures.
     long_side: at most so many pixels.
     scale: of the people, who are as large as in their pictures with 1.
 
@@ -213,10 +213,6 @@ def make_clips(
     behind: Sequence[Item | Path] = chosen if backgrounds is None else _pictures(backgrounds)
     if backgrounds is None and len(behind) < 2:
         raise DataError(f"{people}: has only one picture; give a folder of backgrounds")
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataError(f"{out}: cannot make this folder: {error.strerror}") from error
     for number in range(count):
         item = chosen[number % len(chosen)]
         # Half the list away, so that nobody is placed on the region filled in for that same person.

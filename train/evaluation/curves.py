@@ -8,7 +8,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from engines.atomic import replacing
 from engines.errors import DataError
-from train.learning.tasks import ALL_TASKS
+from train.recipe import ALL_TASKS
 
 SUFFIXES = (".png", ".svg", ".pdf")
 SHOWN = dict.fromkeys(ALL_TASKS, ("loss", "alpha", "mse")) | {

@@ -73,12 +73,16 @@ def iou(alpha: Alpha, truth: Alpha) -> float:
     return np.count_nonzero(ours & true) / union if union else 1.0
 
 
-def edge_band(truth: Alpha) -> Region:
-    """The band round a true matte's edge, bool (H, W): its unknown region (0.02 < t < 0.98) dilated by a 25-pixel ellipse."""
+def unknown(truth: Alpha) -> Region:
+    """The unknown region of a true matte, bool (H, W): 0.02 < t < 0.98."""
     low, high = BAND_UNKNOWN
-    unknown = ((truth > low) & (truth < high)).astype(np.uint8)
+    return (truth > low) & (truth < high)
+
+
+def edge_band(truth: Alpha) -> Region:
+    """The band round a true matte's edge, bool (H, W): its unknown region dilated by a 25-pixel ellipse."""
     ellipse = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (BAND_DIAMETER, BAND_DIAMETER))
-    return cv2.dilate(unknown, ellipse) > 0
+    return cv2.dilate(unknown(truth).astype(np.uint8), ellipse) > 0
 
 
 def band_mad(alpha: Alpha, truth: Alpha) -> float:

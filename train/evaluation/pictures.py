@@ -5,6 +5,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from engines import Frame, Mask
 from engines.atomic import replacing
@@ -53,15 +54,14 @@ def panel(caption: str, picture: Frame, size: tuple[int, int] | None = None) -> 
     return np.asarray(bordered, dtype=np.uint8)
 
 
-def padded(picture: Frame, height: int, width: int) -> Frame:
-    """An RGB picture padded with white below and to the right, to that size in pixels."""
-    bottom, right = height - picture.shape[0], width - picture.shape[1]
-    return np.asarray(cv2.copyMakeBorder(picture, 0, bottom, 0, right, cv2.BORDER_CONSTANT, value=(255, 255, 255)), np.uint8)
+def to_8_bit(matte: Mask) -> NDArray[np.uint8]:
+    """A matte in 256 levels."""
+    return np.asarray(np.round(255 * matte), np.uint8)
 
 
 def grey(matte: Mask) -> Frame:
     """A matte as an RGB picture."""
-    return np.asarray(np.repeat(np.round(255 * matte)[..., None], 3, axis=2), dtype=np.uint8)
+    return np.asarray(cv2.cvtColor(to_8_bit(matte), cv2.COLOR_GRAY2RGB), np.uint8)
 
 
 def on_green(frame: Frame, prediction: Prediction) -> Frame:

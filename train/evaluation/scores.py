@@ -18,6 +18,7 @@ from engines.engine import fit_mask
 from engines.errors import DataError
 from engines.geometry import BASE, SMALLEST
 from engines.photos import finest_matte
+from train.data.library import pictures
 from train.data.truths import AS_STORED, grey_truth
 from train.evaluation.metrics import MASK_METRICS, MATTE_METRICS, Metric
 from train.evaluation.peers import Peer
@@ -64,9 +65,9 @@ def open_set(folder: Path) -> TestSet:
     truths = next((kind for kind in ("alphas", "masks") if (folder / kind).is_dir()), None)
     if truths is None or not (folder / "images").is_dir():
         raise DataError(f"{folder}: a set is a folder with images/ and alphas/ or masks/")
-    by_stem = {path.stem: path for path in pictures_in(folder / truths)}
+    by_stem = {path.stem: path for path in pictures(folder / truths, SUFFIXES)}
     items: dict[str, Item] = {}
-    for image in pictures_in(folder / "images"):
+    for image in pictures(folder / "images", SUFFIXES):
         if image.stem in items:
             raise DataError(f"{image}: has the stem of {items[image.stem].image.name}, and so its truth; take one of them out")
         if image.stem not in by_stem:
@@ -81,8 +82,10 @@ def open_set(folder: Path) -> TestSet:
 def new_set(folder: Path, truths: str = "alphas") -> Iterator[Path]:
     """A folder with images/, and alphas/ or masks/, to fill, which becomes the set `folder` at the end of the block.
 
-    Raises DataError if it cannot be written.
+    Raises DataError if it exists or cannot be written.
     """
+    if folder.exists():
+        raise DataError(f"{folder}: exists; name another folder")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with filling(folder / "images") as part:
@@ -220,9 +223,9 @@ class Score:
             },
         }
 
-    def worst(self, count: int, metric: str = "mse") -> list[str]:
-        """The stems of the pictures with the highest error, worst first."""
-        return sorted(self.pictures, key=lambda stem: -self.pictures[stem][metric])[:count]
+    def worst(self, count: int) -> list[str]:
+        """The stems of the pictures with the highest MSE, worst first."""
+        return sorted(self.pictures, key=lambda stem: -self.pictures[stem]["mse"])[:count]
 
 
 def set_report(test_set: TestSet, scores: Iterable[Score]) -> dict[str, Any]:
@@ -252,12 +255,6 @@ def score_set(test_set: TestSet, candidates: Iterable[Candidate], advance: Calla
             advance()
         sizes.add(frame.shape)
     return [score for _, score in runs]
-
-
-def pictures_in(folder: Path) -> list[Path]:
-    """The picture files of a folder, by their suffixes, in order, without hidden ones."""
-    found = (path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and not path.name.startswith("."))
-    return sorted(path for path in found if path.is_file())
 
 
 def _read(path: Path, flags: int) -> Frame:

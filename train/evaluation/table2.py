@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -80,14 +81,9 @@ class Ours:
         return self.ablated(frame).alpha
 
 
-def ours(mpn: MPN, qun: QUN, mrn: MRN, sizes: Sizes) -> Matting:
-    """MPN, QUN and MRN."""
-    return Ours(Ablated("ours", Networks(mpn, qun, mrn), sizes))
-
-
-def without_qun(mpn: MPN, qun: QUN, mrn: MRN, sizes: Sizes) -> Matting:
-    """MPN's mask goes into MRN as it is."""
-    return Ours(Ablated("ours, without QUN", Networks(mpn, qun, mrn), sizes, unified=False))
+def ours(mpn: MPN, qun: QUN, mrn: MRN, sizes: Sizes, *, unified: bool = True) -> Matting:
+    """MPN, QUN and MRN; without `unified`, MPN's mask goes into MRN as it is."""
+    return Ours(Ablated("ours", Networks(mpn, qun, mrn), sizes, unified=unified))
 
 
 class Row(NamedTuple):
@@ -116,7 +112,7 @@ ROWS = (
     Row(
         "ours, without QUN",
         PAPER["without QUN"],
-        without_qun,
+        partial(ours, unified=False),
         ("all/mpn", "all/qun", "without-qun/mrn"),
         "mrn --recipe table2-without-qun --on RUNS/all",
     ),
@@ -176,7 +172,7 @@ def score_methods(test_set: TestSet, methods: Sequence[Method], advance: Callabl
     return {score.model: score for _, score in runs}
 
 
-def table2_report(test_set: TestSet, methods: Sequence[Method], advance: Callable[[], None] = lambda: None) -> dict[str, Any]:
+def table2_report(test_set: TestSet, methods: Sequence[Method], advance: Callable[[], None]) -> dict[str, Any]:
     """The scores of each method on a set for JSON, and how far figure 3's masks are apart. `advance`: of `score_methods`."""
     report = set_report(test_set, score_methods(test_set, methods, advance).values())
     whole = ablated_of(methods).get("all")

@@ -34,9 +34,8 @@ def device() -> torch.device:
     """The device of this process. Raises DataError if its machine has fewer GPUs than processes."""
     if not torch.cuda.is_available():
         return torch.device("cpu")
-    index = int(os.environ.get("LOCAL_RANK", 0))
-    if index >= torch.cuda.device_count():
-        count = torch.cuda.device_count()
+    index, count = int(os.environ.get("LOCAL_RANK", 0)), torch.cuda.device_count()
+    if index >= count:
         raise DataError(f"every process needs a GPU of its own, and this machine has {count}; start at most {count} processes")
     return torch.device("cuda", index)
 

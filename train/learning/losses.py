@@ -39,12 +39,9 @@ def consistence_loss(unified: Tensor, unified_coarse: Tensor) -> Tensor:
     return l1(unified, unified_coarse)
 
 
-def qun_loss(
-    unified: Tensor, mask: Tensor, unified_coarse: Tensor, coarse_mask: Tensor, lambda_1: float = 0.25, lambda_2: float = 0.5
-) -> Tensor:
-    """Equation 5."""
-    identity = identity_loss(unified, mask, unified_coarse, coarse_mask)
-    return lambda_1 * identity + lambda_2 * consistence_loss(unified, unified_coarse)
+def qun_loss(identity: Tensor, consistence: Tensor, lambda_1: float = 0.25, lambda_2: float = 0.5) -> Tensor:
+    """Equation 5, of the losses of equations 3 and 4."""
+    return lambda_1 * identity + lambda_2 * consistence
 
 
 def mrn_loss(output: Tensor, foreground: Tensor, alpha: Tensor, lambda_h: float = 0.5) -> Tensor:

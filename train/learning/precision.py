@@ -63,12 +63,8 @@ class _FastDepthwise(TorchFunctionMode):
 def computing_in(precision: str, device: torch.device) -> Iterator[None]:
     """Networks compute in that precision within the block; weights, statistics and losses stay in float32."""
     dtype = DTYPES[precision]
-    with torch.autocast(device.type, dtype, enabled=dtype is not None):
-        if dtype is None:
-            yield
-        else:
-            with _FastDepthwise():
-                yield
+    with torch.autocast(device.type, dtype, enabled=dtype is not None), nullcontext() if dtype is None else _FastDepthwise():
+        yield
 
 
 def fast_precision(device: torch.device) -> Literal["fp32", "bf16"]:
@@ -104,6 +100,5 @@ def choose_precision(
                 seconds[name].append(time.perf_counter() - began)
                 network.zero_grad(set_to_none=True)
     network.load_state_dict(before)
-    times = mean_over_ranks(torch.tensor([min(each[1:]) for each in seconds.values()], dtype=torch.float64)).tolist()
-    fp32, bf16 = times
+    fp32, bf16 = mean_over_ranks(torch.tensor([min(each[1:]) for each in seconds.values()], dtype=torch.float64)).tolist()
     return "bf16" if bf16 < fp32 else "fp32", f"a step takes {fp32:.2g} s in fp32, {bf16:.2g} s in bf16"

@@ -116,13 +116,12 @@ class TaskProgress:
         keep = min(0.98, 1 - 1 / step) if self._smooth else 0.0
         self._smooth = {name: keep * self._smooth.get(name, value) + (1 - keep) * value for name, value in losses.items()}
         parts = [f"{name} {value:.4f}" for name, value in self._smooth.items()]
-        line = "  ".join(parts)
         self._bar.update(self._task, completed=step, total=steps, losses=fitting(parts, self._console.width - BAR))
         if step % LOG_EVERY == 0 or step == steps:  # a short run has a point, too
             self._plot("train", self._smooth, step)
         if not self._console.is_terminal and time.monotonic() - self._reported > REPORT_EVERY:
             left = (steps - step) * seconds / step
-            self._console.out(f"{self._name} {step}/{steps}  {line}  {left / 60:.0f} min left", highlight=False)
+            self._console.out(f"{self._name} {step}/{steps}  {'  '.join(parts)}  {left / 60:.0f} min left", highlight=False)
             self._reported = time.monotonic()
 
     def validated(self, step: int, losses: dict[str, float]) -> None:

@@ -12,8 +12,8 @@ from engines.networks.fold import normalised_convolutions
 from train.data.library import Library
 from train.learning.distributed import raise_on_all_ranks
 from train.learning.progress import report
-from train.learning.tasks import TASK_NAMES, Task, to_floats
-from train.recipe import Recipe
+from train.learning.tasks import Task, to_floats
+from train.recipe import TASK_NAMES, Recipe
 
 BATCHES = 24  # enough for the mean and variance of every channel
 FRAMES = 16  # of each, at most: they are drawn and seen by the CPU, also where a GPU trains on batches of a hundred

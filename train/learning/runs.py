@@ -28,9 +28,9 @@ from train.learning.checkpoints import checkpoint_exists, load_checkpoint, load_
 from train.learning.feed import Rendering
 from train.learning.progress import report
 from train.learning.released import load_released, other_size
-from train.learning.tasks import TASK_NAMES, Task, mpn_task, mrn_task, qun_task
+from train.learning.tasks import Task, mpn_task, mrn_task, qun_task
 from train.learning.trainer import Trainer
-from train.recipe import Recipe, with_defaults
+from train.recipe import TASK_NAMES, Recipe, with_defaults
 
 RELEASED = Path("released")  # in place of a run: the released weights
 
@@ -118,17 +118,13 @@ def prepare_task(name: str, library: Library, recipe: Recipe, run: Run) -> Task:
     task = make_task(name, recipe, run.on or run.out, pretrained=run.begin_with is None and not resumed)
     if resumed:
         return task
-    if run.begin_with is None:
-        if task.settings.keep:
-            raise DataError(
-                f"{name}: the recipe keeps a share of the weights that a run begins with; add --begin-with released"
-            )
-        return task
     if run.begin_with == RELEASED:
         load_released(task, library, recipe)
-    else:
+    elif run.begin_with is not None:
         start = run.begin_with / f"{name}.pt"
         load_weights(task.network, load_checkpoint(start)["average"], start)
+    elif task.settings.keep:
+        raise DataError(f"{name}: the recipe keeps a share of the weights that a run begins with; add --begin-with released")
     return task
 
 

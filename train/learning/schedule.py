@@ -4,13 +4,13 @@ import dataclasses
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from reprlib import repr as short_repr
 from typing import Any
 
 from engines.atomic import replacing
 from engines.errors import DataError
 from train.learning.runs import Run
-from train.learning.tasks import TASK_NAMES
-from train.recipe import Recipe, is_builtin, load_recipe, read_toml, short_repr
+from train.recipe import TASK_NAMES, Recipe, is_builtin, load_recipe, read_toml
 
 
 @dataclass(frozen=True)

@@ -28,13 +28,11 @@ from train.learning.losses import (
     qun_loss,
 )
 from train.learning.perturb_masks import perturb_masks
-from train.recipe import BASELINES, Recipe, TaskSettings
+from train.recipe import Recipe, TaskSettings
 from train.rendering.renderer import Renderer
 from train.rendering.samples import Drawn, DrawnMPN, DrawnMRN, DrawnQUN, render_mpn, render_mrn, render_qun
 
 Losses = dict[str, Tensor]
-TASK_NAMES = ("mpn", "qun", "mrn")
-ALL_TASKS = (*TASK_NAMES, *BASELINES)
 
 
 @dataclass(frozen=True)
@@ -109,11 +107,12 @@ def mpn_task(recipe: Recipe, *, pretrained: bool = True) -> Task:
         image, truth, known = batch["image"], batch["mask"], batch["known"]
         if network.training and min(recipe.second_resolution) and batch["shared_random"][0] < 0.5:
             image, truth, known = (at_second_resolution(each, recipe) for each in (image, truth, known))
-        masks = torch.cat([truth, 1 - truth], dim=1).lerp(network(image).float(), known)  # nothing is learnt where it is 0
+        both = torch.cat([truth, 1 - truth], dim=1)
+        masks = both.lerp(network(image).float(), known)  # nothing is learnt where it is 0
         loss = mpn_loss(masks, truth, recipe.mpn.lambda_l)
         mask = masks[:, :1]
         if recipe.mpn.cross_entropy:
-            loss = loss + recipe.mpn.cross_entropy * cross_entropy(masks, torch.cat([truth, 1 - truth], dim=1))
+            loss = loss + recipe.mpn.cross_entropy * cross_entropy(masks, both)
         return {
             "loss": loss,
             "l1": l1(mask, truth),
@@ -135,14 +134,10 @@ def qun_task(recipe: Recipe, mpn: nn.Module) -> Task:
         coarse = torch.where(batch["random"].view(-1, 1, 1, 1) < 0.5, predicted, coarse)
         both = network(torch.cat([image, image]), torch.cat([mask, coarse])).float()
         unified, unified_coarse = both.chunk(2)
-        loss = qun_loss(unified, mask, unified_coarse, coarse, recipe.qun.lambda_1, recipe.qun.lambda_2)
         identity = identity_loss(unified, mask, unified_coarse, coarse)
-        return {
-            "loss": loss,
-            "identity": identity,
-            "consistence": consistence_loss(unified, unified_coarse),
-            "apart": l1(mask, coarse),
-        }
+        consistence = consistence_loss(unified, unified_coarse)
+        loss = qun_loss(identity, consistence, recipe.qun.lambda_1, recipe.qun.lambda_2)
+        return {"loss": loss, "identity": identity, "consistence": consistence, "apart": l1(mask, coarse)}
 
     return Task("qun", QUN(), recipe.qun, QUNSamples, DrawnQUN, render_qun, losses, earlier=(mpn,))
 

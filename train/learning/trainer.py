@@ -32,8 +32,8 @@ from train.learning.feed import Feed, Rendering
 from train.learning.loading import batches_of, next_batch
 from train.learning.precision import choose_precision, computing_in, fast_precision
 from train.learning.progress import TaskProgress, report
-from train.learning.tasks import ALL_TASKS, Losses, Task
-from train.recipe import Recipe, with_defaults
+from train.learning.tasks import Losses, Task
+from train.recipe import ALL_TASKS, Recipe, with_defaults
 
 SAVE_EVERY = 120.0  # seconds
 VALIDATE_EVERY = 500  # steps

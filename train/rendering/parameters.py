@@ -45,7 +45,7 @@ def scene_arrays(scene: Scene, places: Places) -> Arrays:
     back, people = (None, scene.layers) if scene.photo else (scene.layers[0], scene.layers[1:])
     arrays: Arrays = {
         "background": np.array(NOBODY if back is None else places.backgrounds[_path(back)], np.int64),
-        "background_place": np.eye(2, 3, dtype=np.float32) if back is None else back.place.astype(np.float32),
+        "background_place": np.eye(2, 3, dtype=np.float32) if back is None else back.place,
         "background_tint": np.array(tint_numbers(Tint() if back is None else tint_of(back)), np.float32),
         "photo": np.array(scene.photo),
         "photo_source": np.array(NOBODY, np.int64),  # as it was taken; `person` has it clean

@@ -121,7 +121,7 @@ class Renderer:
 
 
 class _Frames:
-    """One batch at work."""
+    """A batch of scenes at one size: what its layers and props look like there."""
 
     def __init__(
         self, renderer: Renderer, batch: Batch, size: tuple[int, int], windows: Tensor | None, spans: Tensor | None

@@ -4,6 +4,7 @@ import random
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ from train.rendering.parameters import Arrays, Places, grain_arrays, scene_array
 from train.rendering.renderer import Renderer, Views
 from train.rendering.textures import Textures
 
-LEVELS = 3  # sizes at which pictures are on the device, each half of the one before
+LEVELS = 3  # of the mipmaps
 
 
 @dataclass(frozen=True)
@@ -39,12 +40,9 @@ def open_studio(library: Library, device: torch.device, side: int, *, fine_only:
     """Read a library's pictures onto a device: each at most `side` pixels wide and high. `fine_only`: for QUN and MRN."""
     subjects = [s for s in library.subjects + library.validation if s.fine or not fine_only]
     clean = [s for s in subjects if s.fine and not s.cutout]
-    partly_known = [s for s in subjects if s.unknown is not None]
+    partly_known = {s: s.unknown for s in subjects if s.unknown is not None}
     sides = [side >> level for level in range(LEVELS)]
-    readers = [(lambda s=s: read_subject(s, side)) for s in subjects] + [(lambda s=s: foreground_of(s, side)) for s in clean]
-    for subject in clean:
-        if subject.foreground is None:  # estimated here, not by several threads: Numba's serve one caller at a time
-            foreground_of(subject, side)
+    readers = [partial(read_subject, s, side) for s in subjects] + [partial(foreground_of, s, side) for s in clean]
     backgrounds = [*library.backgrounds, *library.validation_backgrounds]
     places = Places(
         {subject: place for place, subject in enumerate(subjects)},
@@ -54,8 +52,8 @@ def open_studio(library: Library, device: torch.device, side: int, *, fine_only:
     )
     renderer = Renderer(
         Textures(readers, sides, device),
-        Textures([(lambda p=p: read_background(p, side)) for p in backgrounds], sides, device),  # type: ignore[misc]
-        Textures([(lambda s=s: read_unknown(s.unknown, side)[..., None]) for s in partly_known], sides, device)  # type: ignore[misc]
+        Textures([partial(read_background, path, side) for path in backgrounds], sides, device),
+        Textures([partial(read_unknown, path, side) for path in partly_known.values()], sides, device)
         if partly_known
         else None,
     )
@@ -71,7 +69,10 @@ def tensors(arrays: Arrays) -> Sample:
 
 
 class Drawn(Samples):
-    """Samples as arrays, for a studio: `places` and `measures` are those of the studio."""
+    """Whole frames at a resolution, as arrays for a studio: `scene_arrays`, an exposure and a grain.
+
+    `places` and `measures` are those of the studio.
+    """
 
     places: Places
     measures: Mapping[Subject | Path, Measure]
@@ -79,10 +80,6 @@ class Drawn(Samples):
     def __iter__(self) -> Iterator[Sample]:
         know_measures(self.measures)
         return super().__iter__()
-
-
-class DrawnFrames(Drawn):
-    """`scene_arrays`, an exposure and a grain: whole frames at a resolution."""
 
     @property
     def resolution(self) -> tuple[int, int]:
@@ -97,7 +94,7 @@ class DrawnFrames(Drawn):
         return tensors(scene_arrays(scene, self.places) | camera | {"size": size})
 
 
-class DrawnMPN(DrawnFrames):
+class DrawnMPN(Drawn):
     """The samples that `MPNSamples` renders from the same seed."""
 
     @property
@@ -106,7 +103,7 @@ class DrawnMPN(DrawnFrames):
         return self.recipe.seen
 
 
-def seen(views: Views, batch: Sample) -> Tensor:
+def through_camera(views: Views, batch: Sample) -> Tensor:
     """Views as a camera has them: (N,3,H,W) in [0, 255]."""
     return grain(tint(views.picture, batch["exposure"].to(views.picture.device)), batch)
 
@@ -130,7 +127,7 @@ def doubled(batch: Sample) -> tuple[int, int]:
 def render_mpn(renderer: Renderer, batch: Sample, _: TaskSettings) -> Sample:
     """What `MPNSamples` gives, as floats on the device."""
     views = renderer(batch, doubled(batch))
-    image = levels(F.avg_pool2d(seen(views, batch), 2) / 255)
+    image = levels(F.avg_pool2d(through_camera(views, batch), 2) / 255)
     return {
         "image": image,
         "mask": low_resolution(camera_blur(views.alpha, batch)),
@@ -139,8 +136,8 @@ def render_mpn(renderer: Renderer, batch: Sample, _: TaskSettings) -> Sample:
     }
 
 
-class DrawnQUN(DrawnFrames):
-    """As `DrawnFrames`, of fine subjects, and what degrades the mask: `degrade_seed`; `random` (1,) in [0, 1)."""
+class DrawnQUN(Drawn):
+    """As `Drawn`, of fine subjects, and what degrades the mask: `degrade_seed`; `random` (1,) in [0, 1)."""
 
     fine_only = True
 
@@ -159,7 +156,7 @@ def render_qun(renderer: Renderer, batch: Sample, _: TaskSettings) -> Sample:
     worse = [degrade(each[0], random.Random(seed)) for each, seed in zip(masks, batch["degrade_seed"].tolist(), strict=True)]
     coarse = torch.from_numpy(np.stack(worse))[:, None].to(renderer.device).float() / 255
     return {
-        "whole": levels(seen(views, batch) / 255),
+        "whole": levels(through_camera(views, batch) / 255),
         "mask": mask,
         "coarse_mask": coarse,
         "random": batch["random"].to(renderer.device),
@@ -167,8 +164,8 @@ def render_qun(renderer: Renderer, batch: Sample, _: TaskSettings) -> Sample:
     }
 
 
-class DrawnMRN(DrawnFrames):
-    """As `DrawnFrames`, of fine subjects, and a crop: a second grain (`crop_...`), the window's `span` and where it may be.
+class DrawnMRN(Drawn):
+    """As `Drawn`, of fine subjects, and a crop: a second grain (`crop_...`), the window's `span` and where it may be.
 
     `edge_seed`: of the pixel of an edge that it is around.
     """
@@ -220,7 +217,7 @@ def render_mrn(renderer: Renderer, batch: Sample, settings: TaskSettings) -> Sam
     exposure = batch["exposure"].to(renderer.device)
     foreground, alpha = blurred_matte(tint(close.foreground, exposure), close.alpha, batch, "crop_")
     return {
-        "whole": levels(seen(views, batch) / 255),
+        "whole": levels(through_camera(views, batch) / 255),
         "mask": low_resolution(camera_blur(views.alpha, batch)),
         "crop": levels(grain(tint(close.picture, exposure), batch, "crop_") / 255),
         "foreground": foreground / 255,

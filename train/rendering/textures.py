@@ -1,4 +1,4 @@
-"""Pictures that stay on a device: each stretched to a square, in a few sizes, so that a batch of any of them is one gather."""
+"""Pictures that stay on a device: each stretched to a square, as a mipmap, so that a batch of any of them is one gather."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -30,7 +30,7 @@ class Textures:
     """N pictures of C channels, uint8 (N, C, S, S) at each side S of `sides`, the largest first."""
 
     def __init__(self, read: Sequence[Callable[[], Picture]], sides: Sequence[int], device: torch.device) -> None:
-        """`read`: each gives one picture, uint8 (h, w, C). They are read by as many threads as there are cores.
+        """`read`: each gives one picture, uint8 (h, w, C), or (h, w). They are read by as many threads as there are cores.
 
         `sides`: each half of the one before.
         """

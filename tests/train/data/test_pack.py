@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from engines.errors import DataError
-from tests.train.conftest import make_data, scenery, write
+from tests.train.conftest import figure, make_data, scenery, write
 from tests.train.data.test_relabel import Painter
 from train.data.foregrounds import foreground_of
 from train.data.library import Library, open_library, read_background, read_rgb, read_subject, read_unknown, unlabelled
@@ -60,6 +60,19 @@ def test_photos_without_masks_come_along_and_get_masks_in_their_part(tmp_path: P
 def test_each_part_is_complete_in_itself(library: Library, tmp_path: Path) -> None:
     pack(library, tmp_path / "pack", 60_000)
     assert open_library(tmp_path / "pack" / "1").subjects
+
+
+def test_pictures_of_one_name_in_two_formats_are_both_kept(tmp_path: Path) -> None:
+    data = make_data(tmp_path / "data")
+    write(data / "backgrounds/rooms/1.png", scenery(60, 50, 7))
+    write(data / "fine/cutouts/2.webp", scenery(60, 50, 8), figure(60, 50))
+    before = open_library(data)
+    assert pack(before, tmp_path / "pack", 10**9) == 2
+    after = open_library(tmp_path / "pack")
+    for kind in ("backgrounds", "subjects"):
+        assert len(getattr(after, kind)) == len(getattr(before, kind))
+    sizes = {read_background(path, 1600).shape for path in after.backgrounds}
+    assert sizes == {read_background(path, 1600).shape for path in before.backgrounds}
 
 
 def test_no_part_is_larger_than_asked_for(library: Library, tmp_path: Path) -> None:

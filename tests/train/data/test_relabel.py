@@ -1,5 +1,7 @@
 """Masks drawn anew: edges are the model's, people it misses stay, what it adds is unknown."""
 
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -127,6 +129,17 @@ def test_the_copy_has_new_masks_and_all_else(data: Path, tmp_path: Path) -> None
             np.testing.assert_array_equal(alpha, read_subject(same, 400)[..., 3])
         else:  # soft edges, as the engine's
             assert len(np.unique(alpha)) > 20
+
+
+def test_what_a_killed_run_left_is_removed(data: Path, tmp_path: Path) -> None:
+    steps = relabelled(data, tmp_path / "new", Painter())  # type: ignore[arg-type]
+    next(steps)
+    [unfinished] = tmp_path.glob(".*")
+    shutil.copytree(unfinished, tmp_path / "left")
+    steps.close()  # type: ignore[attr-defined]
+    (tmp_path / "left").rename(unfinished.with_name(unfinished.name.replace(str(os.getpid()), "1")))
+    run(data, tmp_path / "new", [])
+    assert {path.name for path in tmp_path.iterdir()} == {"data", "new"}
 
 
 def test_data_may_be_read_only(data: Path, tmp_path: Path) -> None:

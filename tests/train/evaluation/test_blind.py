@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from train.commands.blind import app
-from train.evaluation.blind import wilson
+from train.evaluation.blind import Votes
 
 ADAPTER = "def load():\n    return lambda rgb: (rgb.mean(2) / 255).astype('f4')\n"
 
@@ -91,5 +91,7 @@ def test_a_draw_overwrites_nothing(drawn: Path, tmp_path: Path) -> None:
 
 
 def test_the_interval_is_the_published_one() -> None:
-    # Wilson's interval for 15 of 25, as R's prop.test(15, 25, correct = FALSE) gives it.
-    assert wilson(15, 25) == pytest.approx((0.4074, 0.7660), abs=5e-4)
+    # Wilson's interval for 15 of 25, as R's prop.test(15, 25, correct = FALSE) gives it: .4074 to .7660.
+    numbers = [str(number) for number in range(25)]
+    votes = Votes("bright", numbers[:9], numbers[9:15], numbers[15:], dict.fromkeys(numbers, "photo.jpg"))
+    assert "at least as good: 60% (95 %: 41% to 77%)" in str(votes)

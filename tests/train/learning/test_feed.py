@@ -10,9 +10,9 @@ from train.data.library import Library
 from train.learning.checkpoints import load_checkpoint
 from train.learning.feed import Feed, Rendering
 from train.learning.runs import Run, make_task, train_networks
-from train.learning.tasks import TASK_NAMES, at_second_resolution
+from train.learning.tasks import at_second_resolution
 from train.learning.trainer import Trainer
-from train.recipe import Recipe
+from train.recipe import TASK_NAMES, Recipe
 from train.rendering.samples import Studio, open_studio
 
 CPU = torch.device("cpu")

@@ -85,12 +85,14 @@ def test_equations_3_to_5(seed: int, first: float, second: float) -> None:
     a, b, c, d = map(tensor, (unified, mask, unified_coarse, coarse))
     assert identity_loss(a, b, c, d).item() == pytest.approx(identity)
     assert consistence_loss(a, c).item() == pytest.approx(consistence)
-    assert qun_loss(a, b, c, d, first, second).item() == pytest.approx(first * identity + second * consistence)
+    loss = qun_loss(identity_loss(a, b, c, d), consistence_loss(a, c), first, second)
+    assert loss.item() == pytest.approx(first * identity + second * consistence)
 
 
 def test_equation_5_by_hand() -> None:
     # identity 0.2 + 0.1, consistence 0.5: a quarter and a half of these, the paper's weights
-    loss = qun_loss(constant(0.8), constant(1.0), constant(0.3), constant(0.4))
+    unified, mask, unified_coarse, coarse = map(constant, (0.8, 1.0, 0.3, 0.4))
+    loss = qun_loss(identity_loss(unified, mask, unified_coarse, coarse), consistence_loss(unified, unified_coarse))
     assert loss.item() == pytest.approx(0.25 * 0.3 + 0.5 * 0.5)
 
 

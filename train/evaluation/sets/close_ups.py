@@ -16,7 +16,7 @@ import numpy as np
 from engines import Mask
 from engines.errors import DataError
 from train.data.measures import head_height
-from train.evaluation.pictures import write_picture
+from train.evaluation.pictures import to_8_bit, write_picture
 from train.evaluation.scores import TestSet, new_set, read_item
 
 ASPECT = 4 / 3
@@ -50,17 +50,14 @@ def make_close_ups(test_set: TestSet, out: Path, advance: Callable[[], object]) 
 
     Raises DataError if the folder exists, if it cannot be written, or if the set has none.
     """
-    if out.exists():
-        raise DataError(f"{out}: exists; name another folder")
     made = 0
     with new_set(out) as part:
         for item in test_set.items:
             frame, alpha = read_item(item)
             if window := window_of(alpha, random.Random(item.stem).uniform(*SHARES)):
                 top, bottom, left, right = window
-                levels = np.asarray(np.round(255 * alpha[top:bottom, left:right]), np.uint8)
                 write_picture(part / f"images/{item.stem}.png", frame[top:bottom, left:right])
-                write_picture(part / f"alphas/{item.stem}.png", levels)
+                write_picture(part / f"alphas/{item.stem}.png", to_8_bit(alpha[top:bottom, left:right]))
                 made += 1
             advance()
         if not made:

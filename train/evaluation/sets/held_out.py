@@ -28,8 +28,6 @@ def make_test_set(photos: Sequence[Subject], out: Path, advance: Callable[[], ob
 
     Raises DataError if the folder exists, or if a picture cannot be read or written.
     """
-    if out.exists():
-        raise DataError(f"{out}: exists; name another folder")
     with new_set(out, "masks") as part:
         for photo in photos:
             stem = f"{photo.set}-{photo.image.stem}"
