@@ -277,7 +277,7 @@ class VideoSource(Closing):
                 yield Shown(*held, time - held[1])
             held = frame, time
         if held is not None:
-            self.shortfall = self.media.shortfall(held[1]) or self._shortfall(held[1])
+            self.shortfall = self._shortfall(held[1]) or self.media.shortfall(held[1])
             yield Shown(*held, self._last_duration(*held))
 
     def _coded_duration(self, frame: VideoFrame) -> Fraction | None:
