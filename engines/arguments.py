@@ -17,6 +17,11 @@ def check_above_zero(name: str, number: object, such_as: str) -> None:
         raise ValueError(f"{name} {number!r}: must be a number above 0, such as {such_as}")
 
 
+def check_max_pixels(number: object) -> None:
+    """Raise ValueError unless a number is a limit of pixels of a frame or picture."""
+    check_above_zero("max_pixels", number, "64_000_000")
+
+
 def is_number(thing: object) -> bool:
     """Whether a thing is a real number, also one of NumPy's."""
     return isinstance(thing, Real)

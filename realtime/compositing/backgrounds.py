@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ImageColor
 
-from engines.arguments import check_above_zero, check_fraction
+from engines.arguments import check_fraction, check_max_pixels
 from engines.engine import Frame, kind_of
 from engines.errors import MediaError
 from realtime.addresses import address_shown, is_loop
@@ -80,7 +80,7 @@ def open_background(
     ValueError for a malformed #rrggbb or strength of blur, an empty text, what is no text, or another argument that is none.
     """
     check_choice("fit", fit, Fit)
-    check_above_zero("max_pixels", max_pixels, "64_000_000")
+    check_max_pixels(max_pixels)
     check_fraction("pixel_aspect", pixel_aspect, "Fraction(16, 15)")
     if not isinstance(spec, str | os.PathLike):
         raise ValueError(f"a background is named by a text or a path, not {kind_of(spec)}; composite takes an array as it is")

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import av
 from av.video.frame import VideoFrame
 
-from engines.arguments import check_above_zero
+from engines.arguments import check_max_pixels
 from engines.engine import Frame
 from engines.errors import MediaError
 from engines.geometry import Size
@@ -66,7 +66,7 @@ class NetworkStream(ReconnectingSource):
             shown = without_password(address) if "://" in address else address
             known = ", ".join(f"{scheme}://" for scheme in SCHEMES)
             raise ValueError(f"{shown}: is not the address of a stream, which begins with {known}; PacedVideo plays a file")
-        check_above_zero("max_pixels", max_pixels, "64_000_000")
+        check_max_pixels(max_pixels)
         super().__init__(hold=hold, notify=notify)
         self.name = without_password(address)
         self._address = address

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
 
-from engines.arguments import check_above_zero
+from engines.arguments import check_max_pixels
 from engines.engine import Frame, Mask
 from engines.errors import MediaError
 from realtime.choices import MAX_PIXELS
@@ -75,7 +75,7 @@ def read_photo(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) ->
     a plain file, not a picture or broken; ValueError for what names no file, or a limit that is none.
     """
     path = named(path)
-    check_above_zero("max_pixels", max_pixels, "64_000_000")
+    check_max_pixels(max_pixels)
     try:
         check_file(path)
         if is_openexr(path):

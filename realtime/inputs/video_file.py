@@ -10,7 +10,7 @@ from typing import NamedTuple
 import av
 from av.video.frame import VideoFrame
 
-from engines.arguments import check_above_zero, check_kind, check_whole
+from engines.arguments import check_kind, check_max_pixels, check_whole
 from engines.errors import MediaError
 from engines.geometry import Size
 from realtime.chapters import chapters_of
@@ -103,7 +103,7 @@ class VideoSource(Closing):
         square: bool = False,
     ) -> None:
         check_kind("excerpt", excerpt, Excerpt)
-        check_above_zero("max_pixels", max_pixels, "64_000_000")
+        check_max_pixels(max_pixels)
         self.media = media_of(path)
         self.path = self.media.path
         self._excerpt = excerpt

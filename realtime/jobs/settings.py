@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from engines.arguments import check_above_zero
+from engines.arguments import check_max_pixels
 from engines.geometry import Size
 from realtime.choices import GREEN, MAX_PIXELS, PRESET, SMOOTH, Fit, Hdr, OutputKind, Preset, check_choice
 from realtime.compositing.backgrounds import Background, open_background
@@ -59,7 +59,7 @@ class VideoSettings:
 
     def __post_init__(self) -> None:
         check_choice("hdr", self.hdr, Hdr)
-        check_above_zero("max_pixels", self.max_pixels, "64_000_000")
+        check_max_pixels(self.max_pixels)
         if not isinstance(self.masks, tuple | list) or not all(isinstance(each, str) for each in self.masks):
             raise ValueError(f"masks {self.masks!r}: must be a tuple of texts, such as ('mask.png@1:23.5',)")
 
